@@ -1,0 +1,28 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: venv demo test lint docs
+
+venv: $(VENV)/installed
+
+# torch goes first and exactly pinned: pip may otherwise choose a build several times as large.
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: venv
+	$(BIN)/relx train experiments/hmt_nyt10.jsonnet --force
+	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --text
+
+test: venv
+	$(BIN)/python -m pytest -q
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+docs: venv
+	$(BIN)/relx components --markdown > docs/components.md

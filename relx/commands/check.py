@@ -1,0 +1,27 @@
+"""``relx check``: every problem of an experiment file at once, before any data is read."""
+
+import argparse
+
+from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment
+
+HELP = "check an experiment file without running it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("file", help="a .jsonnet or .json experiment")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show where each broken rule is defined")
+    parser.add_argument("--full", action="store_true", help="print the file as JSON with every default filled in")
+    add_experiment_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check a file. Raises ConfigError that lists every problem."""
+    import json
+
+    from relx import config
+
+    tree, root = load_experiment(args.file, args), experiment_class()
+    config.require_valid(tree, root, args.file, args.verbose)
+    print(json.dumps(config.fill(tree, root), indent=2, ensure_ascii=False) if args.full else f"{args.file}: valid")
+    return 0

@@ -1,0 +1,68 @@
+"""What the commands that take an experiment file share: its arguments and how it is loaded."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relx.registry import Reference
+
+
+def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--var``, ``-o`` and ``--include``."""
+    parser.add_argument(
+        "--var", action="append", default=[], metavar="NAME=VALUE", help="a variable of the file (JSON, else a string)"
+    )
+    parser.add_argument(
+        "-o", "--override", action="append", default=[], metavar="KEY.KEY=VALUE", help="replace one value of the file"
+    )
+    add_include_argument(parser)
+
+
+def add_include_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--include``."""
+    parser.add_argument(
+        "--include", action="append", default=[], metavar="PLUGIN", help="a module name or .py path to import first"
+    )
+
+
+def include_plugins(args: argparse.Namespace) -> None:
+    """Import the plugins that ``--include`` names. Raises PluginError."""
+    from relx import plugins
+
+    for plugin in args.include:
+        plugins.include(plugin)
+
+
+def load_experiment(path: str, args: argparse.Namespace) -> dict[str, Any]:
+    """The tree of an experiment file after plugins, variables and overrides. Raises PluginError and ConfigError."""
+    from relx import config
+
+    include_plugins(args)
+    return config.override(config.load(path, _variables(args.var)), args.override)
+
+
+def log_to_stderr() -> None:
+    """Show what relx reports about its work."""
+    import logging
+
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("relx").setLevel(logging.INFO)
+
+
+def experiment_class() -> "Reference":
+    """The class that the top level of an experiment file describes."""
+    from relx.registry import Reference
+
+    return Reference("relx.training.experiment", "Experiment")
+
+
+def _variables(assignments: list[str]) -> dict[str, str]:
+    from relx.errors import ConfigError
+
+    variables = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"--var {assignment}: expected name=value")
+        variables[name] = value
+    return variables

@@ -1,0 +1,55 @@
+"""``relx convert``: a corpus from one form into another."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from relx.commands.common import add_include_argument, include_plugins
+
+if TYPE_CHECKING:
+    from relx.data.example import Example
+
+HELP = "convert a corpus file from one form into another"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``relx convert``."""
+    parser.add_argument("input", metavar="IN", help="a corpus file")
+    parser.add_argument("output", metavar="OUT", help="the file to write; compressed if it ends in .gz")
+    parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: judged by content)")
+    parser.add_argument("--to", default="jsonl", metavar="READER", help="the form of OUT (default: jsonl)")
+    add_include_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the converted corpus and say what it holds. Raises DataError, ConfigError, PluginError."""
+    import sys
+
+    from relx.readers import make_reader, reader_for
+
+    include_plugins(args)
+    _refuse_same_file(args.input, args.output)
+    source = args.source or reader_for(args.input)
+    counts = dict.fromkeys(("sentences", "entities", "triples", "unlocated mentions"), 0)
+    make_reader(args.to).write(_counted(make_reader(source).read(args.input), counts), args.output)
+    held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    print(f"{args.input} ({source}) -> {args.output} ({args.to}): {held}", file=sys.stderr)
+    return 0
+
+
+def _refuse_same_file(source: str, target: str) -> None:
+    from pathlib import Path
+
+    from relx.errors import DataError
+
+    if Path(source).resolve() == Path(target).resolve():
+        raise DataError(f"{target}: is the input; give the output another name")
+
+
+def _counted(examples: "Iterable[Example]", counts: dict[str, int]) -> "Iterator[Example]":
+    for example in examples:
+        counts["sentences"] += 1
+        counts["entities"] += len(example.entities)
+        counts["triples"] += len(example.relations)
+        counts["unlocated mentions"] += sum(not entity.located for entity in example.entities)
+        yield example

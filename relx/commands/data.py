@@ -1,0 +1,98 @@
+"""``relx data``: what a corpus holds, and what about it will surprise."""
+
+import argparse
+import os
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+from relx.commands.common import add_experiment_arguments, include_plugins, load_experiment
+
+if TYPE_CHECKING:
+    from relx.readers.reader import DatasetReader
+
+HELP = "show what a corpus holds: counts, types, overlap, duplicates, leakage between splits, unlocatable mentions"
+
+SPLITS = {"train": "train_data_path", "dev": "validation_data_path", "test": "test_data_path"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``relx data``."""
+    parser.add_argument("paths", nargs="+", metavar="EXPERIMENT|FILE", help="an experiment file, or corpus files")
+    parser.add_argument("--reader", metavar="READER", help="the form of the files (default: judged by content)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_experiment_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report. Raises DataError, ConfigError, PluginError."""
+    import json
+
+    from relx.data.report import report_corpus
+    from relx.data.report_text import render
+
+    include_plugins(args)
+    experiment = _experiment(args)
+    files = _files_of(experiment, args) if experiment is not None else _named_files(args)
+    vectors = _vectors((experiment or {}).get("model", {}))
+    report = report_corpus({name: list(reader.read(path)) for name, path, reader in files}, vectors)
+    print(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if args.json else render(report))
+    return 0
+
+
+def _experiment(args: argparse.Namespace) -> dict[str, Any] | None:
+    from relx.errors import ConfigError
+
+    first, *others = args.paths
+    if not _is_experiment(first):
+        if args.var or args.override:
+            raise ConfigError(f"{first}: is no experiment file, so --var and -o have no meaning")
+        return None
+    if others:
+        raise ConfigError(f"{first}: an experiment names its own data; give it alone, or corpus files alone")
+    return load_experiment(first, args)
+
+
+def _is_experiment(path: str) -> bool:
+    from relx import config
+    from relx.errors import ConfigError
+
+    if not path.endswith(".json"):
+        return path.endswith(".jsonnet")
+    try:
+        return "dataset_reader" in config.load(path)
+    except ConfigError:
+        return False
+
+
+def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetReader]]":
+    from relx.errors import ConfigError
+    from relx.readers import make_reader
+
+    reader = args.reader or experiment.get("dataset_reader")
+    paths = {name: experiment[key] for name, key in SPLITS.items() if experiment.get(key) is not None}
+    if not paths or reader is None:
+        raise ConfigError(f"{args.paths[0]}: names no data; expected dataset_reader and {', '.join(SPLITS.values())}")
+    yield from ((name, path, make_reader(reader)) for name, path in paths.items())
+
+
+def _named_files(args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetReader]]":
+    from relx.readers import make_reader, reader_for
+
+    for name, path in _short_names(dict.fromkeys(args.paths)).items():
+        yield name, path, make_reader(args.reader or reader_for(path))
+
+
+def _short_names(paths: Collection[str]) -> dict[str, str]:
+    """File names for paths, or the paths themselves where two have one name."""
+    short = {os.path.basename(path): path for path in paths}
+    return short if len(short) == len(paths) else {path: path for path in paths}
+
+
+def _vectors(tree: Any) -> list[str]:
+    """The vectors files that an experiment's model names, at any depth."""
+    if isinstance(tree, list):
+        return [path for item in tree for path in _vectors(item)]
+    if not isinstance(tree, dict):
+        return []
+    own = [tree["vectors"]] if isinstance(tree.get("vectors"), str) else []
+    return list(dict.fromkeys(own + [path for value in tree.values() for path in _vectors(value)]))

@@ -1,0 +1,85 @@
+"""``relx predict``: entities and relations of raw text, tokens or labelled examples."""
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from relx.commands.common import add_include_argument, include_plugins
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
+HELP = "extract entities and relations with a trained archive"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    parser.add_argument("input", help='lines of JSON with "text" or "tokens"; - for standard input; .gz is unpacked')
+    parser.add_argument("--text", action="store_true", help="the lines are plain text")
+    parser.add_argument("--output", metavar="FILE", help="write here, at once when all is done (default: stdout)")
+    parser.add_argument(
+        "--on-error", choices=("stop", "record"), default="stop",
+        help="a bad line stops the run, or is answered by an object with its error (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
+    parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_include_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict. Raises PluginError, ArchiveError, DataError."""
+    include_plugins(args)
+
+    from relx.data.json_form import to_line
+    from relx.predictors.lines import predict_lines
+    from relx.predictors.predictor import Predictor
+    from relx.predictors.readable import readable
+
+    predictor = Predictor.load(args.archive, args.device)
+    with _open_input(args.input) as source, _open_output(args.output) as out:
+        lines = _with_progress(source)
+        for answer in predict_lines(predictor, lines, args.input, args.text, args.on_error == "record"):
+            out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
+    return 0
+
+
+def _open_input(name: str) -> "AbstractContextManager[BinaryIO]":
+    import gzip
+    import sys
+    from contextlib import nullcontext
+    from typing import cast
+
+    from relx.errors import DataError
+
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return cast(BinaryIO, gzip.open(name) if name.endswith(".gz") else open(name, "rb"))
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
+    import sys
+    from contextlib import nullcontext
+
+    from relx.files import atomic_write
+
+    return atomic_write(name) if name is not None else nullcontext(sys.stdout)
+
+
+def _with_progress(source: BinaryIO) -> Iterator[bytes]:
+    """The lines, with a bar on a terminal when the size of the input is known."""
+    import os
+    import sys
+
+    from tqdm import tqdm
+
+    known = source.seekable() and hasattr(source, "fileno")
+    size = os.fstat(source.fileno()).st_size if known else None
+    with tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty())) as bar:
+        for line in source:
+            bar.update(len(line))
+            yield line

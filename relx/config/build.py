@@ -1,0 +1,91 @@
+"""Builds the objects that a checked experiment describes, and writes an experiment out in full."""
+
+from collections.abc import Callable
+from typing import Any
+
+from relx.config.check import choose, component_of
+from relx.registry import Component, Lazy, Part, Reference, describe
+from relx.registry.signature import Choice, Either, ListOf, MapOf, Scalar, Schema
+
+
+def build(tree: dict[str, Any], root: Reference, **injected: Any) -> Any:
+    """The object that a checked tree describes, whose class ``root`` names.
+
+    Parts annotated ``Lazy`` are handed on unbuilt. Raises ConfigError, with a dotted path, for a value that a
+    constructor rejects.
+    """
+    return _lazy(tree, describe(root), "").build(**injected)
+
+
+def fill(tree: dict[str, Any], root: Reference) -> dict[str, Any]:
+    """A checked tree with every default written out."""
+    return _filled(tree, describe(root))
+
+
+def used(tree: dict[str, Any], root: Reference) -> list[Component]:
+    """Every component that a checked tree names, itself included, each before its parts."""
+    return _used(tree, describe(root))
+
+
+def _lazy(value: dict[str, Any], component: Component, path: str) -> Lazy[Any]:
+    def part(nested: dict[str, Any], schema: Part, place: str) -> Any:
+        lazy = _lazy(nested, _component(nested, schema), place)
+        return lazy if schema.lazy else lazy.build()
+
+    lazy: Lazy[Any] = Lazy(component.load(), **_arguments(value, component, path, part))
+    lazy.where = path or "experiment"
+    return lazy
+
+
+def _filled(value: dict[str, Any], component: Component) -> dict[str, Any]:
+    def part(nested: dict[str, Any], schema: Part, place: str) -> dict[str, Any]:
+        return _filled(nested, _component(nested, schema))
+
+    name = {"type": component.name} if component.name is not None else {}
+    defaults = {p.name: p.default for p in component.parameters if not p.injected}
+    return {**name, **defaults, **_arguments(value, component, "", part)}
+
+
+def _used(value: dict[str, Any], component: Component) -> list[Component]:
+    found = [component]
+
+    def part(nested: dict[str, Any], schema: Part, place: str) -> None:
+        found.extend(_used(nested, _component(nested, schema)))
+
+    _arguments(value, component, "", part)
+    return found
+
+
+PartVisitor = Callable[[dict[str, Any], Part, str], Any]
+
+
+def _arguments(value: dict[str, Any], component: Component, path: str, part: PartVisitor) -> dict[str, Any]:
+    """The arguments that an object in a file gives its component; ``part`` is called for each component in them."""
+    prefix = f"{path}." if path else ""
+    given = [p for p in component.parameters if p.name in value]
+    return {p.name: _argument(value[p.name], p.schema, prefix + p.name, part) for p in given}
+
+
+def _argument(value: Any, schema: Schema, path: str, part: PartVisitor) -> Any:
+    match schema:
+        case Scalar("int"):
+            return int(value)
+        case Scalar("float"):
+            return float(value)
+        case Choice(values):
+            return values[values.index(value)]
+        case ListOf(item):
+            return [_argument(element, item, f"{path}.{index}", part) for index, element in enumerate(value)]
+        case MapOf(item):
+            return {key: _argument(element, item, f"{path}.{key}", part) for key, element in value.items()}
+        case Either():
+            return _argument(value, choose(value, schema), path, part)
+        case Part():
+            return part(value, schema, path)
+    return value
+
+
+def _component(value: dict[str, Any], part: Part) -> Component:
+    component = component_of(value, part)
+    assert component is not None, "the tree was checked"
+    return component

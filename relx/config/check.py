@@ -1,0 +1,218 @@
+"""Checks a whole experiment against the signatures of its components, before anything is read or built."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from relx.errors import ConfigError
+from relx.registry import (
+    Component,
+    Kind,
+    Parameter,
+    Part,
+    Reference,
+    components,
+    describe,
+    kind_of,
+    lookup,
+    nearest,
+    type_name,
+)
+from relx.registry.signature import Choice, Either, ListOf, MapOf, Nothing, Scalar, Schema
+
+_PYTHON_TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
+_WORDS = {"int": "a whole number", "float": "a number", "str": "a string", "bool": "true or false"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of an experiment file."""
+
+    path: str
+    message: str
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path or 'experiment'}: {self.message}"
+
+
+def check(tree: dict[str, Any], root: Reference) -> list[Problem]:
+    """Every problem of an experiment whose top level is the class that ``root`` names, in the file's order."""
+    return list(_component_problems(tree, describe(root), "", set()))
+
+
+def require_valid(tree: dict[str, Any], root: Reference, source: str, origins: bool = False) -> None:
+    """Raise ConfigError that lists every problem at once, if there is any; with ``origins``, where each rule stands."""
+    problems = check(tree, root)
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = [f"{problem} [{problem.origin}]" if origins else str(problem) for problem in problems]
+        raise ConfigError("\n  ".join([f"{source}: {count}", *lines]))
+
+
+def component_of(value: dict[str, Any], part: Part) -> Component | None:
+    """The component that an object in a file names, or that its place implies; None if there is no such name."""
+    kind = kind_of(part.reference)
+    if kind is None:
+        return describe(part.reference)
+    name = value.get("type")
+    return lookup(kind, name) if isinstance(name, str) else None
+
+
+def choose(value: Any, schema: Either) -> Schema:
+    """The option of a union that a value fits, or else the one that it was most likely meant for."""
+    if value is None and Nothing() in schema.options:
+        return Nothing()
+    options = _without_null(schema)
+    candidates = [option for option in options if _shape(option) is _shape_of(value)] or options
+    if len(candidates) == 1:  # not looked into: that would double the work at each level of a tree
+        return candidates[0]
+    return next((option for option in candidates if _accepts(value, option)), candidates[0])
+
+
+def _accepts(value: Any, schema: Schema) -> bool:
+    return next(_problems(value, schema, "", ""), None) is None
+
+
+def _problems(value: Any, schema: Schema, path: str, origin: str) -> Iterator[Problem]:
+    match schema:
+        case Scalar(name):
+            if not _is_scalar(value, name):
+                yield Problem(path, f"expected {_WORDS[name]}, got {_show(value)}{_scalar_hint(value, name)}", origin)
+        case Nothing():
+            if value is not None:
+                yield Problem(path, f"expected null, got {_show(value)}", origin)
+        case Choice(values):
+            if not any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in values):
+                yield Problem(path, f"{_show(value)} is not a choice{nearest(str(value), map(str, values))}", origin)
+        case ListOf(item):
+            yield from _list_problems(value, item, path, origin)
+        case MapOf(item):
+            yield from _map_problems(value, item, path, origin)
+        case Either():
+            yield from _either_problems(value, schema, path, origin)
+        case Part():
+            yield from _part_problems(value, schema, path, origin)
+
+
+def _is_scalar(value: Any, name: str) -> bool:
+    if isinstance(value, bool):
+        return name == "bool"
+    if name == "int" and isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, _PYTHON_TYPES[name])  # type: ignore[arg-type]
+
+
+def _scalar_hint(value: Any, name: str) -> str:
+    if not isinstance(value, str) or name == "str":
+        return ""
+    try:
+        readable = _is_scalar(json.loads(value), name)
+    except ValueError:
+        return ""
+    return f" (write {value} without quotes)" if readable else ""
+
+
+def _list_problems(value: Any, item: Schema, path: str, origin: str) -> Iterator[Problem]:
+    if not isinstance(value, list):
+        yield Problem(path, f"expected a list, got {_show(value)}", origin)
+        return
+    for index, element in enumerate(value):
+        yield from _problems(element, item, _join(path, index), origin)
+
+
+def _map_problems(value: Any, item: Schema, path: str, origin: str) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(path, f"expected an object, got {_show(value)}", origin)
+        return
+    for key, element in value.items():
+        yield from _problems(element, item, _join(path, key), origin)
+
+
+def _either_problems(value: Any, schema: Either, path: str, origin: str) -> Iterator[Problem]:
+    chosen = choose(value, schema)
+    problems = list(_problems(value, chosen, path, origin))
+    telling = len(_without_null(schema)) == 1 or (_shape(chosen) or str) is _shape_of(value)
+    if problems and not telling:
+        yield Problem(path, f"expected {type_name(schema)}, got {_show(value)}", origin)
+    else:
+        yield from problems
+
+
+def _without_null(schema: Either) -> list[Schema]:
+    return [option for option in schema.options if option != Nothing()]
+
+
+def _shape(schema: Schema) -> type | None:
+    return dict if isinstance(schema, Part | MapOf) else list if isinstance(schema, ListOf) else None
+
+
+def _shape_of(value: Any) -> type | None:
+    return type(value) if isinstance(value, dict | list) else None
+
+
+def _part_problems(value: Any, part: Part, path: str, origin: str) -> Iterator[Problem]:
+    kind = kind_of(part.reference)
+    what = f"a {kind.name} (an object with 'type')" if kind else "an object"
+    if not isinstance(value, dict):
+        yield Problem(path, f"expected {what}, got {_show(value)}", origin)
+        return
+    if kind is not None and not isinstance(value.get("type"), str):
+        yield _type_problem(value, kind, path, origin)
+        return
+    component = component_of(value, part)
+    if component is None:
+        assert kind is not None
+        yield _unknown_name(value["type"], kind, path, origin)
+        return
+    yield from _component_problems(value, component, path, {"type"} if kind is not None else set())
+
+
+def _type_problem(value: dict[str, Any], kind: Kind, path: str, origin: str) -> Problem:
+    known = ", ".join(components(kind))
+    if "type" in value:
+        return Problem(_join(path, "type"), f"expected the name of a {kind.name}, got {_show(value['type'])}", origin)
+    return Problem(path, f"a {kind.name} needs the key 'type' (one of: {known})", origin)
+
+
+def _unknown_name(name: str, kind: Kind, path: str, origin: str) -> Problem:
+    message = f"{name!r} is not a registered {kind.name}"
+    if "." in name:
+        message += "; only registered names are taken, never a dotted path: register the class and use --include"
+    return Problem(_join(path, "type"), message + nearest(name, components(kind)), origin)
+
+
+def _component_problems(value: dict[str, Any], component: Component, path: str, taken: set[str]) -> Iterator[Problem]:
+    origin = f"{component.reference.name} at {component.place}"
+    known = {p.name: p for p in component.parameters}
+    for key, element in value.items():
+        if key in taken:
+            continue
+        if key not in known:
+            names = [p.name for p in component.parameters if not p.injected]
+            yield Problem(_join(path, key), f"unknown key{nearest(key, names)}", origin)
+        elif known[key].injected:
+            yield Problem(_join(path, key), "is supplied by the program at run time; remove it from the file", origin)
+        else:
+            yield from _problems(element, known[key].schema, _join(path, key), origin)
+    yield from _missing(value, component.parameters, path, origin)
+
+
+def _missing(value: dict[str, Any], parameters: tuple[Parameter, ...], path: str, origin: str) -> Iterator[Problem]:
+    for parameter in parameters:
+        if parameter.required and parameter.name not in value:
+            yield Problem(_join(path, parameter.name), f"missing; expected {type_name(parameter.schema)}", origin)
+
+
+def _join(path: str, key: str | int) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + '..."'

@@ -1,0 +1,44 @@
+"""``-o dotted.key=value``: single values of an evaluated experiment replaced from the command line."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from relx.config.jsonnet import parse_value
+from relx.errors import ConfigError
+from relx.registry import nearest
+
+
+def override(tree: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """A copy of the tree with each ``dotted.key=value`` carried out; a list's items are named by number.
+
+    The last key may be one that the file leaves to its default (the check that follows knows the valid names); the
+    keys before it must exist. Raises ConfigError otherwise.
+    """
+    tree = copy.deepcopy(tree)
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"-o {assignment}: expected dotted.key=value")
+        *parents, last = path.split(".")
+        node: Any = tree
+        for depth, key in enumerate(parents):
+            node = node[_existing(node, key, assignment, parents[:depth])]
+        if isinstance(node, dict):
+            node[last] = parse_value(value)
+        else:
+            node[_existing(node, last, assignment, parents)] = parse_value(value)
+    return tree
+
+
+def _existing(node: Any, key: str, assignment: str, above: list[str]) -> str | int:
+    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+        return int(key)
+    if isinstance(node, dict) and key in node:
+        return key
+    place = ".".join(above) or "the experiment"
+    if isinstance(node, dict):
+        raise ConfigError(f"-o {assignment}: the file gives {place} no key {key!r}{nearest(key, node)}")
+    if isinstance(node, list):
+        raise ConfigError(f"-o {assignment}: {place} is a list of {len(node)}; {key!r} is none of its numbers")
+    raise ConfigError(f"-o {assignment}: {place} is a plain value and has no key {key!r}")

@@ -1,0 +1,59 @@
+"""Which sentences go together in a batch, and in which order."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from relx.data.batch import Batch, IndexedCorpus
+
+
+class DataLoader:
+    """Batches of sentences of like length, under a budget of sentences or of padded tokens.
+
+    The plan of an epoch is a pure function of (lengths, seed, epoch): equal arguments give equal batches in equal
+    order, on any machine and after any restart.
+    """
+
+    def __init__(self, batch_size: int = 32, max_tokens: int | None = None) -> None:
+        if batch_size < 1 or (max_tokens is not None and max_tokens < 1):
+            raise ValueError("batch_size and max_tokens must be at least 1")
+        self.batch_size = batch_size
+        self.max_tokens = max_tokens
+
+    def plan(self, lengths: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
+        """The rows of each batch of an epoch, shuffled among sentences of equal length and then as whole batches."""
+        random = np.random.default_rng((seed, epoch))
+        shuffled = random.permutation(len(lengths))
+        batches = self._cut(shuffled[np.argsort(lengths[shuffled], kind="stable")], lengths)
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def in_order(self, lengths: np.ndarray) -> list[np.ndarray]:
+        """The rows of each batch for evaluation: the longest sentences first, nothing shuffled."""
+        return self._cut(np.argsort(-lengths, kind="stable"), lengths)
+
+    def _cut(self, rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+        batches, start = [], 0
+        while start < len(rows):
+            end = start + self._fitting(lengths[rows[start : start + self.batch_size]])
+            batches.append(rows[start:end])
+            start = end
+        return batches
+
+    def _fitting(self, lengths: np.ndarray) -> int:
+        """How many of these sentences make one batch; at least one, however long it is."""
+        if self.max_tokens is None:
+            return len(lengths)
+        padded = np.maximum.accumulate(lengths) * np.arange(1, len(lengths) + 1)
+        return max(1, int(np.searchsorted(padded, self.max_tokens, side="right")))
+
+
+def padding_waste(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
+    """The share of padding among all positions of the batches."""
+    padded = sum(int(lengths[rows].max()) * len(rows) for rows in batches)
+    return 1 - int(lengths.sum()) / padded if padded else 0.0
+
+
+def load(corpus: IndexedCorpus, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
+    """The batches of a plan, made one at a time."""
+    for rows in batches:
+        yield corpus.batch(rows.tolist())

@@ -1,0 +1,34 @@
+"""Overlap classes of sentences (Zeng et al. 2018), by the texts of their triples.
+
+Normal: no text is an argument twice. Otherwise a sentence is of one of the other classes or of both: EntityPairOverlap
+when two triples have the same head and tail, SingleEntityOverlap when different pairs share a text, or one is its own
+head and tail.
+"""
+
+from collections.abc import Sequence
+
+from relx.data.example import Example
+
+NORMAL, EPO, SEO = OVERLAP_CLASSES = ("Normal", "EPO", "SEO")
+
+TextTriple = tuple[str, str, str]
+
+
+def text_triples(example: Example) -> list[TextTriple]:
+    """(head text, relation type, tail text) of every relation, as listed."""
+    return [(example.mention_text(r.head), r.type, example.mention_text(r.tail)) for r in example.relations]
+
+
+def overlap_classes(example: Example) -> tuple[str, ...]:
+    """The classes of a sentence; a triple that is listed twice counts once. None of a sentence without triples."""
+    return classes_of(list(dict.fromkeys(text_triples(example))))
+
+
+def classes_of(triples: Sequence[TextTriple]) -> tuple[str, ...]:
+    """The classes of a sentence with these triples, each taken as a triple of its own."""
+    pairs = {(head, tail) for head, _, tail in triples}
+    arguments = {text for pair in pairs for text in pair}
+    if len(arguments) == 2 * len(triples):
+        return (NORMAL,) if triples else ()
+    shared_pair, shared_entity = len(pairs) < len(triples), len(arguments) < 2 * len(pairs)
+    return tuple(name for name, holds in ((EPO, shared_pair), (SEO, shared_entity)) if holds)

@@ -1,0 +1,110 @@
+"""A corpus report as text for a terminal."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from relx.data.overlap import OVERLAP_CLASSES
+from relx.data.report import PERCENTILES, SIZES, CorpusReport, Coverage, Leakage, Mentions, SplitReport
+
+MOST_TYPES = 30
+WIDTH = 100
+
+Row = tuple[str, Sequence[int | str]]
+Figure = tuple[str, Callable[[SplitReport], int]]
+
+FIGURES: tuple[Figure, ...] = (
+    ("sentences", lambda s: s.sentences),
+    ("  without triples", lambda s: s.negatives),
+    ("  that stood there before", lambda s: s.duplicate_sentences),
+    ("  with overlapping entities", lambda s: s.sentences_with_overlapping_entities),
+    ("tokens", lambda s: s.tokens),
+    ("entities", lambda s: s.entities),
+    ("  not found in the text", lambda s: s.unlocated.count),
+    ("  written otherwise there", lambda s: s.widened.count),
+    ("triples as listed", lambda s: s.triples),
+    ("  unique in their sentence", lambda s: s.unique_triples),
+    ("  head and tail the same", lambda s: s.self_pairs),
+    ("relation types", lambda s: len(s.relation_types)),
+    ("entity types", lambda s: len(s.entity_types)),
+)
+
+
+def render(report: CorpusReport) -> str:
+    """The report as aligned lines."""
+    splits = report.splits
+    sections = [
+        _table("", splits, [(name, [figure(split) for split in splits]) for name, figure in FIGURES]),
+        _table("tokens in a sentence", splits, _counts(splits, "lengths", PERCENTILES)),
+        _table("sentences by unique triples", splits, _counts(splits, "triples_per_sentence", SIZES)),
+        _overlap(splits),
+        _types("relation types", splits, "relation_types"),
+        _types("entity types", splits, "entity_types"),
+        "\n".join(_coverage(report.coverage)),
+        "\n".join(map(_leakage, report.leakage)),
+        "\n".join(_mentions("mentions not found in the text", [split.unlocated for split in splits])),
+        "\n".join(_mentions("mentions written otherwise in the text", [split.widened for split in splits])),
+    ]
+    return "\n\n".join(section for section in sections if section)
+
+
+def _table(title: str, splits: Sequence[SplitReport], rows: Sequence[Row]) -> str:
+    head = [split.name for split in splits]
+    cells = [[_cell(value) for value in values] for _, values in rows]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    label = max(28, len(title), *(len(name) for name, _ in rows))
+    lines = [(title, head), *((name, row) for (name, _), row in zip(rows, cells, strict=True))]
+    return "\n".join(
+        "  ".join([name.ljust(label), *(cell.rjust(width) for cell, width in zip(row, widths, strict=True))])
+        for name, row in lines
+    )
+
+
+def _cell(value: int | str) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _counts(splits: Sequence[SplitReport], field: str, names: Sequence[str] | dict[str, float]) -> list[Row]:
+    return [(f"  {name}", [getattr(split, field)[name] for split in splits]) for name in names]
+
+
+def _overlap(splits: Sequence[SplitReport]) -> str:
+    rows = _counts(splits, "overlap", OVERLAP_CLASSES)
+    if any(split.overlap != split.overlap_as_listed for split in splits):
+        listed = _counts(splits, "overlap_as_listed", OVERLAP_CLASSES)
+        rows += [(f"{name}, triples as listed", values) for name, values in listed]
+    return _table("sentences by overlap class", splits, rows)
+
+
+def _types(title: str, splits: Sequence[SplitReport], field: str) -> str:
+    names = list(dict.fromkeys(name for split in splits for name in getattr(split, field)))
+    if not names:
+        return ""
+    rows: list[Row] = [(f"  {n}", [getattr(split, field).get(n, 0) for split in splits]) for n in names[:MOST_TYPES]]
+    more = f"\n  and {len(names) - MOST_TYPES} more; --json lists them all" if len(names) > MOST_TYPES else ""
+    return _table(title, splits, rows) + more
+
+
+def _coverage(coverage: Sequence[Coverage]) -> Iterator[str]:
+    for path in dict.fromkeys(part.vectors for part in coverage):
+        yield f"vectors: {path}"
+        for part in (part for part in coverage if part.vectors == path):
+            tokens = _covered(part.tokens, part.tokens_exact, part.tokens_lower_case)
+            words = _covered(part.words, part.words_exact, part.words_lower_case)
+            yield f"  {part.split}: tokens {tokens}; words {words}"
+
+
+def _covered(total: int, exact: int, lower: int) -> str:
+    all_forms, as_written, lower_case = (f"{count / max(1, total):.1%}" for count in (exact + lower, exact, lower))
+    return f"{all_forms} of {total:,} ({as_written} as written, {lower_case} in lower case)"
+
+
+def _leakage(leakage: Leakage) -> str:
+    sentences = f"{leakage.sentence_share:.1%} of its sentences ({leakage.sentences:,})"
+    triples = f"{leakage.triple_share:.1%} of its triples by text ({leakage.triples:,})"
+    return f"{leakage.split}: {sentences} and {triples} stand in {leakage.larger} too"
+
+
+def _mentions(title: str, found: Sequence[Mentions]) -> Iterator[str]:
+    examples = [example for mentions in found for example in mentions.examples]
+    if examples:
+        yield f"{title}, for example"
+        yield from (f"  {e if len(e) <= WIDTH else e[: WIDTH - 3] + '...'}" for e in examples[:3])

@@ -1,0 +1,119 @@
+"""Namespaces of items (words, characters, labels) counted from the training sentences and saved as text."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from relx.data.example import Example
+from relx.errors import ArchiveError
+
+FACTS = "facts.json"
+
+
+class Namespace:
+    """An ordered set of items, each with its number."""
+
+    def __init__(self, items: Iterable[str]) -> None:
+        self.items = list(items)
+        self._numbers = {item: number for number, item in enumerate(self.items)}
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.items)
+
+    def __getitem__(self, number: int) -> str:
+        return self.items[number]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._numbers
+
+    def get(self, item: str) -> int | None:
+        """The number of an item; None for an unknown one."""
+        return self._numbers.get(item)
+
+
+class Vocabulary:
+    """What components learn from the training data before they are built, and need again after.
+
+    In training the vocabulary is made from the training sentences and components ask it for the namespaces they need,
+    which are counted then. When it comes from an archive, the same questions are answered from what was saved.
+    """
+
+    def __init__(self, examples: Sequence[Example] | None) -> None:
+        self.examples = examples
+        self._namespaces: dict[str, Namespace] = {}
+        self._facts: dict[str, Any] = {}
+
+    @property
+    def counting(self) -> bool:
+        """Whether this vocabulary is being made from training sentences, rather than read back."""
+        return self.examples is not None
+
+    def namespace(self, name: str, items: Callable[[Example], Iterable[str]], min_count: int = 1) -> Namespace:
+        """The items of at least ``min_count`` occurrences in the training sentences, the frequent ones first.
+
+        Raises ArchiveError when a vocabulary that was read back lacks the namespace.
+        """
+        if name not in self._namespaces:
+            counts = Counter(item for example in self._training(name) for item in items(example))
+            kept = [(item, count) for item, count in counts.items() if count >= min_count]
+            kept.sort(key=lambda pair: (-pair[1], pair[0]))
+            self._namespaces[name] = Namespace(item for item, _ in kept)
+        return self._namespaces[name]
+
+    def listed(self, name: str, items: Callable[[], Iterable[str]]) -> Namespace:
+        """A namespace whose items are listed, in their order, rather than counted. Raises as ``namespace`` does."""
+        if name not in self._namespaces:
+            self._training(name)
+            self._namespaces[name] = Namespace(items())
+        return self._namespaces[name]
+
+    def fact(self, name: str, find: Callable[[], Any]) -> Any:
+        """A JSON value that is found out once, in training, and remembered. Raises as ``namespace`` does."""
+        if name not in self._facts:
+            self._training(name)
+            self._facts[name] = find()
+        return self._facts[name]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Everything remembered with ``fact``."""
+        return self._facts
+
+    def files(self) -> dict[str, bytes]:
+        """The vocabulary as text files: one a namespace, an item a line, and ``facts.json``."""
+        files = {f"{name}.txt": _encode(namespace) for name, namespace in self._namespaces.items()}
+        return {**files, FACTS: json.dumps(self._facts, indent=2, sort_keys=True).encode()}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "Vocabulary":
+        """The vocabulary that ``files`` wrote. Raises ArchiveError when the files are damaged."""
+        vocabulary = cls(None)
+        try:
+            vocabulary._facts = json.loads(files[FACTS])
+            for name, content in files.items():
+                if name != FACTS:
+                    vocabulary._namespaces[name.removesuffix(".txt")] = Namespace(_decode(content))
+        except (KeyError, ValueError) as error:
+            raise ArchiveError(f"the vocabulary is damaged: {error!r}") from error
+        return vocabulary
+
+    def _training(self, name: str) -> Sequence[Example]:
+        if self.examples is None:
+            raise ArchiveError(f"the vocabulary lacks {name!r}: it was saved by another configuration of the model")
+        return self.examples
+
+
+def _encode(namespace: Namespace) -> bytes:
+    # A token may hold any character, also a line end or an unpaired surrogate.
+    lines = (item.replace("\\", "\\\\").replace("\n", "\\n") for item in namespace)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+
+
+def _decode(content: bytes) -> Iterator[str]:
+    for line in content.decode("utf-8", "surrogatepass").split("\n")[:-1]:
+        yield re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], line)

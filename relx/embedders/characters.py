@@ -1,0 +1,60 @@
+"""Word vectors made from the characters of each word."""
+
+import numpy as np
+from torch import Tensor, nn
+
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
+from relx.data.vocabulary import Vocabulary
+from relx.embedders.embedder import TokenEmbedder
+from relx.encoders.seq2vec.encoder import Seq2VecEncoder
+from relx.registry import Injected, Lazy
+
+PADDING, UNKNOWN, FIRST_CHARACTER = 0, 1, 2
+HALF = 25
+
+
+@TokenEmbedder.register("characters")
+class CharacterEmbedder(TokenEmbedder):
+    """A vector for each word from its characters, through any seq2vec encoder: -> [batch, length, encoder's size].
+
+    A word of more than 50 characters is represented by its first and last 25.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Injected[Vocabulary],
+        encoder: Lazy[Seq2VecEncoder],
+        dim: int = 30,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.characters = vocabulary.namespace("characters", lambda example: "".join(example.tokens))
+        self.table = nn.Embedding(FIRST_CHARACTER + len(self.characters), dim, padding_idx=PADDING)
+        self.encoder = encoder.build(input_dim=dim)
+        self.dropout = nn.Dropout(dropout)
+        self.output_dim = self.encoder.output_dim
+
+    def index(self, example: Example) -> Arrays:
+        """``characters``: [length, longest word]."""
+        rows = [[self._row(c) for c in _ends(word)] for word in example.tokens]
+        matrix = np.zeros((len(rows), max(map(len, rows), default=0)), dtype=np.int16)
+        for place, row in enumerate(rows):
+            matrix[place, : len(row)] = row
+        return {"characters": matrix}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """[batch, length, encoder's output size]."""
+        words = batch["characters"][batch.mask]
+        encoded = self.encoder(self.table(words), words != PADDING)
+        out = encoded.new_zeros(*batch.mask.shape, self.output_dim)
+        out[batch.mask] = self.dropout(encoded)
+        return out
+
+    def _row(self, character: str) -> int:
+        number = self.characters.get(character)
+        return UNKNOWN if number is None else FIRST_CHARACTER + number
+
+
+def _ends(word: str) -> str:
+    return word if len(word) <= 2 * HALF else word[:HALF] + word[-HALF:]

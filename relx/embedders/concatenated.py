@@ -1,0 +1,32 @@
+"""Several embedders side by side."""
+
+import torch
+from torch import Tensor, nn
+
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
+from relx.data.vocabulary import Vocabulary
+from relx.embedders.embedder import TokenEmbedder
+from relx.registry import Injected, Lazy
+
+
+@TokenEmbedder.register("concatenated")
+class ConcatenatedEmbedder(TokenEmbedder):
+    """The vectors of several embedders of different types, concatenated: [batch, length, sum of their sizes]."""
+
+    def __init__(self, vocabulary: Injected[Vocabulary], embedders: list[Lazy[TokenEmbedder]]) -> None:
+        super().__init__()
+        if not embedders:
+            raise ValueError("embedders must name at least one")
+        if len({embedder.constructor for embedder in embedders}) < len(embedders):
+            raise ValueError("embedders must be of different types; two of one type would share their vocabulary")
+        self.embedders = nn.ModuleList(embedder.build(vocabulary=vocabulary) for embedder in embedders)
+        self.output_dim = sum(embedder.output_dim for embedder in self.embedders)  # type: ignore[misc]
+
+    def index(self, example: Example) -> Arrays:
+        """The arrays of every embedder."""
+        return {name: array for embedder in self.embedders for name, array in embedder.index(example).items()}  # type: ignore
+
+    def forward(self, batch: Batch) -> Tensor:
+        """[batch, length, output_dim]."""
+        return torch.cat([embedder(batch) for embedder in self.embedders], dim=-1)

@@ -1,0 +1,21 @@
+"""The kind of component that turns the tokens of a batch into vectors."""
+
+from torch import Tensor, nn
+
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
+from relx.registry import Registrable
+
+
+class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("vocabulary",)):
+    """Owns the indexing of tokens and their vectors, so that nothing has to be written twice in an experiment."""
+
+    output_dim: int
+
+    def index(self, example: Example) -> Arrays:
+        """The arrays of one sentence, first axis its tokens, by names that are this embedder's own."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> Tensor:
+        """[batch, length, output_dim]."""
+        raise NotImplementedError

@@ -1,0 +1,125 @@
+"""Word vectors: random, or from a GloVe or word2vec text file."""
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
+from relx.data.vectors import read_vectors
+from relx.data.vocabulary import Namespace, Vocabulary
+from relx.embedders.embedder import TokenEmbedder
+from relx.registry import Injected
+
+logger = logging.getLogger(__name__)
+
+PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
+
+
+@TokenEmbedder.register("words")
+class WordEmbedder(TokenEmbedder):
+    """A vector for each word: [batch, length] -> [batch, length, dim].
+
+    A word is looked up as it is written, then in lower case. ``vectors`` names a GloVe or word2vec text file (``.gz``
+    too); ``dim`` defaults to the size of its vectors and may exceed it: the further columns start at random. Words of
+    the file that do not occur in training keep their vector, frozen, for prediction unless ``keep_unseen`` is false.
+    ``word_dropout`` is the share of training words that are replaced by the unknown word.
+
+    Raises ValueError for a ``dim`` below the size of the vectors, DataError for a bad vectors file.
+    """
+
+    unseen: Tensor
+
+    def __init__(
+        self,
+        vocabulary: Injected[Vocabulary],
+        dim: int | None = None,
+        vectors: str | None = None,
+        trainable: bool = True,
+        keep_unseen: bool = True,
+        min_count: int = 1,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.word_dropout = word_dropout
+        self.dropout = nn.Dropout(dropout)
+        self.words = vocabulary.namespace("words", lambda example: example.tokens, min_count)
+        found = _Vectors(vectors, self.words, keep_unseen) if vectors and vocabulary.counting else None
+        size = vocabulary.fact("words.vector_size", lambda: found.size if found else None)
+        self.unseen_words = vocabulary.listed("unseen_words", lambda: found.unseen if found else ())
+        self.output_dim = dim or size or 100
+        if size is not None and self.output_dim < size:
+            raise ValueError(f"dim is {dim}, but the vectors have {size} dimensions")
+        self.table = nn.Parameter(_random_table(FIRST_WORD + len(self.words), self.output_dim), trainable)
+        self.register_buffer("unseen", torch.zeros(len(self.unseen_words), self.output_dim))
+        if found is not None:
+            found.copy_into(self.table, self.unseen)
+            logger.info("%s: %s", vectors, found.coverage())
+
+    def index(self, example: Example) -> Arrays:
+        """``words``: [length]."""
+        return {"words": np.array([self._row(word) for word in example.tokens], dtype=np.int32)}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """[batch, length, dim]."""
+        rows = batch["words"]
+        if self.training and self.word_dropout:
+            dropped = torch.rand_like(rows, dtype=torch.float) < self.word_dropout
+            rows = rows.masked_fill(dropped & batch.mask, UNKNOWN)
+        return self.dropout(self._vectors(rows))
+
+    def _vectors(self, rows: Tensor) -> Tensor:
+        seen = F.embedding(rows.clamp(max=len(self.table) - 1), self.table, padding_idx=PADDING)
+        if len(self.unseen) == 0:
+            return seen
+        other = F.embedding((rows - len(self.table)).clamp(min=0), self.unseen)
+        return torch.where((rows < len(self.table)).unsqueeze(-1), seen, other)
+
+    def _row(self, word: str) -> int:
+        for form in (word, word.lower()):
+            if (number := self.words.get(form)) is not None:
+                return FIRST_WORD + number
+            if (number := self.unseen_words.get(form)) is not None:
+                return len(self.table) + number
+        return UNKNOWN
+
+
+class _Vectors:
+    """The part of a vectors file that a vocabulary needs."""
+
+    def __init__(self, path: str, words: Namespace, keep_unseen: bool) -> None:
+        wanted = {form for word in words for form in (word, word.lower())}
+        names, self.matrix = read_vectors(path, None if keep_unseen else wanted.__contains__)
+        self.words = words
+        self.rows = {name: row for row, name in enumerate(names)}
+        self.unseen = [name for name in names if name not in words] if keep_unseen else []
+        self.size = int(self.matrix.shape[1])
+
+    def copy_into(self, table: Tensor, unseen: Tensor) -> None:
+        """Put the vectors into the first columns of both tables; words without one keep their random vector."""
+        vectors = torch.from_numpy(self.matrix)
+        with torch.no_grad():
+            # Words that the file lacks should be neither louder nor quieter than those it has.
+            table[UNKNOWN:] *= vectors.std() / table[UNKNOWN:].std()
+            for number, word in enumerate(self.words):
+                row = self.rows.get(word, self.rows.get(word.lower()))
+                if row is not None:
+                    table[FIRST_WORD + number, : self.size] = vectors[row]
+            unseen[:, : self.size] = vectors[[self.rows[word] for word in self.unseen]]
+
+    def coverage(self) -> str:
+        """How many of the training words have a vector."""
+        exact = sum(word in self.rows for word in self.words)
+        lower = sum(word not in self.rows and word.lower() in self.rows for word in self.words)
+        share = (exact + lower) / max(1, len(self.words))
+        return f"{share:.1%} of {len(self.words)} words have a vector ({exact} as written, {lower} in lower case)"
+
+
+def _random_table(rows: int, dim: int) -> Tensor:
+    table = torch.empty(rows, dim).uniform_(-((3 / dim) ** 0.5), (3 / dim) ** 0.5)
+    table[PADDING] = 0
+    return table

@@ -1,0 +1,5 @@
+"""Sequence encoders: ``lstm``, ``peephole_lstm``, ``compose``, ``pass_through``."""
+
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+
+__all__ = ["Seq2SeqEncoder"]

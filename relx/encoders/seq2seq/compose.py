@@ -1,0 +1,39 @@
+"""Encoders in a row, and none at all."""
+
+from torch import Tensor, nn
+
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.registry import Injected, Lazy
+
+
+@Seq2SeqEncoder.register("compose")
+class ComposeEncoder(Seq2SeqEncoder):
+    """Each encoder reads what the one before it wrote: -> [batch, length, size of the last]."""
+
+    def __init__(self, input_dim: Injected[int], encoders: list[Lazy[Seq2SeqEncoder]]) -> None:
+        super().__init__()
+        self.output_dim = input_dim
+        self.encoders = nn.ModuleList()
+        for encoder in encoders:
+            built = encoder.build(input_dim=self.output_dim)
+            self.encoders.append(built)
+            self.output_dim = built.output_dim
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, length, output_dim]."""
+        for encoder in self.encoders:
+            inputs = encoder(inputs, mask)
+        return inputs
+
+
+@Seq2SeqEncoder.register("pass_through")
+class PassThroughEncoder(Seq2SeqEncoder):
+    """Leaves every vector as it is: -> [batch, length, input_dim], zero at padding."""
+
+    def __init__(self, input_dim: Injected[int]) -> None:
+        super().__init__()
+        self.output_dim = input_dim
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> the same."""
+        return inputs * mask.unsqueeze(-1)

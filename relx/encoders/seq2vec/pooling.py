@@ -1,0 +1,59 @@
+"""Vectors of a sequence pooled into one."""
+
+import torch
+from torch import Tensor, nn
+
+from relx.encoders.seq2vec.encoder import Seq2VecEncoder
+from relx.registry import Injected
+
+
+class PoolingEncoder(Seq2VecEncoder):
+    """Pooling keeps the size of the vectors: [batch, length, input_dim] -> [batch, input_dim]."""
+
+    def __init__(self, input_dim: Injected[int]) -> None:
+        super().__init__()
+        self.output_dim = input_dim
+
+
+@Seq2VecEncoder.register("mean")
+class MeanEncoder(PoolingEncoder):
+    """The mean of the vectors: -> [batch, input_dim]."""
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, input_dim]."""
+        total = (inputs * mask.unsqueeze(-1)).sum(dim=1)
+        return total / mask.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+@Seq2VecEncoder.register("max")
+class MaxEncoder(PoolingEncoder):
+    """The largest value in each dimension: -> [batch, input_dim]."""
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, input_dim]."""
+        largest = inputs.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(dim=1)
+        return torch.where(mask.any(dim=1, keepdim=True), largest, 0)
+
+
+@Seq2VecEncoder.register("last")
+class LastEncoder(PoolingEncoder):
+    """The last vector: -> [batch, input_dim]."""
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, input_dim]."""
+        last = (mask.sum(dim=1) - 1).clamp(min=0)
+        return inputs[torch.arange(len(inputs), device=inputs.device), last] * mask.any(dim=1, keepdim=True)
+
+
+@Seq2VecEncoder.register("attention")
+class AttentionEncoder(PoolingEncoder):
+    """A mean weighted by v tanh(W x) (additive self-attention, Lin et al. 2017, one hop): -> [batch, input_dim]."""
+
+    def __init__(self, input_dim: Injected[int], hidden_size: int = 50) -> None:
+        super().__init__(input_dim)
+        self.scorer = nn.Sequential(nn.Linear(input_dim, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 1, bias=False))
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, input_dim]."""
+        scores = self.scorer(inputs).masked_fill(~mask.unsqueeze(-1), torch.finfo(inputs.dtype).min)
+        return (scores.softmax(dim=1) * inputs * mask.unsqueeze(-1)).sum(dim=1)

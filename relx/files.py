@@ -1,0 +1,88 @@
+"""Reading and writing files: ``.gz`` where the name says so, clear errors, no half results."""
+
+import gzip
+import io
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from relx.errors import DataError, RelxError
+
+
+def text_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
+
+    Raises DataError, with ``file:line``, for a file that cannot be read, a damaged gzip stream, and bytes that are not
+    UTF-8.
+    """
+    for number, line in enumerate(_byte_lines(path), 1):
+        try:
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}:{number}: not UTF-8 text (byte {error.start + 1} of the line)") from None
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[TextIO]:
+    """A UTF-8 text file that appears under its name only when the block ends well, else not at all.
+
+    What is no plain file, such as ``/dev/stdout``, is written as it comes. Raises RelxError when the place cannot be
+    written to.
+    """
+    path = Path(path).resolve() if os.path.isfile(path) else Path(path)
+    raw, temporary = _open_target(path)
+    try:
+        with _text(raw, path) as file:
+            yield file
+        if temporary is not None:
+            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            temporary.replace(path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
+    """What to write to, and the temporary file behind it if there is one."""
+    try:
+        if path.exists() and not path.is_file():
+            return open(path, "wb"), None
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        return os.fdopen(descriptor, "wb"), Path(name)
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _byte_lines(path: str | Path) -> Iterator[bytes]:
+    number = 0
+    try:
+        with gzip.open(path) if Path(path).suffix == ".gz" else open(path, "rb") as file:
+            for line in file:
+                number += 1
+                yield line
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder; expected a file") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}:{number + 1}: damaged gzip file: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def _text(raw: BinaryIO, path: Path) -> Iterator[TextIO]:
+    # Without a name and a time stamp in it, equal content makes equal files.
+    compressed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else nullcontext(raw)
+    with raw, compressed as binary, io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as text:
+        yield text
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,5 @@
+"""Joint-extraction heads: ``hmt``, ``novel_tagging``."""
+
+from relx.heads.head import Head
+
+__all__ = ["Head"]

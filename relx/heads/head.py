@@ -1,0 +1,49 @@
+"""The kind of component that owns the scheme of one paper: gold to targets, vectors to scores, scores to Examples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example, Relation
+from relx.registry import Registrable
+
+Encode = Callable[[Batch], Tensor]
+Scores = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a head is to learn of one sentence, and the gold relations that its scheme cannot hold, with the cause."""
+
+    arrays: Arrays
+    lost: list[tuple[Relation, str]] = field(default_factory=list)
+
+
+class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "vocabulary")):
+    """One paper's scheme of joint extraction.
+
+    A head is handed a function that encodes a batch rather than the encoded batch, because some heads encode more than
+    once. The names of its target arrays are its own.
+    """
+
+    def targets(self, example: Example) -> Targets:
+        """Gold labels -> target arrays."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        """A batch -> the head's scores by name, each [batch, ...]."""
+        raise NotImplementedError
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """The loss of a batch that holds targets, averaged over its sentences: a scalar."""
+        raise NotImplementedError
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        """What the scores say of each sentence: the same sentences with predicted entities and relations."""
+        raise NotImplementedError
+
+    def oracle(self, batch: Batch) -> Scores:
+        """The scores of a model that has learnt the targets of the batch perfectly."""
+        raise NotImplementedError

@@ -1,0 +1,105 @@
+"""Relations as one tag for each token: relation type x role x position (Zheng et al. 2017; HMT, Wei et al. 2019)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from relx.data.example import Entity, Example, Relation
+from relx.heads.tagging import OUTSIDE, Positions, TaggedSpan, TagScheme
+
+Role = tuple[str, Literal["E1", "E2"]]
+Conflict = Literal["first", "overwrite", "drop_sentence"]
+Decoding = Literal["nearest", "all_pairs"]
+
+NOT_LOCATED = "mention not found among the tokens"
+TAKEN = "a token already bears another tag"
+DROPPED = "sentence dropped for a conflict of tags"
+
+
+class TaggedRelations(NamedTuple):
+    """The tags of a sentence, whether it is to be learnt from, and the relations that the tags do not hold."""
+
+    tags: np.ndarray
+    kept: bool
+    lost: list[tuple[Relation, str]]
+
+
+class JointTags:
+    """The tag scheme of joint extraction.
+
+    A token has one tag, so triples compete. ``conflict`` says what happens to a triple that needs a token with another
+    tag, triples taken in the order of the data: ``first``, it is left out; ``overwrite``, its tags replace the older
+    ones; ``drop_sentence``, the sentence is not learnt from. ``decoding`` says which mentions of a relation type are
+    paired: each head with its nearest tail and each tail with its nearest head, or all.
+    """
+
+    def __init__(self, relations: Iterable[str], positions: Positions, conflict: Conflict, decoding: Decoding) -> None:
+        roles: list[Role] = [(relation, role) for relation in relations for role in ("E1", "E2")]
+        self.scheme = TagScheme(roles, positions)
+        self.conflict = conflict
+        self.decoding = decoding
+
+    @property
+    def size(self) -> int:
+        """How many tags there are, O included."""
+        return self.scheme.size
+
+    def write(self, example: Example) -> TaggedRelations:
+        """The tags of a sentence's gold relations."""
+        tags = np.full(len(example), OUTSIDE, dtype=np.int32)
+        lost: list[tuple[Relation, str]] = []
+        for relation in example.relations:
+            cause = self._write(relation, tags)
+            if cause is not None:
+                lost.append((relation, cause))
+        if self.conflict == "drop_sentence" and any(cause == TAKEN for _, cause in lost):
+            return TaggedRelations(tags, False, [(relation, DROPPED) for relation in example.relations])
+        return TaggedRelations(tags, True, lost)
+
+    def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[Relation]:
+        """The relations that the tags spell; a relation's score is the product of its two mentions'."""
+        mentions: dict[Role, list[TaggedSpan[Role]]] = {}
+        for span in self.scheme.read(tags, scores):
+            mentions.setdefault(span.label, []).append(span)
+        found = []
+        for (relation, role), heads in mentions.items():
+            if role == "E1":
+                tails = mentions.get((relation, "E2"), [])
+                found += [_relation(head, relation, tail) for head, tail in self._pairs(heads, tails)]
+        return found
+
+    def _write(self, relation: Relation, tags: np.ndarray) -> str | None:
+        """Tag a relation's mentions; the cause if that is not possible."""
+        if not relation.located:
+            return NOT_LOCATED
+        wanted = tags.copy()
+        for mention, role in ((relation.head, "E1"), (relation.tail, "E2")):
+            label = (relation.type, role)
+            if label not in self.scheme.numbers:
+                return "relation type never seen in training"
+            start, end = mention.span
+            written = self.scheme.span(end - start, label)
+            there = wanted[start:end]
+            if self.conflict != "overwrite" and ((there != OUTSIDE) & (there != written)).any():
+                return TAKEN
+            wanted[start:end] = written
+        tags[:] = wanted
+        return None
+
+    def _pairs(
+        self, heads: list[TaggedSpan[Role]], tails: list[TaggedSpan[Role]]
+    ) -> Iterable[tuple[TaggedSpan[Role], TaggedSpan[Role]]]:
+        if self.decoding == "all_pairs" or not tails:
+            return [(head, tail) for head in heads for tail in tails]
+        from_heads = [(head, min(tails, key=lambda tail: abs(tail.start - head.start))) for head in heads]
+        from_tails = [(min(heads, key=lambda head: abs(tail.start - head.start)), tail) for tail in tails]
+        return dict.fromkeys(from_heads + from_tails)
+
+
+def _relation(head: TaggedSpan[Role], relation: str, tail: TaggedSpan[Role]) -> Relation:
+    return Relation(_entity(head), relation, _entity(tail), head.score * tail.score)
+
+
+def _entity(span: TaggedSpan[Role]) -> Entity:
+    return Entity(span.start, span.end, score=span.score)

@@ -1,0 +1,98 @@
+"""Labelled spans as one tag for each token, and back: BIO and BIES schemes."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+L = TypeVar("L", bound=Hashable)
+Positions = Literal["BIO", "BIES"]
+OUTSIDE = 0
+
+
+class TaggedSpan(NamedTuple, Generic[L]):
+    """The tokens ``start`` to ``end`` (exclusive), all tagged as one mention of ``label``."""
+
+    start: int
+    end: int
+    label: L
+    score: float
+
+
+class TagScheme(Generic[L]):
+    """Tags for spans with labels: O is tag 0, then each label's positions (B I, or B I E S)."""
+
+    def __init__(self, labels: Sequence[L], positions: Positions) -> None:
+        self.labels = list(labels)
+        self.numbers = {label: number for number, label in enumerate(self.labels)}
+        self.positions = "BI" if positions == "BIO" else "BIES"
+        self.size = 1 + len(self.labels) * len(self.positions)
+
+    def span(self, length: int, label: L) -> np.ndarray:
+        """The tags of a span of ``length`` tokens."""
+        tags = np.full(length, self._tag("I", label), dtype=np.int32)
+        tags[0] = self._tag("B", label)
+        if "E" in self.positions:
+            tags[-1] = self._tag("E" if length > 1 else "S", label)
+        return tags
+
+    def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[TaggedSpan[L]]:
+        """The spans that a sequence of tags spells, each with the mean score of its tokens.
+
+        Strict: an inside tag that continues nothing is dropped, and so is a BIES span that never ends.
+        """
+        return [self._scored(start, end, number, scores) for start, end, number in self._runs(tags)]
+
+    def _tag(self, position: str, label: L) -> int:
+        return 1 + self.numbers[label] * len(self.positions) + self.positions.index(position)
+
+    def _runs(self, tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """(start, end, label's number) of each complete span."""
+        start, current = 0, -1
+        for place, tag in enumerate([*tags, OUTSIDE]):
+            number, position = divmod(tag - 1, len(self.positions)) if tag != OUTSIDE else (-1, 0)
+            name = self.positions[position] if tag != OUTSIDE else "O"
+            if current >= 0 and name == "E" and number == current:
+                yield start, place + 1, number
+            if name in "IE" and number == current:
+                current = number if name == "I" else -1
+                continue
+            if current >= 0 and self.positions == "BI":
+                yield start, place, current
+            if name == "S":
+                yield place, place + 1, number
+            start, current = place, number if name == "B" else -1
+
+    def _scored(self, start: int, end: int, number: int, scores: Sequence[float]) -> TaggedSpan[L]:
+        return TaggedSpan(start, end, self.labels[number], sum(scores[start:end]) / (end - start))
+
+
+def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[float]]]:
+    """The best tag of each real token and its probability: [batch, length, tags], [batch, length] -> lists of lists."""
+    best, tags = logits.max(dim=-1)
+    scores = (best - logits.logsumexp(dim=-1)).exp()
+    lengths = mask.sum(dim=1).tolist()
+    return (
+        [row[:length] for row, length in zip(tags.tolist(), lengths, strict=True)],
+        [row[:length] for row, length in zip(scores.tolist(), lengths, strict=True)],
+    )
+
+
+def tagging_loss(logits: Tensor, tags: Tensor, mask: Tensor, outside_weight: float = 1.0) -> Tensor:
+    """Cross entropy summed over the tokens of a sentence, averaged over sentences: a scalar.
+
+    ``logits`` [batch, length, tags], ``tags`` and ``mask`` [batch, length]. ``outside_weight`` weighs the tokens
+    outside of every span.
+    """
+    losses = F.cross_entropy(logits.transpose(1, 2), tags, reduction="none") * mask
+    if outside_weight != 1.0:
+        losses = torch.where(tags == OUTSIDE, losses * outside_weight, losses)
+    return losses.sum() / len(tags)
+
+
+def certain(tags: Tensor, size: int) -> Tensor:
+    """Logits that leave no doubt of the given tags: [batch, length] -> [batch, length, size]."""
+    return F.one_hot(tags, size).float() * 100

@@ -1,0 +1,82 @@
+"""The model of every experiment: an embedder, an encoder and a head."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from relx.data.batch import Arrays, Batch, IndexedCorpus
+from relx.data.example import Example
+from relx.data.loader import DataLoader, load
+from relx.data.vocabulary import Vocabulary
+from relx.embedders.embedder import TokenEmbedder
+from relx.encoders.seq2seq.compose import PassThroughEncoder
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.heads.head import Head, Scores
+from relx.registry import Injected, Lazy
+
+
+class JointExtractor(nn.Module):
+    """Embeds the tokens, encodes the sentence, and leaves the rest to the head.
+
+    Each part is told the size of what the part before it gives, so that no dimension is written twice.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Injected[Vocabulary],
+        embedder: Lazy[TokenEmbedder],
+        head: Lazy[Head],
+        encoder: Lazy[Seq2SeqEncoder] | None = None,
+    ) -> None:
+        super().__init__()
+        encoder = encoder or Lazy(PassThroughEncoder)
+        self.vocabulary = vocabulary
+        self.embedder = embedder.build(vocabulary=vocabulary)
+        self.encoder = encoder.build(input_dim=self.embedder.output_dim)
+        self.head = head.build(input_dim=self.encoder.output_dim, vocabulary=vocabulary)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def index(self, example: Example) -> Arrays:
+        """The arrays of one sentence without labels."""
+        return self.embedder.index(example)
+
+    def index_labelled(self, example: Example) -> Arrays:
+        """The arrays of one sentence and of the head's targets."""
+        return {**self.embedder.index(example), **self.head.targets(example).arrays}
+
+    def encode(self, batch: Batch) -> Tensor:
+        """[batch, length, size of the encoder]."""
+        return self.encoder(self.embedder(batch), batch.mask)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss of a batch with targets: a scalar."""
+        return self.head.loss(self.scores(batch), batch)
+
+    def scores(self, batch: Batch) -> Scores:
+        """The head's scores."""
+        return self.head(batch, self.encode)
+
+    def extract(self, examples: Iterable[Example], loader: DataLoader) -> list[Example]:
+        """Predictions for sentences, in their order, made in batches of like length."""
+        corpus = IndexedCorpus(examples, self.index)
+        if not len(corpus):
+            return []
+        batches = loader.in_order(corpus.lengths)
+        predicted: dict[int, Example] = {}
+        for rows, batch in zip(batches, load(corpus, batches), strict=True):
+            predicted.update(zip(rows.tolist(), self._extract(batch), strict=True))
+        return [predicted[row] for row in range(len(corpus))]
+
+    @torch.inference_mode()
+    def _extract(self, batch: Batch) -> Iterator[Example]:
+        was_training = self.training
+        self.eval()
+        batch = batch.to(self.device)
+        predicted = self.head.decode(self.scores(batch), batch)
+        self.train(was_training)
+        return iter(predicted)

@@ -1,0 +1,74 @@
+"""Code from outside relx that registers components: ``--include`` and the entry-point group ``relx.plugins``."""
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+
+from relx.errors import PluginError, RelxError
+
+GROUP = "relx.plugins"
+
+
+def include(plugin: str) -> None:
+    """Import a plugin, given as an importable module name or as the path of a ``.py`` file.
+
+    Raises PluginError when there is no such module or file, or when importing it fails.
+    """
+    try:
+        if plugin.endswith(".py"):
+            _import_file(Path(plugin))
+        else:
+            _import_module(plugin)
+    except RelxError as error:
+        raise type(error)(f"plugin {plugin!r}: {error}") from error
+    except (Exception, SystemExit) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise PluginError(
+            f"plugin {plugin!r} failed to import: {type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+        ) from error
+
+
+@functools.cache
+def load_installed() -> None:
+    """Import every installed plugin, once. Raises PluginError for one that fails."""
+    for entry_point in importlib.metadata.entry_points(group=GROUP):
+        include(entry_point.module)
+
+
+def distribution_of(module: str) -> str | None:
+    """The installed distribution, as ``name version``, that a module belongs to; None for a loose file."""
+    names = importlib.metadata.packages_distributions().get(module.split(".")[0])
+    return f"{names[0]} {importlib.metadata.version(names[0])}" if names else None
+
+
+def _import_module(name: str) -> None:
+    # The console script's sys.path lacks the working directory, where a user's package mostly lies.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    top = name.partition(".")[0]
+    if not top.isidentifier() or importlib.util.find_spec(top) is None:
+        raise PluginError("no such module; install it, or give the path of its .py file")
+    importlib.import_module(name)
+
+
+def _import_file(path: Path) -> None:
+    if not path.is_file():
+        raise PluginError("no such file")
+    # Two files of one name must not shadow each other, nor one of them a real module.
+    name = f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise

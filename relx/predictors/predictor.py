@@ -1,0 +1,74 @@
+"""Extraction with a trained archive."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from relx import archive
+from relx.allocator import keep_freed_memory
+from relx.archive import Archive
+from relx.data.example import Example
+from relx.data.fields import BadRecord
+from relx.data.json_form import example_from_json, tokenized
+from relx.data.loader import DataLoader
+
+# Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
+CHUNK = 1024
+LOADER = DataLoader(batch_size=64, max_tokens=4096)
+
+Input = str | list[str] | dict[str, Any] | Example
+
+
+class Predictor:
+    """Extracts entities and relations with a trained model.
+
+    >>> predictor = Predictor.load("model.tar.gz")
+    >>> [example] = predictor(["Ada Lovelace was born in London."])
+    """
+
+    def __init__(self, opened: Archive) -> None:
+        self.archive = opened
+        self.model = opened.model
+        self.tokenizer = opened.parts.tokenizer
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "cpu") -> "Predictor":
+        """Open an archive for prediction. Raises ArchiveError."""
+        keep_freed_memory()
+        opened = archive.load(path)
+        opened.model.to(device)
+        return cls(opened)
+
+    def __call__(self, inputs: Sequence[Input]) -> list[Example]:
+        """The predictions for texts, lists of tokens, records of relx's JSON form, or Examples, in their order.
+
+        Raises BadRecord for an input that is none of these.
+        """
+        return list(self.stream(self.examples(inputs)))
+
+    def examples(self, inputs: Sequence[Input]) -> list[Example]:
+        """Inputs as Examples, raw texts split by the archive's tokenizer. Raises BadRecord, with the input's number."""
+        records = tokenized([as_record(value) for value in inputs], self.tokenizer)
+        return [self._example(number, record) for number, record in enumerate(records, 1)]
+
+    def stream(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """Predictions in order, in constant memory."""
+        remaining = iter(examples)
+        while chunk := list(islice(remaining, CHUNK)):
+            yield from self.model.extract(chunk, LOADER)
+
+    def _example(self, number: int, record: Any) -> Example:
+        if isinstance(record, Example):
+            return record
+        try:
+            return example_from_json(record, self.tokenizer)
+        except BadRecord as error:
+            raise BadRecord(f"input {number}: {error}") from None
+
+
+def as_record(value: Input) -> Any:
+    """A text or a list of tokens as a record; anything else as it is."""
+    if isinstance(value, str):
+        return {"text": value}
+    return {"tokens": value} if isinstance(value, list) else value

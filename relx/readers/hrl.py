@@ -1,0 +1,100 @@
+"""NYT10 and NYT11 as Takanobu et al. (2019) published them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from relx.data.example import Entity, Example
+from relx.data.fields import BadRecord, checked, items, required, shown
+from relx.readers.json_reader import JsonReader
+from relx.readers.mentions import Annotations, locate
+from relx.readers.reader import DatasetReader
+from relx.readers.sentences import pretokenized, unquoted
+
+SOURCE, TARGET, OTHER = "source", "target", "other"
+_BEGINS = {4: SOURCE, 5: TARGET, 6: OTHER}
+_INSIDE = {1: SOURCE, 2: TARGET, 3: OTHER}
+
+
+class Mention(NamedTuple):
+    """A span that tags mark, and its role in the relation."""
+
+    role: str
+    start: int
+    end: int
+
+
+@DatasetReader.register("hrl")
+class HrlReader(JsonReader):
+    """NYT10 and NYT11 of Takanobu et al. 2019: ``sentext`` and relations with a tag for each token."""
+
+    def __init__(self, occurrences: Literal["first", "all"] = "first"):
+        self.occurrences: Literal["first", "all"] = occurrences
+
+    @classmethod
+    def recognises_record(cls, record: dict[str, Any]) -> bool:
+        """Whether there is a ``sentext``."""
+        return "sentext" in record
+
+    def example(self, record: Any) -> Example:
+        """The Example of one record. Raises BadRecord, which says what was expected."""
+        record = checked(record, dict, "record")
+        sentence = required(record, "sentext", str)
+        annotations = Annotations(pretokenized(unquoted(sentence)), self.occurrences)
+        for i, relation in enumerate(items(record, "relations", dict)):
+            self._relation(relation, sentence, annotations, f"relations[{i}]")
+        return annotations.finished()
+
+    def _relation(self, record: dict[str, Any], sentence: str, annotations: Annotations, where: str) -> None:
+        type = required(record, "rtext", str, where)
+        tags = _fitted(items(record, "tags", int, where), sentence, annotations.example, f"{where}.tags")
+        mentions = list(mentions_of(tags, f"{where}.tags"))
+        for mention in mentions:
+            annotations.at(mention.start, mention.end)
+        if type == "None":
+            return
+        heads = self._argument(mentions, SOURCE, required(record, "em1", str, where), annotations)
+        tails = self._argument(mentions, TARGET, required(record, "em2", str, where), annotations)
+        annotations.relate(heads, type, tails)
+
+    def _argument(self, mentions: list[Mention], role: str, text: str, annotations: Annotations) -> list[Entity]:
+        spans = [(start, end) for marked, start, end in mentions if marked == role]
+        if not spans:
+            return annotations.named(text)
+        if self.occurrences == "first":
+            named = [span for span in locate(annotations.example.tokens, text) if span in spans]
+            spans = [*named, *spans][:1]
+        return [annotations.at(start, end) for start, end in spans]
+
+
+def mentions_of(tags: Sequence[int], where: str) -> Iterator[Mention]:
+    """The spans that tags mark: one begins at each S_B, T_B, O_B, or where an inside tag follows another role.
+
+    Raises BadRecord for a number that is no tag.
+    """
+    role, start = None, 0
+    for i, tag in enumerate([*tags, 0]):
+        if tag != 0 and tag not in _BEGINS and tag not in _INSIDE:
+            raise BadRecord(f"{where}[{i}]: expected 0 to 6 (O, S_I, T_I, O_I, S_B, T_B, O_B), got {shown(tag)}")
+        here = _BEGINS.get(tag) or _INSIDE.get(tag)
+        if role is not None and (here != role or tag in _BEGINS):
+            yield Mention(role, start, i)
+        if here != role or tag in _BEGINS:
+            role, start = here, i
+
+
+def _fitted(tags: list[int], sentence: str, example: Example, where: str) -> list[int]:
+    """The tags without those of stray quotes that stood as words of their own."""
+    words = sentence.split()
+    if len(tags) == len(words):
+        before = sum(1 for _ in _leading_quotes(words))
+        tags = tags[before : before + len(example)]
+    if len(tags) != len(example):
+        raise BadRecord(f"{where}: expected a tag for each of the {len(example)} tokens of sentext, got {len(tags)}")
+    return tags
+
+
+def _leading_quotes(words: list[str]) -> Iterator[str]:
+    for word in words:
+        if word.strip('"'):
+            return
+        yield word

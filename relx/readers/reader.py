@@ -1,0 +1,25 @@
+"""The kind of component that turns corpus files into Examples."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from relx.data.example import Example
+from relx.errors import DataError
+from relx.registry import Registrable
+
+
+class DatasetReader(Registrable, kind="dataset_reader"):
+    """Reads one corpus form: path -> iterator of Examples. Knows no vocabulary and no tensors."""
+
+    @classmethod
+    def recognises(cls, path: str | Path) -> bool:
+        """Whether a file looks like this form, judged by its beginning. Raises nothing for another form."""
+        return False
+
+    def read(self, path: str | Path) -> Iterator[Example]:
+        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad record."""
+        raise NotImplementedError
+
+    def write(self, examples: Iterable[Example], path: str | Path) -> None:
+        """Write Examples in this form. Raises DataError for a form that is only read, or that cannot hold them."""
+        raise DataError(f"{path}: not written; {type(self).__name__} reads its form but cannot write it")

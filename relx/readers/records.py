@@ -1,0 +1,98 @@
+"""The JSON records of a file, each with the line on which it begins."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from relx.data.fields import BadRecord
+from relx.errors import DataError
+from relx.files import text_lines
+
+EXPECTED = "expected one JSON object on each line, or one JSON list of objects"
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+class Record(NamedTuple):
+    """A JSON value and the number of the line on which it begins."""
+
+    line: int
+    value: Any
+
+
+def records(path: str | Path) -> Iterator[Record]:
+    """Every record of a file that holds one JSON object on each line (read one by one) or one JSON list.
+
+    Raises DataError, with ``file:line``, for a file that cannot be read, is empty, or holds anything but JSON.
+    """
+    found = False
+    for number, line in text_lines(path):
+        if not found and line.lstrip().startswith("["):
+            yield from _elements("".join(line for _, line in text_lines(path)), path)
+            return
+        if line.strip():
+            found = True
+            yield _line_record(number, line, path)
+    if not found:
+        raise DataError(f"{path}:1: holds no record; {EXPECTED}")
+
+
+def parse_record(line: str) -> Any:
+    """The value of one line of JSON. Raises BadRecord for anything else."""
+    try:
+        return _DECODER.decode(line)
+    except (ValueError, RecursionError) as error:
+        raise BadRecord(_explain(error)) from None
+
+
+def _line_record(number: int, line: str, path: str | Path) -> Record:
+    try:
+        return Record(number, parse_record(line))
+    except BadRecord as error:
+        raise DataError(f"{path}:{number}: {error}; {EXPECTED}") from None
+
+
+def _elements(text: str, path: str | Path) -> Iterator[Record]:
+    """The elements of a list, decoded one by one to know where each begins."""
+    place, line = _after_space(text, text.index("[") + 1), 1
+    line += text.count("\n", 0, place)
+    if text[place : place + 1] == "]":
+        raise DataError(f"{path}:{line}: the list is empty; {EXPECTED}")
+    separator = ","
+    while separator == ",":
+        start = _after_space(text, place)
+        line += text.count("\n", place, start)
+        value, end = _element(text, start, line, path)
+        yield Record(line, value)
+        mark = _after_space(text, end)
+        line += text.count("\n", start, mark)
+        separator, place = text[mark : mark + 1], mark + 1
+    if separator != "]" or text[place:].strip():
+        raise DataError(f"{path}:{line}: not JSON: expected a comma, or the end of list and file; {EXPECTED}")
+
+
+def _element(text: str, start: int, line: int, path: str | Path) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}:{getattr(error, 'lineno', line)}: {_explain(error)}; {EXPECTED}") from None
+
+
+def _after_space(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    return match.end() if match else place
+
+
+def _explain(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON at column {error.colno}: {error.msg}"
+    return f"not usable as JSON: {error}"
+
+
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)

@@ -1,0 +1,23 @@
+"""Kinds, registered components and their signatures. Knows neither torch nor language processing."""
+
+from relx.registry.registrable import Component, Kind, Registrable, components, describe, kind_of, kinds, lookup
+from relx.registry.signature import Injected, Lazy, Parameter, Part, Reference
+from relx.registry.wording import nearest, type_name
+
+__all__ = [
+    "Component",
+    "Injected",
+    "Kind",
+    "Lazy",
+    "Parameter",
+    "Part",
+    "Reference",
+    "Registrable",
+    "components",
+    "describe",
+    "kind_of",
+    "kinds",
+    "lookup",
+    "nearest",
+    "type_name",
+]

@@ -1,0 +1,195 @@
+"""Kinds of components and the components registered under them.
+
+A kind is opened by subclassing ``Registrable`` with a ``kind`` keyword, a component joins it with
+``@Kind.register("name")``. relx's own components are found from their source, so that listing and checking them imports
+neither them nor torch; a plugin's component is known once the plugin is imported.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from relx import plugins
+from relx.errors import RegistrationError
+from relx.registry import source
+from relx.registry.signature import Parameter, Reference, parameters_of
+
+C = TypeVar("C", bound=type)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component: the class that opens it, the package where relx's own live, what a builder hands them."""
+
+    name: str
+    reference: Reference
+    injects: tuple[str, ...] = ()
+
+    @property
+    def home(self) -> str:
+        """The package whose modules hold relx's own components of this kind."""
+        return self.reference.module.rpartition(".")[0] or self.reference.module
+
+
+@dataclass(frozen=True)
+class Component:
+    """A class that an experiment file can name, and where it is written."""
+
+    reference: Reference
+    parameters: tuple[Parameter, ...]
+    file: str
+    line: int
+    doc: str
+    name: str | None = None
+    kind: Kind | None = None
+    cls: type | None = field(default=None, compare=False)
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of the definition."""
+        return f"{self.file}:{self.line}"
+
+    def load(self) -> type:
+        """The class itself, imported if need be."""
+        return self.cls or self.reference.load()
+
+
+_kinds: dict[Reference, Kind] = {}
+_registered: dict[Kind, dict[str, Component]] = {}
+
+
+class Registrable:
+    """Base of every kind. ``class Head(Registrable, kind="head", injects=("input_dim",))`` opens one."""
+
+    __kind__: ClassVar[Kind]
+
+    def __init_subclass__(cls, kind: str | None = None, injects: tuple[str, ...] = (), **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if kind is not None:
+            cls.__kind__ = Kind(kind, Reference(cls.__module__, cls.__qualname__), injects)
+            _kinds[cls.__kind__.reference] = cls.__kind__
+
+    @classmethod
+    def register(cls, name: str) -> Callable[[C], C]:
+        """Register the decorated class under ``name``.
+
+        Raises RegistrationError for a name that is taken (both places are shown), a class of another kind, a
+        constructor with ``**kwargs``, unannotated arguments, or an injected value that the kind is not given, and when
+        this class opens no kind.
+        """
+
+        if not hasattr(cls, "__kind__"):
+            raise RegistrationError(
+                f"{cls.__qualname__} opens no kind; write class {cls.__name__}(Registrable, kind=\"...\")"
+            )
+
+        def decorate(component: C) -> C:
+            if not (isinstance(component, type) and issubclass(component, cls)):
+                raise RegistrationError(
+                    f"{component.__module__}.{component.__qualname__} is registered as {name!r} "
+                    f"but is no subclass of {cls.__name__}"
+                )
+            _add(cls.__kind__, name, component)
+            return component
+
+        return decorate
+
+
+def kinds() -> list[Kind]:
+    """Every kind of relx and of the plugins imported so far, by name."""
+    own = {kind.reference: kind for kind in map(_kind_from_source, source.kinds("relx"))}
+    return sorted({**own, **_kinds}.values(), key=lambda kind: kind.name)
+
+
+def kind_of(reference: Reference) -> Kind | None:
+    """The kind that a class opens, or None for a class that opens none."""
+    if reference in _kinds:
+        return _kinds[reference]
+    found = source.find_class(reference)
+    return _kind_from_source(found) if found is not None and found.kind is not None else None
+
+
+def components(kind: Kind) -> dict[str, Component]:
+    """Everything registered under a kind, by name: relx's own and what imported plugins added."""
+    return dict(sorted({**_own(kind), **_registered.get(kind, {})}.items()))
+
+
+def lookup(kind: Kind, name: str) -> Component | None:
+    """The component of that name; None if neither relx nor an imported or installed plugin has it.
+
+    Raises PluginError for an installed plugin that cannot be imported.
+    """
+    found = _find(kind, name)
+    if found is None:
+        plugins.load_installed()
+        found = _find(kind, name)
+    return found
+
+
+def describe(reference: Reference) -> Component:
+    """A class that is nested in a file by position rather than by name, such as the trainer."""
+    found = source.find_class(reference)
+    return _component_from_source(found, None) if found is not None else _component_of(reference.load(), None, None)
+
+
+def _find(kind: Kind, name: str) -> Component | None:
+    return _registered.get(kind, {}).get(name) or _own(kind).get(name)
+
+
+def _add(kind: Kind, name: str, cls: type) -> None:
+    component = _component_of(cls, name, kind)
+    _check_arguments(component, kind)
+    taken = _find(kind, name)
+    if taken is not None and not _same_source(taken, component):
+        raise RegistrationError(_twice(kind, name, taken.place, component.place))
+    _registered.setdefault(kind, {})[name] = component
+
+
+def _same_source(one: Component, other: Component) -> bool:
+    """Whether two records are of one class: a module imported again, or a file imported under two module names."""
+    return one.reference == other.reference or (one.place == other.place and one.line > 0)
+
+
+def _twice(kind: Kind, name: str, first: str, second: str) -> str:
+    return f"{kind.name} {name!r} is registered twice: at {first} and at {second}; rename one of them"
+
+
+def _check_arguments(component: Component, kind: Kind) -> None:
+    for parameter in component.parameters:
+        where = f"{component.place}: {component.reference.name}, argument {parameter.name!r}"
+        if parameter.name == "type":
+            raise RegistrationError(f"{where}: this key of a file names the component; choose another name")
+        if parameter.injected and parameter.name not in kind.injects:
+            given = ", ".join(kind.injects) or "no run-time value"
+            raise RegistrationError(f"{where}: a {kind.name} is given {given}; no other name can be Injected")
+
+
+def _component_of(cls: type, name: str | None, kind: Kind | None) -> Component:
+    try:
+        file, line = inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1]
+    except (OSError, TypeError):  # typed at a prompt
+        file, line = f"<{cls.__module__}>", 0
+    doc = (inspect.getdoc(cls) or "").partition("\n")[0]
+    return Component(Reference(cls.__module__, cls.__qualname__), parameters_of(cls), file, line, doc, name, kind, cls)
+
+
+@functools.cache
+def _own(kind: Kind) -> dict[str, Component]:
+    own: dict[str, Component] = {}
+    for found in source.registered(kind.home):
+        if found.registered_under == kind.reference:
+            component = _component_from_source(found, kind)
+            twin = own.setdefault(str(found.name), component)
+            if twin is not component:
+                raise RegistrationError(_twice(kind, str(found.name), twin.place, component.place))
+    return own
+
+
+def _kind_from_source(found: source.ClassSource) -> Kind:
+    return Kind(str(found.kind), found.reference, found.injects)
+
+
+def _component_from_source(found: source.ClassSource, kind: Kind | None) -> Component:
+    return Component(found.reference, found.parameters, found.file, found.line, found.doc, found.name, kind)

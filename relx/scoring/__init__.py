@@ -1,0 +1,21 @@
+"""Scores of predicted against gold Examples, by named protocol: the one scorer of training, evaluation and files."""
+
+from relx.scoring.checks import fitting_protocols
+from relx.scoring.counts import Counts
+from relx.scoring.protocols import PROTOCOLS, Protocol, UnknownProtocol, find_protocol
+from relx.scoring.render import render
+from relx.scoring.report import METRICS, Report, score, text_triples
+
+__all__ = [
+    "METRICS",
+    "PROTOCOLS",
+    "Counts",
+    "Protocol",
+    "Report",
+    "UnknownProtocol",
+    "find_protocol",
+    "fitting_protocols",
+    "render",
+    "score",
+    "text_triples",
+]

@@ -1,0 +1,53 @@
+"""What must hold of gold and predictions before they can be compared."""
+
+from collections.abc import Sequence
+
+from relx.data.example import Example, Relation
+from relx.errors import DataError
+from relx.scoring.protocols import OF_TYPED_ENTITIES, PROTOCOLS
+
+
+def check_same_sentences(gold: Sequence[Example], predicted: Sequence[Example]) -> None:
+    """Raises DataError at the first sentence whose tokens differ, or that only one side has."""
+    for number, (theirs, ours) in enumerate(zip(gold, predicted, strict=False), start=1):
+        if theirs.tokens != ours.tokens:
+            raise DataError(
+                f"sentence {number}: {_difference(theirs.tokens, ours.tokens)}; "
+                "predictions are scored against the same sentences, in the same order and with the same tokens"
+            )
+    if len(gold) != len(predicted):
+        longer, name = (gold, "gold") if len(gold) > len(predicted) else (predicted, "predicted")
+        first = min(len(gold), len(predicted))
+        raise DataError(
+            f"sentence {first + 1} is only in the {name} data: {' '.join(longer[first].tokens[:8])!r}; "
+            f"there are {len(gold)} gold and {len(predicted)} predicted sentences"
+        )
+
+
+def check_typed(gold: Sequence[Example]) -> None:
+    """Raises DataError at the first gold triple that has an entity without a type."""
+    for number, example in enumerate(gold, start=1):
+        for relation in example.relations:
+            if not _is_typed(relation):
+                head, tail = example.mention_text(relation.head), example.mention_text(relation.tail)
+                raise DataError(
+                    f"sentence {number}: an entity of the gold triple {head!r} {relation.type!r} {tail!r} "
+                    "has no type to compare; the protocol 'boundaries' needs none"
+                )
+
+
+def fitting_protocols(gold: Sequence[Example]) -> list[str]:
+    """The protocols that say something about this data: those of typed entities only if all gold triples have them."""
+    typed = all(_is_typed(relation) for example in gold for relation in example.relations)
+    return [name for name in PROTOCOLS if typed or name not in OF_TYPED_ENTITIES]
+
+
+def _is_typed(relation: Relation) -> bool:
+    return relation.head.type is not None and relation.tail.type is not None
+
+
+def _difference(gold: list[str], predicted: list[str]) -> str:
+    for number, (theirs, ours) in enumerate(zip(gold, predicted, strict=False), start=1):
+        if theirs != ours:
+            return f"token {number} is {theirs!r} in the gold data and {ours!r} in the predicted"
+    return f"it has {len(gold)} tokens in the gold data and {len(predicted)} in the predicted"

@@ -1,0 +1,120 @@
+"""The named ways in which a predicted triple can equal a gold one."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from relx.data.example import Entity, Example, Relation
+from relx.errors import RelxError
+from relx.registry import nearest
+
+Mention = Callable[[Example, Entity], Hashable]
+Key = tuple[Hashable, str, Hashable]
+
+
+class UnknownProtocol(RelxError, ValueError):
+    """A protocol name that relx does not know."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Two triples of a sentence are equal when their keys are: (head, relation type, tail).
+
+    ``located``: keys are made of positions, so a mention that was not found among the tokens equals no other.
+    ``typed``: keys hold entity types. ``multiset``: repeated triples count as often as they stand, each prediction
+    matching at most one gold triple; otherwise they count once.
+    """
+
+    name: str
+    meaning: str
+    key: Callable[[Example, Relation], Key]
+    located: bool = True
+    typed: bool = False
+    multiset: bool = False
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name. Raises UnknownProtocol, which is also a ValueError, with the nearest known name."""
+    if name not in PROTOCOLS:
+        raise UnknownProtocol(f"unknown scoring protocol {name!r}{nearest(name, PROTOCOLS)}\n{_listing()}")
+    return PROTOCOLS[name]
+
+
+def _listing() -> str:
+    return "\n".join(f"  {protocol.name}: {protocol.meaning}" for protocol in PROTOCOLS.values())
+
+
+def _directed(mention: Mention) -> Callable[[Example, Relation], Key]:
+    def key(example: Example, relation: Relation) -> Key:
+        return mention(example, relation.head), relation.type, mention(example, relation.tail)
+
+    return key
+
+
+def span(example: Example, entity: Entity) -> Hashable:
+    """First and last position of a mention; its text if it has none, so that two such mentions are counted apart."""
+    return entity[:2] if entity.located else entity.text
+
+
+def typed_span(example: Example, entity: Entity) -> Hashable:
+    """``span`` and the entity type."""
+    return entity[:3] if entity.located else (entity.text, entity.type)
+
+
+def _begin(example: Example, entity: Entity) -> Hashable:
+    return entity.start if entity.located else entity.text
+
+
+def _first_word(example: Example, entity: Entity) -> Hashable:
+    return example.mention_text(entity).partition(" ")[0]
+
+
+def _last_word(example: Example, entity: Entity) -> Hashable:
+    return example.mention_text(entity).rpartition(" ")[2]
+
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            "exact_span",
+            "relation type and both mentions, by token positions",
+            _directed(span),
+        ),
+        Protocol(
+            "exact_text",
+            "relation type and both mentions, by their text",
+            _directed(Example.mention_text),
+            located=False,
+        ),
+        Protocol(
+            "begin_offset",
+            "relation type and where both mentions begin; repeated triples count (HRL)",
+            _directed(_begin),
+            multiset=True,
+        ),
+        Protocol(
+            "last_word",
+            "relation type and the last word of both mentions",
+            _directed(_last_word),
+            located=False,
+        ),
+        Protocol(
+            "first_word",
+            "relation type and the first word of both mentions",
+            _directed(_first_word),
+            located=False,
+        ),
+        Protocol(
+            "strict",
+            "relation type, token positions and entity types of both mentions (Rel+)",
+            _directed(typed_span),
+            typed=True,
+        ),
+        Protocol(
+            "boundaries",
+            "relation type and token positions of both mentions, entity types left aside (Rel)",
+            _directed(span),
+        ),
+    )
+}
+OF_TYPED_ENTITIES = ("strict", "boundaries")

@@ -1,0 +1,51 @@
+"""Scores as a table for a terminal: the protocol's name stands in each line."""
+
+from collections.abc import Iterator
+
+from relx.scoring.counts import Counts
+from relx.scoring.report import Report
+
+HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision", "recall", "f1")
+Row = tuple[str, ...]
+
+
+def render(report: Report, *others: Report) -> str:
+    """The headline numbers of every report, then the parts of the first."""
+    groups = [[HEADER, *_headlines((report, *others))], *(list(part) for part in _parts(report))]
+    widths = [max(map(len, column)) for column in zip(*(row for group in groups for row in group), strict=True)]
+    tables = ["\n".join(_line(row, widths) for row in group) for group in groups if group]
+    return "\n\n".join(tables + [_note(part) for part in (report, *others) if part.unlocated][:1])
+
+
+def _headlines(reports: tuple[Report, ...]) -> Iterator[Row]:
+    for report in reports:
+        yield _row(report.protocol, "all triples", report.triples)
+    yield _row(reports[0].entity_protocol, "all entities", reports[0].entities)
+
+
+def _parts(report: Report) -> Iterator[Iterator[Row]]:
+    name = report.protocol
+    yield (_row(name, f"{label} sentences", part) for label, part in report.per_overlap.items())
+    yield (_row(name, f"sentences of {size} gold triples", part) for size, part in report.per_size.items())
+    if report.unseen is not None:
+        yield iter([_row(name, "triples unseen in training", report.unseen)])
+    by_gold = sorted(report.per_relation.items(), key=lambda pair: (-pair[1].gold, pair[0]))
+    yield (_row(name, relation, part) for relation, part in by_gold)
+
+
+def _row(protocol: str, scored: str, counts: Counts) -> Row:
+    ratios = (f"{ratio:.4f}" for ratio in (counts.precision, counts.recall, counts.f1))
+    return protocol, scored, str(counts.predicted), str(counts.gold), str(counts.correct), *ratios
+
+
+def _line(row: Row, widths: list[int]) -> str:
+    names = (cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True))
+    numbers = (cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))
+    return "  ".join((*names, *numbers))
+
+
+def _note(report: Report) -> str:
+    return (
+        f"{report.protocol}: {report.unlocated} of {report.triples.gold} gold triples have a mention that was not "
+        "found among the tokens; none can be predicted, all count in the recall"
+    )

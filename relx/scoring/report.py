@@ -1,0 +1,152 @@
+"""Scores of a corpus: triples and entities, in all and by what makes them hard."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from relx.data import overlap
+from relx.data.example import Example
+from relx.data.overlap import OVERLAP_CLASSES, TextTriple
+from relx.scoring.checks import check_same_sentences, check_typed
+from relx.scoring.counts import Counts, Item, Matching
+from relx.scoring.protocols import Protocol, find_protocol, span, typed_span
+
+TextItem = tuple[Item, TextTriple]
+
+METRICS = tuple(f"{part}_{ratio}" for part in ("triple", "entity") for ratio in ("precision", "recall", "f1"))
+LARGEST_SIZE = 5
+SIZES = (*map(str, range(LARGEST_SIZE)), f"{LARGEST_SIZE}+")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The scores of one corpus under one protocol.
+
+    ``per_overlap`` and ``per_size`` count all triples of the sentences of a class, which the distinct gold triples by
+    text decide, so that a sentence is of one class under every protocol. ``unseen`` are triples whose texts do not
+    occur among the training triples. ``unlocated`` gold triples have no position, so that under this protocol nothing
+    can match them; they stay in the recall.
+    """
+
+    protocol: str
+    triples: Counts
+    entity_protocol: str
+    entities: Counts
+    per_relation: dict[str, Counts]
+    per_overlap: dict[str, Counts]
+    per_size: dict[str, Counts]
+    unseen: Counts | None
+    unlocated: int
+
+    def metrics(self) -> dict[str, float]:
+        """The headline numbers under the names of METRICS."""
+        ratios = (getattr(c, r) for c in (self.triples, self.entities) for r in ("precision", "recall", "f1"))
+        return dict(zip(METRICS, ratios, strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        return {
+            "protocol": self.protocol,
+            "triples": self.triples.to_json(),
+            "unlocated": self.unlocated,
+            "entity_protocol": self.entity_protocol,
+            "entities": self.entities.to_json(),
+            "per_relation": _to_json(self.per_relation),
+            "per_overlap": _to_json(self.per_overlap),
+            "per_size": _to_json(self.per_size),
+            "unseen": None if self.unseen is None else self.unseen.to_json(),
+        }
+
+
+def score(
+    gold: Sequence[Example],
+    predicted: Sequence[Example],
+    protocol: str = "exact_span",
+    seen: Collection[TextTriple] | None = None,
+) -> Report:
+    """Score predictions against gold, sentence by sentence; ``seen`` are the training triples, by text.
+
+    Raises UnknownProtocol for an unknown name, DataError when the sentences differ or when a protocol that compares
+    entity types meets gold without them.
+    """
+    rule = find_protocol(protocol)
+    check_same_sentences(gold, predicted)
+    if rule.typed:
+        check_typed(gold)
+    theirs, ours = _triples(gold, rule, "gold"), _triples(predicted, rule, "predicted")
+    triples = Matching.of(theirs, ours, rule.multiset)
+    entity_protocol, entities = _entities(gold, predicted)
+    distinct = [list(dict.fromkeys(overlap.text_triples(example))) for example in gold]
+    unseen = None
+    if seen is not None:
+        unseen = _unseen(_with_text(theirs, gold), _with_text(ours, predicted), frozenset(seen), rule.multiset)
+    return Report(
+        protocol=rule.name,
+        triples=triples.total(),
+        entity_protocol=entity_protocol,
+        entities=entities.total(),
+        per_relation=triples.by(_relation_types),
+        per_overlap=_by_sentence(triples, [overlap.classes_of(texts) for texts in distinct], OVERLAP_CLASSES),
+        per_size=_by_sentence(triples, [_size(texts) for texts in distinct], SIZES),
+        unseen=unseen,
+        unlocated=sum(count for (_, _, side), count in triples.gold.items() if side),
+    )
+
+
+def text_triples(examples: Iterable[Example]) -> Iterator[TextTriple]:
+    """(head text, relation type, tail text) of every relation, in order, such as ``score`` takes as seen."""
+    return (triple for example in examples for triple in overlap.text_triples(example))
+
+
+def _triples(examples: Sequence[Example], rule: Protocol, side: str) -> list[Item]:
+    return [
+        (i, rule.key(example, relation), side if rule.located and not relation.located else None)
+        for i, example in enumerate(examples)
+        for relation in example.relations
+    ]
+
+
+def _entities(gold: Sequence[Example], predicted: Sequence[Example]) -> tuple[str, Matching]:
+    """Entities by position, and by type as well if every gold entity has one; the name says which."""
+    typed = all(entity.type is not None for example in gold for entity in example.entities)
+    key = typed_span if typed else span
+
+    def items(examples: Sequence[Example], side: str) -> list[Item]:
+        return [
+            (i, key(example, entity), None if entity.located else side)
+            for i, example in enumerate(examples)
+            for entity in example.entities
+        ]
+
+    name = "entity strict" if typed else "entity boundaries"
+    return name, Matching.of(items(gold, "gold"), items(predicted, "predicted"))
+
+
+def _unseen(gold: Iterable[TextItem], predicted: Iterable[TextItem], seen: Set[TextTriple], multiset: bool) -> Counts:
+    """The unseen gold triples against the predictions that equal one of them or are unseen themselves."""
+    wanted = [item for item, text in gold if text not in seen]
+    known = set(wanted)
+    offered = [item for item, text in predicted if text not in seen or item in known]
+    return Matching.of(wanted, offered, multiset).total()
+
+
+def _with_text(items: Iterable[Item], examples: Iterable[Example]) -> Iterator[TextItem]:
+    return zip(items, text_triples(examples), strict=True)
+
+
+def _relation_types(item: Item) -> tuple[str]:
+    _, (_, relation_type, _), _ = item
+    return (relation_type,)
+
+
+def _size(texts: Sequence[TextTriple]) -> tuple[str]:
+    return (SIZES[min(len(texts), LARGEST_SIZE)],)
+
+
+def _by_sentence(matching: Matching, classes: Sequence[Collection[str]], known: Sequence[str]) -> dict[str, Counts]:
+    counts = matching.by(lambda item: classes[item[0]])
+    return {label: counts.get(label, Counts()) for label in known}
+
+
+def _to_json(counts: dict[str, Counts]) -> dict[str, dict[str, int | float]]:
+    return {label: part.to_json() for label, part in counts.items()}

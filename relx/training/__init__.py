@@ -1,0 +1,1 @@
+"""Experiments and the trainer that carries them out."""

@@ -1,0 +1,181 @@
+"""An experiment: data, model, training and scores, as one file describes them."""
+
+import json
+import logging
+import random
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from relx import archive
+from relx.allocator import keep_freed_memory
+from relx.data.batch import IndexedCorpus
+from relx.data.example import Example
+from relx.data.loader import DataLoader, padding_waste
+from relx.data.vocabulary import Vocabulary
+from relx.errors import TrainingError
+from relx.files import atomic_write
+from relx.model import JointExtractor
+from relx.readers.reader import DatasetReader
+from relx.registry import Lazy
+from relx.scoring import Report, score, text_triples
+from relx.tokenizers.tokenizer import Tokenizer
+from relx.training import run_folder
+from relx.training.callbacks import Callback, EpochLines, MetricsFile, ProgressBar
+from relx.training.oracle import oracle_check
+from relx.training.run_folder import RunFolder
+from relx.training.trainer import Metrics, Run, Trainer, TrainingState
+
+logger = logging.getLogger(__name__)
+
+ProtocolName = Literal[
+    "exact_span", "exact_text", "begin_offset", "last_word", "first_word", "strict", "boundaries"
+]
+
+
+class Experiment:
+    """The top level of an experiment file.
+
+    ``protocols`` name the scores; the first one selects the best epoch. ``tokenizer`` splits raw text at prediction
+    time. Without ``validation_data_path`` there is no early stopping and the last weights are kept. The test set is
+    scored once, at the end, with the best weights.
+    """
+
+    def __init__(
+        self,
+        dataset_reader: DatasetReader,
+        train_data_path: str,
+        model: Lazy[JointExtractor],
+        trainer: Trainer,
+        validation_data_path: str | None = None,
+        test_data_path: str | None = None,
+        data_loader: DataLoader | None = None,
+        tokenizer: Tokenizer | None = None,
+        protocols: list[ProtocolName] | None = None,
+        seed: int = 13,
+    ) -> None:
+        if trainer.patience is not None and validation_data_path is None:
+            raise ValueError("trainer.patience needs a validation_data_path to watch")
+        self.reader = dataset_reader
+        self.paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}
+        self.lazy_model = model
+        self.trainer = trainer
+        self.loader = data_loader or DataLoader()
+        self.protocols: Sequence[str] = protocols or ("exact_span",)
+        self.seed = seed
+
+    def run(self, folder: RunFolder, config: dict[str, Any]) -> TrainingState:
+        """Train, score and archive. ``config`` is the experiment itself, in full, for the record.
+
+        Raises DataError for bad data, TrainingError for a run that cannot go on.
+        """
+        started = time.perf_counter()
+        keep_freed_memory()
+        _seed_everything(self.seed)
+        _write_json(folder.path / run_folder.CONFIG, config)
+        data = {split: self._read(split, path) for split, path in self.paths.items() if path is not None}
+        model = self.lazy_model.build(vocabulary=Vocabulary(data["train"]))
+        model.vocabulary.examples = None
+        ceilings = self._check_oracle(model, data)
+        state = self._fit(model, data, folder)
+        metrics: dict[str, Any] = {
+            "best_epoch": state.best_epoch,
+            "epochs": state.epoch,
+            "interrupted": state.interrupted,
+            "seconds": round(time.perf_counter() - started, 1),
+            "facts": dict(model.vocabulary.facts),
+            "oracle": ceilings,
+        }
+        if not state.interrupted:
+            metrics.update(self._final_scores(model, data))
+        _write_json(folder.path / run_folder.METRICS, metrics)
+        archive.save(folder.path / run_folder.ARCHIVE, config, model, metrics)
+        return state
+
+    def _read(self, split: str, path: str) -> list[Example]:
+        examples = list(self.reader.read(path))
+        empty = sum(not example.tokens for example in examples)
+        if split == "train":
+            examples = [example for example in examples if example.tokens]
+        if not examples:
+            raise TrainingError(f"{path}: holds no sentence to {'train on' if split == 'train' else 'score'}")
+        triples = sum(len(example.relations) for example in examples)
+        unlocated = sum(not relation.located for example in examples for relation in example.relations)
+        logger.info("%s: %d sentences, %d triples", path, len(examples), triples)
+        if empty or unlocated:
+            logger.warning("%s: %d sentences without tokens, %d triples not located", path, empty, unlocated)
+        return examples
+
+    def _check_oracle(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
+        """What the head's scheme loses on the data that is to be learnt, and on what is to be scored."""
+        ceilings: dict[str, Any] = {}
+        for split in ("train", "validation"):
+            if split in data:
+                report = oracle_check(model.head, data[split], self.protocols[0])
+                logger.info("oracle check on %s: %s", split, report)
+                ceilings[split] = report.to_json()
+        return ceilings
+
+    def _fit(self, model: JointExtractor, data: dict[str, list[Example]], folder: RunFolder) -> TrainingState:
+        corpus = IndexedCorpus(data["train"], model.index_labelled)
+        waste = padding_waste(corpus.lengths, self.loader.plan(corpus.lengths, self.seed, 0))
+        weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        logger.info("%d weights to train; padding is %.1f%% of the batches", weights, 100 * waste)
+        validation = data.get("validation")
+
+        def validate() -> Metrics:
+            assert validation is not None
+            return self._score(model, validation, self.protocols[0]).metrics()
+
+        state = self.trainer.fit(
+            Run(
+                model, corpus, self.loader, self.seed,
+                validate if validation is not None else None,
+                lambda: folder.save_best(model),
+                self._callbacks(folder),
+            )
+        )  # fmt: skip
+        if state.best_epoch is not None:
+            folder.load_best(model)
+        return state
+
+    def _callbacks(self, folder: RunFolder) -> list[Callback]:
+        lines = EpochLines(self.trainer.epochs, self.protocols[0])
+        metrics = MetricsFile(folder.path / run_folder.EPOCHS)
+        bar = [ProgressBar(self.trainer.epochs, self.trainer.metric)] if sys.stderr.isatty() else []
+        return [*bar, lines, metrics]
+
+    def _final_scores(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
+        """The scores of the best weights on validation and test, under every protocol."""
+        seen = set(text_triples(data["train"]))
+        scores: dict[str, Any] = {}
+        for split in ("validation", "test"):
+            if split in data:
+                predicted = model.extract(data[split], self.loader)
+                reports = [score(data[split], predicted, protocol, seen) for protocol in self.protocols]
+                scores[split] = {report.protocol: report.to_json() for report in reports}
+                for report in reports:
+                    triples = report.triples
+                    ratios = f"P {100 * triples.precision:.1f} R {100 * triples.recall:.1f} F1 {100 * triples.f1:.1f}"
+                    logger.info("%s: triples %s (%s)", split, ratios, report.protocol)
+        return scores
+
+    def _score(self, model: JointExtractor, gold: list[Example], protocol: str) -> Report:
+        return score(gold, model.extract(gold, self.loader), protocol)
+
+
+def _seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with atomic_write(path) as file:
+        json.dump(content, file, indent=2, ensure_ascii=False)
+        file.write("\n")

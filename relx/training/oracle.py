@@ -1,0 +1,57 @@
+"""The oracle check: what a head's scheme itself loses, whatever the model learns."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relx.data.batch import IndexedCorpus
+from relx.data.example import Example
+from relx.data.loader import DataLoader, load
+from relx.heads.head import Head
+from relx.scoring import Report, score
+
+UNDECODED = "tagged, but decoding finds another pair"
+
+
+@dataclass(frozen=True)
+class OracleReport:
+    """The score of decode(targets(gold)), and how many gold triples are lost for which cause."""
+
+    report: Report
+    losses: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        triples = self.report.triples
+        ceiling = {"precision": triples.precision, "recall": triples.recall, "f1": triples.f1}
+        return {"protocol": self.report.protocol, **ceiling, "losses": self.losses}
+
+    def __str__(self) -> str:
+        triples = self.report.triples
+        ratios = f"P {100 * triples.precision:.1f} R {100 * triples.recall:.1f} F1 {100 * triples.f1:.1f}"
+        causes = "".join(f"\n  {count} triples lost: {cause}" for cause, count in self.losses.items())
+        return f"the scheme's ceiling is {ratios} ({self.report.protocol}){causes}"
+
+
+def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleReport:
+    """Encode gold as targets, decode them, score the result. Raises DataError as ``score`` does."""
+    decoded = oracle_decode(head, gold)
+    report = score(gold, decoded, protocol)
+    losses = Counter(cause for example in gold for _, cause in head.targets(example).lost)
+    undecoded = report.triples.gold - report.triples.correct - sum(losses.values())
+    if undecoded > 0:
+        losses[UNDECODED] = undecoded
+    return OracleReport(report, dict(losses.most_common()))
+
+
+def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
+    """What a model that has learnt the targets perfectly would say of each sentence."""
+    if not gold:
+        return []
+    corpus = IndexedCorpus(gold, lambda example: head.targets(example).arrays)
+    plan = DataLoader(batch_size=256).in_order(corpus.lengths)
+    decoded: dict[int, Example] = {}
+    for rows, batch in zip(plan, load(corpus, plan), strict=True):
+        decoded.update(zip(rows.tolist(), head.decode(head.oracle(batch), batch), strict=True))
+    return [decoded[row] for row in range(len(gold))]

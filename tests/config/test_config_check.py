@@ -1,0 +1,135 @@
+from typing import Any
+
+import pytest
+from sample_components import MACHINE
+
+from relx.config import check, override, require_valid
+from relx.config.jsonnet import MAX_DEPTH
+from relx.errors import ConfigError
+
+VALID: dict[str, Any] = {
+    "source": {"type": "file", "path": "a.txt"},
+    "layer": {"type": "stack", "layers": [{"type": "dense", "size": 3}]},
+    "schedule": {"epochs": 5, "rates": {"slow": 0.1, "fast": 1}},
+}
+
+
+def problems(*assignments: str) -> list[str]:
+    return list(map(str, check(override(VALID, assignments), MACHINE)))
+
+
+def test_a_valid_tree_has_no_problems() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "schedule=null",
+        "schedule={}",
+        "schedule.epochs=3.0",
+        "schedule.rates=null",
+        "widths=2",
+        "widths=[1,2]",
+        "mode=slow",
+        "mode=2",
+        "mode=false",
+        "mode=null",
+        'sources={"a":{"type":"file","path":"b"}}',
+        "source.limit=null",
+        "source.columns=[]",
+    ],
+)
+def test_accepted_values(assignment: str) -> None:
+    assert problems(assignment) == []
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("schedule.epochs=true", "schedule.epochs: expected a whole number, got true"),
+        ('schedule.epochs="50"', 'schedule.epochs: expected a whole number, got "50" (write 50 without quotes)'),
+        ("schedule.epochs=ten", 'schedule.epochs: expected a whole number, got "ten"'),
+        ("schedule.epochs=1.5", "schedule.epochs: expected a whole number, got 1.5"),
+        ("schedule.epochs=null", "schedule.epochs: expected a whole number, got null"),
+        ("schedule.epochs=[1]", "schedule.epochs: expected a whole number, got a list"),
+        ("schedule.rates.slow=true", "schedule.rates.slow: expected a number, got true"),
+        ("schedule.rates=[1]", "schedule.rates: expected an object, got a list"),
+        ("schedule=[]", "schedule: expected an object, got a list"),
+        ("schedule=7", "schedule: expected an object, got 7"),
+        ("schedule.epoch=5", "schedule.epoch: unknown key; did you mean 'epochs'?"),
+        ("schedule.zzz=5", "schedule.zzz: unknown key; known: epochs, rates"),
+        ("schedule.type=x", "schedule.type: unknown key; known: epochs, rates"),
+        ("source.path=3", "source.path: expected a string, got 3"),
+        ("source.columns=a", 'source.columns: expected a list, got "a"'),
+        ("source.columns=[1]", "source.columns.0: expected a string, got 1"),
+        ("source=[]", "source: expected a sample_source (an object with 'type'), got a list"),
+        ("source.type=fil", "source.type: 'fil' is not a registered sample_source; did you mean 'file'?"),
+        ("source.type=3", "source.type: expected the name of a sample_source, got 3"),
+        ('source={"path":"a"}', "source: a sample_source needs the key 'type' (one of: file)"),
+        ('source={"type":"file"}', "source.path: missing; expected str"),
+        ("layer.layers.0.input_dim=3", "layer.layers.0.input_dim: is supplied by the program at run time; remove it"),
+        ("layer.layers.0.bias=1", "layer.layers.0.bias: expected true or false, got 1"),
+        ("layer.layers.0.activation=rely", "layer.layers.0.activation: \"rely\" is not a choice; did you mean 'relu'?"),
+        ('layer={"type":"stack","layers":{}}', "layer.layers: expected a list, got an object"),
+        ("widths=a", 'widths: expected int | list of int, got "a"'),
+        ("widths={}", "widths: expected int | list of int, got an object"),
+        ('widths=[1,"b"]', 'widths.1: expected a whole number, got "b"'),
+        ("mode=true", "mode: true is not a choice; known: 2, False, slow"),
+        ("mode=0", "mode: 0 is not a choice; known: 2, False, slow"),
+        ('sources={"a":{"type":"fil"}}', "sources.a.type: 'fil' is not a registered sample_source; did you mean"),
+    ],
+)
+def test_one_problem(assignment: str, expected: str) -> None:
+    (problem,) = problems(assignment)
+    assert problem.startswith(expected)
+
+
+def test_a_dotted_path_is_no_name() -> None:
+    (problem,) = problems("source.type=subprocess.Popen")
+    assert "'subprocess.Popen' is not a registered sample_source" in problem
+    assert "never a dotted path" in problem
+
+
+def test_every_problem_is_reported_in_the_order_of_the_file() -> None:
+    tree = {"sorce": 1, "layer": {"type": "dense", "size": "3", "rate": True}, "schedule": {"epochs": 1.5}}
+    assert [problem.path for problem in check(tree, MACHINE)] == [
+        "sorce",
+        "layer.size",
+        "layer.rate",
+        "schedule.epochs",
+        "source",
+    ]
+
+
+def test_a_problem_knows_where_the_broken_rule_is_defined() -> None:
+    (problem,) = check(override(VALID, ["layer.layers.0.size=x"]), MACHINE)
+    assert problem.origin.startswith("Dense at ")
+    assert "sample_components.py:" in problem.origin
+
+
+def test_require_valid_lists_all_problems_in_one_error() -> None:
+    tree = override(VALID, ["schedule.epochs=x", "source.path=1"])
+    with pytest.raises(ConfigError) as plain:
+        require_valid(tree, MACHINE, "some.jsonnet")
+    assert str(plain.value).splitlines() == [
+        "some.jsonnet: 2 problems",
+        "  source.path: expected a string, got 1",
+        '  schedule.epochs: expected a whole number, got "x"',
+    ]
+    with pytest.raises(ConfigError, match=r"source.path: .* \[File at .*sample_components.py:\d+\]"):
+        require_valid(tree, MACHINE, "some.jsonnet", origins=True)
+    require_valid(VALID, MACHINE, "some.jsonnet")
+
+
+def test_long_values_are_shown_in_part() -> None:
+    (problem,) = problems("schedule.epochs=" + "x" * 1000)
+    assert len(problem) < 120
+
+
+def test_the_deepest_tree_that_a_file_may_hold_is_checked_in_linear_time() -> None:
+    layer: dict[str, Any] = {"type": "dense", "size": "wrong"}
+    for _ in range(MAX_DEPTH):
+        layer = {"type": "residual", "inner": layer}
+    (problem,) = check({**VALID, "layer": layer}, MACHINE)
+    assert problem.path == "layer" + ".inner" * MAX_DEPTH + ".size"

@@ -1,0 +1,176 @@
+from pathlib import Path
+
+import pytest
+
+from relx.config import load
+from relx.config.jsonnet import MAX_DEPTH, parse_value
+from relx.errors import ConfigError
+
+FUNCTION = "function(data='here', hidden=300, task=true) { data: data, hidden: hidden, task: task }"
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name: str, text: str | bytes) -> str:
+    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return name
+
+
+def error(name: str, text: str | bytes, variables: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(write(name, text), variables)
+    return str(caught.value)
+
+
+def test_variables_have_defaults() -> None:
+    assert load(write("a.jsonnet", FUNCTION)) == {"data": "here", "hidden": 300, "task": True}
+
+
+def test_variables_are_json_where_they_parse_and_else_strings() -> None:
+    given = {"data": "/corpora/nyt 10", "hidden": "3e2", "task": "false"}
+    assert load(write("a.jsonnet", FUNCTION), given) == {"data": "/corpora/nyt 10", "hidden": 300, "task": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-0.5", -0.5),
+        ("1e-3", 0.001),
+        ("null", None),
+        ("[1, 2]", [1, 2]),
+        ('{"a": 1}', {"a": 1}),
+        ('"3"', "3"),
+        ("a b", "a b"),
+        ("", ""),
+        ("NaN", "NaN"),
+        ("1e999", "1e999"),
+        ("[" * 100_000, "[" * 100_000),
+    ],
+)
+def test_values_of_the_command_line(text: str, value: object) -> None:
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+def test_imports_locals_and_extension() -> None:
+    Path("lib").mkdir()
+    write("lib/base.libsonnet", "{ model: { size: 1, deep: { a: 1 } } }")
+    text = "local base = import 'lib/base.libsonnet'; base { model+: { size: 2, deep+: { b: 2 } } }"
+    assert load(write("a.jsonnet", text)) == {"model": {"size": 2, "deep": {"a": 1, "b": 2}}}
+
+
+def test_a_function_may_come_from_another_file() -> None:
+    write("base.jsonnet", FUNCTION)
+    assert load(write("a.jsonnet", "import 'base.jsonnet'"), {"hidden": "5"})["hidden"] == 5
+    assert "no variable 'other'" in error("a.jsonnet", "import 'base.jsonnet'", {"other": "5"})
+
+
+def test_an_experiment_of_another_folder_finds_its_imports() -> None:
+    Path("deep").mkdir()
+    write("deep/base.libsonnet", "{ a: 1 }")
+    write("deep/a.jsonnet", "function(b=2) (import 'base.libsonnet') + { b: b }")
+    assert load("deep/a.jsonnet", {"b": "3"}) == {"a": 1, "b": 3}
+
+
+def test_json_is_accepted() -> None:
+    assert load(write("a.json", '{"a": [1, 2.5, null, "é"]}')) == {"a": [1, 2.5, None, "é"]}
+    assert load(write("bom.json", b'\xef\xbb\xbf{"a": 1}')) == {"a": 1}
+
+
+def test_unknown_variable_lists_the_known_ones() -> None:
+    message = error("a.jsonnet", FUNCTION, {"hiden": "3"})
+    assert message == "a.jsonnet: no variable 'hiden'; its variables: data, hidden, task"
+
+
+def test_variable_without_value() -> None:
+    message = error("a.jsonnet", "function(data, x=1) { data: data }", {"x": "2"})
+    assert message == "a.jsonnet: the variable 'data' has no default; give it with --var data=VALUE"
+
+
+@pytest.mark.parametrize("text", ["{ a: 1 }", "local f = function(x=1) x; { a: f(2) }"])
+def test_variables_for_a_file_that_takes_none(text: str) -> None:
+    message = error("a.jsonnet", text, {"x": "2"})
+    assert message == "a.jsonnet: takes no variables (it is not a function), so --var x has no meaning"
+
+
+def test_variables_for_a_json_file() -> None:
+    assert "a .json file takes no variables" in error("a.json", "{}", {"x": "2"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{\n  a: 1\n  b: 2\n}", "a.jsonnet:3:3: expected a comma before next field"),
+        ("{\n  a: nope\n}", "a.jsonnet:2:6-10: Unknown variable: nope"),
+        ("{\n  a: self.b\n}", "a.jsonnet:2:6-12: field does not exist: b"),
+        ("{ a: 1, a: 2 }", "a.jsonnet:1:9: duplicate field: a"),
+        ("{ a: 'no end }", "a.jsonnet:1:6: unterminated string"),
+        ("{\n  a: error 'one\\ntwo'\n}", "a.jsonnet:2:6-22: one\ntwo"),
+        ("{ a: 1 / 0 }", "a.jsonnet:1:6-11: division by zero"),
+        ("{ a: function(x) x }", "a.jsonnet:1:6-19: couldn't manifest function"),
+        ("{ a: import 'gone.libsonnet' }", "a.jsonnet:1:6-29: couldn't open import \"gone.libsonnet\""),
+        ("local f(x) = f(x + 1) + 1; { a: f(1) }", "a.jsonnet:1:14-22: max stack frames exceeded"),
+        ("[" * 600 + "]" * 600, "a.jsonnet:1:501: Exceeded maximum parse depth limit"),
+        ("[1]", "a.jsonnet: an experiment is an object, this is [1]"),
+        ("'text'", 'a.jsonnet: an experiment is an object, this is "text"'),
+        (" \n", "a.jsonnet: the file is empty"),
+        (b'{\n a: "\xff" }', "a.jsonnet:2: not UTF-8 text"),
+    ],
+)
+def test_broken_jsonnet_is_shown_with_file_and_line(text: str | bytes, expected: str) -> None:
+    assert error("a.jsonnet", text).startswith(expected)
+
+
+def test_an_error_inside_an_import_names_the_imported_file() -> None:
+    write("lib.libsonnet", "{\n  a: 1 +\n}")
+    assert error("a.jsonnet", "import 'lib.libsonnet'").startswith("lib.libsonnet:3:1: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1,\n "b": }', "a.json:2:7: not JSON: Expecting value"),
+        ('{"a": NaN}', "a.json: not usable as JSON: NaN is not a number that JSON can hold"),
+        ('{"a": -Infinity}', "-Infinity is not a number"),
+        ('{"a": 1e999}', "1e999 is not a number"),
+        ('{"a": ' + "9" * 400 + "}", "99999999999999999999 is not a number"),
+        ('{"a": {"b": 1, "c": 2, "b": 3}}', "key 'b' stands twice in one object"),
+        ('{"a": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", f"nested more than {MAX_DEPTH} levels deep"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", f"nested more than {MAX_DEPTH} levels deep"),
+        ("", "a.json: the file is empty"),
+        (b'{"a": "\xff"}', "a.json:1: not UTF-8 text"),
+    ],
+)
+def test_broken_json(text: str | bytes, expected: str) -> None:
+    assert expected in error("a.json", text)
+
+
+def test_the_depth_limit_is_no_lower_than_it_says() -> None:
+    depth = MAX_DEPTH - 2
+    assert load(write("a.json", '{"a": ' + "[" * depth + "]" * depth + "}"))
+
+
+@pytest.mark.parametrize(
+    ("files", "cycle"),
+    [
+        ({"a.jsonnet": "import 'a.jsonnet'"}, "a.jsonnet -> a.jsonnet"),
+        ({"a.jsonnet": "{ x: (import 'b.jsonnet').x }", "b.jsonnet": "{ x: (import 'a.jsonnet').x }"}, None),
+        ({"a.jsonnet": "local x = import 'b.jsonnet'; { x: x }", "b.jsonnet": "import 'a.jsonnet'"}, None),
+    ],
+)
+def test_import_cycle(files: dict[str, str], cycle: str | None) -> None:
+    for name, text in files.items():
+        write(name, text)
+    message = error("a.jsonnet", files["a.jsonnet"])
+    assert message == f"a.jsonnet: import cycle: {cycle or 'a.jsonnet -> b.jsonnet -> a.jsonnet'}"
+
+
+def test_missing_file_and_folder() -> None:
+    with pytest.raises(ConfigError, match="gone.jsonnet: no such experiment file"):
+        load("gone.jsonnet")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(".")

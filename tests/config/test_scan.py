@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from relx.config.scan import import_cycle, variables
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("function(a, b=1) {}", ["a", "b"]),
+        ("local lib = import 'x'; local f(x) = x;\nfunction(a='x,y', b={c: [1, 2], d(e):: e}) lib", ["a", "b"]),
+        ("function(a=f(1, 2), b=[1, c], d) {}", ["a", "b", "d"]),
+        ("// function(no)\n# function(no)\n/* function(no) */ function(a) {}", ["a"]),
+        ("local s = 'function(no) ;'; local t = |||\n  ; function(no)\n|||; function(a) {}", ["a"]),
+        ("function() {}", []),
+        ("function(a,) {}", ["a"]),
+        ("{ f: function(no) no }", []),
+        ("local f = function(no) no; { a: f(1) }", []),
+        ("local f = function(no) no; function(a=function(b, c) b) {}", ["a"]),
+        ("assert true; function(a) {}", ["a"]),
+        ("", []),
+    ],
+)
+def test_variables(text: str, names: list[str]) -> None:
+    assert variables(text) == names
+
+
+def test_import_cycle(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("a.jsonnet", "b.libsonnet", "c.libsonnet"))
+    first.write_text("local b = import 'b.libsonnet', c = import @'c.libsonnet'; b")
+    second.write_text("// import 'a.jsonnet'\n{ text: importstr 'a.jsonnet' }")
+    third.write_text('import "b.libsonnet"')
+    assert import_cycle(first) is None
+    third.write_text('{ a: import "./a.jsonnet" }')
+    cycle = import_cycle(first)
+    assert cycle is not None
+    assert [path.name for path in cycle] == ["a.jsonnet", "c.libsonnet", "a.jsonnet"]

@@ -1,0 +1,132 @@
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import relx
+from relx.errors import RegistrationError
+from relx.registry import Reference, components, describe, kind_of, kinds, registrable, source
+from relx.registry.signature import Choice, Scalar
+
+Write = Callable[..., None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_imported() -> None:
+    """Import every module of relx, so that each component has registered itself."""
+    for module in pkgutil.walk_packages(relx.__path__, "relx."):
+        if module.name != "relx.__main__":
+            importlib.import_module(module.name)
+
+
+def is_own(reference: Reference) -> bool:
+    return reference.module.startswith("relx.")
+
+
+def test_what_is_read_from_source_equals_what_the_classes_say() -> None:
+    own = [kind for kind in kinds() if is_own(kind.reference)]
+    assert len(own) >= 6
+    for kind in own:
+        live = {name: c for name, c in registrable._registered.get(kind, {}).items() if is_own(c.reference)}
+        assert registrable._own(kind) == live
+
+
+def test_kinds_are_read_as_they_are() -> None:
+    live = {reference: kind for reference, kind in registrable._kinds.items() if is_own(reference)}
+    assert {found.reference: registrable._kind_from_source(found) for found in source.kinds("relx")} == live
+
+
+def test_reading_imports_nothing_and_forgets_nothing_when_the_class_is_loaded() -> None:
+    kind = next(kind for kind in kinds() if kind.name == "seq2seq_encoder")
+    component = registrable._own(kind)["lstm"]
+    assert component.cls is None
+    assert component.load() is components(kind)["lstm"].load()
+
+
+def test_foreign_classes_have_no_source() -> None:
+    assert source.find_class(Reference("pathlib", "Path")) is None
+    assert source.find_class(Reference("relx.errors", "NoSuchClass")) is None
+    assert source.registered("somewhere.else") == []
+    assert kind_of(Reference("pathlib", "Path")) is None
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    """A package named relx with files of the test's own."""
+
+    def write(**files: str) -> None:
+        for name, text in files.items():
+            (tmp_path / f"{name}.py").write_text(text)
+
+    caches = (source._resolve, source._classes, source._aliases, source._tree, source._modules, source._path)
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    for cached in caches:
+        cached.cache_clear()
+    yield write
+    for cached in caches:
+        cached.cache_clear()
+
+
+BASE = "class Base(Registrable, kind='base', injects=('size',)):\n    pass\n"
+
+
+def test_names_are_followed_through_imports_and_aliases(package: Write) -> None:
+    package(
+        base=BASE,
+        middle="from typing import Literal\nfrom relx.base import Base as B\nMode = Literal['a', 'b']\n",
+        part=(
+            "import torch\nfrom relx.middle import B as Root, Mode\n"
+            "@decorated\n@Root.register('x')\nclass Part(Root, torch.nn.Module):\n    '''Doc.\n\n    More.'''\n"
+            "    def __init__(self, size: Injected[torch.Size], mode: Mode = 'a', *, deep: bool): ...\n"
+        ),
+    )
+    (found,) = source.registered("relx.part")
+    assert (found.name, found.line, found.doc) == ("x", 3, "Doc.")
+    assert found.registered_under == Reference("relx.base", "Base")
+    size, mode, deep = found.parameters
+    assert size.injected
+    assert (mode.schema, mode.default) == (Choice(("a", "b")), "a")
+    assert (deep.schema, deep.required) == (Scalar("bool"), True)
+
+
+def test_a_constructor_may_be_a_base_classs(package: Write) -> None:
+    package(
+        base=BASE,
+        one="from relx.base import Base\nclass One(Base):\n    def __init__(self, a: int = 1): ...\n",
+        two="from relx.one import One\n@One.register('two')\nclass Two(One): ...\n",
+        three="from relx.one import One\n@One.register('three')\nclass Three(One):\n    def __init__(self): ...\n",
+    )
+    assert [p.name for p in source.registered("relx.two")[0].parameters] == ["a"]
+    assert source.registered("relx.three")[0].parameters == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("self, a", r"part\.py:4: argument 'a' has no type annotation"),
+        ("self, a: tuple[int, int]", r"part\.py:4: argument 'a': no experiment file can hold a value of type tuple"),
+    ],
+)
+def test_faults_are_shown_with_their_place(package: Write, arguments: str, expected: str) -> None:
+    text = f"from relx.base import Base\n@Base.register('x')\nclass Part(Base):\n    def __init__({arguments}): ...\n"
+    package(base=BASE, part=text)
+    with pytest.raises(RegistrationError, match=expected):
+        _ = source.registered("relx.part")[0].parameters
+
+
+def test_two_components_of_one_name_are_an_error_that_shows_both_places(package: Write) -> None:
+    part = "from relx.base import Base\n@Base.register('x')\nclass Part(Base): ...\n"
+    package(__init__="", base=BASE, one=part, two=part)
+    kind = kind_of(Reference("relx.base", "Base"))
+    assert kind is not None
+    with pytest.raises(RegistrationError, match=r"base 'x' is registered twice: at .*one\.py:2 and at .*two\.py:2"):
+        components(kind)
+
+
+def test_plain_parts_are_described_as_they_are() -> None:
+    for kind in kinds():
+        if is_own(kind.reference):
+            live = kind.reference.load()
+            assert describe(kind.reference).parameters == registrable._component_of(live, None, None).parameters

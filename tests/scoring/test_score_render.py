@@ -1,0 +1,42 @@
+from scoring_sentences import ANN, BOB, knows, lives, lost, sentence
+
+from relx.scoring import render, score
+
+GOLD = [sentence(lives(ANN), knows(ANN, BOB)), sentence(lives(BOB)), sentence(lives(lost("Cy")))]
+PREDICTED = [sentence(lives(ANN)), sentence(lives(ANN)), sentence()]
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_the_protocol_stands_in_each_line_of_the_table():
+    table = render(score(GOLD, PREDICTED, seen=set())).split("\n\n")[:-1]
+    lines = [line for group in table for line in group.splitlines()][1:]
+    assert all(line.startswith(("exact_span ", "entity boundaries ")) for line in lines)
+    assert len(lines) == 2 + 3 + 6 + 1 + 2
+
+
+def test_numbers_are_aligned_and_as_counted():
+    text = render(score(GOLD, PREDICTED))
+    assert ["exact_span", "all", "triples", "2", "4", "1", "0.5000", "0.2500", "0.3333"] in rows(text)
+    assert ["exact_span", "knows", "0", "1", "0", "0.0000", "0.0000", "0.0000"] in rows(text)
+    table = text.split("\n\n")[:-1]
+    assert len({len(line) for group in table for line in group.splitlines()}) == 1
+
+
+def test_relations_stand_in_the_order_of_their_gold_triples():
+    relations = [row[1] for row in rows(render(score(GOLD, PREDICTED))) if row[1:] and row[1] in ("lives_in", "knows")]
+    assert relations == ["lives_in", "knows"]
+
+
+def test_several_protocols_give_one_headline_each_and_the_parts_of_the_first():
+    text = render(score(GOLD, PREDICTED, "last_word"), score(GOLD, PREDICTED, "begin_offset"))
+    assert [row[0] for row in rows(text) if row[1:3] == ["all", "triples"]] == ["last_word", "begin_offset"]
+    assert "last_word" in text.split("\n\n")[1]
+    assert text.count("begin_offset ") == 1
+
+
+def test_unlocated_gold_is_told_where_positions_are_compared():
+    assert "exact_span: 1 of 4 gold triples" in render(score(GOLD, PREDICTED))
+    assert "not found among the tokens" not in render(score(GOLD, PREDICTED, "exact_text"))

@@ -1,0 +1,100 @@
+import gzip
+import os
+
+import pytest
+
+from relx.errors import DataError, RelxError
+from relx.files import atomic_write, text_lines
+
+
+def test_lines_end_at_newlines_only_and_a_byte_order_mark_is_dropped(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffone\u2028\x85\r\n\n\x1ctwo".encode())
+    assert list(text_lines(path)) == [(1, "one\u2028\x85\r\n"), (2, "\n"), (3, "\x1ctwo")]
+
+
+def test_gzip_is_transparent_both_ways(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    with atomic_write(path) as file:
+        file.write("é\nb\n")
+    assert gzip.decompress(path.read_bytes()).decode() == "é\nb\n"
+    assert list(text_lines(path)) == [(1, "é\n"), (2, "b\n")]
+
+
+def error_of(path) -> str:
+    with pytest.raises(DataError) as error:
+        list(text_lines(path))
+    return str(error.value)
+
+
+def test_what_cannot_be_read_says_why(tmp_path):
+    assert error_of(tmp_path / "none") == f"{tmp_path / 'none'}: no such file"
+    assert error_of(tmp_path) == f"{tmp_path}: is a folder; expected a file"
+
+
+def test_bytes_that_are_not_utf8_are_placed(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes(b"fine\nBogot\xe1\n")
+    assert error_of(path) == f"{path}:2: not UTF-8 text (byte 6 of the line)"
+
+
+@pytest.mark.parametrize("damage", [lambda whole: b"plain text", lambda whole: whole[:-12], lambda whole: whole[:-8] + b"x" * 8])
+def test_a_damaged_gzip_file_is_one_error(tmp_path, damage):
+    path = tmp_path / "a.gz"
+    path.write_bytes(damage(gzip.compress(os.urandom(50_000))))
+    assert error_of(path).startswith(f"{path}:")
+
+
+def test_a_truncated_gzip_file_says_so(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"line\n" * 9)[:-9])
+    assert "damaged gzip file" in error_of(path)
+
+
+def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), atomic_write(path) as file:
+        file.write("new")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_the_new_file_has_the_rights_of_the_old_or_the_usual_ones(tmp_path):
+    old, new, usual = (tmp_path / name for name in ("old", "new", "usual"))
+    old.touch(0o640)
+    usual.touch()
+    for path in (old, new):
+        with atomic_write(path) as file:
+            file.write("x")
+    assert old.stat().st_mode & 0o777 == 0o640
+    assert new.stat().st_mode == usual.stat().st_mode
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with atomic_write(tmp_path / "link") as file:
+        file.write("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize("place", ["missing/a.txt", "."])
+def test_a_place_that_cannot_be_written_is_one_error(tmp_path, place):
+    with pytest.raises(RelxError, match="cannot be written"), atomic_write(tmp_path / place):
+        pass
+
+
+def test_equal_content_makes_equal_gzip_files(tmp_path):
+    for name in ("a.gz", "b.gz"):
+        with atomic_write(tmp_path / name) as file:
+            file.write("same")
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def test_what_is_no_plain_file_is_written_as_it_comes():
+    with atomic_write("/dev/null") as file:
+        file.write("x")
+    assert not os.path.isfile("/dev/null")

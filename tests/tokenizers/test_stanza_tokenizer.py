@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relx.errors import RelxError
+from relx.tokenizers.stanza import StanzaTokenizer, _offsets
+
+MODEL = Path(__file__).parents[3] / "shared/models/stanza_en_small"
+
+
+def test_a_missing_model_is_one_error_that_names_the_command(tmp_path):
+    with pytest.raises(RelxError) as error:
+        StanzaTokenizer("en", str(tmp_path)).tokenize(["Some text."])
+    assert "no Stanza tokenizer for 'en'" in str(error.value)
+    assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+
+
+def test_texts_without_a_visible_character_need_no_model():
+    assert StanzaTokenizer("en", "/nowhere").tokenize(["", " \n"]) == [([], []), ([], [])]
+
+
+def test_stanza_is_imported_on_use_only():
+    code = "import sys, relx.tokenizers.stanza as module; module.StanzaTokenizer(); print('stanza' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_expanded_words_are_tokens_where_they_stand_in_the_text():
+    from stanza import Document
+
+    contraction = [
+        {"id": (1, 2), "text": "didn't", "start_char": 0, "end_char": 6},
+        {"id": 1, "text": "did", "start_char": 0, "end_char": 3},
+        {"id": 2, "text": "n't", "start_char": 3, "end_char": 6},
+    ]
+    fusion = [
+        {"id": (3, 4), "text": "du", "start_char": 7, "end_char": 9},
+        {"id": 3, "text": "de"},
+        {"id": 4, "text": "le"},
+    ]
+    assert _offsets(Document([contraction + fusion], text="didn't du")) == [(0, 3), (3, 6), (7, 9)]
+
+
+@pytest.mark.skipif(not MODEL.exists(), reason="needs a Stanza model")
+def test_a_real_model_gives_exact_offsets_and_takes_any_text():
+    texts = ["Ann Lee lives in Lyon, France.\n\nShe paints.", "", "a\x00b\ud800 c"]
+    results = StanzaTokenizer(model_dir=str(MODEL)).tokenize(texts)
+    assert " ".join(results[0].words) == "Ann Lee lives in Lyon , France . She paints ."
+    assert results[1].words == []
+    for text, tokens in zip(texts, results, strict=True):
+        assert [text[start:end] for start, end in tokens.offsets] == tokens.words
