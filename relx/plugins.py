@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import sys
 import traceback
@@ -12,6 +11,7 @@ from pathlib import Path
 from relx.errors import PluginError, RelxError
 
 GROUP = "relx.plugins"
+_files: dict[str, str] = {}
 
 
 def include(plugin: str) -> None:
@@ -36,14 +36,23 @@ def include(plugin: str) -> None:
 @functools.cache
 def load_installed() -> None:
     """Import every installed plugin, once. Raises PluginError for one that fails."""
-    for entry_point in importlib.metadata.entry_points(group=GROUP):
+    from importlib.metadata import entry_points  # noqa: PLC0415  (slow to import, and seldom needed)
+
+    for entry_point in entry_points(group=GROUP):
         include(entry_point.module)
 
 
 def distribution_of(module: str) -> str | None:
     """The installed distribution, as ``name version``, that a module belongs to; None for a loose file."""
-    names = importlib.metadata.packages_distributions().get(module.split(".")[0])
-    return f"{names[0]} {importlib.metadata.version(names[0])}" if names else None
+    from importlib.metadata import packages_distributions, version  # noqa: PLC0415
+
+    names = packages_distributions().get(module.partition(".")[0])
+    return f"{names[0]} {version(names[0])}" if names else None
+
+
+def name_of(module: str) -> str:
+    """What a user gives to ``--include`` to import a plugin's module: its own name, or that of its file."""
+    return _files.get(module, module)
 
 
 def _import_module(name: str) -> None:
@@ -67,6 +76,7 @@ def _import_file(path: Path) -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    _files[name] = path.name
     try:
         spec.loader.exec_module(module)
     except BaseException:

@@ -74,10 +74,12 @@ class Machine:
         source: Source,
         layer: Lazy[Layer],
         schedule: Schedule | None = None,
-        widths: int | list[int] = 1,
+        widths: int | Literal["auto"] | list[int] = 1,
         mode: Literal["slow", 2, False] | None = None,
         sources: dict[str, Source] | None = None,
     ) -> None:
+        if widths == 0:
+            raise ValueError("widths is 0")
         self.source, self.layer, self.schedule = source, layer, schedule
         self.widths, self.mode, self.sources = widths, mode, sources
 

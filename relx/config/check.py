@@ -34,7 +34,7 @@ class Problem:
     origin: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path or 'experiment'}: {self.message}"
+        return f"{self.path}: {self.message}"
 
 
 def check(tree: dict[str, Any], root: Reference) -> list[Problem]:
@@ -105,7 +105,7 @@ def _is_scalar(value: Any, name: str) -> bool:
 
 
 def _scalar_hint(value: Any, name: str) -> str:
-    if not isinstance(value, str) or name == "str":
+    if not isinstance(value, str):
         return ""
     try:
         readable = _is_scalar(json.loads(value), name)

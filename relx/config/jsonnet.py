@@ -11,6 +11,7 @@ from relx.config import scan
 from relx.errors import ConfigError
 
 MAX_DEPTH = 100
+_PLACE = re.compile(r"(?!std\.jsonnet:).*?:\(?\d+:\d+")
 
 
 def load(path: str | Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -128,9 +129,9 @@ def _explain(path: Path, text: str, trace: str) -> str:
         return f"{path}: {_explain_variable(message, text)}"
     if message.startswith("max stack frames") and (cycle := scan.import_cycle(path)):
         return f"{path}: import cycle: {' -> '.join(map(str, cycle))}"
-    if re.match(r".*?:\d+:\d+", message):
+    if _PLACE.match(message):
         return message
-    place = next((frame.split("\t")[0] for frame in frames if re.match(r".*?:\d+:\d+", frame)), str(path))
+    place = next((frame.split("\t")[0] for frame in frames if _PLACE.match(frame)), str(path))
     return f"{place}: {message}"
 
 

@@ -1,6 +1,7 @@
 """What Jsonnet does not tell about a file, read from its text: the names of its variables, the files it imports."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 # Strings and comments come first, so that nothing inside them is taken for code.
@@ -46,16 +47,16 @@ def _ends_bindings(before: _Tokens) -> bool:
 
 def _argument_names(tokens: _Tokens) -> list[str]:
     names, depth = [], 0
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        if depth == 1 and before is not None and before["mark"] in ("(", ",") and token["word"]:
-            names.append(token["word"])
-        depth += _step(token)
+    for before, token in pairwise(tokens):
+        depth += _step(before)
         if depth == 0:
             break
+        if depth == 1 and before["mark"] in ("(", ",") and token["word"]:
+            names.append(token["word"])
     return names
 
 
 def _imports(path: Path) -> list[Path]:
     tokens = _tokens(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
-    named = [after["string"] for word, after in zip(tokens, tokens[1:], strict=False) if word["word"] == "import"]
+    named = [after["string"] for word, after in pairwise(tokens) if word["word"] == "import"]
     return [path.parent / name.strip("@\"'") for name in named if name]

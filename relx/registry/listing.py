@@ -14,9 +14,10 @@ INTRODUCTION = (
     "A type such as `head` is a kind: its value is an object whose `type` is one of the names listed under that kind.",
 )
 
+
 def overview() -> str:
     """Every kind, with the number of its components."""
-    rows = [(kind.name, str(len(components(kind))), describe(kind.reference).doc) for kind in kinds()]
+    rows = [(kind.name, str(len(components(kind))), kind.doc) for kind in kinds()]
     return _columns(rows)
 
 
@@ -44,7 +45,7 @@ def page(root: Reference) -> str:
     for path, component in _plain_parts(root, ""):
         lines += [*([f"### `{path}`", ""] if path else []), *_section(component)]
     for kind in filter(lambda kind: _is_own(kind.reference), kinds()):
-        lines += [f"## {kind.name}", "", *_about(describe(kind.reference))]
+        lines += [f"## {kind.name}", "", *_about(kind)]
         if kind.injects:
             lines += [f"Given at run time: {', '.join(kind.injects)}.", ""]
         for component in filter(lambda component: _is_own(component.reference), components(kind).values()):
@@ -67,9 +68,9 @@ def _section(component: Component) -> list[str]:
     return [*_about(component), *(["| argument | default | type |", "|---|---|---|", *rows, ""] if rows else [])]
 
 
-def _about(component: Component) -> list[str]:
-    file = os.path.relpath(component.file, ROOT.parent).replace(os.sep, "/")
-    return [f"{component.doc} ([{file}](../{file}))", ""]
+def _about(described: Component | Kind) -> list[str]:
+    file = os.path.relpath(described.file, ROOT.parent).replace(os.sep, "/")
+    return [f"{described.doc} ([{file}](../{file}))", ""]
 
 
 def _escaped(text: str) -> str:

@@ -26,11 +26,13 @@ class Kind:
     name: str
     reference: Reference
     injects: tuple[str, ...] = ()
+    file: str = field(default="", compare=False)
+    doc: str = field(default="", compare=False)
 
     @property
     def home(self) -> str:
         """The package whose modules hold relx's own components of this kind."""
-        return self.reference.module.rpartition(".")[0] or self.reference.module
+        return self.reference.module.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Registrable:
     def __init_subclass__(cls, kind: str | None = None, injects: tuple[str, ...] = (), **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if kind is not None:
-            cls.__kind__ = Kind(kind, Reference(cls.__module__, cls.__qualname__), injects)
+            cls.__kind__ = Kind(kind, Reference(cls.__module__, cls.__qualname__), injects, _file(cls), _doc(cls))
             _kinds[cls.__kind__.reference] = cls.__kind__
 
     @classmethod
@@ -82,7 +84,7 @@ class Registrable:
 
         if not hasattr(cls, "__kind__"):
             raise RegistrationError(
-                f"{cls.__qualname__} opens no kind; write class {cls.__name__}(Registrable, kind=\"...\")"
+                f'{cls.__qualname__} opens no kind; write class {cls.__name__}(Registrable, kind="...")'
             )
 
         def decorate(component: C) -> C:
@@ -168,11 +170,22 @@ def _check_arguments(component: Component, kind: Kind) -> None:
 
 def _component_of(cls: type, name: str | None, kind: Kind | None) -> Component:
     try:
-        file, line = inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1]
+        line = inspect.getsourcelines(cls)[1]
     except (OSError, TypeError):  # typed at a prompt
-        file, line = f"<{cls.__module__}>", 0
-    doc = (inspect.getdoc(cls) or "").partition("\n")[0]
-    return Component(Reference(cls.__module__, cls.__qualname__), parameters_of(cls), file, line, doc, name, kind, cls)
+        line = 0
+    reference = Reference(cls.__module__, cls.__qualname__)
+    return Component(reference, parameters_of(cls), _file(cls), line, _doc(cls), name, kind, cls)
+
+
+def _file(cls: type) -> str:
+    try:
+        return inspect.getsourcefile(cls) or f"<{cls.__module__}>"
+    except (OSError, TypeError):  # typed at a prompt
+        return f"<{cls.__module__}>"
+
+
+def _doc(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
 @functools.cache
@@ -188,7 +201,7 @@ def _own(kind: Kind) -> dict[str, Component]:
 
 
 def _kind_from_source(found: source.ClassSource) -> Kind:
-    return Kind(str(found.kind), found.reference, found.injects)
+    return Kind(str(found.kind), found.reference, found.injects, found.file, found.doc)
 
 
 def _component_from_source(found: source.ClassSource, kind: Kind | None) -> Component:

@@ -33,7 +33,7 @@ class Lazy(Generic[T]):
     def __init__(self, constructor: Callable[..., T], /, **arguments: Any) -> None:
         self.constructor = constructor
         self.arguments = arguments
-        self.where = ""
+        self.where = "a part"
 
     def build(self, **injected: Any) -> T:
         """Build the part, handing it those of the injected values that its constructor asks for.
@@ -46,13 +46,13 @@ class Lazy(Generic[T]):
         missing = [p.name for p in wanted if p.name not in injected and p.default is REQUIRED]
         if missing:
             raise RegistrationError(
-                f"{self.where or 'a part'}: needs the run-time value {missing[0]!r}, which is not known where it is "
+                f"{self.where}: needs the run-time value {missing[0]!r}, which is not known where it is "
                 "built; the component that holds it has to take it as Lazy[...] and supply the value"
             )
         try:
             return self.constructor(**given, **self.arguments)
         except ValueError as error:
-            raise ConfigError(f"{self.where or 'arguments'}: {error}") from error
+            raise ConfigError(f"{self.where}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def parameter(name: str, annotation: Any, default: Any) -> Parameter:
 
     Raises Unsupported as ``schema_of`` does, and for a default that JSON cannot write.
     """
-    if typing.get_origin(annotation) is Annotated and INJECTED in annotation.__metadata__:
+    if _is_injected(annotation):
         return Parameter(name, Nothing(), default, injected=True)
     schema = schema_of(annotation)
     try:
@@ -178,6 +178,12 @@ def parameter(name: str, annotation: Any, default: Any) -> Parameter:
     except (TypeError, ValueError):
         raise Unsupported(f"its default {default!r} cannot be written in an experiment file") from None
     return Parameter(name, schema, default)
+
+
+def _is_injected(annotation: Any) -> bool:
+    # Python 3.10 makes a union with None of an annotation whose default is None.
+    options = (annotation, *typing.get_args(annotation))
+    return any(typing.get_origin(o) is Annotated and INJECTED in o.__metadata__ for o in options)
 
 
 def parameters_of(constructor: Callable[..., Any]) -> tuple[Parameter, ...]:

@@ -115,7 +115,7 @@ def _parameters(module: str, arguments: ast.arguments) -> Iterator[Parameter]:
             raise RegistrationError(f"{where} has no type annotation")
         try:
             yield _parameter(module, argument.arg, argument.annotation, value)
-        except Unsupported as error:
+        except (Unsupported, NameError) as error:
             raise RegistrationError(f"{where}: {error}") from error
 
 
@@ -139,7 +139,9 @@ class _Names(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         if hasattr(builtins, name):
             return getattr(builtins, name)
-        reference = _resolve(self.module, name) or Reference("?", name)
+        reference = _resolve(self.module, name)
+        if reference is None:
+            raise KeyError(name)
         alias = _aliases(reference.module).get(reference.name)
         if alias is not None:
             return _evaluate(reference.module, alias)

@@ -34,6 +34,7 @@ def test_numbers_arrive_in_the_type_that_was_declared() -> None:
     assert type(machine.schedule.rates["slow"]) is float
     assert type(build({**TREE, "mode": 2.0}, MACHINE).mode) is int
     assert build({**TREE, "mode": False}, MACHINE).mode is False
+    assert build({**TREE, "widths": "auto"}, MACHINE).widths == "auto"
 
 
 def test_lazy_parts_are_built_when_their_values_are_known() -> None:
@@ -49,6 +50,8 @@ def test_lazy_parts_are_built_when_their_values_are_known() -> None:
 def test_a_value_that_a_constructor_rejects_is_an_error_with_its_path() -> None:
     with pytest.raises(ConfigError, match="^schedule: epochs is negative$"):
         build({**TREE, "schedule": {"epochs": -1}}, MACHINE)
+    with pytest.raises(ConfigError, match="^experiment: widths is 0$"):
+        build({**TREE, "widths": 0}, MACHINE)
     tree = {**TREE, "layer": {"type": "stack", "layers": [TREE["layer"]["layers"][0], {"type": "dense", "size": 0}]}}
     with pytest.raises(ConfigError, match=r"^layer\.layers\.1: size is 0, not positive$"):
         build(tree, MACHINE).layer.build(input_dim=7)

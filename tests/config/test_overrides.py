@@ -12,6 +12,10 @@ def test_values_are_replaced_in_a_copy() -> None:
     assert TREE["model"]["size"] == 1  # type: ignore[index]
 
 
+def test_keys_may_be_numbers() -> None:
+    assert override({"a": {"0": {"b": 1}}}, ["a.0.b=2"]) == {"a": {"0": {"b": 2}}}
+
+
 def test_a_later_assignment_sees_an_earlier_one() -> None:
     assert override({}, ["a={}", "a.b=1"]) == {"a": {"b": 1}}
 

@@ -19,6 +19,8 @@ from relx.config.scan import import_cycle, variables
         ("local f = function(no) no; { a: f(1) }", []),
         ("local f = function(no) no; function(a=function(b, c) b) {}", ["a"]),
         ("assert true; function(a) {}", ["a"]),
+        ("(local a = 1; function(no) { a: no })(2)", []),
+        ("function(a", ["a"]),
         ("", []),
     ],
 )
@@ -30,7 +32,7 @@ def test_import_cycle(tmp_path: Path) -> None:
     first, second, third = (tmp_path / name for name in ("a.jsonnet", "b.libsonnet", "c.libsonnet"))
     first.write_text("local b = import 'b.libsonnet', c = import @'c.libsonnet'; b")
     second.write_text("// import 'a.jsonnet'\n{ text: importstr 'a.jsonnet' }")
-    third.write_text('import "b.libsonnet"')
+    third.write_text('local b = import "b.libsonnet"; import b')
     assert import_cycle(first) is None
     third.write_text('{ a: import "./a.jsonnet" }')
     cycle = import_cycle(first)

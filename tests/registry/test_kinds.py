@@ -106,11 +106,14 @@ class TestRegistration:
             class Typed(Layer):
                 def __init__(self, type: str) -> None: ...
 
-    def test_a_class_typed_at_a_prompt_can_be_registered(self) -> None:
+    def test_a_class_typed_at_a_prompt_can_be_registered_and_mended(self) -> None:
         names: dict[str, object] = {"Layer": Layer, "__name__": "__prompt__"}
-        exec("@Layer.register('prompt')\nclass Prompt(Layer):\n    '''Typed.'''\n", names)
-        component = components(Layer.__kind__)["prompt"]
-        assert (component.load(), component.doc, component.place) == (names["Prompt"], "Typed.", "<__prompt__>:0")
+        for doc in ("Typed.", "Typed again."):
+            exec(f"@Layer.register('prompt')\nclass Prompt(Layer):\n    '{doc}'\n", names)
+            component = components(Layer.__kind__)["prompt"]
+            assert (component.load(), component.doc, component.place) == (names["Prompt"], doc, "<__prompt__>:0")
+        with pytest.raises(RegistrationError, match="'prompt' is registered twice"):
+            exec("@Layer.register('prompt')\nclass Other(Layer): ...", names)
 
     def test_a_kind_needs_its_keyword(self) -> None:
         class Loose(Registrable): ...

@@ -1,10 +1,10 @@
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Optional, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Optional, TypeVar
 
 import pytest
 from sample_components import Dense, Layer, Schedule
 
-from relx.errors import RegistrationError
+from relx.errors import ConfigError, RegistrationError
 from relx.registry import Injected, Lazy, Parameter, Part, Reference
 from relx.registry.signature import (
     REQUIRED,
@@ -70,13 +70,13 @@ def test_parameters_of_a_constructor() -> None:
 
 def test_an_injected_value_may_be_of_any_type() -> None:
     class Takes:
-        def __init__(self, function: Injected[Any], more: Injected[object] = None) -> None: ...
+        def __init__(
+            self, function: Injected[Any], more: Injected[object] = None, less: Injected[int] | None = None
+        ) -> None: ...
 
-    function, more = parameters_of(Takes)
-    assert function.injected
-    assert more.injected
-    assert not function.required
-    assert more.default is None
+    parameters = parameters_of(Takes)
+    assert all(p.injected and not p.required for p in parameters)
+    assert [p.default for p in parameters] == [REQUIRED, None, None]
 
 
 def test_the_constructor_may_be_inherited_or_absent() -> None:
@@ -103,6 +103,21 @@ def test_the_constructor_of_a_torch_module_is_not_part_of_the_signature() -> Non
         parameters_of(Recurrent)
 
 
+def test_a_lazy_part_made_in_code() -> None:
+    class Takes:
+        def __init__(self, size: Injected[int] = 3) -> None:
+            if size < 0:
+                raise ValueError("size is negative")
+            self.size = size
+
+    assert Lazy(Takes).build().size == 3
+    assert Lazy(Takes).build(size=4, other=5).size == 4
+    with pytest.raises(ConfigError, match="^a part: size is negative$"):
+        Lazy(Takes).build(size=-1)
+    with pytest.raises(RegistrationError, match="^a part: needs the run-time value 'input_dim'"):
+        Lazy(Dense, size=3).build()
+
+
 def with_keywords(size: int, **rest: int) -> None: ...
 
 
@@ -113,6 +128,9 @@ def without_annotation(size) -> None: ...  # type: ignore[no-untyped-def]
 
 
 def with_a_type_no_file_holds(size: tuple[int, int]) -> None: ...
+
+
+def with_a_remark(size: Annotated[int, "remark"]) -> None: ...
 
 
 def with_an_import_for_checkers_only(size: "Missing") -> None: ...
@@ -131,6 +149,7 @@ def with_an_object_as_default(size: int | None = object()) -> None: ...  # type:
         (with_positionals, "with_positionals, argument 'sizes': a component names each of its arguments"),
         (without_annotation, "without_annotation, argument 'size': has no type annotation"),
         (with_a_type_no_file_holds, r"'size': no experiment file can hold a value of type tuple\[int, int\]; use int"),
+        (with_a_remark, "no experiment file can hold a value of type typing.Annotated"),
         (with_an_import_for_checkers_only, "in an annotation, name 'Missing' is not defined"),
         (with_an_infinite_default, "argument 'size': its default inf cannot be written in an experiment file"),
         (with_an_object_as_default, "argument 'size': its default <object .*> cannot be written"),

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from relx.commands import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["components", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["components", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [line.split()[0] for line in output(capsys).splitlines()]
+    assert {"dataset_reader", "head", "seq2seq_encoder", "token_embedder", "tokenizer"} <= set(names)
+
+
+def test_names_of_a_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = {line.split()[0]: line for line in output(capsys, "head").splitlines()}
+    assert f"{ROOT / 'relx' / 'heads' / 'hmt.py'}:" in lines["hmt"]
+
+
+def test_one_component(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = output(capsys, "head", "hmt").splitlines()
+    assert lines[0] == "hmt (head)"
+    assert ["entity_task", "true", "bool"] in [line.split() for line in lines]
+    assert ["vocabulary", "at", "run", "time"] in [line.split() for line in lines]
+
+
+def test_the_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, "experiment")
+    assert ["train_data_path", "required", "str"] in [line.split() for line in text.splitlines()]
+    assert "\n\ntrainer\n" in text
+
+
+def test_plugins_are_listed_too(capsys: pytest.CaptureFixture[str], tmp_path: Path, registry: None) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from relx.tokenizers.tokenizer import Tokenizer\n\n"
+        "@Tokenizer.register('mine')\nclass Mine(Tokenizer):\n    '''My own.'''\n"
+        "    def __init__(self, lower: bool = False) -> None: ...\n"
+    )
+    assert "My own.  " in output(capsys, "tokenizer", "--include", str(plugin))
+    lines = output(capsys, "tokenizer", "mine", "--include", str(plugin)).splitlines()
+    assert lines[:3] == ["mine (tokenizer)", "My own.", f"{plugin}:3"]
+    assert ["lower", "false", "bool"] in [line.split() for line in lines]
+
+
+def test_unknown_kind_and_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert error(capsys, "hed") == "error: no kind of component is named 'hed'; did you mean 'head'?\n"
+    assert error(capsys, "head", "htm") == "error: no head is registered as 'htm'; did you mean 'hmt'?\n"
+
+
+def test_the_page_of_the_documentation_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "components.md").read_text(encoding="utf-8")
+    assert output(capsys, "--markdown") == page, "run `make docs`"

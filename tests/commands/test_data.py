@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from relx.commands import main
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+EXPERIMENT = """
+function(data, vectors='%s') {
+  dataset_reader: { type: 'jsonl', tokenizer: { type: 'whitespace' } },
+  train_data_path: data + '/train.jsonl',
+  test_data_path: data + '/test.jsonl',
+  model: { embedder: { type: 'concatenated', embedders: [{ type: 'words', vectors: vectors }, { type: 'mean' }] } },
+}
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"text": "Ann, Bo."}\n{"text": "Ann left."}\n')
+    (tmp_path / "test.jsonl").write_text('{"text": "Ann left."}\n')
+    (tmp_path / "vectors.txt").write_text("ann 1\n, 1\n")
+    (tmp_path / "experiment.jsonnet").write_text(EXPERIMENT % (tmp_path / "vectors.txt"))
+    return tmp_path
+
+
+def json_of(capsys, *arguments: object) -> dict:
+    assert main(["data", "--json", *map(str, arguments)]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def error_of(capsys, *arguments: object) -> str:
+    assert main(["data", *map(str, arguments)]) == 2
+    return capsys.readouterr().err
+
+
+def test_files_are_named_shortly_where_that_is_clear(capsys, tmp_path):
+    first, second = FIXTURES / "formats/hrl.json", FIXTURES / "formats/casrel.json"
+    assert [split["name"] for split in json_of(capsys, first, second, first)["splits"]] == ["hrl.json", "casrel.json"]
+    (tmp_path / "hrl.json").write_text(first.read_text())
+    names = [split["name"] for split in json_of(capsys, first, tmp_path / "hrl.json")["splits"]]
+    assert names == [str(first), str(tmp_path / "hrl.json")]
+
+
+def test_text(capsys):
+    assert main(["data", str(FIXTURES / "formats/hrl.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["hrl.json"]
+    assert lines[1].split() == ["sentences", "5"]
+
+
+def test_an_experiment_names_its_files_reader_and_vectors(capsys, corpus):
+    report = json_of(capsys, corpus / "experiment.jsonnet", "--var", f"data={corpus}")
+    assert [(split["name"], split["sentences"], split["tokens"]) for split in report["splits"]] == [
+        ("train", 2, 7),
+        ("test", 1, 3),
+    ]
+    assert report["leakage"][0]["sentences"] == 1
+    assert [(c["split"], c["tokens_exact"], c["tokens_lower_case"]) for c in report["coverage"]] == [
+        ("train", 1, 2),
+        ("test", 0, 1),
+    ]
+
+
+def test_an_experiment_may_be_json_and_overridden(capsys, corpus):
+    tree = {"dataset_reader": {"type": "jsonl"}, "train_data_path": str(corpus / "train.jsonl"), "model": {}}
+    path = corpus / "experiment.json"
+    path.write_text(json.dumps(tree, indent=1))
+    assert f"{corpus / 'train.jsonl'}:1: tokens: missing" in error_of(capsys, path)
+    reader = 'dataset_reader.tokenizer={"type": "whitespace", "split_punctuation": false}'
+    report = json_of(capsys, path, "-o", reader)
+    assert report["splits"][0]["tokens"] == 4
+    assert report["coverage"] == []
+
+
+def test_a_reader_may_be_named(capsys, corpus):
+    with_tokenizer = '{"type": "jsonl", "tokenizer": {"type": "whitespace"}}'
+    assert json_of(capsys, corpus / "train.jsonl", "--reader", with_tokenizer)["splits"][0]["tokens"] == 7
+    assert "sentext: missing" in error_of(capsys, corpus / "train.jsonl", "--reader", "hrl")
+
+
+def test_misuse(capsys, corpus):
+    experiment, file = corpus / "experiment.jsonnet", FIXTURES / "formats/hrl.json"
+    assert "give it alone, or corpus files alone" in error_of(capsys, experiment, file, "--var", f"data={corpus}")
+    assert "is no experiment file, so --var and -o have no meaning" in error_of(capsys, file, "--var", "a=1")
+    assert "no such file" in error_of(capsys, corpus / "none.json")
+    assert "train.jsonl: no such file" in error_of(capsys, experiment, "--var", "data=/nowhere")
+    (corpus / "empty.jsonnet").write_text("{}")
+    assert "names no data; expected dataset_reader and train_data_path" in error_of(capsys, corpus / "empty.jsonnet")
+    (corpus / "wrong.jsonnet").write_text("{dataset_reader: {type: 'hlr'}, train_data_path: 'x'}")
+    assert "did you mean 'hrl'?" in error_of(capsys, corpus / "wrong.jsonnet")

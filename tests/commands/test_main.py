@@ -1,0 +1,67 @@
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+import relx
+from relx.commands import COMMANDS, common, main
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"\n    {name}" in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: relx {name}" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"relx {relx.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["chek"], ["check"]])
+def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: relx" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(args: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("relx.commands.components"), "run", interrupt)
+    assert main(["components"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "relx", "components"]
+    run = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (run.returncode, run.stderr) == (141, "")
+
+
+def test_the_arguments_that_experiments_share() -> None:
+    parser = argparse.ArgumentParser()
+    common.add_experiment_arguments(parser)
+    line = "--var a=1 --var b=2 -o x.y=1 --override z=2 --include one --include two.py"
+    args = parser.parse_args(line.split())
+    assert (args.var, args.override, args.include) == (["a=1", "b=2"], ["x.y=1", "z=2"], ["one", "two.py"])
+    assert parser.parse_args([]).var == []

@@ -1,0 +1,158 @@
+"""Who may import whom, read from the source; and what must not be loaded when the command line starts."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import relx
+
+ROOT = Path(relx.__file__).parent
+HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors", "tqdm"}
+
+# What each room of relx may import besides itself: a package or a module at the top is a room, commands know all.
+BELOW: dict[str, set[str]] = {
+    "": set(),
+    "allocator": set(),
+    "errors": set(),
+    "files": {"errors"},
+    "plugins": {"errors"},
+    "registry": {"errors", "plugins"},
+    "config": {"errors", "registry"},
+}
+BASE = {"errors", "files", "registry"}
+ABOVE: dict[str, set[str]] = {
+    "tokenizers": set(),
+    "data": {"tokenizers"},
+    "readers": {"config", "data", "tokenizers"},
+    "parsers": {"data"},
+    "encoders": {"data"},
+    "embedders": {"data", "encoders.seq2vec"},
+    "heads": {"data", "embedders", "encoders"},
+    "model": {"data", "embedders", "encoders", "heads"},
+    "scoring": {"data"},
+    "archive": {"config", "data", "model", "plugins", "readers", "tokenizers"},
+    "training": {"allocator", "archive", "data", "heads", "model", "readers", "scoring", "tokenizers"},
+    "predictors": {"allocator", "archive", "data", "model", "readers", "tokenizers"},
+}
+MAY_IMPORT = {**BELOW, **{room: known | BASE for room, known in ABOVE.items()}, "__main__": {"commands"}}
+CORE = ("", "errors", "plugins", "registry", "config", "commands", "__main__")
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+def imports(path: Path, module_level: bool = False) -> Iterator[tuple[str, int]]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in _at_module_level(tree) if module_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            assert node.module is not None
+            yield from ((_imported(node.module, alias.name), node.lineno) for alias in node.names)
+
+
+def _at_module_level(node: ast.AST) -> Iterator[ast.AST]:
+    """What runs when a module is imported; not functions, and not what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        for_checkers = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        if not for_checkers and not isinstance(child, ast.FunctionDef):
+            yield child
+            yield from _at_module_level(child)
+
+
+def _imported(module: str, name: str) -> str:
+    """``from relx import archive`` imports the module ``relx.archive``."""
+    inner = ROOT.parent.joinpath(*module.split("."), name)
+    return f"{module}.{name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else module
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def test_every_room_has_its_rule() -> None:
+    assert {room_of(path) for path in modules()} <= {*MAY_IMPORT, "commands"}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_go_downwards(room: str) -> None:
+    allowed = [f"relx.{other}" for other in (room, *MAY_IMPORT[room])]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules()
+        if room_of(path) == room
+        for name, line in imports(path)
+        if name.startswith("relx.") and not any(name == other or name.startswith(f"{other}.") for other in allowed)
+    ]
+    assert wrong == []
+
+
+def test_the_rules_form_no_cycle() -> None:
+    known = {room: {name.partition(".")[0] for name in rooms} for room, rooms in MAY_IMPORT.items()}
+    known["commands"] = set()
+    order = TopologicalSorter(known)
+    assert set(order.static_order()) == {*known}
+
+
+@pytest.mark.parametrize("room", CORE)
+def test_the_core_loads_nothing_heavy(room: str) -> None:
+    heavy = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules()
+        if room_of(path) == room
+        for name, line in imports(path, module_level=True)
+        if name.partition(".")[0] in HEAVY
+    ]
+    assert heavy == []
+
+
+def test_commands_import_only_argparse_and_their_like_until_they_run() -> None:
+    light = {"argparse", "collections", "typing", "os", "relx"}
+    for path in filter(lambda path: room_of(path) == "commands" and path.stem != "__init__", modules()):
+        names = {name for name, _ in imports(path, module_level=True)}
+        assert {name.partition(".")[0] for name in names} <= light, path
+        assert {name for name in names if name.startswith("relx")} <= {"relx.commands.common"}, path
+
+
+def loaded(*arguments: str, cwd: Path) -> set[str]:
+    """The top-level modules that a run of the command line leaves loaded."""
+    code = (
+        "import json, sys\nfrom relx.commands import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, check=True)
+    return set(json.loads(run.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["components", "head", "hmt"]])
+def test_help_and_listings_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    assert not loaded(*arguments, cwd=tmp_path) & HEAVY
+
+
+def test_check_loads_nothing_heavy(tmp_path: Path) -> None:
+    experiment = {
+        "dataset_reader": {"type": "hrl"},
+        "train_data_path": "train.json",
+        "model": {"embedder": {"type": "words", "dim": 8}, "head": {"type": "hmt", "hidden_size": 8}},
+        "trainer": {"optimizer": {"type": "adam"}},
+    }
+    (tmp_path / "a.jsonnet").write_text(json.dumps(experiment))
+    names = loaded("check", "a.jsonnet", cwd=tmp_path)
+    assert "_jsonnet" in names
+    assert not names & HEAVY
+
+
+def test_a_bare_import_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = "import sys, relx, relx.config, relx.registry, relx.plugins; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in run.stdout.split()} & HEAVY
