@@ -1,5 +1,6 @@
 """Reading and writing files: ``.gz`` where the name says so, clear errors, no half results."""
 
+import errno
 import gzip
 import io
 import os
@@ -12,6 +13,8 @@ from typing import BinaryIO, TextIO
 
 from relx.errors import DataError, RelxError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def text_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """The numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
@@ -19,45 +22,15 @@ def text_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     Raises DataError, with ``file:line``, for a file that cannot be read, a damaged gzip stream, and bytes that are not
     UTF-8.
     """
-    for number, line in enumerate(_byte_lines(path), 1):
+    for number, line in enumerate(byte_lines(path), 1):
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise DataError(f"{path}:{number}: not UTF-8 text (byte {error.start + 1} of the line)") from None
 
 
-@contextmanager
-def atomic_write(path: str | Path) -> Iterator[TextIO]:
-    """A UTF-8 text file that appears under its name only when the block ends well, else not at all.
-
-    What is no plain file, such as ``/dev/stdout``, is written as it comes. Raises RelxError when the place cannot be
-    written to.
-    """
-    path = Path(path).resolve() if os.path.isfile(path) else Path(path)
-    raw, temporary = _open_target(path)
-    try:
-        with _text(raw, path) as file:
-            yield file
-        if temporary is not None:
-            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-            temporary.replace(path)
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
-    """What to write to, and the temporary file behind it if there is one."""
-    try:
-        if path.exists() and not path.is_file():
-            return open(path, "wb"), None
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        return os.fdopen(descriptor, "wb"), Path(name)
-    except OSError as error:
-        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _byte_lines(path: str | Path) -> Iterator[bytes]:
+def byte_lines(path: str | Path) -> Iterator[bytes]:
+    """The lines of a file, one by one. Raises DataError for one that cannot be read, or is no whole gzip file."""
     number = 0
     try:
         with gzip.open(path) if Path(path).suffix == ".gz" else open(path, "rb") as file:
@@ -72,6 +45,48 @@ def _byte_lines(path: str | Path) -> Iterator[bytes]:
         raise DataError(f"{path}:{number + 1}: damaged gzip file: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[TextIO]:
+    """A UTF-8 text file as ``atomic_binary`` writes it, compressed if it ends in ``.gz``."""
+    with atomic_binary(path) as raw, _text(raw, Path(path)) as file:
+        yield file
+
+
+@contextmanager
+def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when the block ends well, else not at all.
+
+    What is no plain file, such as ``/dev/stdout``, is written as it comes. Raises RelxError when the place cannot be
+    written to or is full.
+    """
+    path = Path(path).resolve() if os.path.isfile(path) else Path(path)
+    raw, temporary = _open_target(path)
+    try:
+        with raw:
+            yield raw
+        if temporary is not None:
+            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            temporary.replace(path)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
+    """What to write to, and the temporary file behind it if there is one."""
+    try:
+        if path.exists() and not path.is_file():
+            return open(path, "wb"), None
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        return os.fdopen(descriptor, "wb"), Path(name)
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 @contextmanager

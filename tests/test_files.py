@@ -38,16 +38,13 @@ def test_bytes_that_are_not_utf8_are_placed(tmp_path):
     assert error_of(path) == f"{path}:2: not UTF-8 text (byte 6 of the line)"
 
 
-@pytest.mark.parametrize("damage", [lambda whole: b"plain text", lambda whole: whole[:-12], lambda whole: whole[:-8] + b"x" * 8])
-def test_a_damaged_gzip_file_is_one_error(tmp_path, damage):
-    path = tmp_path / "a.gz"
-    path.write_bytes(damage(gzip.compress(os.urandom(50_000))))
-    assert error_of(path).startswith(f"{path}:")
+WHOLE = gzip.compress(b"line\n" * 9)
 
 
-def test_a_truncated_gzip_file_says_so(tmp_path):
+@pytest.mark.parametrize("content", [b"plain text", WHOLE[:-9], WHOLE[:12] + b"x" + WHOLE[13:], WHOLE[:-8] + b"x" * 8])
+def test_a_damaged_gzip_file_is_one_error(tmp_path, content):
     path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(b"line\n" * 9)[:-9])
+    path.write_bytes(content)
     assert "damaged gzip file" in error_of(path)
 
 

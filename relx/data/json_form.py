@@ -132,16 +132,15 @@ def _offsets(record: dict[str, Any], text: str | None, length: int) -> list[tupl
         raise BadRecord("offsets: have no meaning without text")
     offsets = [_characters(pair, text, f"offsets[{i}]") for i, pair in enumerate(pairs)]
     for i, (before, after) in enumerate(zip(offsets, offsets[1:], strict=False), 1):
-        if after < before:
+        if after[0] < before[0] or after[1] < before[1]:
             raise BadRecord(f"offsets[{i}]: expected the order of the text, got {list(after)} after {list(before)}")
     return offsets
 
 
 def _characters(pair: Any, text: str, where: str) -> tuple[int, int]:
-    values = checked(pair, list, where)
-    if len(values) != 2:
-        raise BadRecord(f"{where}: expected [start, end] in characters, got {shown(values)}")
-    start, end = (checked(value, int, where) for value in values)
+    if not isinstance(pair, list) or [type(value) for value in pair] != [int, int]:
+        raise BadRecord(f"{where}: expected [start, end], two whole numbers (characters), got {shown(pair)}")
+    start, end = pair
     check_span(start, end, len(text), "characters of text", where)
     return start, end
 

@@ -1,5 +1,6 @@
 """A corpus report as text for a terminal."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from relx.data.overlap import OVERLAP_CLASSES
@@ -107,4 +108,4 @@ def _mentions(title: str, found: Sequence[Mentions]) -> Iterator[str]:
     examples = [example for mentions in found for example in mentions.examples]
     if examples:
         yield f"{title}, for example"
-        yield from (f"  {e if len(e) <= WIDTH else e[: WIDTH - 3] + '...'}" for e in examples[:3])
+        yield from (f"  {textwrap.shorten(example, WIDTH - 2, placeholder=' ...')}" for example in examples[:3])

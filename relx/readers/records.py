@@ -1,6 +1,7 @@
 """The JSON records of a file, each with the line on which it begins."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,7 @@ def _elements(text: str, path: str | Path) -> Iterator[Record]:
         line += text.count("\n", start, mark)
         separator, place = text[mark : mark + 1], mark + 1
     if separator != "]" or text[place:].strip():
+        line = 1 + text.count("\n", 0, _after_space(text, place))
         raise DataError(f"{path}:{line}: not JSON: expected a comma, or the end of list and file; {EXPECTED}")
 
 
@@ -95,4 +97,10 @@ def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
+def _finite(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text} is too large a number")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from relx.data.batch import IndexedCorpus
+from relx.data.example import Example
+from relx.data.loader import DataLoader, load, padding_waste
+
+
+@pytest.fixture
+def lengths():
+    """Lengths like those of newspaper sentences: about 38 tokens, seldom over 100."""
+    return np.random.default_rng(1).lognormal(3.55, 0.45, size=5000).astype(np.int64).clip(1, 200)
+
+
+LOADERS = [DataLoader(), DataLoader(batch_size=64, max_tokens=1000), DataLoader(batch_size=1)]
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_each_sentence_is_in_exactly_one_batch(loader, lengths):
+    for plan in (loader.plan(lengths, seed=1, epoch=0), loader.in_order(lengths)):
+        assert sorted(np.concatenate(plan).tolist()) == list(range(len(lengths)))
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_the_plan_is_a_pure_function_of_lengths_seed_and_epoch(loader, lengths):
+    np.random.seed(7)
+    first = loader.plan(lengths, seed=1, epoch=2)
+    np.random.seed(8)
+    second = loader.plan(lengths.copy(), seed=1, epoch=2)
+    assert [rows.tolist() for rows in first] == [rows.tolist() for rows in second]
+
+
+@pytest.mark.parametrize("other", [(1, 1), (2, 0)])
+def test_another_epoch_or_seed_gives_other_batches(lengths, other):
+    def batches(seed, epoch):
+        return [frozenset(rows.tolist()) for rows in DataLoader().plan(lengths, seed, epoch)]
+
+    first, second = batches(1, 0), batches(*other)
+    assert len(set(first) & set(second)) < len(first) / 10
+
+
+def test_batches_come_in_no_order_of_length(lengths):
+    longest = [lengths[rows].max() for rows in DataLoader().plan(lengths, 1, 0)]
+    assert 0.3 < np.mean(np.diff(longest) > 0) < 0.7
+
+
+def test_evaluation_begins_with_the_longest_and_shuffles_nothing():
+    plan = DataLoader(batch_size=2).in_order(np.array([3, 9, 3, 5, 9]))
+    assert [rows.tolist() for rows in plan] == [[1, 4], [3, 0], [2]]
+
+
+def test_both_budgets_are_held(lengths):
+    loader = DataLoader(batch_size=20, max_tokens=800)
+    for plan in (loader.plan(lengths, 1, 0), loader.in_order(lengths)):
+        sizes = [len(rows) for rows in plan]
+        assert max(sizes) == 20
+        assert max(lengths[rows].max() * len(rows) for rows in plan) <= 800
+        assert np.mean([lengths[rows].max() * len(rows) for rows in plan]) > 600
+
+
+def test_a_sentence_beyond_the_budget_is_a_batch_of_its_own():
+    plan = DataLoader(max_tokens=10).in_order(np.array([4, 50, 5]))
+    assert [rows.tolist() for rows in plan] == [[1], [2, 0]]
+
+
+def test_little_is_wasted_on_padding(lengths):
+    assert padding_waste(lengths, DataLoader(32).plan(lengths, 1, 0)) < 0.02
+    at_random = np.array_split(np.random.default_rng(0).permutation(len(lengths)), 150)
+    assert padding_waste(lengths, at_random) > 0.4
+
+
+def test_waste_is_the_share_of_padding():
+    assert padding_waste(np.array([4, 1, 3]), [np.array([0, 1]), np.array([2])]) == pytest.approx(3 / 11)
+    assert padding_waste(np.array([0]), [np.array([0])]) == 0
+    assert padding_waste(np.array([], dtype=int), []) == 0
+
+
+def test_no_sentences_no_batches():
+    assert DataLoader().plan(np.array([], dtype=np.int64), 1, 0) == []
+    assert DataLoader().in_order(np.array([], dtype=np.int64)) == []
+
+
+def test_batches_are_made_of_the_planned_rows():
+    corpus = IndexedCorpus([Example(["w"] * length) for length in (1, 2, 3)], lambda e: {"n": np.array(len(e))})
+    made = [batch["n"].tolist() for batch in load(corpus, [np.array([2, 0]), np.array([1])])]
+    assert made == [[3, 1], [2]]
+
+
+@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"max_tokens": 0}])
+def test_a_budget_of_nothing_is_refused(arguments):
+    with pytest.raises(ValueError, match="must be at least 1"):
+        DataLoader(**arguments)

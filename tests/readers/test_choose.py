@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from relx.data.overlap import text_triples
+from relx.errors import ConfigError, DataError
+from relx.readers import make_reader, read, reader_for
+from relx.readers.hrl import HrlReader
+from relx.readers.jsonl import JsonlReader
+from relx.tokenizers.whitespace import WhitespaceTokenizer
+
+FORMATS = Path(__file__).parents[2] / "fixtures/formats"
+
+
+@pytest.mark.parametrize(
+    ("file", "reader"),
+    [
+        ("relx.jsonl", "jsonl"),
+        ("casrel.json", "triples"),
+        ("copyre.json", "triples"),
+        ("jointer.json", "triples"),
+        ("hrl.json", "hrl"),
+    ],
+)
+def test_the_form_of_a_file_is_recognised_and_read(file, reader):
+    assert reader_for(FORMATS / file) == reader
+    examples = list(read(FORMATS / file))
+    assert len(examples) >= 2
+    assert any(example.relations for example in examples)
+    assert all(entity.located for example in examples for entity in example.entities)
+
+
+def test_every_form_tells_the_same_of_the_same_sentences():
+    def triples(file):
+        return [set(text_triples(example)) for example in read(file)]
+
+    gold = triples(FORMATS / "relx.jsonl")
+    assert all(triples(file) == gold for file in FORMATS.glob("*.json"))
+
+
+def error_of(path) -> str:
+    with pytest.raises(DataError) as error:
+        reader_for(path)
+    return str(error.value)
+
+
+def test_an_unknown_form_is_an_error_that_says_what_is_there(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('\n{"words": [], "labels": []}')
+    assert f"{path}:2: no reader knows this form (its first record has the keys words, labels)" in error_of(path)
+    path.write_text("[[1, 2]]")
+    assert "(its first record has no object)" in error_of(path)
+    path.write_text("no JSON")
+    assert "not JSON at column 1" in error_of(path)
+    assert "no such file" in error_of(tmp_path / "none.json")
+
+
+def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text('{"sentext": "a"}')
+    monkeypatch.setattr(JsonlReader, "recognises", classmethod(lambda cls, path: True))
+    assert "could be any of the forms hrl, jsonl; name one with --reader" in error_of(path)
+
+
+def test_a_reader_is_made_from_a_name_an_object_or_json():
+    assert isinstance(make_reader("hrl"), HrlReader)
+    assert make_reader({"type": "hrl", "occurrences": "all"}).occurrences == "all"
+    reader = make_reader('{"type": "jsonl", "tokenizer": {"type": "whitespace", "split_punctuation": false}}')
+    assert isinstance(reader.tokenizer, WhitespaceTokenizer)
+    assert reader.tokenizer.split_punctuation is False
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ("hlr", "'hlr' is not a registered dataset_reader; did you mean 'hrl'?"),
+        ({}, "None is not a registered dataset_reader"),
+        ({"type": "hrl", "occurences": "all"}, "occurences: unknown key; did you mean 'occurrences'?"),
+        ({"type": "triples", "occurrences": "last"}, "occurrences"),
+    ],
+)
+def test_a_bad_description(description, message):
+    with pytest.raises(ConfigError) as error:
+        make_reader(description)
+    assert message in str(error.value)
