@@ -1,6 +1,7 @@
 """The model of every experiment: an embedder, an encoder and a head."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -68,15 +69,20 @@ class JointExtractor(nn.Module):
             return []
         batches = loader.in_order(corpus.lengths)
         predicted: dict[int, Example] = {}
-        for rows, batch in zip(batches, load(corpus, batches), strict=True):
-            predicted.update(zip(rows.tolist(), self._extract(batch), strict=True))
+        with self._evaluating():
+            for rows, batch in zip(batches, load(corpus, batches), strict=True):
+                predicted.update(zip(rows.tolist(), self._extract(batch.to(self.device)), strict=True))
         return [predicted[row] for row in range(len(corpus))]
 
-    @torch.inference_mode()
-    def _extract(self, batch: Batch) -> Iterator[Example]:
+    def _extract(self, batch: Batch) -> list[Example]:
+        return self.head.decode(self.scores(batch), batch)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
         was_training = self.training
         self.eval()
-        batch = batch.to(self.device)
-        predicted = self.head.decode(self.scores(batch), batch)
-        self.train(was_training)
-        return iter(predicted)
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.train(was_training)

@@ -33,7 +33,7 @@ class Batch:
 
 
 class Column:
-    """One array for each of at least one sentence, end to end in a single buffer, so that a large corpus stays small."""
+    """One array for each of the sentences (at least one), end to end in a single buffer: a large corpus stays small."""
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         shapes = np.array([array.shape for array in arrays], dtype=np.int64)
@@ -48,8 +48,8 @@ class Column:
         out = np.zeros((len(rows), *shape), dtype=self.buffer.dtype)
         for place, row in enumerate(rows):
             array = self.buffer[self.starts[row] : self.starts[row + 1]].reshape(self.shapes[row])
-            place_of_row = (place, *map(slice, array.shape))
-            out[place_of_row] = array
+            corner: tuple[int | slice, ...] = (place, *map(slice, array.shape))
+            out[corner] = array
         return out
 
 

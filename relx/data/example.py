@@ -47,9 +47,9 @@ class Relation(NamedTuple):
 class Example:
     """One sentence.
 
-    ``offsets`` are the (start, end) characters of each token in ``text``, end exclusive. ``heads`` are dependency heads,
-    one for each token: the 1-based number of the governing token, 0 for a root. ``meta`` is the user's own and is
-    carried through unread.
+    ``offsets`` are the (start, end) characters of each token in ``text``, end exclusive. ``heads`` are dependency
+    heads, one for each token: the 1-based number of the governing token, 0 for a root. ``meta`` is the user's own and
+    is carried through unread.
     """
 
     tokens: list[str]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from relx.data.batch import Batch, IndexedCorpus
+from relx.data.sizes import require_sizes
 
 
 class DataLoader:
@@ -15,8 +16,7 @@ class DataLoader:
     """
 
     def __init__(self, batch_size: int = 32, max_tokens: int | None = None) -> None:
-        if batch_size < 1 or (max_tokens is not None and max_tokens < 1):
-            raise ValueError("batch_size and max_tokens must be at least 1")
+        require_sizes(batch_size=batch_size, max_tokens=max_tokens)
         self.batch_size = batch_size
         self.max_tokens = max_tokens
 

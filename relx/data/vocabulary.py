@@ -94,11 +94,11 @@ class Vocabulary:
         """The vocabulary that ``files`` wrote. Raises ArchiveError when the files are damaged."""
         vocabulary = cls(None)
         try:
-            vocabulary._facts = json.loads(files[FACTS])
+            vocabulary._facts = dict(json.loads(files[FACTS]))
             for name, content in files.items():
                 if name != FACTS:
                     vocabulary._namespaces[name.removesuffix(".txt")] = Namespace(_decode(content))
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"the vocabulary is damaged: {error!r}") from error
         return vocabulary
 

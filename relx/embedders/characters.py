@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
+from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2vec.encoder import Seq2VecEncoder
@@ -29,6 +30,7 @@ class CharacterEmbedder(TokenEmbedder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        require_sizes(dim=dim)
         self.characters = vocabulary.namespace("characters", lambda example: "".join(example.tokens))
         self.table = nn.Embedding(FIRST_CHARACTER + len(self.characters), dim, padding_idx=PADDING)
         self.encoder = encoder.build(input_dim=dim)
@@ -38,7 +40,9 @@ class CharacterEmbedder(TokenEmbedder):
     def index(self, example: Example) -> Arrays:
         """``characters``: [length, longest word]."""
         rows = [[self._row(c) for c in _ends(word)] for word in example.tokens]
-        matrix = np.zeros((len(rows), max(map(len, rows), default=0)), dtype=np.int16)
+        # As small as the alphabet allows: a corpus has many characters.
+        small = np.min_scalar_type(self.table.num_embeddings)
+        matrix = np.zeros((len(rows), max(map(len, rows), default=0)), dtype=small)
         for place, row in enumerate(rows):
             matrix[place, : len(row)] = row
         return {"characters": matrix}

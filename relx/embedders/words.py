@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
+from relx.data.sizes import require_sizes
 from relx.data.vectors import read_vectors
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
@@ -45,6 +46,9 @@ class WordEmbedder(TokenEmbedder):
         word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        require_sizes(dim=dim, min_count=min_count)
+        if not 0 <= word_dropout <= 1:
+            raise ValueError(f"word_dropout is {word_dropout}; it must lie between 0 and 1")
         self.word_dropout = word_dropout
         self.dropout = nn.Dropout(dropout)
         self.words = vocabulary.namespace("words", lambda example: example.tokens, min_count)
@@ -103,8 +107,9 @@ class _Vectors:
         """Put the vectors into the first columns of both tables; words without one keep their random vector."""
         vectors = torch.from_numpy(self.matrix)
         with torch.no_grad():
-            # Words that the file lacks should be neither louder nor quieter than those it has.
-            table[UNKNOWN:] *= vectors.std() / table[UNKNOWN:].std()
+            if len(vectors):
+                # Words that the file lacks should be neither louder nor quieter than those it has.
+                table *= vectors.square().mean().sqrt() / table[UNKNOWN:].square().mean().sqrt()
             for number, word in enumerate(self.words):
                 row = self.rows.get(word, self.rows.get(word.lower()))
                 if row is not None:

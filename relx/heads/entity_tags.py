@@ -18,11 +18,14 @@ class EntityTypes:
 
     Corpora of triples carry no entity types. There an entity has the type that all its relations agree on according to
     ``signatures`` (relation -> [head type, tail type]), and MISC in every other case. What was used is remembered in
-    the vocabulary as the fact ``entity_types``.
+    the vocabulary as the fact ``entity_types``. Raises ValueError for a signature that is no pair of types.
     """
 
     def __init__(self, vocabulary: Vocabulary, signatures: Signatures | None) -> None:
         self.signatures = signatures or {}
+        for relation, types in self.signatures.items():
+            if len(types) != 2:
+                raise ValueError(f"signatures: {relation!r} has {len(types)} types; expected [head type, tail type]")
         self.source = vocabulary.fact("entity_types", lambda: self._find_source(vocabulary))
         self.names = vocabulary.namespace("entity_types", self._all_of)
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
+from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
@@ -57,6 +58,7 @@ class HMT(JointTaggingHead):
         decoding: Decoding = "nearest",
     ) -> None:
         super().__init__()
+        require_sizes(hidden_size=hidden_size, tag_dim=tag_dim)
         encoder = encoder or Lazy(LSTMEncoder, hidden_size=hidden_size)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.joint_tags = JointTags(relations, "BIO", conflict, decoding)

@@ -13,6 +13,7 @@ Conflict = Literal["first", "overwrite", "drop_sentence"]
 Decoding = Literal["nearest", "all_pairs"]
 
 NOT_LOCATED = "mention not found among the tokens"
+UNKNOWN = "relation type never seen in training"
 TAKEN = "a token already bears another tag"
 DROPPED = "sentence dropped for a conflict of tags"
 
@@ -54,7 +55,7 @@ class JointTags:
             if cause is not None:
                 lost.append((relation, cause))
         if self.conflict == "drop_sentence" and any(cause == TAKEN for _, cause in lost):
-            return TaggedRelations(tags, False, [(relation, DROPPED) for relation in example.relations])
+            return TaggedRelations(np.zeros_like(tags), False, [(relation, DROPPED) for relation in example.relations])
         return TaggedRelations(tags, True, lost)
 
     def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[Relation]:
@@ -77,7 +78,7 @@ class JointTags:
         for mention, role in ((relation.head, "E1"), (relation.tail, "E2")):
             label = (relation.type, role)
             if label not in self.scheme.numbers:
-                return "relation type never seen in training"
+                return UNKNOWN
             start, end = mention.span
             written = self.scheme.span(end - start, label)
             there = wanted[start:end]

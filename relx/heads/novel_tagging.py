@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
+from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.head import Encode, Head, Scores
@@ -32,6 +33,9 @@ class NovelTagging(JointTaggingHead):
         decoding: Decoding = "nearest",
     ) -> None:
         super().__init__()
+        require_sizes(decoder_size=decoder_size, tag_dim=tag_dim)
+        if relation_weight <= 0:
+            raise ValueError(f"relation_weight is {relation_weight}; it must be above 0")
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.relation_weight = relation_weight
         self.joint_tags = JointTags(relations, "BIES", conflict, decoding)

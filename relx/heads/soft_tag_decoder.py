@@ -35,14 +35,12 @@ class SoftTagDecoder(nn.Module):
         """[batch, length, input_dim] -> [batch, length, tags]."""
         if self.tag_embedding is not None:
             return self._step_by_step(encoded, self.tag_embedding)
-        to_gates, bias = self.gates_from_tag.weight, self.gates_from_tag.bias
-        # T of the token before, as far as it depends on the encoder; the first token has none, not even its bias.
-        tag = self.tag_from_encoded
-        from_encoded = torch.cat((to_gates @ tag.weight, (to_gates @ tag.bias).unsqueeze(1)), dim=1)
-        from_state = self.gates_from_state.weight + to_gates @ self.tag_from_state.weight
-        before = F.pad(F.pad(encoded[:, :-1], (0, 1), value=1.0), (0, 0, 1, 0))
-        states = fused_lstm(before, from_encoded, from_state, bias)
-        return self.output(tag(encoded) + self.tag_from_state(states))
+        to_gates = self.gates_from_tag
+        # The part of T that does not depend on the state is the LSTM's input, one token late; the first has T = 0.
+        tags = self.tag_from_encoded(encoded)
+        from_state = self.gates_from_state.weight + to_gates.weight @ self.tag_from_state.weight
+        states = fused_lstm(F.pad(tags[:, :-1], (0, 0, 1, 0)), to_gates.weight, from_state, to_gates.bias)
+        return self.output(tags + self.tag_from_state(states))
 
     def _step_by_step(self, encoded: Tensor, embedding: nn.Embedding) -> Tensor:
         state = cell = encoded.new_zeros(len(encoded), self.hidden_size)
@@ -76,7 +74,9 @@ class LSTMTagDecoder(nn.Module):
         """[batch, length, input_dim] -> [batch, length, tags]."""
         to_gates, tag = self.gates_from_tag.weight, self.tag_from_state
         weight = torch.cat((self.gates_from_encoded.weight, (to_gates @ tag.bias).unsqueeze(1)), dim=1)
-        has_before = F.pad(encoded.new_ones(*encoded[:, 1:, :1].shape), (0, 0, 1, 0))
+        # The bias of T reaches every token but the first, which has no T before it.
+        has_before = torch.ones_like(encoded[:, :, :1])
+        has_before[:, 0] = 0
         inputs = torch.cat((encoded, has_before), dim=2)
         from_state = self.gates_from_state.weight + to_gates @ tag.weight
         return self.output(tag(fused_lstm(inputs, weight, from_state, self.gates_from_encoded.bias)))

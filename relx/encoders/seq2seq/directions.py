@@ -17,7 +17,7 @@ def reverse(inputs: Tensor, mask: Tensor) -> Tensor:
     return inputs.gather(1, mirrored.unsqueeze(-1).expand_as(inputs))
 
 
-def join(forward: Tensor, backward: Tensor | None, directions: str) -> Tensor:
+def join(forward: Tensor, backward: Tensor | None, directions: Directions) -> Tensor:
     """The states of both directions concatenated, or averaged (both must have one size)."""
     if backward is None:
         return forward

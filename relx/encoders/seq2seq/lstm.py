@@ -1,11 +1,12 @@
 """Long short-term memory networks over a sentence."""
 
-from typing import Literal
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from relx.encoders.seq2seq.directions import join, read_backwards
+from relx.data.sizes import require_sizes
+from relx.encoders.seq2seq.directions import Directions, join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.registry import Injected
 
@@ -24,10 +25,11 @@ class LSTMEncoder(Seq2SeqEncoder):
         hidden_size: int,
         layers: int = 1,
         bidirectional: bool = True,
-        directions: Literal["concatenated", "averaged"] = "concatenated",
+        directions: Directions = "concatenated",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        require_sizes(hidden_size=hidden_size, layers=layers)
         self.directions = directions
         self.dropout = nn.Dropout(dropout)
         self.output_dim = hidden_size * (2 if bidirectional and directions == "concatenated" else 1)
@@ -42,13 +44,14 @@ class LSTMEncoder(Seq2SeqEncoder):
         states = inputs
         for layer, ahead in enumerate(self.forwards):
             states = self.dropout(states) if layer else states
-            backward = None
-            if self.backwards:
-                back = self.backwards[layer]
-                # Two plain LSTMs and a gather are exact and twice as fast on a CPU as packed sequences.
-                backward = read_backwards(lambda reversed, back=back: back(reversed)[0], states, mask)  # type: ignore
+            # Two plain LSTMs and a gather are exact and twice as fast on a CPU as packed sequences.
+            backward = read_backwards(_states_of(self.backwards[layer]), states, mask) if self.backwards else None
             states = join(ahead(states)[0], backward, self.directions)
         return states * mask.unsqueeze(-1)
+
+
+def _states_of(lstm: nn.Module) -> Callable[[Tensor], Tensor]:
+    return lambda inputs: lstm(inputs)[0]
 
 
 @Seq2SeqEncoder.register("peephole_lstm")
@@ -61,6 +64,7 @@ class PeepholeLSTMEncoder(Seq2SeqEncoder):
 
     def __init__(self, input_dim: Injected[int], hidden_size: int) -> None:
         super().__init__()
+        require_sizes(hidden_size=hidden_size)
         self.output_dim = 2 * hidden_size
         self.forwards = PeepholeLSTM(input_dim, hidden_size)
         self.backwards = PeepholeLSTM(input_dim, hidden_size)

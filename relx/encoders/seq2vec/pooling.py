@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from relx.data.sizes import require_sizes
 from relx.encoders.seq2vec.encoder import Seq2VecEncoder
 from relx.registry import Injected
 
@@ -51,6 +52,7 @@ class AttentionEncoder(PoolingEncoder):
 
     def __init__(self, input_dim: Injected[int], hidden_size: int = 50) -> None:
         super().__init__(input_dim)
+        require_sizes(hidden_size=hidden_size)
         self.scorer = nn.Sequential(nn.Linear(input_dim, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 1, bias=False))
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
