@@ -1,10 +1,11 @@
 // HMT (Wei et al. 2019) on NYT10: Table 1 gives F1 66.0; entity_task=false is the ablation of Table 3 (64.9).
-// head='novel_tagging' is the baseline of Zheng et al. 2017 (46.4).
+// head='novel_tagging' is the baseline of Zheng et al. 2017 (46.4). form='triples' takes corpora such as WebNLG.
 local joint = import 'lib/joint.libsonnet';
 local signatures = import 'lib/nyt10_signatures.libsonnet';
 
 function(
   data='fixtures/nyt10',
+  form='hrl',
   vectors=null,
   head='hmt',
   entity_task=true,
@@ -14,8 +15,7 @@ function(
   patience=10,
   lr=1e-3,
   seed=13
-) joint.corpus(data) + {
-  dataset_reader: { type: 'hrl' },
+) joint.corpus(data, form) + {
   model: {
     embedder: joint.words(vectors, hidden) + { dropout: 0.5, word_dropout: word_dropout },
     head: {

@@ -26,10 +26,16 @@ def keep_freed_memory() -> bool:
 
     The user's own setting in the environment goes before.
     """
-    if not sys.platform.startswith("linux") or any(variable in os.environ for *_, variable in SETTINGS):
+    if not sys.platform.startswith("linux") or _set_by_user():
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # another C library
         return False
-    return all([mallopt(parameter, value) == 1 for parameter, value, _ in SETTINGS])
+    accepted = [mallopt(parameter, value) == 1 for parameter, value, _ in SETTINGS]
+    return all(accepted)
+
+
+def _set_by_user() -> bool:
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    return "glibc.malloc." in tunables or any(variable in os.environ for *_, variable in SETTINGS)

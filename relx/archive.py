@@ -10,21 +10,22 @@ import json
 import os
 import platform
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
 
 from relx import __version__, config, plugins
+from relx.data.fields import BadRecord, items, required
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.errors import ArchiveError, ConfigError
+from relx.errors import ArchiveError, RelxError
+from relx.files import atomic_binary
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, kinds, lookup
@@ -38,7 +39,8 @@ META, CONFIG, WEIGHTS, METRICS, VOCABULARY = (
 # Weights hardly compress: a file that grows more than this when unpacked was made to fill the memory.
 LARGEST_GROWTH = 100
 ALWAYS_ALLOWED = 64 * 1024 * 1024
-MOST_MEMBERS = 10_000
+MOST_MEMBERS = 1_000
+CHUNK = 1024 * 1024
 
 
 class ArchivedParts:
@@ -50,15 +52,17 @@ class ArchivedParts:
         dataset_reader: DatasetReader,
         tokenizer: Tokenizer | None = None,
         data_loader: DataLoader | None = None,
+        protocols: list[str] | None = None,
     ) -> None:
         self.model = model
         self.reader = dataset_reader
         self.tokenizer = tokenizer or WhitespaceTokenizer()
         self.loader = data_loader or DataLoader()
+        self.protocols = protocols or ["exact_span"]
 
 
 PARTS = Reference("relx.archive", "ArchivedParts")
-KEYS = ("model", "dataset_reader", "tokenizer", "data_loader")
+KEYS = ("model", "dataset_reader", "tokenizer", "data_loader", "protocols")
 
 
 @dataclass(frozen=True)
@@ -73,67 +77,98 @@ class Archive:
 
 
 def save(path: Path, experiment: dict[str, Any], model: JointExtractor, metrics: dict[str, Any]) -> None:
-    """Write an archive; it appears under its name whole or not at all."""
+    """Write an archive; it appears under its name whole or not at all. Raises RelxError when it cannot be written."""
     files = {
         META: _json_bytes(_meta(experiment)),
         CONFIG: _json_bytes(experiment),
         METRICS: _json_bytes(metrics),
         **{VOCABULARY + name: content for name, content in model.vocabulary.files().items()},
-        WEIGHTS: safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}),
+        WEIGHTS: weights_of(model),
     }
-    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as raw, tarfile.open(fileobj=raw, mode="w:gz", compresslevel=1) as tar:
-            for name, content in files.items():
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    # Without a name and a time stamp in it, equal content makes equal files.
+    with (
+        atomic_binary(path) as raw,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+def weights_of(model: JointExtractor) -> bytes:
+    """The weights of a model as safetensors."""
+    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()})
 
 
 def load(path: str | Path) -> Archive:
-    """Open an archive. Raises ArchiveError when it is damaged, foreign, unsafe, of another format, or lacks a plugin."""
-    files = _read(Path(path))
+    """Open an archive.
+
+    Raises ArchiveError when it is damaged, foreign, unsafe, of another format, or needs a plugin that is not here.
+    """
     try:
-        meta, experiment = _object(files, META), _object(files, CONFIG)
-        _check_format(meta)
-        _check_plugins(meta)
-        tree = {key: experiment[key] for key in KEYS if experiment.get(key) is not None}
-        config.require_valid(tree, PARTS, CONFIG)
-        parts: ArchivedParts = config.build(tree, PARTS)
-        vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
-        model = parts.model.build(vocabulary=Vocabulary.from_files(vocabulary))
-        _load_weights(model, files)
-        return Archive(model.eval(), parts, experiment, meta, _object(files, METRICS))
-    except (ArchiveError, ConfigError) as error:
+        return _opened(_read(Path(path)))
+    except (RelxError, BadRecord) as error:
         raise ArchiveError(f"{path}: {error}") from error
+    except Exception as error:  # a constructor meets what a damaged or hostile file says of its arguments
+        raise ArchiveError(f"{path}: no model can be made of it: {type(error).__name__}: {error}") from error
+
+
+def _opened(files: Mapping[str, bytes]) -> Archive:
+    meta, experiment = _object(files, META), _object(files, CONFIG)
+    _check_format(meta)
+    _check_plugins(meta)
+    tree = {key: experiment[key] for key in KEYS if experiment.get(key) is not None}
+    config.require_valid(tree, PARTS, CONFIG)
+    parts: ArchivedParts = config.build(tree, PARTS)
+    vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
+    model = parts.model.build(vocabulary=Vocabulary.from_files(vocabulary))
+    _load_weights(model, files)
+    return Archive(model.eval(), parts, experiment, meta, _object(files, METRICS))
+
+
+class _Limited(io.RawIOBase):
+    """A stream that gives no more than so many bytes, whatever it holds."""
+
+    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
+        self.stream = stream
+        self.left = limit
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises ArchiveError when there are more than allowed."""
+        wanted = self.left + 1 if size < 0 else min(size, self.left + 1)
+        content = self.stream.read(wanted)
+        self.left -= len(content)
+        if self.left < 0:
+            raise ArchiveError("unpacks to far more than a model needs; refused")
+        return content
 
 
 def _read(path: Path) -> dict[str, bytes]:
-    """The members of an archive, none of them larger than it has a right to be."""
+    """The members of an archive, which together are no larger than they have a right to be."""
     try:
-        allowed = ALWAYS_ALLOWED + LARGEST_GROWTH * path.stat().st_size
-        with tarfile.open(path, "r:gz") as tar:
-            return _members(tar, path, allowed)
+        with open(path, "rb") as packed, gzip.open(packed) as unpacked:
+            allowed = ALWAYS_ALLOWED + LARGEST_GROWTH * os.fstat(packed.fileno()).st_size
+            stream = _Limited(unpacked, allowed)
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as tar:
+                files = _members(tar)
+            while stream.read(CHUNK):  # to the very end, where the checksum stands
+                pass
+            return files
     except FileNotFoundError:
-        raise ArchiveError(f"{path}: no such archive") from None
+        raise ArchiveError("no such archive") from None
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ArchiveError(f"{path}: not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
+        raise ArchiveError(f"not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
     except OSError as error:
-        raise ArchiveError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise ArchiveError(f"cannot be read: {error.strerror or error}") from None
 
 
-def _members(tar: tarfile.TarFile, path: Path, allowed: int) -> dict[str, bytes]:
+def _members(tar: tarfile.TarFile) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for member in tar:
-        if not _expected(member):
-            raise ArchiveError(f"{path}: holds {member.name!r}, which has no place in a relx archive; nothing was unpacked")
-        allowed -= member.size
-        if allowed < 0 or len(files) > MOST_MEMBERS or member.name in files:
-            raise ArchiveError(f"{path}: unpacks to far more than a model needs; refused")
+        if not _expected(member) or member.name in files or len(files) == MOST_MEMBERS:
+            raise ArchiveError(f"holds {member.name!r}, which has no place in a relx archive; nothing was unpacked")
         content = tar.extractfile(member)
         assert content is not None
         files[member.name] = content.read()
@@ -141,22 +176,27 @@ def _members(tar: tarfile.TarFile, path: Path, allowed: int) -> dict[str, bytes]
 
 
 def _expected(member: tarfile.TarInfo) -> bool:
-    if not member.isreg():
+    """Whether a member is a plain file (no link, device or folder, no file with holes) of a name that relx writes."""
+    if not member.isreg() or member.issparse():
         return False
-    name = member.name.removeprefix(VOCABULARY)
-    return member.name in (META, CONFIG, WEIGHTS, METRICS) or (name != member.name and "/" not in name)
+    inside = member.name.startswith(VOCABULARY) and ".." not in PurePosixPath(member.name).parts
+    return inside or member.name in (META, CONFIG, WEIGHTS, METRICS)
 
 
 def _object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
-    if name not in files:
-        raise ArchiveError(f"holds no {name}: not a relx archive")
     try:
-        content = json.loads(files[name])
-    except ValueError as error:
+        content = json.loads(_file(files, name))
+    except (ValueError, RecursionError) as error:
         raise ArchiveError(f"{name} is damaged: {error}") from None
     if not isinstance(content, dict):
         raise ArchiveError(f"{name} is damaged: not an object")
     return content
+
+
+def _file(files: Mapping[str, bytes], name: str) -> bytes:
+    if name not in files:
+        raise ArchiveError(f"holds no {name}: not a relx archive")
+    return files[name]
 
 
 def _check_format(meta: dict[str, Any]) -> None:
@@ -168,22 +208,23 @@ def _check_format(meta: dict[str, Any]) -> None:
 
 
 def _check_plugins(meta: dict[str, Any]) -> None:
-    by_name = {kind.name: kind for kind in kinds()}
-    for need in meta.get("plugins", []):
-        kind = by_name.get(need["kind"])
-        if kind is None or lookup(kind, need["name"]) is None:
-            origin = need["distribution"] or need["module"]
+    for need in items(meta, "plugins", dict, META):
+        kind, name, plugin = (required(need, key, str, f"{META}.plugins") for key in ("kind", "name", "include"))
+        if not _is_here(kind, name):
+            origin, advice = need.get("distribution"), f"name it with --include {plugin}"
             raise ArchiveError(
-                f"needs the {need['kind']} {need['name']!r} of the plugin {origin}, which is not here: "
-                f"install it, or name it with --include {need['module']}"
+                f"needs the {kind} {name!r} of the plugin {origin or plugin}, which is not here: "
+                + (f"install it, or {advice}" if origin else advice)
             )
+
+
+def _is_here(kind: str, name: str) -> bool:
+    return any(known.name == kind and lookup(known, name) is not None for known in kinds())
 
 
 def _load_weights(model: JointExtractor, files: Mapping[str, bytes]) -> None:
     try:
-        model.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
-    except KeyError:
-        raise ArchiveError(f"holds no {WEIGHTS}: not a relx archive") from None
+        model.load_state_dict(safetensors.torch.load(_file(files, WEIGHTS)))
     except (SafetensorError, RuntimeError) as error:
         raise ArchiveError(f"{WEIGHTS} does not fit the model: {error}") from None
 
@@ -202,7 +243,7 @@ def _need(component: Component) -> dict[str, Any]:
     return {
         "kind": component.kind.name,
         "name": component.name,
-        "module": module,
+        "include": plugins.name_of(module),
         "distribution": plugins.distribution_of(module),
     }
 

@@ -1,9 +1,11 @@
 """Fixtures that several folders of tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from relx.commands import main
 from relx.registry import Reference, registrable
 
 
@@ -20,6 +22,29 @@ def registry() -> Iterator[None]:
     for kind, names in registrable._registered.items():
         kept = {name: component for name, component in names.items() if _is_own(component.reference)}
         registrable._registered[kind] = {**kept, **registered.get(kind, {})}
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small experiment, with its corpus beside it. Not to be changed."""
+    from tiny import write_experiment  # imports torch, which most tests do without
+
+    return write_experiment(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has learnt its corpus by heart. Not to be changed."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    learn = ["--var", f"data={tiny.parent}", "--var", "epochs=12"]
+    assert main(["train", str(tiny), "-s", str(folder), *learn]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def archive(trained: Path) -> str:
+    """The archive of that run."""
+    return str(trained / "model.tar.gz")
 
 
 def _is_own(reference: Reference) -> bool:

@@ -1,17 +1,17 @@
-// What the experiments share. Fields are those of an experiment file; each experiment adds its own.
+// What the experiments share.
 {
-  // A corpus folder with {train,dev,test}.json.
-  corpus(folder): {
-    train_data_path: folder + '/train.json',
-    validation_data_path: folder + '/dev.json',
-    test_data_path: folder + '/test.json',
-  },
-
-  // A corpus folder in the form of CasRel and PRGC: {train,val,test}_triples.json.
-  triples_corpus(folder): {
-    train_data_path: folder + '/train_triples.json',
-    validation_data_path: folder + '/val_triples.json',
-    test_data_path: folder + '/test_triples.json',
+  // The reader and the files of a corpus folder, by its form: 'jsonl' has {train,dev,test}.jsonl,
+  // 'hrl' (Takanobu et al.) {train,dev,test}.json, 'triples' (CasRel, PRGC) {train,val,test}_triples.json.
+  corpus(folder, form): {
+    local file(split) = folder + {
+      jsonl: '/%s.jsonl' % split,
+      hrl: '/%s.json' % split,
+      triples: '/%s_triples.json' % (if split == 'dev' then 'val' else split),
+    }[form],
+    dataset_reader: { type: form },
+    train_data_path: file('train'),
+    validation_data_path: file('dev'),
+    test_data_path: file('test'),
   },
 
   // Word vectors of the file's own size, or random ones of the given size.

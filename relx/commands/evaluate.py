@@ -18,8 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data")
     parser.add_argument(
-        "--protocol", action="append", metavar="NAME", help="what counts as equal; may be repeated (default: the experiment's)"
-    )
+        "--protocol", action="append", metavar="NAME",
+        help="what counts as equal; may be repeated (default: the experiment's)",
+    )  # fmt: skip
     parser.add_argument("--reader", metavar="NAME", help="the reader of the files (default: the experiment's)")
     parser.add_argument("--seen", metavar="FILE", help="training data: also score the triples that it does not hold")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for all files here")
@@ -59,13 +60,13 @@ def _reports(
     from relx.files import atomic_write
     from relx.scoring import score, text_triples
 
-    names = args.protocol or predictor.archive.config.get("protocols") or ["exact_span"]
+    names = args.protocol or predictor.archive.parts.protocols
     seen = set(text_triples(list(reader.read(args.seen)))) if args.seen else None
     reports = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
             gold = list(reader.read(file))
-            predicted = list(predictor.stream(gold))
+            predicted = predictor.model.extract(gold, predictor.archive.parts.loader)
             reports[file] = [score(gold, predicted, name, seen) for name in dict.fromkeys(names)]
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in predicted)

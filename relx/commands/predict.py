@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from relx.commands.common import add_include_argument, include_plugins
 
@@ -38,48 +38,38 @@ def run(args: argparse.Namespace) -> int:
     from relx.predictors.readable import readable
 
     predictor = Predictor.load(args.archive, args.device)
-    with _open_input(args.input) as source, _open_output(args.output) as out:
-        lines = _with_progress(source)
+    with _open_output(args.output) as out:
+        lines = _with_progress(args.input)
         for answer in predict_lines(predictor, lines, args.input, args.text, args.on_error == "record"):
             out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
     return 0
 
 
-def _open_input(name: str) -> "AbstractContextManager[BinaryIO]":
-    import gzip
-    import sys
-    from contextlib import nullcontext
-    from typing import cast
-
-    from relx.errors import DataError
-
-    if name == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return cast(BinaryIO, gzip.open(name) if name.endswith(".gz") else open(name, "rb"))
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
-
-
 def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
+    import io
     import sys
     from contextlib import nullcontext
 
     from relx.files import atomic_write
 
-    return atomic_write(name) if name is not None else nullcontext(sys.stdout)
+    if name is not None:
+        return atomic_write(name)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # JSON lines are UTF-8 whatever the terminal's language
+    return nullcontext(sys.stdout)
 
 
-def _with_progress(source: BinaryIO) -> Iterator[bytes]:
-    """The lines, with a bar on a terminal when the size of the input is known."""
+def _with_progress(name: str) -> Iterator[bytes]:
+    """The lines of the input, with a bar on a terminal when its size is known."""
     import os
     import sys
 
     from tqdm import tqdm
 
-    known = source.seekable() and hasattr(source, "fileno")
-    size = os.fstat(source.fileno()).st_size if known else None
+    from relx.files import byte_lines
+
+    size = os.path.getsize(name) if os.path.isfile(name) and not name.endswith(".gz") else None
     with tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty())) as bar:
-        for line in source:
+        for line in sys.stdin.buffer if name == "-" else byte_lines(name):
             bar.update(len(line))
             yield line

@@ -1,6 +1,5 @@
 """Prediction line by line: one line out for each line in, in order, whatever the lines hold."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +10,7 @@ from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.errors import DataError
 from relx.predictors.predictor import CHUNK, Predictor
+from relx.readers.records import parse_record
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def _parse(number: int, line: bytes, plain_text: bool) -> Any:
     if not text.strip():
         return Failure(number, "the line is empty; expected a JSON object with text or tokens")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return Failure(number, f"not JSON: {error} (--text reads lines of plain text)")
+        return parse_record(text)
+    except BadRecord as error:
+        return Failure(number, f"{error} (--text reads lines of plain text)")
 
 
 def _example(number: int, record: Any) -> Example | Failure:

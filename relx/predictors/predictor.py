@@ -12,6 +12,7 @@ from relx.data.example import Example
 from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, tokenized
 from relx.data.loader import DataLoader
+from relx.errors import RelxError
 
 # Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
 CHUNK = 1024
@@ -34,17 +35,23 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> "Predictor":
-        """Open an archive for prediction. Raises ArchiveError."""
+        """Open an archive for prediction. Raises ArchiveError, and RelxError for a device that is not there."""
         keep_freed_memory()
         opened = archive.load(path)
-        opened.model.to(device)
+        try:
+            opened.model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise RelxError(f"device {device!r} cannot be used here; try cpu, cuda or cuda:1 ({reason})") from error
         return cls(opened)
 
     def __call__(self, inputs: Sequence[Input]) -> list[Example]:
         """The predictions for texts, lists of tokens, records of relx's JSON form, or Examples, in their order.
 
-        Raises BadRecord for an input that is none of these.
+        Raises BadRecord for an input that is none of these, and for a single text that is not in a list.
         """
+        if isinstance(inputs, str):
+            raise BadRecord("expected a list of inputs, got one text; write predictor([text])")
         return list(self.stream(self.examples(inputs)))
 
     def examples(self, inputs: Sequence[Input]) -> list[Example]:
@@ -62,7 +69,7 @@ class Predictor:
         if isinstance(record, Example):
             return record
         try:
-            return example_from_json(record, self.tokenizer)
+            return example_from_json(record)
         except BadRecord as error:
             raise BadRecord(f"input {number}: {error}") from None
 

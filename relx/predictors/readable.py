@@ -1,15 +1,25 @@
 """Predictions for people."""
 
+import unicodedata
 from typing import Any
+
+# Control characters, halves of surrogate pairs, ends of lines and paragraphs: they break the line, or the terminal.
+_UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def readable(answer: dict[str, Any]) -> str:
     """A sentence and, below it, its triples with their scores."""
     if "error" in answer:
         return f"line {answer['line']}: {answer['error']}"
-    entities = answer["entities"]
-    lines = [answer.get("text") or " ".join(answer["tokens"])]
-    for relation in answer["relations"]:
-        head, tail = entities[relation["head"]]["text"], entities[relation["tail"]]["text"]
-        lines.append(f"    {head}  --{relation['type']}->  {tail}  ({relation['score']:.2f})")
-    return "\n".join(lines)
+    triples = (f"    {_triple(relation, answer['entities'])}" for relation in answer["relations"])
+    return "\n".join(map(_printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
+
+
+def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
+    head, tail = (entities[relation[argument]]["text"] for argument in ("head", "tail"))
+    score = f"  ({relation['score']:.2f})" if "score" in relation else ""
+    return f"{head}  --{relation['type']}->  {tail}{score}"
+
+
+def _printable(line: str) -> str:
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in _UNSHOWN else c for c in line)

@@ -35,13 +35,17 @@ class Callback:
     def on_epoch_end(self, report: EpochReport) -> None:
         """After the validation of an epoch."""
 
+    def on_end(self) -> None:
+        """After the last epoch, also when an error or an interrupt ended it early."""
+
 
 class ProgressBar(Callback):
-    """A bar for each epoch with loss, and the metric of the last validation, on a terminal."""
+    """A bar for each epoch with the loss, and the best validation so far, on a terminal."""
 
-    def __init__(self, epochs: int, metric: str) -> None:
+    def __init__(self, epochs: int, metric: str, protocol: str) -> None:
         self.epochs = epochs
         self.metric = metric
+        self.protocol = protocol
         self.best = ""
         self.bar: tqdm | None = None
 
@@ -56,11 +60,15 @@ class ProgressBar(Callback):
         self.bar.update()
 
     def on_epoch_end(self, report: EpochReport) -> None:
-        """Close it."""
-        assert self.bar is not None
-        self.bar.close()
+        """Close it, and remember the best metric."""
+        self.on_end()
         if report.improved and self.metric in report.metrics:
-            self.best = f", best {self.metric} {100 * report.metrics[self.metric]:.1f}"
+            self.best = f", best {self.metric} {100 * report.metrics[self.metric]:.1f} ({self.protocol})"
+
+    def on_end(self) -> None:
+        """Close the bar if it is still open."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 class EpochLines(Callback):
@@ -82,12 +90,13 @@ class EpochLines(Callback):
 
 
 class MetricsFile(Callback):
-    """One JSON object for each epoch, appended to a file."""
+    """One JSON object for each epoch, appended to a file; the protocol is that of the triples' metrics."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, protocol: str) -> None:
         self.path = path
+        self.protocol = protocol
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """Append it."""
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(report)) + "\n")
+            file.write(json.dumps({"protocol": self.protocol, **asdict(report)}) + "\n")

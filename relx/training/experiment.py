@@ -61,6 +61,8 @@ class Experiment:
     ) -> None:
         if trainer.patience is not None and validation_data_path is None:
             raise ValueError("trainer.patience needs a validation_data_path to watch")
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"seed is {seed}; it must be from 0 to 2**32 - 1")
         self.reader = dataset_reader
         self.paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}
         self.lazy_model = model
@@ -72,16 +74,17 @@ class Experiment:
     def run(self, folder: RunFolder, config: dict[str, Any]) -> TrainingState:
         """Train, score and archive. ``config`` is the experiment itself, in full, for the record.
 
-        Raises DataError for bad data, TrainingError for a run that cannot go on.
+        Raises DataError for bad data, ConfigError for values that a part rejects, TrainingError for a run that cannot
+        go on.
         """
         started = time.perf_counter()
         keep_freed_memory()
         _seed_everything(self.seed)
-        _write_json(folder.path / run_folder.CONFIG, config)
         data = {split: self._read(split, path) for split, path in self.paths.items() if path is not None}
-        model = self.lazy_model.build(vocabulary=Vocabulary(data["train"]))
-        model.vocabulary.examples = None
+        model = self._build(data["train"])
         ceilings = self._check_oracle(model, data)
+        folder.clear()
+        _write_json(folder.path / run_folder.CONFIG, config)
         state = self._fit(model, data, folder)
         metrics: dict[str, Any] = {
             "best_epoch": state.best_epoch,
@@ -92,7 +95,10 @@ class Experiment:
             "oracle": ceilings,
         }
         if not state.interrupted:
-            metrics.update(self._final_scores(model, data))
+            try:
+                metrics.update(self._final_scores(model, data))
+            except KeyboardInterrupt:  # the weights are worth keeping without their scores too
+                metrics["interrupted"] = state.interrupted = True
         _write_json(folder.path / run_folder.METRICS, metrics)
         archive.save(folder.path / run_folder.ARCHIVE, config, model, metrics)
         return state
@@ -110,6 +116,14 @@ class Experiment:
         if empty or unlocated:
             logger.warning("%s: %d sentences without tokens, %d triples not located", path, empty, unlocated)
         return examples
+
+    def _build(self, examples: list[Example]) -> JointExtractor:
+        try:
+            model = self.lazy_model.build(vocabulary=Vocabulary(examples))
+        except (RuntimeError, MemoryError, OverflowError) as error:
+            raise TrainingError(f"the model cannot be built: {error}") from error
+        model.vocabulary.examples = None
+        return model
 
     def _check_oracle(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
         """What the head's scheme loses on the data that is to be learnt, and on what is to be scored."""
@@ -146,8 +160,8 @@ class Experiment:
 
     def _callbacks(self, folder: RunFolder) -> list[Callback]:
         lines = EpochLines(self.trainer.epochs, self.protocols[0])
-        metrics = MetricsFile(folder.path / run_folder.EPOCHS)
-        bar = [ProgressBar(self.trainer.epochs, self.trainer.metric)] if sys.stderr.isatty() else []
+        metrics = MetricsFile(folder.path / run_folder.EPOCHS, self.protocols[0])
+        bar = [ProgressBar(self.trainer.epochs, self.trainer.metric, self.protocols[0])] if sys.stderr.isatty() else []
         return [*bar, lines, metrics]
 
     def _final_scores(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
@@ -171,7 +185,7 @@ class Experiment:
 
 def _seed_everything(seed: int) -> None:
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 

@@ -9,14 +9,17 @@ from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
 from relx.heads.head import Head
-from relx.scoring import Report, score
+from relx.scoring import Protocol, Report, find_protocol, score
 
-UNDECODED = "tagged, but decoding finds another pair"
+UNDECODED = "held by the targets, but decoded as something else"
 
 
 @dataclass(frozen=True)
 class OracleReport:
-    """The score of decode(targets(gold)), and how many gold triples are lost for which cause."""
+    """The score of decode(targets(gold)), and how many gold triples are lost for which cause.
+
+    The losses add up to the gold triples that the score counts less those that it finds correct.
+    """
 
     report: Report
     losses: dict[str, int]
@@ -38,11 +41,22 @@ def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleRe
     """Encode gold as targets, decode them, score the result. Raises DataError as ``score`` does."""
     decoded = oracle_decode(head, gold)
     report = score(gold, decoded, protocol)
-    losses = Counter(cause for example in gold for _, cause in head.targets(example).lost)
-    undecoded = report.triples.gold - report.triples.correct - sum(losses.values())
-    if undecoded > 0:
-        losses[UNDECODED] = undecoded
+    losses: Counter[str] = Counter()
+    for example, found in zip(gold, decoded, strict=True):
+        losses.update(_losses(head, example, found, find_protocol(protocol)))
     return OracleReport(report, dict(losses.most_common()))
+
+
+def _losses(head: Head, gold: Example, decoded: Example, protocol: Protocol) -> Counter[str]:
+    """Why gold triples of a sentence are missing, as the protocol counts them."""
+    wanted, found = (Counter(protocol.key(e, relation) for relation in e.relations) for e in (gold, decoded))
+    missing = wanted - found if protocol.multiset else Counter(wanted.keys() - found.keys())
+    losses: Counter[str] = Counter()
+    if missing:
+        causes = {protocol.key(gold, relation): cause for relation, cause in head.targets(gold).lost}
+        for key, count in missing.items():
+            losses[causes.get(key, UNDECODED)] += count
+    return losses
 
 
 def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
@@ -50,7 +64,7 @@ def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
     if not gold:
         return []
     corpus = IndexedCorpus(gold, lambda example: head.targets(example).arrays)
-    plan = DataLoader(batch_size=256).in_order(corpus.lengths)
+    plan = DataLoader(batch_size=256, max_tokens=8192).in_order(corpus.lengths)
     decoded: dict[int, Example] = {}
     for rows, batch in zip(plan, load(corpus, plan), strict=True):
         decoded.update(zip(rows.tolist(), head.decode(head.oracle(batch), batch), strict=True))

@@ -1,11 +1,14 @@
 """The folder that a run writes: configuration, metrics, weights, archive."""
 
+import json
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
-from torch import nn
+import safetensors.torch
 
+from relx.archive import weights_of
 from relx.errors import TrainingError
+from relx.files import atomic_binary
+from relx.model import JointExtractor
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
@@ -23,29 +26,44 @@ class RunFolder:
 
     @classmethod
     def claim(cls, path: Path, force: bool) -> "RunFolder":
-        """Make the folder, empty. With ``force`` the files of an earlier run are removed, and nothing else.
+        """Make the folder. With ``force`` it may hold an earlier run, which stays until ``clear``.
 
         Raises TrainingError when the folder holds a run and ``force`` is off, holds something else, or cannot be made.
         """
         try:
-            present = sorted(file.name for file in path.iterdir()) if path.exists() else []
-            if present and not force:
-                raise TrainingError(f"{path}: exists and is not empty; choose another folder (-s) or give --force")
-            if present and CONFIG not in present:
-                raise TrainingError(f"{path}: --force replaces earlier runs only, and this folder holds none")
-            for name in OURS:
-                (path / name).unlink(missing_ok=True)
             path.mkdir(parents=True, exist_ok=True)
+            present = any(path.iterdir())
         except OSError as error:
             raise TrainingError(f"{path}: cannot be used as output folder: {error.strerror}") from None
+        if present and not force:
+            raise TrainingError(f"{path}: exists and is not empty; choose another folder (-s) or give --force")
+        if present and not _holds_run(path):
+            raise TrainingError(f"{path}: --force replaces earlier runs only, and this folder holds none")
         return cls(path)
 
-    def save_best(self, model: nn.Module) -> None:
-        """Keep the weights of the best epoch so far; they replace the older ones at once or not at all."""
-        aside = self.path / f"{BEST}.part"
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, aside)
-        aside.replace(self.path / BEST)
+    def clear(self) -> None:
+        """Remove the files of an earlier run, and nothing else. Raises TrainingError when that fails."""
+        leftovers = [file for name in OURS for file in self.path.glob(f".{name}.*")]
+        try:
+            for file in [*(self.path / name for name in OURS), *leftovers]:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise TrainingError(f"{file}: cannot be replaced: {error.strerror}") from None
 
-    def load_best(self, model: nn.Module) -> None:
+    def save_best(self, model: JointExtractor) -> None:
+        """Keep the weights of the best epoch so far; they replace the older ones at once or not at all."""
+        with atomic_binary(self.path / BEST) as file:
+            file.write(weights_of(model))
+
+    def load_best(self, model: JointExtractor) -> None:
         """Put them back into the model."""
-        model.load_state_dict(load_file(self.path / BEST))
+        model.load_state_dict(safetensors.torch.load_file(self.path / BEST))
+
+
+def _holds_run(path: Path) -> bool:
+    """Whether there is the configuration of an experiment; other programs have a ``config.json`` too."""
+    try:
+        content = json.loads((path / CONFIG).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}

@@ -72,6 +72,8 @@ class Trainer:
     ) -> None:
         if epochs < 1 or (patience is not None and patience < 1):
             raise ValueError("epochs and patience must be at least 1")
+        if grad_norm is not None and grad_norm <= 0:
+            raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for gradients as they are")
         self.epochs = epochs
         self.patience = patience
         self.metric = validation_metric.removeprefix("+")
@@ -88,12 +90,14 @@ class Trainer:
         model, optimizer = accelerator.prepare(run.model, self.optimizer.of(parameters))
         stepper = _Stepper(accelerator, model, optimizer, self.grad_norm)
         state = TrainingState()
-        with Interrupts() as interrupts:
-            while state.epoch < self.epochs and not self._out_of_patience(state):
-                self._epoch(run, state, stepper, interrupts)
-                if interrupts.requested:
-                    state.interrupted = True
-                    break
+        try:
+            with Interrupts() as interrupts:
+                while not (interrupts.requested or state.epoch == self.epochs or self._out_of_patience(state)):
+                    self._epoch(run, state, stepper, interrupts)
+                state.interrupted = interrupts.requested
+        finally:
+            for callback in run.callbacks:
+                callback.on_end()
         return state
 
     def _epoch(self, run: Run, state: TrainingState, stepper: "_Stepper", interrupts: Interrupts) -> None:

@@ -1,0 +1,380 @@
+import gzip
+import io
+import json
+import os
+import pickle
+import random
+import shutil
+import socket
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny as sample
+import torch
+
+from relx import archive as archives
+from relx.archive import load, save
+from relx.errors import ArchiveError, RelxError
+from relx.predictors import Predictor
+
+Files = dict[str, bytes]
+SENTENCES = ["Ann Lee was born in New York .", "Bob works in Oslo now .", "Dan left Rome .", "", "Nothing ..."]
+
+
+@pytest.fixture
+def content(archive: str) -> Files:
+    with tarfile.open(archive) as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "model.tar.gz"
+
+
+def pack(path: Path, files: Files) -> str:
+    return pack_members(path, [(plain(name, len(content)), content) for name, content in files.items()])
+
+
+def pack_members(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> str:
+    with tarfile.open(path, "w:gz") as tar:
+        for member, content in members:
+            tar.addfile(member, io.BytesIO(content))
+    return str(path)
+
+
+def plain(name: str, size: int = 0) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def refusal(path: str | Path) -> str:
+    with pytest.raises(ArchiveError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")
+
+
+def changed(name: str, change: Callable[[dict], object]) -> Callable[[Files], Files]:
+    """The files with one of their JSON objects changed."""
+
+    def of(files: Files) -> Files:
+        value = json.loads(files[name])
+        change(value)
+        return {**files, name: json.dumps(value).encode()}
+
+    return of
+
+
+class TestRoundTrip:
+    def test_an_opened_archive_predicts_what_the_model_predicted_bit_for_bit(self, archive: str, place: Path) -> None:
+        opened = load(archive)
+        save(place, opened.config, opened.model, opened.metrics)
+        first, second = (Predictor.load(path)(SENTENCES) for path in (archive, place))
+        assert first == second
+        assert first[0].relations[0].score is not None
+
+    def test_every_weight_is_the_same(self, archive: str, trained: Path) -> None:
+        from safetensors.torch import load_file
+
+        best, weights = load_file(trained / "best.safetensors"), load(archive).model.state_dict()
+        assert best.keys() == weights.keys()
+        assert all(torch.equal(best[name], weights[name]) for name in best)
+
+    def test_equal_content_makes_equal_files(self, archive: str, place: Path) -> None:
+        opened = load(archive)
+        save(place, opened.config, opened.model, opened.metrics)
+        assert place.read_bytes() == Path(archive).read_bytes()
+
+    def test_what_is_kept_beside_the_model(self, archive: str, trained: Path) -> None:
+        opened = load(archive)
+        assert opened.config == json.loads((trained / "config.json").read_text())
+        assert opened.metrics == json.loads((trained / "metrics.json").read_text())
+        assert opened.meta["format"] == 1 and opened.meta["plugins"] == []
+        assert {"python", "torch", "transformers", "safetensors", "numpy"} == opened.meta["versions"].keys()
+
+    def test_the_model_is_ready_to_predict(self, archive: str) -> None:
+        assert not any(module.training for module in load(archive).model.modules())
+
+    def test_neither_data_nor_vectors_nor_a_network_is_needed(
+        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shutil.copytree(tiny.parent, tmp_path / "data")
+        vectors = tmp_path / "data" / "vectors.txt"
+        vectors.write_text("".join(f"{word} {' '.join(['0.5'] * 8)}\n" for word in ("rome", "Paris", "born")))
+        sample.train(tmp_path / "data" / tiny.name, tmp_path / "run", vectors=str(vectors))
+        shutil.rmtree(tmp_path / "data")
+        monkeypatch.setattr(socket, "socket", None)
+        predictor = Predictor.load(tmp_path / "run" / "model.tar.gz")
+        assert len(predictor(SENTENCES)) == len(SENTENCES)
+        assert "Paris" in predictor.model.embedder.unseen_words  # type: ignore[operator]
+
+    def test_it_appears_whole_or_not_at_all(
+        self, archive: str, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = load(archive)
+        place.write_text("earlier")
+
+        def fail(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(tarfile.TarFile, "addfile", fail)
+        with pytest.raises(KeyboardInterrupt):
+            save(place, opened.config, opened.model, {})
+        assert place.read_text() == "earlier" and os.listdir(place.parent) == [place.name]
+
+    def test_a_folder_that_is_gone_is_one_error(self, archive: str, tmp_path: Path) -> None:
+        opened = load(archive)
+        with pytest.raises(RelxError, match="cannot be written: No such file or directory"):
+            save(tmp_path / "gone" / "model.tar.gz", opened.config, opened.model, {})
+
+
+class TestForeign:
+    def test_no_file(self, place: Path) -> None:
+        assert refusal(place) == "no such archive"
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        assert refusal(tmp_path) == "cannot be read: Is a directory"
+
+    @pytest.mark.parametrize("content", [b"", b"some text\n", gzip.compress(b"some text"), gzip.compress(b""), b"\x1f"])
+    def test_no_archive(self, place: Path, content: bytes) -> None:
+        place.write_bytes(content)
+        assert refusal(place).startswith("not a whole relx archive (")
+
+    def test_an_uncompressed_one(self, place: Path, content: Files) -> None:
+        with tarfile.open(place, "w") as tar:
+            for name in content:
+                tar.addfile(plain(name))
+        assert "not a whole relx archive" in refusal(place)
+
+    def test_somebody_elses(self, place: Path) -> None:
+        pack(place, {"config.json": b"{}", "weights.th": b"1"})
+        assert refusal(place) == "holds 'weights.th', which has no place in a relx archive; nothing was unpacked"
+
+    @pytest.mark.parametrize("name", ["meta.json", "config.json", "weights.safetensors", "metrics.json"])
+    def test_one_without_a_member(self, place: Path, content: Files, name: str) -> None:
+        pack(place, {other: content[other] for other in content if other != name})
+        assert refusal(place) == f"holds no {name}: not a relx archive"
+
+    def test_one_without_vocabulary(self, place: Path, content: Files) -> None:
+        pack(place, {name: content[name] for name in content if "vocabulary" not in name})
+        assert "the vocabulary is damaged" in refusal(place)
+
+
+class TestUnsafe:
+    @pytest.mark.parametrize("name", ["../a", "/tmp/a", "vocabulary/../../a", "vocabulary", "./meta.json", "META.json"])
+    def test_a_name_that_relx_does_not_write(self, place: Path, content: Files, name: str) -> None:
+        pack(place, {**content, name: b"evil"})
+        assert refusal(place) == f"holds {name!r}, which has no place in a relx archive; nothing was unpacked"
+        assert os.listdir(place.parent) == [place.name]
+
+    @pytest.mark.parametrize(
+        "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+    )
+    def test_what_is_no_plain_file(self, place: Path, kind: bytes) -> None:
+        member = plain("vocabulary/words.txt")
+        member.type, member.linkname = kind, "/etc/passwd"
+        pack_members(place, [(member, b"")])
+        assert "'vocabulary/words.txt', which has no place" in refusal(place)
+
+    def test_a_file_with_holes(self, place: Path) -> None:
+        member = plain("weights.safetensors", 512)
+        member.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(10**15)}
+        pack_members(place, [(member, bytes(512))])
+        assert "'weights.safetensors', which has no place" in refusal(place)
+
+    def test_a_member_that_stands_twice(self, place: Path, content: Files) -> None:
+        pack_members(place, [(plain(name, 2), b"{}") for name in ("meta.json", "config.json", "meta.json")])
+        assert "holds 'meta.json', which has no place" in refusal(place)
+
+    def test_more_members_than_any_model_has(self, place: Path) -> None:
+        pack(place, {f"vocabulary/{number}.txt": b"" for number in range(archives.MOST_MEMBERS + 1)})
+        assert "which has no place" in refusal(place)
+
+    @pytest.mark.parametrize("name", ["weights.safetensors", "vocabulary/words.txt"])
+    def test_a_bomb_of_zeros(self, place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
+        pack(place, {name: bytes(20_000_000)})
+        assert refusal(place) == "unpacks to far more than a model needs; refused"
+
+    def test_a_bomb_in_a_header(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
+        member = plain("meta.json")
+        member.pax_headers = {"comment": "x" * 20_000_000}
+        pack_members(place, [(member, b"")])
+        assert refusal(place) == "unpacks to far more than a model needs; refused"
+
+    def test_a_bomb_behind_the_last_member(
+        self, place: Path, archive: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
+        place.write_bytes(Path(archive).read_bytes() + gzip.compress(bytes(20_000_000)))
+        assert refusal(place) == "unpacks to far more than a model needs; refused"
+
+    def test_nothing_is_unpickled(self, place: Path, content: Files, tmp_path: Path) -> None:
+        class Evil:
+            def __reduce__(self) -> tuple[object, tuple[str]]:
+                return os.mkdir, (str(tmp_path / "evil"),)
+
+        for name in content:
+            pack(place, {**content, name: pickle.dumps(Evil())})
+            refusal(place)
+        assert os.listdir(tmp_path) == [place.name]
+
+    def test_a_name_with_dots_is_not_imported(self, place: Path, content: Files) -> None:
+        edit = changed("config.json", lambda tree: tree["model"]["head"].update(type="os.system"))
+        pack(place, edit(content))
+        assert "'os.system' is not a registered head" in refusal(place)
+
+
+DAMAGED = {
+    "another format": (changed("meta.json", lambda m: m.update(format=2, relx="9.0")), "has format 2, this relx ("),
+    "no format": (changed("meta.json", lambda m: m.pop("format")), "has format None"),
+    "meta is a list": (lambda files: {**files, "meta.json": b"[]"}, "meta.json is damaged: not an object"),
+    "meta is no JSON": (lambda files: {**files, "meta.json": b'{"format":'}, "meta.json is damaged: "),
+    "meta is no text": (lambda files: {**files, "meta.json": b"\xff\xfe\x00"}, "meta.json is damaged: "),
+    "meta is deep": (lambda files: {**files, "meta.json": b"[" * 100_000}, "meta.json is damaged: "),
+    "plugins are a number": (changed("meta.json", lambda m: m.update(plugins=5)), "meta.json.plugins: expected a list"),
+    "a plugin is a text": (changed("meta.json", lambda m: m.update(plugins=["x"])), "plugins[0]: expected an object"),
+    "a plugin without a kind": (changed("meta.json", lambda m: m.update(plugins=[{}])), "plugins.kind: missing"),
+    "config is broken": (lambda files: {**files, "config.json": b"{"}, "config.json is damaged: "),
+    "config is empty": (lambda files: {**files, "config.json": b"{}"}, "model: missing"),
+    "config is deep": (
+        changed("config.json", lambda c: c["model"].update(encoder=json.loads('{"a":' * 900 + "1" + "}" * 900))),
+        "a seq2seq_encoder needs the key 'type'",
+    ),
+    "an unknown component": (
+        changed("config.json", lambda c: c["model"]["head"].update(type="hmtt")),
+        "'hmtt' is not a registered head; did you mean 'hmt'?",
+    ),
+    "an unknown key": (changed("config.json", lambda c: c["model"].update(heads=1)), "model.heads: unknown key"),
+    "protocols are a number": (changed("config.json", lambda c: c.update(protocols=3)), "protocols: expected a list"),
+    "weights of another shape": (
+        changed("config.json", lambda c: c["model"]["embedder"].update(dim=9)),
+        "weights.safetensors does not fit the model: ",
+    ),
+    "other weights": (
+        changed("config.json", lambda c: c["model"]["head"].update(entity_task=False)),
+        "weights.safetensors does not fit the model: ",
+    ),
+    "a size that no memory holds": (
+        changed("config.json", lambda c: c["model"]["embedder"].update(dim=10**15)),
+        "no model can be made of it: RuntimeError: ",
+    ),
+    "weights are text": (
+        lambda files: {**files, "weights.safetensors": b"not weights at all"},
+        "weights.safetensors does not fit the model: ",
+    ),
+    "facts are a list": (lambda files: {**files, "vocabulary/facts.json": b"[1]"}, "the vocabulary is damaged"),
+    "a fact of another type": (
+        changed("vocabulary/facts.json", lambda facts: facts.update({"words.vector_size": "x"})),
+        "no model can be made of it: TypeError: ",
+    ),
+    "a vocabulary that is no text": (
+        lambda files: {**files, "vocabulary/words.txt": b"\xff\n"},
+        "the vocabulary is damaged",
+    ),
+    "a vocabulary of another model": (
+        lambda files: {name: files[name] for name in files if name != "vocabulary/relations.txt"},
+        "the vocabulary lacks 'relations'",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_content_is_refused(damage: str, place: Path, content: Files) -> None:
+    edit, expected = DAMAGED[damage]
+    pack(place, edit(content))
+    assert expected in refusal(place)
+
+
+class TestBrokenFiles:
+    def test_one_that_was_cut_short(self, archive: str, place: Path) -> None:
+        whole = Path(archive).read_bytes()
+        for length in [*range(0, len(whole), len(whole) // 60), len(whole) - 8, len(whole) - 1]:
+            place.write_bytes(whole[:length])
+            assert "not a whole relx archive" in refusal(place)
+
+    def test_one_with_flipped_bits_is_refused_or_unharmed(self, archive: str, place: Path) -> None:
+        draw, whole = random.Random(3), Path(archive).read_bytes()
+        weights = load(archive).model.state_dict()
+        refused = 0
+        for _ in range(200):
+            broken = bytearray(whole)
+            broken[draw.randrange(len(broken))] ^= 1 << draw.randrange(8)
+            place.write_bytes(broken)
+            try:
+                opened = load(place)
+            except ArchiveError:
+                refused += 1
+            else:  # a bit of gzip's header that means nothing
+                assert all(torch.equal(weights[name], value) for name, value in opened.model.state_dict().items())
+        assert refused > 190
+
+    def test_one_whose_headers_lie_under_a_right_checksum(self, archive: str, place: Path) -> None:
+        draw, whole = random.Random(4), gzip.decompress(Path(archive).read_bytes())
+        headers = [i for i in range(0, len(whole), 512) if whole[i + 257 : i + 262] == b"ustar"]
+        for _ in range(300):
+            broken, header = bytearray(whole), draw.choice(headers)
+            for _ in range(draw.randint(1, 4)):
+                broken[header + draw.randrange(512)] = draw.randrange(256)
+            checksum = sum(broken[header : header + 148]) + 8 * 32 + sum(broken[header + 156 : header + 512])
+            broken[header + 148 : header + 156] = b"%06o\0 " % checksum
+            place.write_bytes(gzip.compress(bytes(broken), 1))
+            try:
+                load(place)
+            except ArchiveError as error:
+                assert str(error).startswith(f"{place}: ")
+        assert os.listdir(place.parent) == [place.name]
+
+
+PLUGIN = """
+from relx.encoders.seq2seq import Seq2SeqEncoder
+from relx.registry import Injected
+
+@Seq2SeqEncoder.register("mine")
+class Mine(Seq2SeqEncoder):
+    def __init__(self, input_dim: Injected[int]) -> None:
+        super().__init__()
+        self.output_dim = input_dim
+
+    def forward(self, inputs, mask):
+        return inputs
+"""
+
+
+class TestPlugins:
+    @pytest.fixture
+    def needy(self, tiny: Path, tmp_path: Path, registry: None) -> Path:
+        """An archive with a component of ``my_parts.py``."""
+        from relx import plugins
+
+        (tmp_path / "my_parts.py").write_text(PLUGIN)
+        plugins.include(str(tmp_path / "my_parts.py"))
+        sample.train(tiny, tmp_path / "run", 'model.encoder={"type": "mine"}', epochs=1)
+        return tmp_path / "run" / "model.tar.gz"
+
+    def test_a_missing_one_is_named_as_the_user_would_include_it(self, needy: Path, tmp_path: Path) -> None:
+        assert load(needy).meta["plugins"] == [
+            {"kind": "seq2seq_encoder", "name": "mine", "include": "my_parts.py", "distribution": None}
+        ]
+        missing = sample.run("predict", "run/model.tar.gz", os.devnull, cwd=tmp_path)
+        assert (missing.returncode, missing.stderr) == (
+            2,
+            "error: run/model.tar.gz: needs the seq2seq_encoder 'mine' of the plugin my_parts.py, which is not here: "
+            "name it with --include my_parts.py\n",
+        )
+        there = sample.run("predict", "run/model.tar.gz", os.devnull, "--include", "my_parts.py", cwd=tmp_path)
+        assert (there.returncode, there.stderr) == (0, "")
+
+    def test_one_that_can_be_installed(self, place: Path, content: Files) -> None:
+        need = {"kind": "head", "name": "mine", "include": "my_package.heads", "distribution": "my-package 1.0"}
+        pack(place, changed("meta.json", lambda meta: meta.update(plugins=[need]))(content))
+        assert refusal(place) == (
+            "needs the head 'mine' of the plugin my-package 1.0, which is not here: "
+            "install it, or name it with --include my_package.heads"
+        )

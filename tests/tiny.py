@@ -1,0 +1,110 @@
+"""A corpus and an experiment that a model learns in a second, for the tests of training and prediction."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from relx import config
+from relx.registry import Reference
+from relx.training.experiment import Experiment
+from relx.training.run_folder import RunFolder
+from relx.training.trainer import TrainingState
+
+ROOT = Reference("relx.training.experiment", "Experiment")
+PEOPLE = ("Ann Lee", "Bob", "Carla Diaz", "Dan")
+PLACES = ("Rome", "New York", "Oslo")
+PATTERNS = {"{} was born in {} .": "born_in", "{} works in {} now .": "works_in", "{} left {} .": None}
+
+EXPERIMENT = """
+function(data, head='hmt', vectors=null, epochs=2, patience=null, optimizer={ type: 'adam', lr: 0.02 }, seed=1) {
+  local hidden = 12,
+  dataset_reader: { type: 'jsonl' },
+  train_data_path: data + '/train.jsonl',
+  validation_data_path: data + '/dev.jsonl',
+  test_data_path: data + '/test.jsonl',
+  model: {
+    embedder: { type: 'words', dim: 8, vectors: vectors },
+    head: {
+      hmt: { type: 'hmt', hidden_size: hidden, tag_dim: hidden, dropout: 0.1 },
+      novel_tagging: { type: 'novel_tagging', hidden_size: hidden, decoder_size: hidden, tag_dim: hidden },
+    }[head],
+  },
+  data_loader: { batch_size: 4 },
+  trainer: { epochs: epochs, patience: patience, optimizer: optimizer },
+  protocols: ['exact_span', 'last_word'],
+  seed: seed,
+}
+"""
+WITHOUT_VALIDATION = ("validation_data_path=null", "test_data_path=null")
+
+
+def write_corpus(path: Path, times: int = 1) -> None:
+    """Every person in every pattern with every place, the entities with their types."""
+    lines = [
+        json.dumps(record(person, pattern, place, relation)) + "\n"
+        for person in PEOPLE
+        for place in PLACES
+        for pattern, relation in PATTERNS.items()
+    ]
+    path.write_text("".join(lines * times), encoding="utf-8")
+
+
+def record(person: str, pattern: str, place: str, relation: str | None) -> dict[str, Any]:
+    """One sentence in relx's JSON form, by tokens."""
+    tokens = pattern.format(person, place).split()
+    return {
+        "tokens": tokens,
+        "entities": [_entity(tokens, person, "PER"), _entity(tokens, place, "LOC")],
+        "relations": [{"head": 0, "type": relation, "tail": 1}] if relation is not None else [],
+    }
+
+
+def write_experiment(folder: Path) -> Path:
+    """The experiment's file, with its corpus beside it."""
+    for split in ("train", "dev", "test"):
+        write_corpus(folder / f"{split}.jsonl")
+    file = folder / "tiny.jsonnet"
+    file.write_text(EXPERIMENT, encoding="utf-8")
+    return file
+
+
+def experiment(file: Path, *overrides: str, **variables: Any) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment, and its configuration in full; the corpus lies beside the file unless ``data`` says otherwise."""
+    given = {"data": str(file.parent), **{name: json.dumps(value) for name, value in variables.items()}}
+    tree = config.override(config.load(file, given), overrides)
+    config.require_valid(tree, ROOT, str(file))
+    return config.build(tree, ROOT), config.fill(tree, ROOT)
+
+
+def train(file: Path, folder: Path, *overrides: str, **variables: Any) -> TrainingState:
+    """Carry the experiment out."""
+    made, full = experiment(file, *overrides, **variables)
+    return made.run(RunFolder.claim(folder, force=False), full)
+
+
+def start(*arguments: object, **options: Any) -> "subprocess.Popen[str]":
+    """``relx`` as a process of its own, which an interrupt reaches even if pytest runs in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "relx", *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **options,
+    )
+
+
+def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """The same, waited for."""
+    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    stdout, stderr = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def _entity(tokens: list[str], mention: str, type: str) -> dict[str, Any]:
+    words = mention.split()
+    start = next(i for i in range(len(tokens)) if tokens[i : i + len(words)] == words)
+    return {"start": start, "end": start + len(words), "type": type}

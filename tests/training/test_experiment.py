@@ -1,0 +1,249 @@
+import gzip
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny as sample
+import torch
+from safetensors.torch import load_file
+
+from relx import archive, config
+from relx.errors import ConfigError, DataError, RelxError, TrainingError
+from relx.predictors import Predictor
+from relx.scoring import METRICS
+from relx.training.experiment import Experiment
+from relx.training.run_folder import RunFolder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text())
+
+
+def epochs(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return archive.load(folder / "model.tar.gz").model.state_dict()
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+class TestLearning:
+    def test_a_small_corpus_is_learnt_by_heart(self, trained: Path) -> None:
+        losses = [epoch["loss"] for epoch in epochs(trained)]
+        assert losses[-1] < 0.05 * losses[0]
+        assert read(trained / "metrics.json")["test"]["exact_span"]["triples"]["f1"] == 1
+
+    def test_the_baseline_learns_it_too(self, tiny: Path, tmp_path: Path) -> None:
+        sample.train(tiny, tmp_path / "run", head="novel_tagging", epochs=12)
+        assert read(tmp_path / "run" / "metrics.json")["test"]["exact_span"]["triples"]["f1"] > 0.9
+
+    def test_the_weights_of_the_best_epoch_are_archived(self, trained: Path) -> None:
+        metrics, reports = read(trained / "metrics.json"), epochs(trained)
+        best = max(range(12), key=lambda i: (reports[i]["metrics"]["triple_f1"], -i))
+        assert metrics["best_epoch"] == best + 1 < 12
+        assert [report["epoch"] for report in reports if report["improved"]][-1] == best + 1
+        assert equal(load_file(trained / "best.safetensors"), weights(trained))
+
+    def test_without_validation_the_last_weights_are(self, tiny: Path, tmp_path: Path) -> None:
+        overrides = sample.WITHOUT_VALIDATION
+        one, two = tmp_path / "one", tmp_path / "two"
+        assert sample.train(tiny, one, *overrides, epochs=1).best_epoch == 1
+        assert sample.train(tiny, two, *overrides, epochs=2).best_epoch == 2
+        assert not equal(weights(one), weights(two))
+        assert epochs(two)[1]["metrics"] == {}
+        assert read(two / "metrics.json").keys() & {"validation", "test"} == set()
+
+    def test_patience_needs_something_to_watch(self, tiny: Path) -> None:
+        with pytest.raises(ConfigError, match="trainer.patience needs a validation_data_path to watch"):
+            sample.experiment(tiny, *sample.WITHOUT_VALIDATION, patience=2)
+
+    def test_patience_ends_the_run(self, tiny: Path, tmp_path: Path) -> None:
+        still = {"type": "sgd", "lr": 0}
+        state = sample.train(tiny, tmp_path / "run", epochs=9, patience=2, optimizer=still)
+        assert (state.epoch, state.best_epoch) == (3, 1)
+
+
+class TestSeeds:
+    def test_the_same_seed_gives_the_same_run_and_another_another(self, tiny: Path, tmp_path: Path) -> None:
+        one, same, other = (tmp_path / name for name in ("one", "same", "other"))
+        for folder, seed in ((one, 1), (same, 1), (other, 2)):
+            torch.rand(7)  # what went before in the process has no say
+            sample.train(tiny, folder, seed=seed)
+        assert equal(weights(one), weights(same)) and not equal(weights(one), weights(other))
+        timed = ("seconds", "sentences_per_second")
+        histories = [[{k: e[k] for k in e if k not in timed} for e in epochs(folder)] for folder in (one, same, other)]
+        assert histories[0] == histories[1] != histories[2]
+        scores = [read(folder / "metrics.json") | {"seconds": 0} for folder in (one, same)]
+        assert scores[0] == scores[1]
+
+    @pytest.mark.parametrize("seed", [-1, 2**32])
+    def test_a_seed_that_no_library_takes(self, tiny: Path, seed: int) -> None:
+        with pytest.raises(ConfigError, match="it must be from 0 to"):
+            sample.experiment(tiny, seed=seed)
+
+
+class TestRecords:
+    def test_the_configuration_is_whole_and_runs_again(self, trained: Path, tiny: Path) -> None:
+        full = read(trained / "config.json")
+        assert full["trainer"]["grad_norm"] == 5.0 and full["trainer"]["epochs"] == 12
+        config.require_valid(full, sample.ROOT, "config.json")
+        assert config.fill(full, sample.ROOT) == full
+        assert isinstance(config.build(full, sample.ROOT), Experiment)
+
+    def test_metrics_name_the_protocol_of_every_number(self, trained: Path) -> None:
+        metrics = read(trained / "metrics.json")
+        assert (metrics["epochs"], metrics["interrupted"]) == (12, False)
+        assert metrics["facts"]["entity_types"] == "data"
+        for split in ("validation", "test"):
+            assert list(metrics[split]) == ["exact_span", "last_word"]
+            for name, report in metrics[split].items():
+                assert (report["protocol"], report["entity_protocol"]) == (name, "entity strict")
+                assert (report["triples"]["gold"], report["unseen"]["gold"]) == (24, 0)
+        for split in ("train", "validation"):
+            ceiling = metrics["oracle"][split]
+            assert (ceiling["protocol"], ceiling["f1"], ceiling["losses"]) == ("exact_span", 1.0, {})
+
+    def test_each_epoch_is_a_line(self, trained: Path) -> None:
+        reports = epochs(trained)
+        assert [report["epoch"] for report in reports] == list(range(1, 13))
+        assert all(report["protocol"] == "exact_span" for report in reports)
+        assert all(tuple(report["metrics"]) == METRICS for report in reports)
+
+    def test_the_log_says_what_happens(self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, logger="relx")
+        sample.train(tiny, tmp_path / "run", epochs=1)
+        log = "\n".join(caplog.messages)
+        assert f"{tiny.parent}/train.jsonl: 36 sentences, 24 triples" in log
+        assert "oracle check on train: the scheme's ceiling is P 100.0 R 100.0 F1 100.0 (exact_span)" in log
+        assert "weights to train; padding is" in log
+        assert "\nepoch 1/1  loss " in log
+        assert "\ntest: triples P 0.0 R 0.0 F1 0.0 (last_word)" in log
+
+
+class TestData:
+    def data(self, tiny: Path, tmp_path: Path, **files: str | bytes) -> str:
+        """A folder with the corpus, some of its files replaced."""
+        for split in ("train", "dev", "test"):
+            content = files.get(split, (tiny.parent / f"{split}.jsonl").read_bytes())
+            (tmp_path / f"{split}.jsonl").write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(tmp_path)
+
+    @pytest.mark.parametrize("split", ["train", "dev", "test"])
+    def test_a_file_without_a_record(self, tiny: Path, tmp_path: Path, split: str) -> None:
+        data = self.data(tiny, tmp_path, **{split: ""})
+        with pytest.raises(DataError, match=f"{split}.jsonl:1: holds no record"):
+            sample.train(tiny, tmp_path / "run", data=data)
+
+    def test_nothing_to_train_on(self, tiny: Path, tmp_path: Path) -> None:
+        data = self.data(tiny, tmp_path, train='{"tokens": []}\n')
+        with pytest.raises(TrainingError, match="train.jsonl: holds no sentence to train on"):
+            sample.train(tiny, tmp_path / "run", data=data)
+
+    @pytest.mark.parametrize("split", ["train", "dev", "test"])
+    def test_a_bad_record_has_its_line_before_anything_is_trained(
+        self, tiny: Path, tmp_path: Path, split: str
+    ) -> None:
+        data = self.data(tiny, tmp_path, **{split: '{"tokens": ["a"]}\n{"tokens": 3}\n'})
+        with pytest.raises(DataError, match=rf"{split}.jsonl:2: tokens: expected a list, got 3"):
+            sample.train(tiny, tmp_path / "run", data=data)
+        assert os.listdir(tmp_path / "run") == []
+
+    def test_an_earlier_run_survives_bad_data(self, tiny: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "run"
+        sample.train(tiny, folder, epochs=1)
+        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        made, full = sample.experiment(tiny, data=str(tmp_path / "nowhere"))
+        with pytest.raises(DataError, match="no such file"):
+            made.run(RunFolder.claim(folder, force=True), full)
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+    def test_a_missing_vectors_file(self, tiny: Path, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="glove.txt: no such file"):
+            sample.train(tiny, tmp_path / "run", vectors=str(tmp_path / "glove.txt"))
+
+    def test_a_protocol_that_the_data_does_not_fit(self, tiny: Path, tmp_path: Path) -> None:
+        untyped = (tiny.parent / "dev.jsonl").read_text().replace(', "type": "LOC"', "")
+        data = self.data(tiny, tmp_path, dev=untyped)
+        with pytest.raises(DataError, match="has no type to compare"):
+            sample.train(tiny, tmp_path / "run", 'protocols=["strict"]', data=data)
+
+    def test_empty_sentences_are_left_out_of_training_and_scored(self, tiny: Path, tmp_path: Path) -> None:
+        lines = (tiny.parent / "train.jsonl").read_text() + '{"tokens": []}\n'
+        data = self.data(tiny, tmp_path, train=lines, dev=lines)
+        assert sample.train(tiny, tmp_path / "run", data=data, epochs=1).step == 9
+
+    @pytest.mark.parametrize("head", ["hmt", "novel_tagging"])
+    def test_a_corpus_without_any_relation(self, tiny: Path, tmp_path: Path, head: str) -> None:
+        line = '{"tokens": ["Ann", "left", "."]}\n' * 4
+        data = self.data(tiny, tmp_path, train=line, dev=line, test=line)
+        sample.train(tiny, tmp_path / "run", data=data, head=head)
+        [example] = Predictor.load(tmp_path / "run" / "model.tar.gz")(["Ann left ."])
+        assert example.relations == []
+
+    def test_compressed_data_and_a_relation_that_only_validation_has(self, tiny: Path, tmp_path: Path) -> None:
+        data = self.data(tiny, tmp_path, dev=(tiny.parent / "dev.jsonl").read_text().replace("born_in", "rules"))
+        packed = tmp_path / "train.jsonl.gz"
+        packed.write_bytes(gzip.compress((tmp_path / "train.jsonl").read_bytes()))
+        sample.train(tiny, tmp_path / "run", f"train_data_path={packed}", data=data, epochs=1)
+        oracle = read(tmp_path / "run" / "metrics.json")["oracle"]["validation"]
+        assert (oracle["recall"], sum(oracle["losses"].values())) == (0.5, 12)
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("override", "error", "message"),
+        [
+            ("trainer.optimizer.lr=-1", ConfigError, "trainer.optimizer: Invalid learning rate: -1"),
+            ("trainer.epochs=0", ConfigError, "trainer: epochs and patience must be at least 1"),
+            ("trainer.grad_norm=0", ConfigError, "trainer: grad_norm is 0.0"),
+            ("data_loader.batch_size=0", ConfigError, "data_loader: batch_size"),
+            ("model.head.hidden_size=-4", RelxError, "hidden_size"),
+            ("model.embedder.dim=0", RelxError, "dim"),
+            ("model.head.hidden_size=1000000000000", TrainingError, "the model cannot be built: "),
+        ],
+    )
+    def test_one_that_makes_no_sense_is_one_error(
+        self, tiny: Path, tmp_path: Path, override: str, error: type[RelxError], message: str
+    ) -> None:
+        with pytest.raises(error) as caught:
+            sample.train(tiny, tmp_path / "run", override)
+        assert message in str(caught.value)
+
+
+class TestInterrupt:
+    @pytest.fixture(autouse=True)
+    def usual_handler(self) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def test_while_the_best_weights_are_scored_they_are_archived_all_the_same(
+        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(Experiment, "_final_scores", interrupt)
+        assert sample.train(tiny, tmp_path / "run").interrupted
+        metrics = read(tmp_path / "run" / "metrics.json")
+        assert metrics["interrupted"] and "test" not in metrics
+        assert equal(load_file(tmp_path / "run" / "best.safetensors"), weights(tmp_path / "run"))
+
+
+def test_the_published_experiment_trains_on_the_sample_corpus(tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        lines = (ROOT / "fixtures" / "nyt10" / f"{split}.json").read_text().splitlines(keepends=True)
+        (tmp_path / f"{split}.json").write_text("".join(lines[:20]))
+    file = ROOT / "experiments" / "hmt_nyt10.jsonnet"
+    sample.train(file, tmp_path / "run", data=str(tmp_path), hidden=8, epochs=1)
+    metrics = read(tmp_path / "run" / "metrics.json")
+    assert list(metrics["test"]) == ["exact_span", "begin_offset"]
+    assert metrics["facts"]["entity_types"] == "induced from relation signatures"

@@ -1,0 +1,98 @@
+import random
+from pathlib import Path
+
+import pytest
+from sentences import clashing_sentence, disjoint_spans, sentence, spans
+
+import relx
+from relx.data.example import Example
+from relx.data.vocabulary import Vocabulary
+from relx.heads.hmt import HMT
+from relx.heads.joint_tags import NOT_LOCATED, TAKEN
+from relx.heads.novel_tagging import NovelTagging
+from relx.readers.choose import read
+from relx.training.oracle import UNDECODED, oracle_check, oracle_decode
+
+CORPORA = Path(relx.__file__).parent.parent.parent / "shared" / "data"
+TYPES = [f"type {number}" for number in range(8)]
+
+
+def hmt(examples, **arguments):
+    return HMT(1, Vocabulary(examples), hidden_size=1, tag_dim=1, **arguments)
+
+
+def novel_tagging(examples, **arguments):
+    return NovelTagging(1, Vocabulary(examples), hidden_size=1, decoder_size=1, tag_dim=1, **arguments)
+
+
+def unambiguous_sentence(draw):
+    """Mentions apart from each other, one triple at most of a type: every scheme must hold it."""
+    length = draw.randint(1, 14)
+    mentions = disjoint_spans(draw, length)
+    draw.shuffle(mentions)
+    triples = zip(mentions[::2], draw.sample(TYPES, len(TYPES)), mentions[1::2], strict=False)
+    return sentence(length, *triples)
+
+
+@pytest.mark.parametrize("make", [hmt, novel_tagging])
+@pytest.mark.parametrize("decoding", ["nearest", "all_pairs"])
+@pytest.mark.parametrize("conflict", ["first", "overwrite", "drop_sentence"])
+def test_gold_without_conflicts_comes_back(make, decoding, conflict):
+    draw = random.Random(1)
+    gold = [unambiguous_sentence(draw) for _ in range(150)] + [Example([])]
+    head = make(gold, decoding=decoding, conflict=conflict)
+    for example, decoded in zip(gold, oracle_decode(head, gold), strict=True):
+        assert decoded.tokens == example.tokens
+        assert sorted(spans(decoded)) == sorted(spans(example))
+        assert {entity.span for entity in decoded.entities} == {entity.span for entity in example.entities}
+    found = oracle_check(head, gold, "exact_span")
+    assert found.report.triples.f1 == 1
+    assert found.losses == {}
+
+
+@pytest.mark.parametrize("make", [hmt, novel_tagging])
+@pytest.mark.parametrize("protocol", ["exact_span", "begin_offset", "exact_text", "last_word"])
+@pytest.mark.parametrize("conflict", ["first", "overwrite", "drop_sentence"])
+def test_every_lost_triple_has_one_cause(make, protocol, conflict):
+    """Also where triples stand twice, overlap themselves, and are found by the protocol under another mention."""
+    draw = random.Random(2)
+    gold = [clashing_sentence(draw, TYPES[:3]) for _ in range(200)]
+    found = oracle_check(make(gold, conflict=conflict), gold, protocol)
+    triples = found.report.triples
+    assert sum(found.losses.values()) == triples.gold - triples.correct > 0
+
+
+def test_the_causes():
+    gold = [
+        sentence(6, ((0, 1), "a", (2, 3)), ((0, 1), "b", (4, 5))),
+        # The head at 0 and the tail at 5 each have a nearer partner.
+        sentence(6, ((0, 1), "a", (1, 2)), ((4, 5), "a", (5, 6)), ((0, 1), "a", (5, 6))),
+    ]
+    gold[1].relations.append(gold[1].relations[0]._replace(head=gold[1].entities[0]._replace(start=None, end=None)))
+    found = oracle_check(hmt(gold), gold, "exact_span")
+    assert found.losses == {TAKEN: 1, UNDECODED: 1, NOT_LOCATED: 1}
+    assert found.to_json() == {
+        "protocol": "exact_span", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "losses": found.losses,
+    }  # fmt: skip
+    assert str(found).startswith("the scheme's ceiling is P 100.0 R 50.0 F1 66.7 (exact_span)\n  1 triples lost: ")
+
+
+def test_all_pairs_is_wrong_where_nearest_is_right():
+    gold = [sentence(8, ((0, 1), "a", (1, 2)), ((6, 7), "a", (7, 8)))]
+    nearest, all_pairs = (oracle_check(hmt(gold, decoding=d), gold, "exact_span") for d in ("nearest", "all_pairs"))
+    assert (nearest.report.triples.precision, all_pairs.report.triples.precision) == (1.0, 0.5)
+
+
+def test_no_sentences():
+    assert oracle_decode(hmt([]), []) == []
+    assert oracle_check(hmt([]), [], "exact_span").losses == {}
+
+
+@pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not here")
+@pytest.mark.parametrize("decoding, f1", [("nearest", 0.660), ("all_pairs", 0.660)])
+def test_the_ceiling_of_webnlg(decoding, f1):
+    """What was measured with another implementation of the scheme."""
+    gold = list(read(CORPORA / "webnlg" / "test_triples.json"))
+    found = oracle_check(hmt(gold, decoding=decoding), gold, "exact_span")
+    assert found.report.triples.f1 == pytest.approx(f1, abs=0.001)
+    assert max(found.losses, key=found.losses.get) == TAKEN

@@ -1,0 +1,225 @@
+import math
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import tiny as sample
+import torch
+from torch import Tensor
+
+from relx.data.batch import Batch, IndexedCorpus
+from relx.data.vocabulary import Vocabulary
+from relx.errors import TrainingError
+from relx.model import JointExtractor
+from relx.training.callbacks import Callback, EpochReport
+from relx.training.trainer import Metrics, Run, Trainer
+
+Weights = dict[str, Tensor]
+
+
+class Recorder(Callback):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.losses: list[float] = []
+        self.reports: list[EpochReport] = []
+
+    def on_epoch_start(self, epoch: int, steps: int) -> None:
+        self.events.append(f"epoch {epoch} of {steps} steps")
+
+    def on_step_end(self, loss: float) -> None:
+        self.events.append("step")
+        self.losses.append(loss)
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        self.events.append("epoch end")
+        self.reports.append(report)
+
+    def on_end(self) -> None:
+        self.events.append("end")
+
+
+class Fixture:
+    """A model with data, and the run that a trainer is to carry out."""
+
+    def __init__(self, file: Path, *overrides: str) -> None:
+        torch.manual_seed(1)
+        made, _ = sample.experiment(file, *overrides)
+        examples = list(made.reader.read(made.paths["train"]))
+        self.model: JointExtractor = made.lazy_model.build(vocabulary=Vocabulary(examples))
+        self.corpus = IndexedCorpus(examples, self.model.index_labelled)
+        self.loader = made.loader
+        self.trainer: Trainer = made.trainer
+        self.recorder = Recorder()
+        self.kept: list[Weights] = []
+
+    def run(self, validate: Callable[[], Metrics] | None = None) -> Run:
+        return Run(self.model, self.corpus, self.loader, 1, validate, self._keep, [self.recorder])
+
+    def weights(self) -> Weights:
+        return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+    def _keep(self) -> None:
+        self.kept.append(self.weights())
+
+
+def scores(*values: float) -> Callable[[], Metrics]:
+    """A validation that finds these values of the metric, one after the other."""
+    remaining: Iterator[float] = iter(values)
+    return lambda: {"triple_f1": next(remaining)}
+
+
+def equal(one: Weights, other: Weights) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+OPTIMIZERS = ["adam", "adamw", "rmsprop", "sgd"]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_lowers_the_loss(tiny: Path, name: str) -> None:
+    fixture = Fixture(tiny, "trainer.epochs=3", f'trainer.optimizer={{"type": "{name}", "lr": 0.01}}')
+    fixture.trainer.fit(fixture.run())
+    losses = [report.loss for report in fixture.recorder.reports]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_callbacks_are_told_what_happens_in_order(tiny: Path) -> None:
+    fixture = Fixture(tiny, "data_loader.batch_size=16")
+    state = fixture.trainer.fit(fixture.run(scores(0.5, 0.4)))
+    epoch = ["step", "step", "step", "epoch end"]
+    events = ["epoch 1 of 3 steps", *epoch, "epoch 2 of 3 steps", *epoch, "end"]
+    assert fixture.recorder.events == events
+    assert (state.epoch, state.step, state.interrupted) == (2, 6, False)
+    first = fixture.recorder.reports[0]
+    assert (first.epoch, first.metrics, first.improved) == (1, {"triple_f1": 0.5}, True)
+    assert first.loss == fixture.recorder.losses[2]
+    assert first.sentences_per_second > 0 and first.seconds > 0
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_sentences(tiny: Path) -> None:
+    still = 'trainer.optimizer={"type": "sgd", "lr": 0}'
+    fixture = Fixture(tiny, "data_loader.batch_size=30", "model.head.dropout=0", still)
+    fixture.trainer.fit(fixture.run())
+    everything = fixture.corpus.batch(list(range(len(fixture.corpus))))
+    with torch.no_grad():
+        assert fixture.recorder.reports[0].loss == pytest.approx(fixture.model(everything).item(), rel=1e-4)
+
+
+class TestEarlyStopping:
+    def test_it_waits_for_patience_epochs_after_the_best(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=9", "trainer.patience=2")
+        state = fixture.trainer.fit(fixture.run(scores(0.1, 0.3, 0.2, 0.3, 0.9)))
+        assert (state.epoch, state.best_epoch, state.best_metrics) == (4, 2, {"triple_f1": 0.3})
+        assert [report.improved for report in fixture.recorder.reports] == [True, True, False, False]
+
+    def test_an_improvement_starts_the_patience_anew(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=5", "trainer.patience=2")
+        state = fixture.trainer.fit(fixture.run(scores(0.1, 0.0, 0.2, 0.0, 0.3)))
+        assert (state.epoch, state.best_epoch) == (5, 5)
+
+    def test_without_patience_all_epochs_are_run(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=4")
+        state = fixture.trainer.fit(fixture.run(scores(0.4, 0.3, 0.2, 0.1)))
+        assert (state.epoch, state.best_epoch) == (4, 1)
+
+    def test_the_weights_of_the_best_epochs_are_kept(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=3")
+        fixture.trainer.fit(fixture.run(scores(0.1, 0.3, 0.2)))
+        assert len(fixture.kept) == 2
+        assert not equal(fixture.kept[1], fixture.weights())
+
+    def test_without_validation_those_of_the_last_are(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=3")
+        state = fixture.trainer.fit(fixture.run())
+        assert state.best_epoch == 3
+        assert equal(fixture.kept[-1], fixture.weights())
+
+    def test_another_metric_may_decide(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=2", "trainer.validation_metric=+entity_f1")
+        values = iter([{"triple_f1": 0.1, "entity_f1": 0.9}, {"triple_f1": 0.2, "entity_f1": 0.8}])
+        assert fixture.trainer.fit(fixture.run(lambda: next(values))).best_epoch == 1
+
+
+class TestGradients:
+    def moved(self, tiny: Path, grad_norm: str) -> float:
+        """How far one step of plain gradient descent goes."""
+        fixture = Fixture(
+            tiny, "trainer.epochs=1", "data_loader.batch_size=99", f"trainer.grad_norm={grad_norm}",
+            'trainer.optimizer={"type": "sgd", "lr": 1}',
+        )  # fmt: skip
+        before = fixture.weights()
+        fixture.trainer.fit(fixture.run())
+        return math.sqrt(sum(((before[name] - after) ** 2).sum().item() for name, after in fixture.weights().items()))
+
+    def test_they_are_clipped_to_the_norm(self, tiny: Path) -> None:
+        assert self.moved(tiny, "0.25") == pytest.approx(0.25, rel=1e-3)
+
+    def test_null_leaves_them_as_they_are(self, tiny: Path) -> None:
+        assert self.moved(tiny, "null") > 2
+
+    def test_frozen_weights_stay(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "model.embedder.trainable=false")
+        before = fixture.weights()
+        fixture.trainer.fit(fixture.run())
+        moved = {name for name, tensor in fixture.weights().items() if not torch.equal(tensor, before[name])}
+        assert "embedder.table" in before and "embedder.table" not in moved
+        assert len(moved) > 5
+
+
+class TestBadLoss:
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_it_stops_the_run_and_shows_sentences(
+        self, tiny: Path, value: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fixture = Fixture(tiny, "data_loader.batch_size=2")
+        loss = fixture.model.head.loss
+
+        def broken(scores: dict[str, Tensor], batch: Batch) -> Tensor:
+            return loss(scores, batch) * (value if len(fixture.recorder.losses) == 3 else 1)
+
+        monkeypatch.setattr(fixture.model.head, "loss", broken)
+        before = fixture.weights()
+        message = rf"the loss is {value} on a batch of 2 sentences; the first: \w+ .*; \w+ .*"
+        with pytest.raises(TrainingError, match=message):
+            fixture.trainer.fit(fixture.run())
+        assert fixture.recorder.events[-2:] == ["step", "end"]
+        assert all(torch.isfinite(tensor).all() for tensor in fixture.weights().values())
+        assert not equal(before, fixture.weights())
+
+
+class TestInterrupt:
+    def test_it_ends_the_epoch_after_the_step(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=5")
+        steps = self.interrupt_at(fixture, 12)
+        state = fixture.trainer.fit(fixture.run(scores(0.5, 0.6)))
+        assert (state.interrupted, state.step, state.epoch, state.best_epoch) == (True, 12, 1, 1)
+        assert len(steps) == 12 and fixture.recorder.events[-1] == "end"
+
+    def test_before_the_first_validation_nothing_is_best(self, tiny: Path) -> None:
+        fixture = Fixture(tiny)
+        self.interrupt_at(fixture, 1)
+        state = fixture.trainer.fit(fixture.run(scores()))
+        assert (state.interrupted, state.epoch, state.best_epoch, fixture.kept) == (True, 0, None, [])
+
+    def interrupt_at(self, fixture: Fixture, step: int) -> list[float]:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        losses = fixture.recorder.losses
+
+        def on_step_end(loss: float) -> None:
+            losses.append(loss)
+            if len(losses) == step:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        fixture.recorder.on_step_end = on_step_end  # type: ignore[method-assign]
+        return losses
+
+
+@pytest.mark.parametrize("arguments", [{"epochs": 0}, {"patience": 0}, {"grad_norm": 0.0}, {"grad_norm": -1.0}])
+def test_settings_without_sense_are_refused(arguments: dict) -> None:
+    with pytest.raises(ValueError, match="must be at least 1|must be above 0"):
+        Trainer(**arguments)
