@@ -21,6 +21,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from relx import __version__, config, plugins
+from relx.data.example import Example
 from relx.data.fields import BadRecord, items, required
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -29,6 +30,7 @@ from relx.files import atomic_binary
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, kinds, lookup
+from relx.taggers.tagger import POSTagger
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
@@ -51,18 +53,24 @@ class ArchivedParts:
         model: Lazy[JointExtractor],
         dataset_reader: DatasetReader,
         tokenizer: Tokenizer | None = None,
+        pos_tagger: POSTagger | None = None,
         data_loader: DataLoader | None = None,
         protocols: list[str] | None = None,
     ) -> None:
         self.model = model
         self.reader = dataset_reader
         self.tokenizer = tokenizer or WhitespaceTokenizer()
+        self.tagger = pos_tagger
         self.loader = data_loader or DataLoader()
         self.protocols = protocols or ["exact_span"]
 
+    def annotated(self, examples: list[Example]) -> list[Example]:
+        """The sentences with what the model needs to know of them. Raises RelxError when that cannot be found out."""
+        return self.tagger.fill(examples) if self.tagger is not None else examples
+
 
 PARTS = Reference("relx.archive", "ArchivedParts")
-KEYS = ("model", "dataset_reader", "tokenizer", "data_loader", "protocols")
+KEYS = ("model", "dataset_reader", "tokenizer", "pos_tagger", "data_loader", "protocols")
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,7 @@ def _check_plugins(meta: dict[str, Any]) -> None:
 
 
 def _is_here(kind: str, name: str) -> bool:
+    plugins.load_installed()  # the kind itself may come from one
     return any(known.name == kind and lookup(known, name) is not None for known in kinds())
 
 

@@ -27,17 +27,19 @@ BELOW: dict[str, set[str]] = {
 }
 BASE = {"errors", "files", "registry"}
 ABOVE: dict[str, set[str]] = {
-    "tokenizers": set(),
+    "stanza_models": set(),
+    "tokenizers": {"stanza_models"},
     "data": {"tokenizers"},
     "readers": {"config", "data", "tokenizers"},
-    "parsers": {"data"},
+    "taggers": {"data", "stanza_models"},
+    "parsers": {"data", "stanza_models"},
     "encoders": {"data"},
     "embedders": {"data", "encoders.seq2vec"},
     "heads": {"data", "embedders", "encoders"},
     "model": {"data", "embedders", "encoders", "heads"},
     "scoring": {"data"},
-    "archive": {"config", "data", "model", "plugins", "readers", "tokenizers"},
-    "training": {"allocator", "archive", "data", "heads", "model", "readers", "scoring", "tokenizers"},
+    "archive": {"config", "data", "model", "plugins", "readers", "taggers", "tokenizers"},
+    "training": {"allocator", "archive", "data", "heads", "model", "readers", "scoring", "taggers", "tokenizers"},
     "predictors": {"allocator", "archive", "data", "model", "readers", "tokenizers"},
 }
 MAY_IMPORT = {**BELOW, **{room: known | BASE for room, known in ABOVE.items()}, "__main__": {"commands"}}

@@ -30,7 +30,7 @@ function(data, head='hmt', vectors=null, epochs=2, patience=null, optimizer={ ty
     embedder: { type: 'words', dim: 8, vectors: vectors },
     head: {
       hmt: { type: 'hmt', hidden_size: hidden, tag_dim: hidden, dropout: 0.1 },
-      novel_tagging: { type: 'novel_tagging', hidden_size: hidden, decoder_size: hidden, tag_dim: hidden },
+      novel_tagging: self.hmt + { type: 'novel_tagging', decoder_size: hidden },
     }[head],
   },
   data_loader: { batch_size: 4 },

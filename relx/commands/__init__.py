@@ -24,7 +24,13 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        return _leave_pipe()
+        _drop_output()
+        return 141
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _drop_output()
+        return _report(RelxError(f"standard output cannot be written: {error.strerror}"), args.debug)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +53,6 @@ def _report(error: RelxError, debug: bool) -> int:
     return 2
 
 
-def _leave_pipe() -> int:
-    # The reader of our output is gone; without this the interpreter complains when it flushes stdout at exit.
+def _drop_output() -> None:
+    # Nobody takes our output any more; without this the interpreter complains when it flushes stdout at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141

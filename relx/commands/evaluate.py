@@ -60,13 +60,14 @@ def _reports(
     from relx.files import atomic_write
     from relx.scoring import score, text_triples
 
-    names = args.protocol or predictor.archive.parts.protocols
+    parts = predictor.archive.parts
+    names = args.protocol or parts.protocols
     seen = set(text_triples(list(reader.read(args.seen)))) if args.seen else None
     reports = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
-            gold = list(reader.read(file))
-            predicted = predictor.model.extract(gold, predictor.archive.parts.loader)
+            gold = parts.annotated(list(reader.read(file)))
+            predicted = predictor.model.extract(gold, parts.loader)
             reports[file] = [score(gold, predicted, name, seen) for name in dict.fromkeys(names)]
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in predicted)

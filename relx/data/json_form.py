@@ -53,8 +53,9 @@ def example_to_json(example: Example) -> dict[str, Any]:
 
     An argument of a relation that is not among the entities joins them.
     """
-    arguments = [entity for relation in example.relations for entity in (relation.head, relation.tail)]
-    entities = [*example.entities, *(dict.fromkeys(e for e in arguments if e not in example.entities))]
+    arguments = dict.fromkeys(entity for relation in example.relations for entity in (relation.head, relation.tail))
+    known = set(example.entities)
+    entities = [*example.entities, *(argument for argument in arguments if argument not in known)]
     number = {entity: i for i, entity in reversed(list(enumerate(entities)))}
     return _without_none(
         id=example.id,
@@ -100,11 +101,11 @@ def _has_only_text(record: Any) -> bool:
 def _sentence(record: dict[str, Any]) -> Example:
     if _has_only_text(record):
         raise BadRecord(f"tokens: missing; text alone needs a reader with a tokenizer, such as {WITH_TOKENIZER}")
+    text = optional(record, "text", str)
     tokens = items(record, "tokens", str)
     for i, token in enumerate(tokens):
         if not token.strip():
             raise BadRecord(f"tokens[{i}]: expected a word, got {shown(token)}")
-    text = optional(record, "text", str)
     return Example(
         tokens,
         text=text,

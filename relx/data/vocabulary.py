@@ -10,6 +10,7 @@ from relx.data.example import Example
 from relx.errors import ArchiveError
 
 FACTS = "facts.json"
+FILES = "files/"
 
 
 class Namespace:
@@ -47,6 +48,7 @@ class Vocabulary:
         self.examples = examples
         self._namespaces: dict[str, Namespace] = {}
         self._facts: dict[str, Any] = {}
+        self._files: dict[str, bytes] = {}
 
     @property
     def counting(self) -> bool:
@@ -79,15 +81,23 @@ class Vocabulary:
             self._facts[name] = find()
         return self._facts[name]
 
+    def file(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """The content of a file that is made once, in training, and kept as it is. Raises as ``namespace`` does."""
+        if name not in self._files:
+            self._training(name)
+            self._files[name] = make()
+        return self._files[name]
+
     @property
     def facts(self) -> Mapping[str, Any]:
         """Everything remembered with ``fact``."""
         return self._facts
 
     def files(self) -> dict[str, bytes]:
-        """The vocabulary as text files: one a namespace, an item a line, and ``facts.json``."""
-        files = {f"{name}.txt": _encode(namespace) for name, namespace in self._namespaces.items()}
-        return {**files, FACTS: json.dumps(self._facts, indent=2, sort_keys=True).encode()}
+        """The vocabulary as files: one a namespace, an item a line; ``facts.json``; and those kept in ``files/``."""
+        namespaces = {f"{name}.txt": _encode(namespace) for name, namespace in self._namespaces.items()}
+        kept = {FILES + name: content for name, content in self._files.items()}
+        return {**namespaces, **kept, FACTS: json.dumps(self._facts, indent=2, sort_keys=True).encode()}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "Vocabulary":
@@ -96,7 +106,9 @@ class Vocabulary:
         try:
             vocabulary._facts = dict(json.loads(files[FACTS]))
             for name, content in files.items():
-                if name != FACTS:
+                if name.startswith(FILES):
+                    vocabulary._files[name.removeprefix(FILES)] = content
+                elif name != FACTS:
                     vocabulary._namespaces[name.removesuffix(".txt")] = Namespace(_decode(content))
         except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"the vocabulary is damaged: {error!r}") from error

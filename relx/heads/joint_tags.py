@@ -1,5 +1,6 @@
 """Relations as one tag for each token: relation type x role x position (Zheng et al. 2017; HMT, Wei et al. 2019)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -93,9 +94,15 @@ class JointTags:
     ) -> Iterable[tuple[TaggedSpan[Role], TaggedSpan[Role]]]:
         if self.decoding == "all_pairs" or not tails:
             return [(head, tail) for head in heads for tail in tails]
-        from_heads = [(head, min(tails, key=lambda tail: abs(tail.start - head.start))) for head in heads]
-        from_tails = [(min(heads, key=lambda head: abs(tail.start - head.start)), tail) for tail in tails]
+        from_heads = [(head, _nearest(head, tails)) for head in heads]
+        from_tails = [(_nearest(tail, heads), tail) for tail in tails]
         return dict.fromkeys(from_heads + from_tails)
+
+
+def _nearest(mention: TaggedSpan[Role], others: list[TaggedSpan[Role]]) -> TaggedSpan[Role]:
+    """The one of the others, which stand in the order of the text, that begins nearest; of two, the first."""
+    place = bisect_left(others, mention.start, key=lambda other: other.start)
+    return min(others[max(0, place - 1) : place + 1], key=lambda other: abs(other.start - mention.start))
 
 
 def _relation(head: TaggedSpan[Role], relation: str, tail: TaggedSpan[Role]) -> Relation:

@@ -5,6 +5,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from relx import archive
 from relx.allocator import keep_freed_memory
 from relx.archive import Archive
@@ -37,12 +39,9 @@ class Predictor:
     def load(cls, path: str | Path, device: str = "cpu") -> "Predictor":
         """Open an archive for prediction. Raises ArchiveError, and RelxError for a device that is not there."""
         keep_freed_memory()
+        _require_device(device)
         opened = archive.load(path)
-        try:
-            opened.model.to(device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise RelxError(f"device {device!r} cannot be used here; try cpu, cuda or cuda:1 ({reason})") from error
+        opened.model.to(device)
         return cls(opened)
 
     def __call__(self, inputs: Sequence[Input]) -> list[Example]:
@@ -63,7 +62,7 @@ class Predictor:
         """Predictions in order, in constant memory."""
         remaining = iter(examples)
         while chunk := list(islice(remaining, CHUNK)):
-            yield from self.model.extract(chunk, LOADER)
+            yield from self.model.extract(self.archive.parts.annotated(chunk), LOADER)
 
     def _example(self, number: int, record: Any) -> Example:
         if isinstance(record, Example):
@@ -72,6 +71,14 @@ class Predictor:
             return example_from_json(record)
         except BadRecord as error:
             raise BadRecord(f"input {number}: {error}") from None
+
+
+def _require_device(name: str) -> None:
+    try:
+        torch.ones(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:  # what torch raises without CUDA, and for what is no device
+        reason = str(error).partition("\n")[0]
+        raise RelxError(f"device {name!r} cannot be used here; try cpu, cuda or cuda:1 ({reason})") from error
 
 
 def as_record(value: Input) -> Any:

@@ -24,6 +24,7 @@ from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
 from relx.scoring import Report, score, text_triples
+from relx.taggers.tagger import POSTagger
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.training import run_folder
 from relx.training.callbacks import Callback, EpochLines, MetricsFile, ProgressBar
@@ -42,8 +43,9 @@ class Experiment:
     """The top level of an experiment file.
 
     ``protocols`` name the scores; the first one selects the best epoch. ``tokenizer`` splits raw text at prediction
-    time. Without ``validation_data_path`` there is no early stopping and the last weights are kept. The test set is
-    scored once, at the end, with the best weights.
+    time; ``pos_tagger`` tags sentences that come without tags, then and in training. Without ``validation_data_path``
+    there is no early stopping and the last weights are kept. The test set is scored once, at the end, with the best
+    weights.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Experiment:
         test_data_path: str | None = None,
         data_loader: DataLoader | None = None,
         tokenizer: Tokenizer | None = None,
+        pos_tagger: POSTagger | None = None,
         protocols: list[ProtocolName] | None = None,
         seed: int = 13,
     ) -> None:
@@ -68,6 +71,7 @@ class Experiment:
         self.lazy_model = model
         self.trainer = trainer
         self.loader = data_loader or DataLoader()
+        self.tagger = pos_tagger
         self.protocols: Sequence[str] = protocols or ("exact_span",)
         self.seed = seed
 
@@ -115,7 +119,7 @@ class Experiment:
         logger.info("%s: %d sentences, %d triples", path, len(examples), triples)
         if empty or unlocated:
             logger.warning("%s: %d sentences without tokens, %d triples not located", path, empty, unlocated)
-        return examples
+        return self.tagger.fill(examples) if self.tagger is not None else examples
 
     def _build(self, examples: list[Example]) -> JointExtractor:
         try:

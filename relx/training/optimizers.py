@@ -1,18 +1,21 @@
 """Optimizers by name, with typed arguments."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from relx.registry import Registrable
 
+Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
+
 
 class Optimizer(Registrable, kind="optimizer"):
     """Settings from which an optimizer of a model's parameters is made."""
 
-    def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer of these parameters."""
+    def of(self, parameters: Parameters) -> torch.optim.Optimizer:
+        """The optimizer of these parameters, or of these groups of them, each with settings of its own."""
         raise NotImplementedError
 
 
@@ -25,7 +28,7 @@ class TorchOptimizer(Optimizer):
         self.settings = settings
         self.of([nn.Parameter(torch.zeros(1))])  # torch knows the ranges
 
-    def of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def of(self, parameters: Parameters) -> torch.optim.Optimizer:
         """The optimizer of these parameters."""
         return self.algorithm(parameters, **self.settings)
 

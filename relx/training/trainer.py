@@ -18,6 +18,7 @@ from relx.model import JointExtractor
 from relx.training.callbacks import Callback, EpochReport
 from relx.training.interrupts import Interrupts
 from relx.training.optimizers import Optimizer, RMSprop
+from relx.training.parameter_groups import GroupSettings, parameter_groups
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ class Trainer:
     """Epochs over bucketed batches, with early stopping on the validation set and the best weights kept.
 
     ``patience`` is the number of epochs without a better ``validation_metric`` after which training stops;
-    ``grad_norm`` the norm to which gradients are clipped. A loss that is not finite stops the run.
+    ``grad_norm`` the norm to which gradients are clipped; ``parameter_groups`` settings that differ for the weights in
+    whose name a regular expression is found. A loss that is not finite stops the run.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Trainer:
         validation_metric: ValidationMetric = "+triple_f1",
         optimizer: Optimizer | None = None,
         grad_norm: float | None = 5.0,
+        parameter_groups: dict[str, GroupSettings] | None = None,
     ) -> None:
         if epochs < 1 or (patience is not None and patience < 1):
             raise ValueError("epochs and patience must be at least 1")
@@ -79,15 +82,17 @@ class Trainer:
         self.metric = validation_metric.removeprefix("+")
         self.optimizer = optimizer or RMSprop()
         self.grad_norm = grad_norm
+        self.groups = parameter_groups or {}
 
     def fit(self, run: Run) -> TrainingState:
         """Train the model in place until the epochs, the patience or an interrupt end it.
 
-        Raises TrainingError, with the sentences of the batch, when the loss is not finite.
+        Raises TrainingError, with the sentences of the batch, when the loss is not finite, and ConfigError for groups
+        that do not fit the model.
         """
         accelerator = Accelerator()
-        parameters = [p for p in run.model.parameters() if p.requires_grad]
-        model, optimizer = accelerator.prepare(run.model, self.optimizer.of(parameters))
+        groups = parameter_groups(run.model.named_parameters(), self.groups)
+        model, optimizer = accelerator.prepare(run.model, self.optimizer.of(groups))
         stepper = _Stepper(accelerator, model, optimizer, self.grad_norm)
         state = TrainingState()
         try:

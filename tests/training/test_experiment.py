@@ -44,7 +44,7 @@ class TestLearning:
         assert read(trained / "metrics.json")["test"]["exact_span"]["triples"]["f1"] == 1
 
     def test_the_baseline_learns_it_too(self, tiny: Path, tmp_path: Path) -> None:
-        sample.train(tiny, tmp_path / "run", head="novel_tagging", epochs=12)
+        sample.train(tiny, tmp_path / "run", head="novel_tagging", epochs=30)
         assert read(tmp_path / "run" / "metrics.json")["test"]["exact_span"]["triples"]["f1"] > 0.9
 
     def test_the_weights_of_the_best_epoch_are_archived(self, trained: Path) -> None:

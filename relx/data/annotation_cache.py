@@ -1,0 +1,89 @@
+"""What taggers and parsers found out about sentences, kept on disk, so that no sentence is annotated twice."""
+
+import hashlib
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Sentence = list[str]
+
+FILE = "annotations.sqlite"
+TABLE = "CREATE TABLE IF NOT EXISTS annotations (key BLOB PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+# So many sentences are annotated before they are stored: what a killed run loses at most.
+CHUNK = 1000
+# SQLite's older versions take no more than 999 values in a query.
+QUERY = 500
+PATIENCE = 60.0
+
+
+class AnnotationCache:
+    """Annotations (any JSON values) of sentences, by their tokens and by who annotated them.
+
+    All annotators share one SQLite file in ``folder``, by default the user's cache folder. Several processes may use it
+    at once, and one that is killed leaves it whole. A file that cannot be used is reported, and done without.
+    """
+
+    def __init__(self, annotator: str, folder: str | None = None) -> None:
+        self.annotator = annotator
+        self.path = Path(folder or _default_folder(), FILE)
+
+    def annotated(self, sentences: Sequence[Sentence], annotate: Callable[[list[Sentence]], Sequence[T]]) -> list[T]:
+        """The annotation of each sentence; ``annotate`` is called, in batches, for those that are not known yet."""
+        keys = [self._key(sentence) for sentence in sentences]
+        known: dict[bytes, T] = self._read(set(keys))
+        unknown = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in known}
+        if unknown:
+            logger.info("%d of %d sentences are not in %s yet", len(unknown), len(keys), self.path)
+        for chunk in _chunks(unknown.items(), CHUNK):
+            found = dict(zip(dict(chunk), annotate([sentence for _, sentence in chunk]), strict=True))
+            self._write(found)
+            known |= found
+        return [known[key] for key in keys]
+
+    def _key(self, sentence: Sentence) -> bytes:
+        return hashlib.blake2b(json.dumps([self.annotator, sentence]).encode(), digest_size=16).digest()
+
+    def _read(self, keys: set[bytes]) -> dict[bytes, T]:
+        found: dict[bytes, T] = {}
+
+        def read(database: sqlite3.Connection) -> None:
+            for chunk in _chunks(keys, QUERY):
+                places = ",".join("?" * len(chunk))
+                rows = database.execute(f"SELECT key, value FROM annotations WHERE key IN ({places})", chunk)
+                found.update((key, json.loads(value)) for key, value in rows)
+
+        self._use(read)
+        return found
+
+    def _write(self, annotations: Mapping[bytes, T]) -> None:
+        rows = [(key, json.dumps(value)) for key, value in annotations.items()]
+        self._use(lambda database: database.executemany("INSERT OR REPLACE INTO annotations VALUES (?, ?)", rows))
+
+    def _use(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Work on the database in one transaction."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as database, database:
+                database.execute(TABLE)
+                work(database)
+        except (OSError, sqlite3.Error) as error:
+            logger.warning("%s: the cache of annotations cannot be used (%s)", self.path, error)
+
+
+def _default_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "relx")
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        yield chunk

@@ -1,0 +1,5 @@
+"""Part-of-speech taggers: ``stanza``, ``given``."""
+
+from relx.taggers.tagger import POSTagger
+
+__all__ = ["POSTagger"]

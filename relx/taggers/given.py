@@ -1,0 +1,18 @@
+"""The tags that stand in the data."""
+
+from collections.abc import Sequence
+
+from relx.errors import DataError
+from relx.taggers.tagger import POSTagger
+
+
+@POSTagger.register("given")
+class GivenTags(POSTagger):
+    """No tagger: every sentence must come with its tags (``pos_tags``)."""
+
+    def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
+        """Raises DataError: a sentence that has to be tagged lacks what should have been given."""
+        raise DataError(
+            f"{len(sentences)} sentences have no pos_tags, and the pos_tagger is 'given'; the first: "
+            f"{' '.join(sentences[0])[:80]!r}"
+        )

@@ -1,0 +1,52 @@
+"""Tags by a Stanza model."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+from relx.data.annotation_cache import AnnotationCache
+from relx.stanza_models import StanzaModels
+from relx.taggers.tagger import POSTagger
+
+
+@POSTagger.register("stanza")
+class StanzaTagger(POSTagger):
+    """Stanza's tagger (Qi et al. 2020) on the tokens as they are. Downloads nothing: its model must be there.
+
+    ``model_dir`` is a folder of Stanza's resources (by default Stanza's own), or one that holds a ``pos.pt``.
+    ``tagset`` is the treebank's own (``xpos``, for English Penn's) or the universal one. Tags are kept in the folder
+    ``cache``, by default the user's cache folder.
+    """
+
+    def __init__(
+        self,
+        language: str = "en",
+        model_dir: str | None = None,
+        tagset: Literal["xpos", "upos"] = "xpos",
+        cache: str | None = None,
+    ) -> None:
+        self.models = StanzaModels(language, model_dir, ("pos",))
+        self.tagset = tagset
+        self.cache = cache
+
+    def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
+        """A tag for each token of each sentence. Raises RelxError when the model is missing."""
+        return self._cache.annotated(sentences, self._tag)
+
+    def _tag(self, sentences: list[list[str]]) -> list[list[str]]:
+        # Stanza takes neither empty sentences nor empty tokens.
+        spoken = [[token or "_" for token in sentence] for sentence in sentences if sentence]
+        document = self._pipeline(spoken) if spoken else None
+        tagged = iter(document.sentences if document is not None else ())
+        return [[self._tag_of(word) for word in next(tagged).words] if sentence else [] for sentence in sentences]
+
+    def _tag_of(self, word: Any) -> str:
+        return (word.xpos if self.tagset == "xpos" else None) or word.upos
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        return self.models.pipeline(use_gpu=False)
+
+    @cached_property
+    def _cache(self) -> AnnotationCache:
+        return AnnotationCache(f"{self.models.identity()} {self.tagset}", self.cache)

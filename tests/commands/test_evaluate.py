@@ -1,0 +1,123 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relx.commands import main
+
+
+@pytest.fixture
+def test_file(tiny: Path) -> str:
+    return str(tiny.parent / "test.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def other() -> str:
+    """A file with one sentence that the model gets right and one triple that it cannot find."""
+    sentences = [
+        {
+            "tokens": ["Bob", "works", "in", "Oslo", "now", "."],
+            "entities": [{"start": 0, "end": 1, "type": "PER"}, {"start": 3, "end": 4, "type": "LOC"}],
+            "relations": [{"head": 0, "type": "works_in", "tail": 1}, {"head": 1, "type": "made_up", "tail": 0}],
+        },
+        {"tokens": [], "entities": []},
+    ]
+    Path("other.jsonl").write_text("".join(json.dumps(sentence) + "\n" for sentence in sentences))
+    return "other.jsonl"
+
+
+def reports(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, Any]]:
+    assert main(["evaluate", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_scores_are_those_at_the_end_of_training(
+    archive: str, trained: Path, tiny: Path, test_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = reports(capsys, archive, test_file, "--seen", str(tiny.parent / "train.jsonl"))
+    assert found == {test_file: json.loads((trained / "metrics.json").read_text())["test"]}
+
+
+def test_several_files(archive: str, test_file: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = reports(capsys, archive, test_file, other)
+    assert list(found) == [test_file, other]
+    counts = found[other]["exact_span"]["triples"]
+    assert (counts["predicted"], counts["gold"], counts["correct"]) == (1, 2, 1)
+    assert found[other]["exact_span"]["unseen"] is None
+
+
+def test_named_protocols(archive: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = reports(capsys, archive, other, "--protocol", "strict", "--protocol", "last_word", "--protocol", "strict")
+    assert list(found[other]) == ["strict", "last_word"]
+
+
+def test_seen_triples(archive: str, tiny: Path, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = reports(capsys, archive, other, "--seen", str(tiny.parent / "train.jsonl"))
+    assert found[other]["exact_span"]["unseen"]["gold"] == 1
+
+
+def test_a_table_for_people(archive: str, test_file: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", archive, test_file, other]) == 0
+    first, second = capsys.readouterr().out.split(f"\n\n{other}\n")
+    assert first.startswith(f"{test_file}\nprotocol")
+    rows = [line.split() for line in second.splitlines()]
+    assert ["exact_span", "all", "triples", "1", "2", "1", "1.0000", "0.5000", "0.6667"] in rows
+    assert ["last_word", "all", "triples", "1", "2", "1", "1.0000", "0.5000", "0.6667"] in rows
+
+
+def test_predictions_are_written_and_score_the_same(
+    archive: str, test_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocols = ["--protocol", "exact_span", "--protocol", "strict"]
+    found = reports(capsys, archive, test_file, "--predictions", "predicted.jsonl", *protocols)
+    assert main(["score", test_file, "predicted.jsonl", *protocols, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found[test_file]
+
+
+def test_predictions_of_several_files_follow_each_other(
+    archive: str, test_file: str, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports(capsys, archive, test_file, other, "--predictions", "predicted.jsonl")
+    assert len(Path("predicted.jsonl").read_text().splitlines()) == 36 + 2
+
+
+def test_another_form_needs_its_reader(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"sentText": "Bob works in Oslo now .", "relationMentions": [
+        {"em1Text": "Bob", "label": "works_in", "em2Text": "Oslo"}]}  # fmt: skip
+    Path("nyt.json").write_text(json.dumps(record) + "\n")
+    assert main(["evaluate", archive, "nyt.json"]) == 2
+    assert capsys.readouterr().err.startswith("error: nyt.json:1: ")
+    found = reports(capsys, archive, "nyt.json", "--reader", "triples")
+    assert found["nyt.json"]["exact_span"]["triples"]["correct"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--protocol", "exact"], "unknown scoring protocol 'exact'"),
+        (["--reader", "hlr"], "'hlr' is not a registered dataset_reader; did you mean 'hrl'?"),
+        (["--device", "gpu"], "device 'gpu' cannot be used here"),
+        (["--seen", "gone.jsonl"], "gone.jsonl: no such file"),
+        (["gone.jsonl"], "gone.jsonl: no such file"),
+        (["--predictions", "gone/out.jsonl"], "gone/out.jsonl: cannot be written"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_message_and_code_2(
+    archive: str, test_file: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", archive, test_file, *arguments]) == 2
+    out, error = capsys.readouterr()
+    assert out == "" and error.startswith("error: ") and message in error and "Traceback" not in error
+
+
+def test_a_file_that_fails_leaves_no_predictions(archive: str, test_file: str) -> None:
+    shutil.copy(test_file, "copy.jsonl")
+    assert main(["evaluate", archive, "copy.jsonl", "gone.jsonl", "--predictions", "predicted.jsonl"]) == 2
+    assert not Path("predicted.jsonl").exists()

@@ -1,0 +1,182 @@
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny as sample
+
+from relx.commands import main
+
+TEXT = "Ann Lee was born in New York ."
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.jsonl").write_text(json.dumps({"text": TEXT}) + '\n{"tokens": ["é"]}\n', encoding="utf-8")
+    Path("bad.jsonl").write_text(json.dumps({"text": TEXT}) + '\noops\n{"text": "b"}\n')
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def answers(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def tokens(text: str) -> list[list[str] | None]:
+    return [answer.get("tokens") for answer in answers(text)]
+
+
+class TestInput:
+    def test_lines_of_json(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "in.jsonl"]) == 0
+        first, second = answers(capsys.readouterr().out)
+        [relation] = first["relations"]
+        mentions = [first["entities"][relation[argument]]["characters"] for argument in ("head", "tail")]
+        assert [TEXT[start:end] for start, end in mentions] == ["Ann Lee", "New York"]
+        assert second["tokens"] == ["é"]
+
+    def test_plain_text(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("in.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode() + b"\r\n\r\nlast")
+        assert main(["predict", archive, "in.txt", "--text"]) == 0
+        assert [answer["text"] for answer in answers(capsys.readouterr().out)] == [TEXT, "", "last"]
+
+    def test_labelled_data_of_the_run(
+        self, archive: str, tiny: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["predict", archive, str(tiny.parent / "dev.jsonl")]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 36
+
+    def test_standard_input(
+        self, archive: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        standard_input(monkeypatch, b'{"text": "a"}\n{"text": "b"}')
+        assert main(["predict", archive, "-"]) == 0
+        assert tokens(capsys.readouterr().out) == [["a"], ["b"]]
+
+    def test_compressed(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("in.jsonl.gz").write_bytes(gzip.compress(Path("in.jsonl").read_bytes()))
+        assert main(["predict", archive, "in.jsonl.gz"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 2
+
+    def test_an_empty_file_has_no_answer(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("empty").touch()
+        assert main(["predict", archive, "empty"]) == 0
+        assert capsys.readouterr().out == ""
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("gone.jsonl", "gone.jsonl: no such file"),
+            (".", ".: is a folder; expected a file"),
+            ("cut.gz", "cut.gz:10: damaged gzip file"),
+            ("text.gz", "text.gz:1: damaged gzip file"),
+        ],
+    )
+    def test_one_that_cannot_be_read(
+        self, archive: str, name: str, message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("cut.gz").write_bytes(gzip.compress(b'{"text": "a"}\n' * 9)[:-9])
+        Path("text.gz").write_bytes(b"text")
+        assert main(["predict", archive, name]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+class TestErrors:
+    def test_a_bad_line_stops_with_its_number_after_the_answers_before_it(
+        self, archive: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["predict", archive, "bad.jsonl"]) == 2
+        out, error = capsys.readouterr()
+        assert tokens(out) == [TEXT.split()]
+        assert error.startswith("error: bad.jsonl:2: not JSON at column 1: Expecting value")
+
+    def test_or_is_recorded_in_its_place(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "bad.jsonl", "--on-error", "record"]) == 0
+        first, failure, last = answers(capsys.readouterr().out)
+        assert (first["tokens"], failure["line"], last["tokens"]) == (TEXT.split(), 2, ["b"])
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["gone.tar.gz", "in.jsonl"], "error: gone.tar.gz: no such archive\n"),
+            (["in.jsonl", "in.jsonl"], "error: in.jsonl: not a whole relx archive"),
+        ],
+    )
+    def test_no_archive(self, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", *arguments]) == 2
+        assert capsys.readouterr().err.startswith(message)
+
+    def test_no_such_device(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "in.jsonl", "--device", "gpu"]) == 2
+        assert capsys.readouterr().err.startswith("error: device 'gpu' cannot be used here; try cpu, cuda")
+
+
+class TestOutput:
+    def test_a_file(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "in.jsonl", "--output", "out.jsonl"]) == 0
+        assert capsys.readouterr().out == ""
+        assert tokens(Path("out.jsonl").read_text(encoding="utf-8")) == [TEXT.split(), ["é"]]
+
+    def test_after_an_error_none_is_there(self, archive: str) -> None:
+        assert main(["predict", archive, "bad.jsonl", "--output", "out.jsonl"]) == 2
+        assert sorted(os.listdir()) == ["bad.jsonl", "in.jsonl"]
+
+    def test_after_an_error_an_older_one_is_as_it_was(self, archive: str) -> None:
+        Path("out.jsonl").write_text("older")
+        assert main(["predict", archive, "bad.jsonl", "--output", "out.jsonl"]) == 2
+        assert Path("out.jsonl").read_text() == "older"
+
+    def test_the_input_itself_may_be_replaced(self, archive: str) -> None:
+        assert main(["predict", archive, "in.jsonl", "--output", "in.jsonl"]) == 0
+        assert "relations" in Path("in.jsonl").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("place", ["gone/out.jsonl", "/dev/full"])
+    def test_a_place_that_takes_nothing(self, archive: str, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "in.jsonl", "--output", place]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {place}: cannot be written: ")
+
+    def test_readable_triples(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "in.jsonl", "--triples"]) == 0
+        first, triple, second = capsys.readouterr().out.splitlines()
+        assert (first, second) == (TEXT, "é")
+        assert triple.startswith("    Ann Lee  --born_in->  New York  (")
+
+    def test_readable_errors(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "bad.jsonl", "--triples", "--on-error", "record"]) == 0
+        assert "\nline 2: not JSON at column 1" in capsys.readouterr().out
+
+
+    @pytest.mark.parametrize("option", [[], ["--triples"]])
+    def test_any_text_is_written_under_any_locale(
+        self, archive: str, option: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("in.jsonl").write_text('{"text": "Ann \\ud800 \\u00e9"}\n{"text": "\\u0416"}\n')
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+        assert main(["predict", archive, "in.jsonl", *option]) == 0
+        text = written.getvalue().decode()
+        assert text == "Ann \\ud800 é\nЖ\n" if option else tokens(text) == [["Ann", "\ud800", "é"], ["Ж"]]
+
+    def test_a_full_disk_behind_standard_output(self) -> None:
+        with open("/dev/full", "w") as full:
+            process = sample.start("components", stdout=full, stderr=subprocess.PIPE)
+        _, error = process.communicate(timeout=50)
+        assert (process.returncode, error) == (2, "error: standard output cannot be written: No space left on device\n")
+
+    def test_the_reader_of_a_pipe_may_leave_early(self, archive: str) -> None:
+        Path("many.jsonl").write_text('{"tokens": ["word"]}\n' * 3000)
+        process = sample.start("predict", archive, "many.jsonl", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None and process.stderr is not None
+        assert json.loads(process.stdout.readline())["tokens"] == ["word"]
+        process.stdout.close()
+        assert (process.wait(50), process.stderr.read()) == (141, "")
+        process.stderr.close()
+

@@ -1,0 +1,164 @@
+import json
+from typing import Any
+
+import pytest
+
+from relx.errors import DataError
+from relx.predictors import Predictor
+from relx.predictors.lines import predict_lines
+from relx.predictors.predictor import CHUNK
+
+TEXT = "Ann Lee was born in New York ."
+
+
+@pytest.fixture(scope="module")
+def predictor(archive: str) -> Predictor:
+    return Predictor.load(archive)
+
+
+def answers(predictor: Predictor, *lines: Any, text: bool = False) -> list[dict[str, Any]]:
+    """The answer to each line, errors recorded. Lines are bytes, text, or what is to be written as JSON."""
+    encoded = [line if isinstance(line, bytes) else encode(line) + b"\n" for line in lines]
+    return list(predict_lines(predictor, encoded, "in.jsonl", text, record_errors=True))
+
+
+def encode(line: Any) -> bytes:
+    return (line if isinstance(line, str) else json.dumps(line)).encode()
+
+
+class TestAnswers:
+    def test_one_for_each_line_in_order(self, predictor: Predictor) -> None:
+        lines = [{"text": TEXT}, {"tokens": ["Bob"]}, "oops", {"text": ""}, {"tokens": TEXT.split(), "id": "x"}]
+        found = answers(predictor, *lines)
+        assert [answer.get("tokens") for answer in found] == [TEXT.split(), ["Bob"], None, [], TEXT.split()]
+        assert (found[2]["line"], found[4]["id"]) == (3, "x")
+
+    def test_characters_fit_the_text(self, predictor: Predictor) -> None:
+        text = "  Ann Lee was born in New York.  "
+        [answer] = answers(predictor, {"text": text})
+        assert answer["text"] == text and len(answer["entities"]) == 2
+        for entity in answer["entities"]:
+            assert text[slice(*entity["characters"])] == entity["text"]
+            assert " ".join(answer["tokens"][entity["start"] : entity["end"]]) == entity["text"]
+            assert 0 <= entity["score"] <= 1
+        assert 0 <= answer["relations"][0]["score"] <= 1
+
+    def test_labels_are_not_copied(self, predictor: Predictor) -> None:
+        gold = {
+            "tokens": ["x", "y"],
+            "entities": [{"start": 0, "end": 1, "type": "GOLD"}, {"start": 1, "end": 2}],
+            "relations": [{"head": 0, "type": "gold", "tail": 1}],
+        }
+        labelled, plain = answers(predictor, gold, {"tokens": ["x", "y"]})
+        assert labelled == plain and "gold" not in json.dumps(labelled).lower()
+
+    def test_what_belongs_to_the_sentence_is_carried(self, predictor: Predictor) -> None:
+        line = {
+            "id": "é", "text": "a b", "tokens": ["a", "b"], "offsets": [[0, 1], [2, 3]], "pos_tags": ["X", "Y"],
+            "heads": [2, 0], "meta": {"any": [1, None, {"deep": True}]},
+        }  # fmt: skip
+        [answer] = answers(predictor, line)
+        assert {key: answer[key] for key in line} == line
+
+    def test_a_record_by_characters(self, predictor: Predictor) -> None:
+        [answer] = answers(predictor, {"text": TEXT, "entities": [{"characters": [0, 7]}]})
+        assert answer["tokens"] == TEXT.split()
+
+    def test_more_lines_than_are_read_at_once(self, predictor: Predictor) -> None:
+        lines = [{"tokens": [f"w{number}"]} for number in range(CHUNK + 3)]
+        found = answers(predictor, *lines, "bad")
+        assert [answer.get("tokens") for answer in found[:-1]] == [line["tokens"] for line in lines]
+        assert found[-1]["line"] == CHUNK + 4
+
+
+class TestPlainText:
+    def test_each_line_is_a_text(self, predictor: Predictor) -> None:
+        found = answers(predictor, TEXT, "", '{"tokens": 1}', " \t ", text=True)
+        assert [answer["text"] for answer in found] == [TEXT, "", '{"tokens": 1}', " \t "]
+        assert found[1]["tokens"] == [] and len(found[0]["relations"]) == 1
+
+    @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+    def test_line_ends_do_not_belong_to_it(self, predictor: Predictor, end: bytes) -> None:
+        assert answers(predictor, b"a b" + end, text=True)[0]["text"] == "a b"
+
+    def test_a_byte_order_mark_is_dropped_at_the_start_only(self, predictor: Predictor) -> None:
+        found = answers(predictor, b"\xef\xbb\xbfa\n", b"\xef\xbb\xbfb\n", text=True)
+        assert [answer["text"] for answer in found] == ["a", "\ufeffb"]
+
+    def test_what_is_not_utf8_is_a_failure(self, predictor: Predictor) -> None:
+        [failure] = answers(predictor, b"Bogot\xe1\n", text=True)
+        assert failure == {"error": "not UTF-8 text (byte 6 of the line)", "line": 1}
+
+
+HOSTILE = {
+    "control characters": "a\x00b\x07 \x1b[31m Rome \x7f\x85",
+    "half of a surrogate pair": "Ann \ud800 Lee \udfff",
+    "right to left": "وُلدت آن لي في نيويورك . ולדה",
+    "only punctuation": "?!...,,;;--''``«»()",
+    "one long word": "x" * 100_000,
+    "many words": "Ann Lee was born in New York . " * 3_200,
+    "much punctuation": ".," * 10_000,
+    "emoji and marks": "👩‍👩‍👧 e\u0301\u0302 \U0010ffff",
+    "strange spaces": "a\u00a0b\u2003c\u3000d\u200be\u2028f",
+    "newlines inside": "a\nb\r\nc\vd",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_strange_text_is_answered(predictor: Predictor, name: str) -> None:
+    [answer] = answers(predictor, {"text": HOSTILE[name]})
+    assert answer["text"] == HOSTILE[name]
+    for token, (start, end) in zip(answer["tokens"], answer["offsets"], strict=True):
+        assert answer["text"][start:end] == token
+    for entity in answer["entities"]:
+        assert answer["text"][slice(*entity["characters"])] == entity["text"]
+
+
+BAD = {
+    "": "the line is empty; expected a JSON object with text or tokens",
+    " \t ": "the line is empty",
+    "plain text": "not JSON at column 1: Expecting value (--text reads lines of plain text)",
+    '{"text": "a"': "not JSON at column 13",
+    '{"text": "a"} {}': "not JSON at column 15: Extra data",
+    '{"text": "a\tb"}': "not JSON at column 12: Invalid control character",
+    "[" * 100_000: "not usable as JSON: maximum recursion depth exceeded",
+    '{"text": "a", "meta": {"n": ' + "9" * 5_000 + "}}": "not usable as JSON: Exceeds the limit",
+    '{"text": "a", "meta": {"n": 1e999}}': "not usable as JSON: 1e999 is too large a number",
+    '{"text": "a", "meta": {"n": NaN}}': "not usable as JSON: NaN is not a JSON number",
+    '"text"': 'record: expected an object, got "text"',
+    "[]": "record: expected an object, got a list of 0",
+    "null": "record: expected an object, got null",
+    "{}": "tokens: missing",
+    '{"text": 5}': "text: expected a string, got 5",
+    '{"text": null}': "tokens: missing",
+    '{"tokens": "a b"}': 'tokens: expected a list, got "a b"',
+    '{"tokens": ["a", 1.5]}': "tokens[1]: expected a string, got 1.5",
+    '{"tokens": ["a", ""]}': 'tokens[1]: expected a word, got ""',
+    '{"tokens": ["a"], "offsets": [[0, 1]]}': "offsets: have no meaning without text",
+    '{"text": "a", "id": 5}': "id: expected a string, got 5",
+    '{"txt": "a"}': "txt: unknown key; did you mean 'text'?",
+    '{"text": "a", "entities": [{"start": 0, "end": 9}]}': "entities[0]: expected 0 <= start < end <= 1 (tokens)",
+}
+
+
+class TestFailures:
+    @pytest.mark.parametrize("line", BAD, ids=range(len(BAD)))
+    def test_a_bad_line_is_answered_in_its_place(self, predictor: Predictor, line: str) -> None:
+        before, failure, after = answers(predictor, {"text": TEXT}, line, {"text": TEXT})
+        assert failure.keys() == {"error", "line"} and failure["line"] == 2
+        assert failure["error"].startswith(BAD[line])
+        assert before == after and "tokens" in before
+
+    def test_a_depth_that_can_be_read_can_be_written(self, predictor: Predictor) -> None:
+        for depth in range(880, 1000, 3):
+            line = '{"tokens": ["a"], "meta": {"a": ' + "[" * depth + "]" * depth + "}}"
+            for answer in answers(predictor, line):
+                json.dumps(answer)
+
+    def test_stopping_names_file_and_line(self, predictor: Predictor) -> None:
+        stream = predict_lines(predictor, [b'{"text": "a"}\n', b"oops\n"], "in.jsonl", False, record_errors=False)
+        assert next(stream)["text"] == "a"
+        with pytest.raises(DataError) as caught:
+            next(stream)
+        assert str(caught.value).startswith("in.jsonl:2: not JSON at column 1")
+        assert str(caught.value).endswith("(--on-error record goes on after a bad line)")

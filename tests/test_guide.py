@@ -1,0 +1,53 @@
+"""What the guide shows is run."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from relx.commands import main
+
+GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    for split in ("train", "dev", "test"):
+        Path("mine", f"{split}.jsonl").write_text(blocks("json")[1], encoding="utf-8")
+    Path("mine.jsonnet").write_text(blocks("jsonnet")[0], encoding="utf-8")
+
+
+def test_your_own_data_and_python(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "mine.jsonnet"]) == main(["check", "mine.jsonnet"]) == 0
+    faster = ["trainer.patience=null", "model.embedder.dropout=0", 'trainer.optimizer={"type": "adam", "lr": 0.02}']
+    overrides = [word for override in faster for word in ("-o", override)]
+    assert main(["train", "mine.jsonnet", "--var", "hidden=16", *overrides]) == 0
+    assert main(["evaluate", "runs/mine/model.tar.gz", "mine/test.jsonl"]) == 0
+    predict, train = blocks("python")
+    capsys.readouterr()
+    exec(predict, {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("Ada Lovelace born_in London 0.")
+    assert second.startswith("Alan Turing works_in Manchester 0.")
+    exec(train, {})
+    assert len(Path("runs/mine/epochs.jsonl").read_text().splitlines()) == 3
+
+
+def test_the_answer_that_is_shown_is_relxs_own_form() -> None:
+    from relx.data.json_form import example_from_json, example_to_json
+
+    shown = json.loads(blocks("json")[0])
+    assert example_to_json(example_from_json(shown)) == shown
+
+
+def test_a_run_can_be_repeated_from_its_own_record() -> None:
+    assert main(["train", "mine.jsonnet", "--var", "epochs=1", "--var", "hidden=8"]) == 0
+    assert main(["train", "runs/mine/config.json", "-s", "again"]) == 0
+    assert Path("again/model.tar.gz").is_file()
