@@ -1,5 +1,6 @@
 """Made-up sentences and models of a chosen size, and timers, for the benchmarks."""
 
+import os
 import random
 import statistics
 import time
@@ -11,31 +12,34 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
+from relx.heads.head import Head
 from relx.heads.hmt import HMT
 from relx.model import JointExtractor
 from relx.registry import Lazy
 
 RELATIONS = [f"relation {number}" for number in range(29)]
 SIGNATURES = {name: [("PER", "LOC", "ORG", "MISC")[i % 4], "LOC"] for i, name in enumerate(RELATIONS)}
-WORDS = [f"word{number}" for number in range(20_000)]
 
 
-def sentences(count: int, length: int | None = None, seed: int = 1) -> list[Example]:
+def sentences(count: int, length: int | None = None, words: int = 20_000) -> list[Example]:
     """Sentences of newspaper length (about 38 tokens), or all of one length, each with up to three triples."""
-    draw = random.Random(seed)
-    return [_sentence(draw, length or min(200, max(4, int(draw.lognormvariate(3.55, 0.45))))) for _ in range(count)]
+    draw = random.Random(1)
+    lengths = (length or min(200, max(4, int(draw.lognormvariate(3.55, 0.45)))) for _ in range(count))
+    lexicon = [f"word{number}" for number in range(words)]
+    return [_sentence(draw, length, lexicon) for length in lengths]
 
 
-def _sentence(draw: random.Random, length: int) -> Example:
+def _sentence(draw: random.Random, length: int, lexicon: list[str]) -> Example:
     entities = [Entity(start, start + 1) for start in sorted(draw.sample(range(length), 4))]
-    relations = [Relation(*draw.sample(entities, 1), draw.choice(RELATIONS), draw.choice(entities)) for _ in range(3)]
-    return Example(draw.choices(WORDS, k=length), entities, relations[: draw.randint(0, 3)])
+    triples = draw.randint(0, 3)
+    relations = [Relation(draw.choice(entities), draw.choice(RELATIONS), draw.choice(entities)) for _ in range(triples)]
+    return Example(draw.choices(lexicon, k=length), entities, relations)
 
 
-def hmt(vocabulary: Vocabulary, hidden: int, **arguments: bool) -> JointExtractor:
+def hmt(vocabulary: Vocabulary, hidden: int) -> JointExtractor:
     """HMT with word vectors, states and tag vectors of one size."""
     torch.manual_seed(1)
-    head = Lazy(HMT, hidden_size=hidden, tag_dim=hidden, signatures=SIGNATURES, **arguments)
+    head: Lazy[Head] = Lazy(HMT, hidden_size=hidden, tag_dim=hidden, signatures=SIGNATURES)
     return JointExtractor(vocabulary, Lazy(WordEmbedder, dim=hidden, dropout=0.5), head)
 
 
@@ -57,6 +61,12 @@ def seconds(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
+
+
+def memory() -> float:
+    """What the process holds now, in MiB (Linux)."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def medians(actions: dict[str, Callable[[], object]], repeat: int) -> dict[str, float]:

@@ -38,7 +38,7 @@ def test_freed_memory_stays_with_the_process():
 @pytest.mark.skipif(not GLIBC, reason="only glibc is told")
 @pytest.mark.parametrize(
     "variable, value",
-    [("MALLOC_TRIM_THRESHOLD_", "100000"), ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=200000")],
+    [("MALLOC_TOP_PAD_", "100000"), ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=200000")],
 )
 def test_the_users_own_setting_goes_before(variable, value):
     assert kept("keep", **{variable: value}) == ["False", "False"]

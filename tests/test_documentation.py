@@ -76,6 +76,12 @@ def test_the_experiments_of_the_guide_are_valid(workplace: Path) -> None:
     assert main(["check", "varied.jsonnet", "--var", "data=/corpora/nyt10", "--var", "hidden=100"]) == 0
 
 
+def test_the_experiments_about_embedders_are_valid(workplace: Path) -> None:
+    for text in blocks("embedders.md", "jsonnet"):
+        (workplace / "written.jsonnet").write_text(text)
+        assert main(["check", "written.jsonnet"]) == 0
+
+
 def test_the_problems_that_the_guide_shows(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (workplace / "smallest.jsonnet").write_text(blocks("experiments.md", "jsonnet")[0])
     overrides = ["model.head.type=htm", 'trainer.epochs="10"', "trainer.optimiser=1"]

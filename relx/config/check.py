@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from relx.config.jsonnet import parse_value
 from relx.errors import ConfigError
 from relx.registry import (
     Component,
@@ -105,12 +106,7 @@ def _is_scalar(value: Any, name: str) -> bool:
 
 
 def _scalar_hint(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        return ""
-    try:
-        readable = _is_scalar(json.loads(value), name)
-    except ValueError:
-        return ""
+    readable = isinstance(value, str) and _is_scalar(parse_value(value), name)
     return f" (write {value} without quotes)" if readable else ""
 
 

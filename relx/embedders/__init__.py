@@ -1,4 +1,4 @@
-"""Token embedders: ``words``, ``characters``, ``concatenated``."""
+"""Token embedders: ``words``, ``characters``, ``tags``, ``transformer``, ``concatenated``."""
 
 from relx.embedders.embedder import TokenEmbedder
 

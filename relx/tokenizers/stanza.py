@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from relx.errors import RelxError
+from relx.stanza_models import StanzaModels
 from relx.tokenizers.tokenizer import Tokenizer, Tokens
 
 
@@ -17,8 +16,7 @@ class StanzaTokenizer(Tokenizer):
     """
 
     def __init__(self, language: str = "en", model_dir: str | None = None):
-        self.language = language
-        self.model_dir = model_dir
+        self.models = StanzaModels(language, model_dir, ("tokenize",))
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text, its sentences joined. Raises RelxError when the model is missing."""
@@ -36,22 +34,7 @@ class StanzaTokenizer(Tokenizer):
 
     @cached_property
     def _pipeline(self) -> Any:
-        from stanza import Pipeline  # noqa: PLC0415
-
-        options: dict[str, Any] = {"dir": self.model_dir} if self.model_dir is not None else {}
-        own_model = Path(self.model_dir or "", "tokenize.pt")
-        if self.model_dir is not None and own_model.is_file():
-            options |= {"tokenize_model_path": str(own_model), "allow_unknown_language": True}
-        try:
-            return Pipeline(self.language, processors="tokenize", download_method=None, verbose=False, **options)
-        except (OSError, ValueError) as error:
-            raise RelxError(self._missing()) from error
-
-    def _missing(self) -> str:
-        folder = "" if self.model_dir is None else f", model_dir={self.model_dir!r}"
-        place = self.model_dir or "Stanza's own folder"
-        command = f'python -c "import stanza; stanza.download({self.language!r}{folder})"'
-        return f"no Stanza tokenizer for {self.language!r} in {place}; get it with: {command}"
+        return self.models.pipeline()
 
 
 def _offsets(document: Any) -> list[tuple[int, int]]:

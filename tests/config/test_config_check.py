@@ -125,8 +125,9 @@ def test_require_valid_lists_all_problems_in_one_error() -> None:
     require_valid(VALID, MACHINE, "some.jsonnet")
 
 
-def test_long_values_are_shown_in_part() -> None:
-    (problem,) = problems("schedule.epochs=" + "x" * 1000)
+@pytest.mark.parametrize("value", ["x" * 1000, "[" * 100_000])
+def test_long_values_are_shown_in_part(value: str) -> None:
+    (problem,) = problems("schedule.epochs=" + value)
     assert len(problem) < 120
 
 

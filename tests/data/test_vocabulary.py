@@ -52,15 +52,24 @@ def test_a_fact_is_found_out_once_and_remembered():
     assert made.facts == {"size": 50}
 
 
+def test_a_file_is_made_once_and_kept_apart_from_the_namespaces():
+    made = vocabulary("a")
+    assert made.file("words.txt", lambda: b"one") == made.file("words.txt", lambda: b"two") == b"one"
+    assert made.namespace("words", words).items == ["a"]
+    assert read_back(made).file("words.txt", bytes) == b"one"
+
+
 def test_everything_comes_back_from_files_in_its_order():
     made = vocabulary("b a b")
     made.namespace("words", words)
     made.namespace("none", lambda example: ())
     made.fact("size", lambda: None)
+    made.file("folder/any.bin", lambda: b"\xff\n")
     back = read_back(made)
     assert back.namespace("words", words).items == ["b", "a"]
     assert back.namespace("none", words).items == []
     assert back.facts == {"size": None}
+    assert back.file("folder/any.bin", bytes) == b"\xff\n"
     assert not back.counting
 
 
@@ -78,6 +87,7 @@ def test_what_was_not_saved_cannot_be_counted_any_more():
         lambda: back.namespace("words", words),
         lambda: back.listed("words", list),
         lambda: back.fact("words", list),
+        lambda: back.file("words", bytes),
     ):
         with pytest.raises(ArchiveError, match="lacks 'words'"):
             ask()

@@ -13,7 +13,7 @@ MODEL = Path(__file__).parents[3] / "shared/models/stanza_en_small"
 def test_a_missing_model_is_one_error_that_names_the_command(tmp_path):
     with pytest.raises(RelxError) as error:
         StanzaTokenizer("en", str(tmp_path)).tokenize(["Some text."])
-    assert "no Stanza tokenizer for 'en'" in str(error.value)
+    assert "no Stanza models (tokenize) for 'en'" in str(error.value)
     assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
 
 

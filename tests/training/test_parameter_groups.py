@@ -66,7 +66,7 @@ def test_the_steps_are_the_groups_own():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ({"embedder": {}}, "'embedder' is found in the name of no weight; some are: encoder.weight, encoder.bias, head"),
+        ({"embedder": {}}, "'embedder' is found in the name of no weight; some are: encoder.weight, encoder.bias"),
         ({"frozen": {}}, "'frozen' is found in the name of no weight"),
         ({"head": {}, "bias": {}}, "head.bias is found by both 'head' and 'bias'"),
         ({"(": {}}, r"'\(' is no regular expression"),

@@ -1,0 +1,32 @@
+// RIN's two versions and the baselines of its paper, with the settings of Sun et al. (2020), section 5.1.
+local joint = import 'joint.libsonnet';
+
+local signals = ['relations', 'entities', 'words'];
+
+{
+  // H: 100 dimensions of a bidirectional LSTM over word vectors.
+  input(vectors, dim, word_dropout): {
+    embedder: joint.words(vectors, dim) + { dim: dim, dropout: 0.1, word_dropout: word_dropout },
+    encoder: { type: 'lstm', hidden_size: 50 },
+  },
+
+  // name: 'rin', 'rin_v2', or a baseline of Table 1, 'bilstm' or 'bilstm_s' (which is -INT of Table 5).
+  // without: the input of INT that is left out, if any.
+  head(name, rounds, updater, without, scorer, bias, anchor): {
+    rin: {
+      type: 'rin',
+      rounds: rounds,
+      updater: updater,
+      interaction: if without != null then std.filter(function(signal) signal != without, signals),
+    },
+    rin_v2: { type: 'rin_v2', rounds: rounds },
+    bilstm_s: { type: 'rin', rounds: 0 },
+    bilstm: { type: 'rin', rounds: 0, projections: false },
+  }[name] + { pair_scorer: { type: scorer, bias: bias }, anchor: anchor },
+
+  training(epochs, patience, lr): {
+    data_loader: { batch_size: 50 },
+    trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+    protocols: ['exact_span', 'last_word'],
+  },
+}

@@ -1,0 +1,98 @@
+"""Contextual word vectors from a pretrained transformer."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
+from relx.data.sizes import require_sizes
+from relx.data.vocabulary import Vocabulary
+from relx.embedders.embedder import TokenEmbedder
+from relx.embedders.pretrained import Pretrained, build_empty, load_pretrained
+from relx.embedders.scalar_mix import ScalarMix
+from relx.embedders.word_pieces import WordPieces
+from relx.registry import Injected
+
+
+@TokenEmbedder.register("transformer")
+class TransformerEmbedder(TokenEmbedder):
+    """A vector for each word from any encoder of the Hugging Face library: -> [batch, length, its hidden size].
+
+    ``model`` is a folder, or the name of a model on the hub. A word is its ``first`` piece or the ``mean`` of its
+    pieces, and zero if it has none. ``layers`` is the ``last`` one, a learnt ``mix`` of all (Peters et al. 2018), or
+    the number of the highest one that is kept, counted from 1. A sentence of more than ``max_pieces`` pieces (by
+    default the model's own limit) is read in overlapping windows, each word where it has most context. An encoder that
+    is not ``trainable`` has no dropout of its own either.
+
+    Raises RelxError for a model that cannot be had, ValueError for windows or layers that it does not have.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Injected[Vocabulary],
+        model: str,
+        pooling: Literal["first", "mean"] = "first",
+        layers: Literal["last", "mix"] | int = "last",
+        trainable: bool = True,
+        max_pieces: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        require_sizes(max_pieces=max_pieces)
+        self.trainable = trainable
+        self.dropout = nn.Dropout(dropout)
+        found = _transformer(vocabulary, model, layers if isinstance(layers, int) else None)
+        if max_pieces is not None and found.max_pieces is not None and max_pieces > found.max_pieces:
+            raise ValueError(f"max_pieces is {max_pieces}; the model reads at most {found.max_pieces}")
+        self.pieces = WordPieces(found.tokenizer, max_pieces or found.max_pieces, pooling)
+        self.transformer = found.encoder.requires_grad_(trainable)
+        settings: Any = self.transformer.config
+        self.mix = ScalarMix(settings.num_hidden_layers) if layers == "mix" else None
+        self.output_dim = settings.hidden_size
+        self.train()
+
+    def train(self, mode: bool = True) -> "TransformerEmbedder":
+        """Switch to training or evaluation; a frozen encoder stays in evaluation."""
+        super().train(mode)
+        self.transformer.train(mode and self.trainable)
+        return self
+
+    def index(self, example: Example) -> Arrays:
+        """What ``WordPieces.index`` says of the tokens."""
+        return self.pieces.index(example.tokens)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """[batch, length, hidden size]."""
+        sizes = batch["window_sizes"]
+        windows, sizes = batch["pieces"][sizes > 0], sizes[sizes > 0]
+        real = torch.arange(windows.shape[1], device=windows.device) < sizes.unsqueeze(1)
+        return self.dropout(_words(self._encode(windows, real), batch))
+
+    def _encode(self, windows: Tensor, real: Tensor) -> Tensor:
+        """[windows, longest, hidden size]."""
+        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()):
+            encoded = self.transformer(windows, attention_mask=real.long(), output_hidden_states=self.mix is not None)
+        return encoded.last_hidden_state if self.mix is None else self.mix(encoded.hidden_states[1:])
+
+
+def _words(encoded: Tensor, batch: Batch) -> Tensor:
+    """The mean, for each word of the batch, of the pieces from which it is made."""
+    counts, places = batch["word_pieces"], batch["piece_places"]
+    windows = (batch["window_sizes"] > 0).flatten().cumsum(0).view_as(batch["window_sizes"]) - 1
+    rows = windows.gather(1, places[..., 0]) * encoded.shape[1] + places[..., 1]
+    real = torch.arange(rows.shape[1], device=rows.device) < counts.sum(dim=1, keepdim=True)
+    starts = counts.flatten().cumsum(0) - counts.flatten()
+    words = F.embedding_bag(rows[real], encoded.flatten(0, 1), starts, mode="mean")
+    return words.view(*counts.shape, -1)
+
+
+def _transformer(vocabulary: Vocabulary, name: str, layers: int | None) -> Pretrained:
+    """In training the pretrained one, which the vocabulary then keeps; else the one that was kept, without weights."""
+    found = load_pretrained(name, layers) if vocabulary.counting else None
+    config = vocabulary.file("transformer/config.json", lambda: found.config if found else b"")
+    tokenizer = vocabulary.file("transformer/tokenizer.json", lambda: found.tokenizer if found else b"")
+    limit = vocabulary.fact("transformer.max_pieces", lambda: found.max_pieces if found else None)
+    return Pretrained(found.encoder if found else build_empty(config), config, tokenizer, limit)

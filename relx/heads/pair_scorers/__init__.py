@@ -1,0 +1,5 @@
+"""Scorers of token pairs: ``additive``, ``relu_sum``, ``mlp``, ``biaffine``."""
+
+from relx.heads.pair_scorers.scorer import Cells, PairScorer
+
+__all__ = ["Cells", "PairScorer"]

@@ -1,0 +1,59 @@
+"""Scorers with a hidden layer for each pair of tokens."""
+
+from torch import Tensor, nn
+
+from relx.data.sizes import require_sizes
+from relx.heads.pair_scorers.scorer import PairScorer
+from relx.registry import Injected
+
+
+class HiddenPairScorer(PairScorer):
+    """W activation(A h + B h' + c) + b: the hidden layer of a pair is the sum of a head's and a tail's part."""
+
+    def make(self, input_dim: int, hidden_size: int | None, relations: int, activation: nn.Module, bias: float) -> None:
+        """Make the layers. Raises ValueError for a size below 1."""
+        require_sizes(hidden_size=hidden_size)
+        hidden_size = hidden_size or input_dim
+        self.relations = relations
+        self.head = nn.Linear(input_dim, hidden_size)
+        self.tail = nn.Linear(input_dim, hidden_size, bias=False)
+        self.activation = activation
+        self.output = nn.Linear(hidden_size, relations)
+        nn.init.constant_(self.output.bias, bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, length, length, relations]."""
+        hidden = self.head(inputs).unsqueeze(2) + self.tail(inputs).unsqueeze(1)
+        return self.output(self.activation(hidden))
+
+
+@PairScorer.register("relu_sum")
+class ReluSumPairScorer(HiddenPairScorer):
+    """W_p relu(W_m [h; h'] + b_m) + b, the scorer of RIN's later version (Sun et al., EMNLP 2020, Eq. 7)."""
+
+    def __init__(
+        self,
+        input_dim: Injected[int],
+        relations: Injected[int],
+        hidden_size: int | None = None,
+        bias: float = -10.0,
+    ) -> None:
+        super().__init__()
+        self.make(input_dim, hidden_size, relations, nn.ReLU(inplace=True), bias)
+
+
+@PairScorer.register("mlp")
+class MLPPairScorer(HiddenPairScorer):
+    """W_p ELU(LayerNorm(W_m [h; h'] + b_m)) + b, the scorer of the partition filter network (Yan et al. 2021)."""
+
+    def __init__(
+        self,
+        input_dim: Injected[int],
+        relations: Injected[int],
+        hidden_size: int | None = None,
+        bias: float = -10.0,
+    ) -> None:
+        super().__init__()
+        require_sizes(hidden_size=hidden_size)
+        activation = nn.Sequential(nn.LayerNorm(hidden_size or input_dim), nn.ELU(inplace=True))
+        self.make(input_dim, hidden_size, relations, activation, bias)

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from relx.embedders.windows import best_windows, surely_whole, window_starts
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8])
+def test_what_fits_is_one_window(length):
+    assert window_starts(length, 8).tolist() == [0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+@pytest.mark.parametrize("length", [9, 12, 13, 40])
+def test_windows_overlap_by_half_and_cover_everything(length, size):
+    starts = window_starts(length, size)
+    assert starts[0] == 0 and starts[-1] == length - size
+    assert (np.diff(starts) >= 1).all() and (np.diff(starts) <= size - size // 2).all()
+    assert len(starts) <= 2 * length / size + 1
+
+
+def test_a_span_goes_to_the_window_where_its_narrower_side_is_widest():
+    starts = np.array([0, 4, 8])
+    begin = np.arange(16)
+    assert best_windows(begin, begin + 1, starts, 8).tolist() == [0] * 6 + [1] * 4 + [2] * 6
+    assert best_windows(np.array([3, 5]), np.array([8, 9]), starts, 8).tolist() == [0, 1], "not cut in two"
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
+def test_spans_that_are_surely_whole_are(size):
+    span = surely_whole(size)
+    for length in range(size, 30):
+        starts = window_starts(length, size)
+        begin = np.arange(length - span + 1)
+        best = starts[best_windows(begin, begin + span, starts, size)]
+        assert (best <= begin).all() and (begin + span <= best + size).all()

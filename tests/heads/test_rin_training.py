@@ -1,0 +1,66 @@
+"""RIN's experiment files on tiny corpora, through the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relx.commands import main
+from relx.config import load
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE = [("Ada", "London", "Acme"), ("Grace", "York", "Oxfam"), ("Linus", "Oslo", "Intel"), ("Edith", "Paris", "CNN")]
+VARIANTS: list[dict[str, Any]] = [
+    *({"head": head} for head in ("rin", "rin_v2", "bilstm", "bilstm_s")),
+    *({"rounds": rounds} for rounds in range(6)),
+    *({"updater": updater} for updater in ("gru", "torch_gru", "rnn", "linear")),
+    *({"without": signal} for signal in ("relations", "entities", "words")),
+    *({"scorer": scorer} for scorer in ("additive", "relu_sum", "mlp", "biaffine")),
+    {"data": "corpus", "form": "triples", "vectors": "glove.txt", "anchor": "first", "bias": 0, "seed": 2},
+]
+
+
+def corpus(folder: Path) -> Path:
+    """Two triples a sentence, which cross: who was born where, who works for whom."""
+    folder.mkdir()
+    lines = []
+    for (one, town, _), (other, _, firm) in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
+        text = f"{one} was born in {town} and {other} works for {firm} ."
+        triples = [[one, "born_in", town], [other, "works_for", firm]]
+        lines.append({"text": text, "triple_list": triples})
+    for split in ("train", "val", "test"):
+        (folder / f"{split}_triples.json").write_text(json.dumps(lines))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["rin_webnlg", "rin_nyt"])
+@pytest.mark.parametrize("variables", VARIANTS, ids=str)
+def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[str, Any]) -> None:
+    given = [part for key, value in variables.items() for part in ("--var", f"{key}={value}")]
+    assert main(["check", str(ROOT / "experiments" / f"{name}.jsonnet"), *given]) == 0
+
+
+def test_ablations_of_table_5_leave_out_what_they_name() -> None:
+    whole = load(ROOT / "experiments" / "rin_webnlg.jsonnet")["model"]["head"]
+    assert whole["interaction"] is None
+    without = load(ROOT / "experiments" / "rin_webnlg.jsonnet", {"without": "entities"})["model"]["head"]
+    assert without == {**whole, "interaction": ["relations", "words"]}
+
+
+@pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "scorer": "relu_sum"}], ids=str)
+def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
+    variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = corpus(tmp_path / "corpus")
+    given = {**variables, "data": data, "form": "triples", "epochs": 40, "dim": 16, "lr": 0.02, "word_dropout": 0}
+    experiment = str(ROOT / "experiments" / "rin_webnlg.jsonnet")
+    run = ["-s", str(tmp_path / "run"), *(part for key, value in given.items() for part in ("--var", f"{key}={value}"))]
+    assert main(["train", experiment, *run]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["exact_span"]["triples"]["f1"] == 1.0
+    (tmp_path / "text.txt").write_text("Ada was born in London and Grace works for Oxfam .\n")
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run" / "model.tar.gz"), str(tmp_path / "text.txt"), "--text"]) == 0
+    (predicted,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {relation["type"] for relation in predicted["relations"]} == {"born_in", "works_for"}

@@ -1,0 +1,114 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny as sample
+
+from relx.data.example import Example
+from relx.errors import DataError, RelxError
+from relx.predictors import Predictor
+from relx.taggers.given import GivenTags
+from relx.taggers.stanza import StanzaTagger
+
+REAL = Path(__file__).parents[3] / "shared/models/stanza_en_small"
+ANN, DOG = ["Ann", "sings", "."], ["The", "dog", "sleeps", "."]
+
+
+@pytest.fixture
+def tagger(stanza_folder, tmp_path):
+    return StanzaTagger(model_dir=str(stanza_folder), cache=str(tmp_path / "cache"))
+
+
+class TestStanza:
+    def test_the_treebanks_tags_or_the_universal_ones(self, tagger, stanza_folder, tmp_path):
+        assert tagger.tag([ANN, DOG]) == [["NNP", "VBZ", "."], ["DT", "NN", "VBZ", "."]]
+        universal = StanzaTagger(model_dir=str(stanza_folder), tagset="upos", cache=tagger.cache)
+        assert universal.tag([ANN]) == [["PROPN", "VERB", "PUNCT"]]
+
+    def test_any_tokens_get_one_tag_each(self, tagger):
+        odd = [[], [""], ["", "Ann", ""], ["a b", "\x00", "\ud800", " ", "\n", "\u200b", "x" * 500], [], ANN]
+        assert [len(tags) for tags in tagger.tag(odd)] == [len(tokens) for tokens in odd]
+        assert tagger.tag([]) == []
+
+    def test_a_sentence_is_tagged_the_same_alone_and_among_others(self, tagger, stanza_folder, tmp_path):
+        other = StanzaTagger(model_dir=str(stanza_folder), cache=str(tmp_path / "other"))
+        assert tagger.tag([DOG, ANN * 9, ANN])[2] == other.tag([ANN])[0]
+
+    def test_nothing_is_tagged_twice(self, tagger, stanza_folder):
+        tags = tagger.tag([ANN, DOG])
+        again = StanzaTagger(model_dir=str(stanza_folder), cache=tagger.cache)
+        assert again.tag([DOG, ANN, DOG]) == [tags[1], tags[0], tags[1]]
+        assert "_pipeline" not in vars(again), "not even the model was loaded"
+
+    def test_another_model_tags_anew_and_a_moved_one_does_not(self, tagger, stanza_folder, tmp_path):
+        tagger.tag([ANN])
+        for name in ("same", "other"):
+            shutil.copytree(stanza_folder, tmp_path / name)
+        with open(tmp_path / "other" / "pos.pt", "ab") as file:
+            file.write(b"\0")
+        same, other = (StanzaTagger(model_dir=str(tmp_path / n), cache=tagger.cache) for n in ("same", "other"))
+        assert same.models.identity() == tagger.models.identity() != other.models.identity()
+        same.tag([ANN])
+        assert "_pipeline" not in vars(same)
+
+    def test_a_missing_model_is_one_error_that_names_the_command(self, tmp_path):
+        with pytest.raises(RelxError) as error:
+            StanzaTagger("en", str(tmp_path), cache=str(tmp_path)).tag([ANN])
+        assert str(error.value).startswith(f"no Stanza models (pos) for 'en' in {tmp_path} (Resources file not found")
+        assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+        assert "\n" not in str(error.value)
+
+    def test_it_is_imported_on_use_only(self):
+        code = "import sys, relx.taggers.stanza as module; module.StanzaTagger(); print('stanza' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+    @pytest.mark.skipif(not REAL.exists(), reason="needs a Stanza model")
+    def test_a_real_model(self, tmp_path):
+        tagger = StanzaTagger(model_dir=str(REAL), cache=str(tmp_path))
+        assert tagger.tag([["Ann", "Lee", "lives", "in", "Lyon", "."]]) == [["NNP", "NNP", "VBZ", "IN", "NNP", "."]]
+
+
+class TestFilling:
+    def test_only_what_is_missing(self, tagger):
+        examples = [Example(ANN), Example(DOG, pos_tags=["A"] * 4, id="given"), Example([])]
+        filled = tagger.fill(examples)
+        assert [example.pos_tags for example in filled] == [["NNP", "VBZ", "."], ["A"] * 4, []]
+        assert examples[0].pos_tags is None, "the caller's sentences stay as they are"
+        assert filled[1].id == "given"
+
+    def test_given_tags_must_be_there(self):
+        tagged = [Example(ANN, pos_tags=["A", "B", "C"])]
+        assert GivenTags().fill(tagged) == tagged
+        with pytest.raises(DataError, match="1 sentences have no pos_tags, and the pos_tagger is 'given'; .* 'The dog"):
+            GivenTags().fill([*tagged, Example(DOG)])
+
+
+def experiment(tiny, stanza_folder, cache):
+    tagger = f'{{"type": "stanza", "model_dir": "{stanza_folder}", "cache": "{cache}"}}'
+    embedders = '[{"type": "words", "dim": 8}, {"type": "tags"}]'
+    embedder = f'{{"type": "concatenated", "embedders": {embedders}}}'
+    return (f"model.embedder={embedder}", f"pos_tagger={tagger}")
+
+
+def test_an_experiment_tags_once_and_its_archive_tags_raw_text(tiny, stanza_folder, tmp_path, caplog, capsys):
+    caplog.set_level("INFO", "relx")
+    overrides = experiment(tiny, stanza_folder, tmp_path / "cache")
+    for run, expected in (("one", 1), ("two", 0)):
+        caplog.clear()
+        sample.train(tiny, tmp_path / run, *overrides, epochs=1)
+        assert caplog.text.count("sentences are not in") == expected, "the splits hold the same sentences"
+    archive = str(tmp_path / "two/model.tar.gz")
+    [example] = Predictor.load(archive)(["Ann Lee sings in Rome ."])
+    assert example.pos_tags is not None and len(example.pos_tags) == 6
+
+    from relx.commands import main
+
+    assert main(["evaluate", archive, str(tiny.parent / "dev.jsonl")]) == 0
+    assert "triples" in capsys.readouterr().out
+
+
+def test_without_a_tagger_the_tags_are_missed(tiny, stanza_folder, tmp_path):
+    with pytest.raises(DataError, match="no pos_tags, which the embedder 'tags' needs: 'Ann Lee .*pos_tagger"):
+        sample.train(tiny, tmp_path / "run", experiment(tiny, stanza_folder, tmp_path)[0], epochs=1)
