@@ -1,6 +1,6 @@
 """RIN's speed and memory against its equations taken literally, and its training step against the floor.
 
-``python benchmarks/rin.py [--head rin_v2 --scorer relu_sum] [--rounds 2] [--var data=CORPUS --var form=triples]``
+``python benchmarks/rin.py [--head rin_v2] [--rounds 2] [--var data=CORPUS --var form=triples]``
 
 The experiment ``rin_webnlg`` is trained for a few epochs, because what a step costs depends on how likely relations
 are. Then processes of their own open its archive. One computes as relx does. In the other the pair scorer makes the
@@ -81,7 +81,7 @@ class LiteralScorer(PairScorer):
 
 def train(arguments: argparse.Namespace, folder: str) -> None:
     """Run the experiment in a process of its own, so that its memory is not counted."""
-    given = [f"{name}={getattr(arguments, name)}" for name in ("head", "scorer", "rounds", "epochs")] + arguments.var
+    given = [f"{name}={getattr(arguments, name)}" for name in ("head", "rounds", "epochs")] + arguments.var
     variables = [part for assignment in given for part in ("--var", assignment)]
     command = [sys.executable, "-m", "relx", "train", str(EXPERIMENT), *variables, "-s", folder, "--force"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -162,7 +162,6 @@ def main() -> None:
     """Train, then measure each implementation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--head", default="rin")
-    parser.add_argument("--scorer", default="additive")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20)
@@ -179,7 +178,7 @@ def main() -> None:
             command = [sys.executable, __file__, "--steps", str(arguments.steps), "--child", folder, name]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found[name] = json.loads(done.stdout)
-    print(f"{arguments.head}, {arguments.scorer}, {arguments.rounds} rounds, {torch.get_num_threads()} threads")
+    print(f"{arguments.head}, {arguments.rounds} rounds, {torch.get_num_threads()} threads")
     report(found)
 
 

@@ -19,6 +19,7 @@ HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors"
 BELOW: dict[str, set[str]] = {
     "": set(),
     "allocator": set(),
+    "runtime": {"allocator"},
     "errors": set(),
     "files": {"errors"},
     "plugins": {"errors"},
@@ -39,8 +40,8 @@ ABOVE: dict[str, set[str]] = {
     "model": {"data", "embedders", "encoders", "heads"},
     "scoring": {"data"},
     "archive": {"config", "data", "model", "plugins", "readers", "taggers", "tokenizers"},
-    "training": {"allocator", "archive", "data", "heads", "model", "readers", "scoring", "taggers", "tokenizers"},
-    "predictors": {"allocator", "archive", "data", "model", "readers", "tokenizers"},
+    "training": {"archive", "data", "heads", "model", "readers", "runtime", "scoring", "taggers", "tokenizers"},
+    "predictors": {"archive", "data", "model", "readers", "runtime", "tokenizers"},
 }
 MAY_IMPORT = {**BELOW, **{room: known | BASE for room, known in ABOVE.items()}, "__main__": {"commands"}}
 CORE = ("", "errors", "plugins", "registry", "config", "commands", "__main__")

@@ -2,6 +2,7 @@
 local joint = import 'joint.libsonnet';
 
 local signals = ['relations', 'entities', 'words'];
+local scorers = { rin: 'additive', rin_v2: 'relu_sum', bilstm_s: 'additive', bilstm: 'additive' };
 
 {
   // H: 100 dimensions of a bidirectional LSTM over word vectors.
@@ -11,7 +12,7 @@ local signals = ['relations', 'entities', 'words'];
   },
 
   // name: 'rin', 'rin_v2', or a baseline of Table 1, 'bilstm' or 'bilstm_s' (which is -INT of Table 5).
-  // without: the input of INT that is left out, if any.
+  // without: the input of INT that is left out, if any. scorer: null is that of the version's paper.
   head(name, rounds, updater, without, scorer, bias, anchor): {
     rin: {
       type: 'rin',
@@ -22,7 +23,7 @@ local signals = ['relations', 'entities', 'words'];
     rin_v2: { type: 'rin_v2', rounds: rounds },
     bilstm_s: { type: 'rin', rounds: 0 },
     bilstm: { type: 'rin', rounds: 0, projections: false },
-  }[name] + { pair_scorer: { type: scorer, bias: bias }, anchor: anchor },
+  }[name] + { pair_scorer: { type: if scorer != null then scorer else scorers[name], bias: bias }, anchor: anchor },
 
   training(epochs, patience, lr): {
     data_loader: { batch_size: 50 },

@@ -1,4 +1,4 @@
-"""Joint-extraction heads: ``hmt``, ``novel_tagging``."""
+"""Joint-extraction heads: ``hmt``, ``novel_tagging``, ``rin``, ``rin_v2``."""
 
 from relx.heads.head import Head
 

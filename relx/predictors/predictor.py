@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from relx import archive
-from relx.allocator import keep_freed_memory
 from relx.archive import Archive
 from relx.data.example import Example
 from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, tokenized
 from relx.data.loader import DataLoader
 from relx.errors import RelxError
+from relx.runtime import prepare_process
 
 # Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
 CHUNK = 1024
@@ -38,7 +38,7 @@ class Predictor:
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> "Predictor":
         """Open an archive for prediction. Raises ArchiveError, and RelxError for a device that is not there."""
-        keep_freed_memory()
+        prepare_process()
         _require_device(device)
         opened = archive.load(path)
         opened.model.to(device)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from relx import archive
-from relx.allocator import keep_freed_memory
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import DataLoader, padding_waste
@@ -23,6 +22,7 @@ from relx.files import atomic_write
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
+from relx.runtime import prepare_process
 from relx.scoring import Report, score, text_triples
 from relx.taggers.tagger import POSTagger
 from relx.tokenizers.tokenizer import Tokenizer
@@ -82,7 +82,7 @@ class Experiment:
         go on.
         """
         started = time.perf_counter()
-        keep_freed_memory()
+        prepare_process()
         _seed_everything(self.seed)
         data = {split: self._read(split, path) for split, path in self.paths.items() if path is not None}
         model = self._build(data["train"])

@@ -263,3 +263,30 @@ def test_the_scorers_with_a_hidden_layer_differ_in_its_activation() -> None:
         "activation.0.weight",
         "activation.0.bias",
     ]
+
+
+class DotPairScorer(PairScorer):
+    """A scorer of one's own that writes nothing but ``forward``."""
+
+    def __init__(self, input_dim: int, relations: int) -> None:
+        super().__init__()
+        self.relations = relations
+        self.head, self.tail = (torch.nn.Linear(input_dim, relations) for _ in range(2))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.tanh(self.head(inputs).unsqueeze(2) * self.tail(inputs).unsqueeze(1))
+
+
+@pytest.mark.usefixtures("chunks")
+def test_a_scorer_needs_no_more_than_its_table() -> None:
+    torch.manual_seed(1)
+    made = DotPairScorer(DIM, RELATIONS).double()
+    inputs, mask = padded_inputs(DIM)
+    tables = [made(row[real].unsqueeze(0))[0] for row, real in zip(inputs, mask, strict=True)]
+    expected = sum(map(pair_equations.cross_entropy, tables, gold_sets()), start=torch.zeros(()))
+    torch.testing.assert_close(made.loss(inputs, mask, GOLD), expected, rtol=1e-12, atol=0)
+    for row, table in enumerate(tables):
+        if len(table):
+            torch.testing.assert_close(made.best(inputs, mask)[row, : len(table)], table.amax(dim=1))
+    assert len(made.above(inputs, mask, 0.5)[1]) == sum(int((table >= 0).sum()) for table in tables)
+    assert_every_parameter_learns(made, made.best(inputs, mask).sigmoid() + made.loss(inputs, mask, GOLD))

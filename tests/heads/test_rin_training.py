@@ -48,7 +48,14 @@ def test_ablations_of_table_5_leave_out_what_they_name() -> None:
     assert without == {**whole, "interaction": ["relations", "words"]}
 
 
-@pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "scorer": "relu_sum"}], ids=str)
+@pytest.mark.parametrize(("head", "scorer"), [("rin", "additive"), ("bilstm", "additive"), ("rin_v2", "relu_sum")])
+def test_each_version_has_the_scorer_of_its_paper_unless_told_otherwise(head: str, scorer: str) -> None:
+    experiment = ROOT / "experiments" / "rin_nyt.jsonnet"
+    assert load(experiment, {"head": head})["model"]["head"]["pair_scorer"]["type"] == scorer
+    assert load(experiment, {"head": head, "scorer": "mlp"})["model"]["head"]["pair_scorer"]["type"] == "mlp"
+
+
+@pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "rounds": 1}], ids=str)
 def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
     variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from relx.heads.pair_scorers.chunks import sum_in_chunks
-from relx.heads.pair_scorers.softplus import softplus
 from relx.registry import Registrable
 
 # So many logits are made at a time: few enough for a processor's cache, and no table of a whole batch in memory.
@@ -46,7 +46,10 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
 
     def best(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """The greatest logit of each head over the real tails: -> [batch, length, relations]; -inf without tokens."""
-        return torch.cat([_greatest(self(vectors), real) for vectors, real in self._chunks(inputs, mask)])
+        # A copy of the first token in place of padding leaves every maximum as it is, and spares a masked table.
+        filled = torch.where(mask.unsqueeze(-1), inputs, inputs[:, :1])
+        best = torch.cat([_greatest(self(vectors)) for (vectors,) in self._chunks(filled)])
+        return best.masked_fill(~mask[:, :1, None], -math.inf)
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
         """Binary cross entropy summed over the pairs of real tokens and the relations: a scalar.
@@ -57,20 +60,20 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
 
     def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[Cells, Tensor]:
         """The cells of real tokens whose probability is at least ``threshold``, and their probabilities."""
-        found: list[tuple[Tensor, ...]] = []
-        start = 0
+        found, start = [], 0
         for vectors, real in self._chunks(inputs, mask):
-            table = _masked(self(vectors), _pairs(real).unsqueeze(-1))
-            sentence, *rest = cells = (table >= logit(threshold)).nonzero(as_tuple=True)
-            found.append((sentence + start, *rest, table[cells].sigmoid()))
+            table = self(vectors)
+            cells = (table >= logit(threshold)).nonzero()
+            cells = cells[_pairs(real)[tuple(cells[:, :3].T)]]
+            found.append((cells + cells.new_tensor([start, 0, 0, 0]), table[tuple(cells.T)].sigmoid()))
             start += len(vectors)
-        *numbers, probabilities = map(torch.cat, zip(*found, strict=True))
-        return Cells(*numbers), probabilities
+        cells, probabilities = map(torch.cat, zip(*found, strict=True))
+        return Cells(*cells.T), probabilities
 
     def _loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
         table, cells = self(inputs), Cells.unpadded(gold)
         positive = table[cells.sentence, cells.head, cells.tail, cells.relation]
-        return (softplus(table).sum(dim=-1) * _pairs(mask)).sum() - positive.sum()
+        return (F.softplus(table).sum(dim=-1) * _pairs(mask)).sum() - positive.sum()
 
     def _chunks(self, *rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
         return zip(*(tensor.split(self._at_once(rows[0])) for tensor in rows), strict=True)
@@ -88,11 +91,6 @@ def _pairs(mask: Tensor) -> Tensor:
     return mask.unsqueeze(2) & mask.unsqueeze(1)
 
 
-def _greatest(table: Tensor, tails: Tensor) -> Tensor:
-    table = _masked(table, tails[:, None, :, None])
+def _greatest(table: Tensor) -> Tensor:
     # Only ``max`` forgets the table until the backward pass, but ``amax`` is several times as fast.
     return table.max(dim=2).values if table.requires_grad else table.amax(dim=2)
-
-
-def _masked(table: Tensor, real: Tensor) -> Tensor:
-    return table if bool(real.all()) else table.masked_fill(~real, -math.inf)

@@ -33,19 +33,13 @@ def softplus_of_sums(heads: Tensor, tails: Tensor) -> Tensor:
     return sum_in_chunks(_with_table, blocks, (), at_once) + _Series.apply(heads, tails, ~near)
 
 
-def softplus(logits: Tensor) -> Tensor:
-    """log(1 + e^logit) of each logit."""
-    # Where the exponential is denormal, a processor takes ten times as long.
-    return F.softplus(logits.clamp(min=math.log(torch.finfo(logits.dtype).tiny)))
-
-
 def blocks_above(heads: Tensor, tails: Tensor, least: float) -> Tensor:
     """Which relations of which sentences have a sum of at least that: -> [batch, relations]."""
     return heads.detach().amax(dim=1) + tails.detach().amax(dim=1) >= least
 
 
 def _with_table(heads: Tensor, tails: Tensor) -> Tensor:
-    return softplus(heads.unsqueeze(2) + tails.unsqueeze(1)).sum()
+    return F.softplus(heads.unsqueeze(2) + tails.unsqueeze(1)).sum()
 
 
 class _Series(torch.autograd.Function):
