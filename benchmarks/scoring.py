@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from relx.data.example import Entity, Example, Relation
-from relx.scoring import PROTOCOLS, score, text_triples
+from relx.scoring import PROTOCOLS, corpus_triples, score
 
 TYPES = [f"relation_{number}" for number in range(24)]
 LENGTH = 38
@@ -47,7 +47,7 @@ def main() -> None:
     """Print the seconds of each protocol, full report included."""
     sentences = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     gold, predicted = corpus(sentences, seed=1)
-    seen = set(text_triples(gold[::2]))
+    seen = set(corpus_triples(gold[::2]))
     triples = sum(len(example.relations) for example in gold)
     print(f"{sentences} sentences, {triples} gold triples; processor seconds, best of 5")
     for name in PROTOCOLS:

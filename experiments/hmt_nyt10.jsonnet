@@ -18,10 +18,10 @@ function(
 ) joint.corpus(data, form) + {
   model: {
     embedder: joint.words(vectors, hidden) + { dropout: 0.5, word_dropout: word_dropout },
-    head: {
+    head: joint.choose('head', head, {
       hmt: { type: 'hmt', hidden_size: hidden, tag_dim: hidden, entity_task: entity_task, signatures: signatures },
       novel_tagging: { type: 'novel_tagging', hidden_size: hidden, decoder_size: 2 * hidden, tag_dim: hidden },
-    }[head],
+    }),
   },
   data_loader: { batch_size: 32 },
   trainer: { epochs: epochs, patience: patience, optimizer: { type: 'rmsprop', lr: lr }, grad_norm: 5 },

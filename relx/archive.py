@@ -51,15 +51,15 @@ class ArchivedParts:
     def __init__(
         self,
         model: Lazy[JointExtractor],
-        dataset_reader: DatasetReader,
+        dataset_reader: Lazy[DatasetReader],
         tokenizer: Tokenizer | None = None,
         pos_tagger: POSTagger | None = None,
         data_loader: DataLoader | None = None,
         protocols: list[str] | None = None,
     ) -> None:
         self.model = model
-        self.reader = dataset_reader
         self.tokenizer = tokenizer or WhitespaceTokenizer()
+        self.reader = dataset_reader.build(tokenizer=self.tokenizer)
         self.tagger = pos_tagger
         self.loader = data_loader or DataLoader()
         self.protocols = protocols or ["exact_span"]
@@ -194,8 +194,8 @@ def _expected(member: tarfile.TarInfo) -> bool:
 def _object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     try:
         content = json.loads(_file(files, name))
-    except (ValueError, RecursionError) as error:
-        raise ArchiveError(f"{name} is damaged: {error}") from None
+    except (ValueError, RecursionError):
+        raise ArchiveError(f"{name} is damaged: not JSON that can be used") from None
     if not isinstance(content, dict):
         raise ArchiveError(f"{name} is damaged: not an object")
     return content

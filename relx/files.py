@@ -67,8 +67,7 @@ def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
         with raw:
             yield raw
         if temporary is not None:
-            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-            temporary.replace(path)
+            _put_in_place(temporary, path)
     except OSError as error:
         if error.errno not in _FULL:
             raise
@@ -78,6 +77,15 @@ def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+def append_line(path: str | Path, text: str) -> None:
+    """Add a line to a UTF-8 text file, which is made if need be. Raises RelxError when it cannot be written."""
+    try:
+        with open(path, "a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{text}\n")
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
     """What to write to, and the temporary file behind it if there is one."""
     try:
@@ -85,6 +93,14 @@ def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
             return open(path, "wb"), None
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         return os.fdopen(descriptor, "wb"), Path(name)
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    try:
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        temporary.replace(path)
     except OSError as error:
         raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch, IndexedCorpus
 from relx.data.example import Example
-from relx.data.loader import DataLoader, load
+from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
@@ -65,16 +65,11 @@ class JointExtractor(nn.Module):
     def extract(self, examples: Iterable[Example], loader: DataLoader) -> list[Example]:
         """Predictions for sentences, in their order, made in batches of like length."""
         corpus = IndexedCorpus(examples, self.index)
-        if not len(corpus):
-            return []
-        batches = loader.in_order(corpus.lengths)
-        predicted: dict[int, Example] = {}
         with self._evaluating():
-            for rows, batch in zip(batches, load(corpus, batches), strict=True):
-                predicted.update(zip(rows.tolist(), self._extract(batch.to(self.device)), strict=True))
-        return [predicted[row] for row in range(len(corpus))]
+            return loader.apply(self._extract, corpus)
 
     def _extract(self, batch: Batch) -> list[Example]:
+        batch = batch.to(self.device)
         return self.head.decode(self.scores(batch), batch)
 
     @contextmanager

@@ -27,10 +27,7 @@ def include(plugin: str) -> None:
     except RelxError as error:
         raise type(error)(f"plugin {plugin!r}: {error}") from error
     except (Exception, SystemExit) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise PluginError(
-            f"plugin {plugin!r} failed to import: {type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-        ) from error
+        raise PluginError(f"plugin {plugin!r} failed to import: {_explain(error)}") from error
 
 
 @functools.cache
@@ -53,6 +50,14 @@ def distribution_of(module: str) -> str | None:
 def name_of(module: str) -> str:
     """What a user gives to ``--include`` to import a plugin's module: its own name, or that of its file."""
     return _files.get(module, module)
+
+
+def _explain(error: BaseException) -> str:
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename is not None and Path(error.filename).is_file():
+        return f"{kind}: {error.msg} ({error.filename}:{error.lineno})"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{kind}: {error} ({place.filename}:{place.lineno})"
 
 
 def _import_module(name: str) -> None:

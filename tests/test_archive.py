@@ -378,3 +378,11 @@ class TestPlugins:
             "needs the head 'mine' of the plugin my-package 1.0, which is not here: "
             "install it, or name it with --include my_package.heads"
         )
+
+
+def test_texts_in_data_are_split_by_the_archives_tokenizer(place: Path, content: Files) -> None:
+    experiment = json.loads(content["config.json"])
+    experiment["tokenizer"] = {"type": "whitespace", "split_punctuation": False}
+    parts = load(pack(place, {**content, "config.json": json.dumps(experiment).encode()})).parts
+    assert parts.reader.tokenizer is parts.tokenizer
+    assert parts.tokenizer.split_punctuation is False

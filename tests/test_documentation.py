@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,42 @@ def test_the_components_of_the_guide_train_and_predict(workplace: Path, capsys: 
     predicted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["text"] for line in predicted] == [fact[0] for fact in FACTS]
     assert [relation["type"] for line in predicted for relation in line["relations"]] == [fact[2] for fact in FACTS]
+
+
+def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Your own data")[1].split("\n## ")[0]
+    record, commands = re.findall(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (workplace / "experiments").symlink_to(ROOT / "experiments")
+    (workplace / "mine").mkdir()
+    for split in ("train", "dev", "test"):
+        (workplace / "mine" / f"{split}.jsonl").write_text(record)
+    (workplace / "new.txt").write_text("Alan Turing was born in London.\n")
+    for line in commands.splitlines():
+        program, *words = shlex.split(line.partition(" > ")[0], comments=True)
+        smaller = ["--var", "hidden=8", "--var", "epochs=1"] if words[0] == "train" else []
+        assert (program, main([*words, *smaller])) == ("relx", 0), capsys.readouterr().err
+    assert len(commands.splitlines()) == 4
+    assert '"text": "Alan Turing was born in London."' in capsys.readouterr().out
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", prose)
+    for link in (link for link in links if "://" not in link):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """The places of a page that a link can name, as GitHub makes them of its headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_guide_has_an_example_for_each_kind(workplace: Path) -> None:
@@ -97,3 +134,22 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
     files = sorted(Path("experiments").glob("*.jsonnet"))
     assert files
     assert [main(["check", str(file)]) for file in files] == [0] * len(files)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "valid"),
+    [
+        ("hmt_nyt10", "form", "hrl, jsonl, triples"),
+        ("hmt_nyt10", "head", "hmt, novel_tagging"),
+        ("rin_nyt", "form", "hrl, jsonl, triples"),
+        ("rin_nyt", "head", "bilstm, bilstm_s, rin, rin_v2"),
+        ("rin_webnlg", "head", "bilstm, bilstm_s, rin, rin_v2"),
+        ("rin_webnlg", "without", "entities, relations, words"),
+    ],
+)
+def test_a_published_experiment_lists_what_a_variable_may_be(
+    name: str, variable: str, valid: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["check", f"experiments/{name}.jsonnet", "--var", f"{variable}=nope"]) == 2
+    assert f"{variable} is nope; choose one of: {valid}\n" in capsys.readouterr().err

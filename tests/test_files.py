@@ -1,10 +1,12 @@
 import gzip
 import os
+import re
+import shutil
 
 import pytest
 
 from relx.errors import DataError, RelxError
-from relx.files import atomic_write, text_lines
+from relx.files import append_line, atomic_write, text_lines
 
 
 def test_lines_end_at_newlines_only_and_a_byte_order_mark_is_dropped(tmp_path):
@@ -82,6 +84,25 @@ def test_a_link_stays_a_link(tmp_path):
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path, place):
     with pytest.raises(RelxError, match="cannot be written"), atomic_write(tmp_path / place):
         pass
+
+
+def test_a_folder_that_goes_while_a_file_is_written_is_one_error(tmp_path):
+    place = tmp_path / "run"
+    place.mkdir()
+    with pytest.raises(RelxError, match="a.txt: cannot be written: No such file"), atomic_write(place / "a.txt"):
+        shutil.rmtree(place)
+
+
+def test_lines_are_added(tmp_path):
+    append_line(tmp_path / "a.txt", "é")
+    append_line(tmp_path / "a.txt", "b")
+    assert (tmp_path / "a.txt").read_bytes() == "é\nb\n".encode()
+
+
+@pytest.mark.parametrize(("place", "why"), [("gone/a.txt", "No such file"), (".", "Is a"), ("/dev/full", "No space")])
+def test_a_line_that_cannot_be_added_is_one_error(tmp_path, place, why):
+    with pytest.raises(RelxError, match=f"{re.escape(str(tmp_path / place))}: cannot be written: {why}"):
+        append_line(tmp_path / place, "b")
 
 
 def test_equal_content_makes_equal_gzip_files(tmp_path):

@@ -95,7 +95,8 @@ def test_a_plugin_that_does_not_exist(plugin: str, expected: str) -> None:
     [
         ("import no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing' (%s:1)"),
         ("\n1 / 0", "ZeroDivisionError: division by zero (%s:2)"),
-        ("def f(:\n", "SyntaxError: invalid syntax"),
+        ("\ndef f(:\n", "SyntaxError: invalid syntax (%s:2)"),
+        ("\neval('1 +')", "SyntaxError: invalid syntax (<string>, line 1) (%s:2)"),
         ("import sys\nsys.exit(0)", "SystemExit: 0 (%s:2)"),
     ],
 )

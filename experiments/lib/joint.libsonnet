@@ -1,13 +1,18 @@
 // What the experiments share.
 {
+  // The entry of the table that a variable of an experiment names.
+  choose(name, value, table):
+    if std.isString(value) && std.objectHas(table, value) then table[value]
+    else error '%s is %s; choose one of: %s' % [name, value, std.join(', ', std.objectFields(table))],
+
   // The reader and the files of a corpus folder, by its form: 'jsonl' has {train,dev,test}.jsonl,
   // 'hrl' (Takanobu et al.) {train,dev,test}.json, 'triples' (CasRel, PRGC) {train,val,test}_triples.json.
   corpus(folder, form): {
-    local file(split) = folder + {
+    local file(split) = folder + $.choose('form', form, {
       jsonl: '/%s.jsonl' % split,
       hrl: '/%s.json' % split,
       triples: '/%s_triples.json' % (if split == 'dev' then 'val' else split),
-    }[form],
+    }),
     dataset_reader: { type: form },
     train_data_path: file('train'),
     validation_data_path: file('dev'),

@@ -13,17 +13,20 @@ local scorers = { rin: 'additive', rin_v2: 'relu_sum', bilstm_s: 'additive', bil
 
   // name: 'rin', 'rin_v2', or a baseline of Table 1, 'bilstm' or 'bilstm_s' (which is -INT of Table 5).
   // without: the input of INT that is left out, if any. scorer: null is that of the version's paper.
-  head(name, rounds, updater, without, scorer, bias, anchor): {
+  head(name, rounds, updater, without, scorer, bias, anchor): joint.choose('head', name, {
     rin: {
       type: 'rin',
       rounds: rounds,
       updater: updater,
-      interaction: if without != null then std.filter(function(signal) signal != without, signals),
+      interaction: if without != null then joint.choose('without', without, {
+        [left_out]: std.filter(function(signal) signal != left_out, signals)
+        for left_out in signals
+      }),
     },
     rin_v2: { type: 'rin_v2', rounds: rounds },
     bilstm_s: { type: 'rin', rounds: 0 },
     bilstm: { type: 'rin', rounds: 0, projections: false },
-  }[name] + { pair_scorer: { type: if scorer != null then scorer else scorers[name], bias: bias }, anchor: anchor },
+  }) + { pair_scorer: { type: if scorer != null then scorer else scorers[name], bias: bias }, anchor: anchor },
 
   training(epochs, patience, lr): {
     data_loader: { batch_size: 50 },

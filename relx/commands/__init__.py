@@ -5,9 +5,11 @@ import importlib
 import os
 import sys
 import traceback
+from contextlib import redirect_stdout
 
 from relx import __version__
 from relx.errors import RelxError
+from relx.output import OutputError, StandardOutput
 
 COMMANDS = ("train", "evaluate", "predict", "score", "check", "components", "data", "convert")
 
@@ -16,21 +18,21 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command line and return its exit code: 2 for an error that the user can mend, 130 when interrupted."""
     args = _parser().parse_args(argv)
     try:
-        code: int | None = args.run(args)
-        sys.stdout.flush()
+        with redirect_stdout(StandardOutput(sys.stdout)):
+            code: int | None = args.run(args)
+            sys.stdout.flush()
         return code or 0
+    except OutputError as error:
+        _drop_output()
+        return _report(error, args.debug)
     except RelxError as error:
         return _report(error, args.debug)
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         _drop_output()
         return 141
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        _drop_output()
-        return _report(RelxError(f"standard output cannot be written: {error.strerror}"), args.debug)
 
 
 def _parser() -> argparse.ArgumentParser:

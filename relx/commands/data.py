@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from relx.commands.common import add_experiment_arguments, include_plugins, load_experiment
+from relx.commands.common import add_experiment_arguments, experiment_class, include_plugins, load_experiment
 
 if TYPE_CHECKING:
     from relx.readers.reader import DatasetReader
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _experiment(args: argparse.Namespace) -> dict[str, Any] | None:
+    from relx import config
     from relx.errors import ConfigError
 
     first, *others = args.paths
@@ -49,7 +50,9 @@ def _experiment(args: argparse.Namespace) -> dict[str, Any] | None:
         return None
     if others:
         raise ConfigError(f"{first}: an experiment names its own data; give it alone, or corpus files alone")
-    return load_experiment(first, args)
+    experiment = load_experiment(first, args)
+    config.require_valid(experiment, experiment_class(), first)
+    return experiment
 
 
 def _is_experiment(path: str) -> bool:
@@ -65,14 +68,14 @@ def _is_experiment(path: str) -> bool:
 
 
 def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetReader]]":
-    from relx.errors import ConfigError
+    from relx import config
     from relx.readers import make_reader
+    from relx.tokenizers.tokenizer import Tokenizer
 
-    reader = args.reader or experiment.get("dataset_reader")
-    paths = {name: experiment[key] for name, key in SPLITS.items() if experiment.get(key) is not None}
-    if not paths or reader is None:
-        raise ConfigError(f"{args.paths[0]}: names no data; expected dataset_reader and {', '.join(SPLITS.values())}")
-    yield from ((name, path, make_reader(reader)) for name, path in paths.items())
+    described = experiment.get("tokenizer")
+    tokenizer = None if described is None else config.build_part(Tokenizer.__kind__, described)
+    reader = make_reader(args.reader or experiment["dataset_reader"], tokenizer)
+    yield from ((name, experiment[key], reader) for name, key in SPLITS.items() if experiment.get(key) is not None)
 
 
 def _named_files(args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetReader]]":

@@ -3,9 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_include_argument, include_plugins
+from relx.commands.scores import add_score_arguments, prepare, print_json, score_under, to_json
 
 if TYPE_CHECKING:
+    from relx.archive import ArchivedParts
+    from relx.data.example import Example
     from relx.predictors.predictor import Predictor
     from relx.readers.reader import DatasetReader
     from relx.scoring import Report
@@ -14,61 +16,78 @@ HELP = "score a trained archive on labelled files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of ``relx evaluate``."""
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data")
-    parser.add_argument(
-        "--protocol", action="append", metavar="NAME",
-        help="what counts as equal; may be repeated (default: the experiment's)",
-    )  # fmt: skip
-    parser.add_argument("--reader", metavar="NAME", help="the reader of the files (default: the experiment's)")
-    parser.add_argument("--seen", metavar="FILE", help="training data: also score the triples that it does not hold")
-    parser.add_argument("--predictions", metavar="FILE", help="write the predictions for all files here")
-    parser.add_argument("--json", action="store_true", help="print one JSON object with the reports of each file")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
+    parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
-    add_include_argument(parser)
+    add_score_arguments(
+        parser,
+        "what counts as equal; may be repeated, the first is shown in full (default: the experiment's)",
+        "the reader of all files (default: the experiment's, or another for a file that only it recognises)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the scores. Raises PluginError, ArchiveError, DataError, UnknownProtocol."""
-    import json
-
+    """Print the scores. Raises PluginError, ArchiveError, ConfigError, DataError, UnknownProtocol."""
     from relx import scoring
     from relx.predictors.predictor import Predictor
-    from relx.readers import make_reader
 
-    include_plugins(args)
-    for name in args.protocol or ():
-        scoring.find_protocol(name)
-    predictor = Predictor.load(args.archive, args.device)
-    reader = make_reader(args.reader) if args.reader else predictor.archive.parts.reader
-    reports = _reports(args, predictor, reader)
+    prepare(args)
+    _refuse_merged_predictions(args)
+    reports = _reports(args, Predictor.load(args.archive, args.device))
     if args.json:
-        content = {file: {r.protocol: r.to_json() for r in by_protocol} for file, by_protocol in reports.items()}
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print_json({file: to_json(by_protocol) for file, by_protocol in reports.items()})
     else:
         print("\n\n".join(f"{file}\n{scoring.render(*by_protocol)}" for file, by_protocol in reports.items()))
     return 0
 
 
-def _reports(
-    args: argparse.Namespace, predictor: "Predictor", reader: "DatasetReader"
-) -> "dict[str, list[Report]]":
+def _refuse_merged_predictions(args: argparse.Namespace) -> None:
+    from relx.errors import ConfigError
+
+    if args.predictions and len(args.files) > 1:
+        raise ConfigError(
+            f"--predictions {args.predictions}: holds the predictions of one file, and {len(args.files)} are given; "
+            "evaluate them one by one"
+        )
+
+
+def _reports(args: argparse.Namespace, predictor: "Predictor") -> "dict[str, list[Report]]":
     from contextlib import nullcontext
 
     from relx.data.json_form import example_to_json, to_line
     from relx.files import atomic_write
-    from relx.scoring import score, text_triples
 
     parts = predictor.archive.parts
-    names = args.protocol or parts.protocols
-    seen = set(text_triples(list(reader.read(args.seen)))) if args.seen else None
+    train = _read(args.seen, args.reader, parts) if args.seen else None
     reports = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
-            gold = parts.annotated(list(reader.read(file)))
+            gold = parts.annotated(_read(file, args.reader, parts))
             predicted = predictor.model.extract(gold, parts.loader)
-            reports[file] = [score(gold, predicted, name, seen) for name in dict.fromkeys(names)]
+            reports[file] = score_under(args.protocol or parts.protocols, gold, predicted, train)
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in predicted)
     return reports
+
+
+def _read(path: str, named: str | None, parts: "ArchivedParts") -> "list[Example]":
+    from relx.readers import make_reader
+
+    reader = make_reader(named, parts.tokenizer) if named else _fitting(path, parts)
+    return list(reader.read(path))
+
+
+def _fitting(path: str, parts: "ArchivedParts") -> "DatasetReader":
+    """The experiment's own reader, unless another alone recognises the file."""
+    from relx.errors import DataError
+    from relx.readers import make_reader, reader_for
+
+    if parts.reader.recognises(path):
+        return parts.reader
+    try:
+        return make_reader(reader_for(path), parts.tokenizer)
+    except DataError:
+        # A plugin's reader need not recognise its form.
+        return parts.reader

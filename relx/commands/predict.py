@@ -46,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
-    import io
     import sys
     from contextlib import nullcontext
 
@@ -54,8 +53,8 @@ def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
 
     if name is not None:
         return atomic_write(name)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # JSON lines are UTF-8 whatever the terminal's language
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(encoding="utf-8")  # JSON lines are UTF-8 whatever the terminal's language
     return nullcontext(sys.stdout)
 
 

@@ -4,5 +4,6 @@ from relx.config.build import build, fill, used
 from relx.config.check import Problem, check, require_valid
 from relx.config.jsonnet import load
 from relx.config.overrides import override
+from relx.config.part import build_part
 
-__all__ = ["Problem", "build", "check", "fill", "load", "override", "require_valid", "used"]
+__all__ = ["Problem", "build", "build_part", "check", "fill", "load", "override", "require_valid", "used"]

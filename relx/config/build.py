@@ -32,9 +32,7 @@ def _lazy(value: dict[str, Any], component: Component, path: str) -> Lazy[Any]:
         lazy = _lazy(nested, _component(nested, schema), place)
         return lazy if schema.lazy else lazy.build()
 
-    lazy: Lazy[Any] = Lazy(component.load(), **_arguments(value, component, path, part))
-    lazy.where = path or "experiment"
-    return lazy
+    return Lazy(component.load(), path or "experiment", **_arguments(value, component, path, part))
 
 
 def _filled(value: dict[str, Any], component: Component) -> dict[str, Any]:

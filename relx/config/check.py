@@ -19,6 +19,7 @@ from relx.registry import (
     lookup,
     nearest,
     type_name,
+    with_article,
 )
 from relx.registry.signature import Choice, Either, ListOf, MapOf, Nothing, Scalar, Schema
 
@@ -150,7 +151,7 @@ def _shape_of(value: Any) -> type | None:
 
 def _part_problems(value: Any, part: Part, path: str, origin: str) -> Iterator[Problem]:
     kind = kind_of(part.reference)
-    what = f"a {kind.name} (an object with 'type')" if kind else "an object"
+    what = f"{with_article(kind.name)} (an object with 'type')" if kind else "an object"
     if not isinstance(value, dict):
         yield Problem(path, f"expected {what}, got {_show(value)}", origin)
         return
@@ -166,10 +167,10 @@ def _part_problems(value: Any, part: Part, path: str, origin: str) -> Iterator[P
 
 
 def _type_problem(value: dict[str, Any], kind: Kind, path: str, origin: str) -> Problem:
-    known = ", ".join(components(kind))
+    what, known = with_article(kind.name), ", ".join(components(kind))
     if "type" in value:
-        return Problem(_join(path, "type"), f"expected the name of a {kind.name}, got {_show(value['type'])}", origin)
-    return Problem(path, f"a {kind.name} needs the key 'type' (one of: {known})", origin)
+        return Problem(_join(path, "type"), f"expected the name of {what}, got {_show(value['type'])}", origin)
+    return Problem(path, f"{what} needs the key 'type' (one of: {known})", origin)
 
 
 def _unknown_name(name: str, kind: Kind, path: str, origin: str) -> Problem:

@@ -20,7 +20,10 @@ def checked(value: Any, kind: type[T], where: str) -> T:
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or isinstance(value, bool):
         raise BadRecord(f"{where}: expected {_WORDS[kind]}, got {shown(value)}")
-    return kind(value) if kind is float else value  # type: ignore[call-arg,return-value]
+    try:
+        return kind(value) if kind is float else value  # type: ignore[call-arg,return-value]
+    except OverflowError:
+        raise BadRecord(f"{where}: expected a number, got one of too many digits") from None
 
 
 def required(record: dict[str, Any], key: str, kind: type[T], where: str = "") -> T:

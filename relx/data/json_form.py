@@ -25,7 +25,6 @@ from relx.tokenizers.tokenizer import Tokenizer
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "meta")
 ENTITY_KEYS = ("start", "end", "type", "text", "score", "characters")
-WITH_TOKENIZER = '{"type": "jsonl", "tokenizer": {"type": "whitespace"}}'
 RELATION_KEYS = ("head", "type", "tail", "score")
 
 
@@ -100,7 +99,7 @@ def _has_only_text(record: Any) -> bool:
 
 def _sentence(record: dict[str, Any]) -> Example:
     if _has_only_text(record):
-        raise BadRecord(f"tokens: missing; text alone needs a reader with a tokenizer, such as {WITH_TOKENIZER}")
+        raise BadRecord("tokens: missing; text alone needs a tokenizer")
     text = optional(record, "text", str)
     tokens = items(record, "tokens", str)
     for i, token in enumerate(tokens):

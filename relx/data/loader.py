@@ -1,11 +1,14 @@
 """Which sentences go together in a batch, and in which order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from relx.data.batch import Batch, IndexedCorpus
 from relx.data.sizes import require_sizes
+
+T = TypeVar("T")
 
 
 class DataLoader:
@@ -30,6 +33,14 @@ class DataLoader:
     def in_order(self, lengths: np.ndarray) -> list[np.ndarray]:
         """The rows of each batch for evaluation: the longest sentences first, nothing shuffled."""
         return self._cut(np.argsort(-lengths, kind="stable"), lengths)
+
+    def apply(self, work: Callable[[Batch], Sequence[T]], corpus: IndexedCorpus) -> list[T]:
+        """What ``work`` makes of each sentence of its batch, for the whole corpus, in the corpus's order."""
+        plan = self.in_order(corpus.lengths)
+        made: dict[int, T] = {}
+        for rows, batch in zip(plan, load(corpus, plan), strict=True):
+            made.update(zip(rows.tolist(), work(batch), strict=True))
+        return [made[row] for row in range(len(corpus))]
 
     def _cut(self, rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
         batches, start = [], 0

@@ -50,6 +50,10 @@ class Vocabulary:
         self._facts: dict[str, Any] = {}
         self._files: dict[str, bytes] = {}
 
+    def close(self) -> None:
+        """Counting is over; the training sentences are let go."""
+        self.examples = None
+
     @property
     def counting(self) -> bool:
         """Whether this vocabulary is being made from training sentences, rather than read back."""

@@ -10,7 +10,11 @@ from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.errors import DataError
 from relx.predictors.predictor import CHUNK, Predictor
+from relx.readers import form_of
 from relx.readers.records import parse_record
+
+OWN = "jsonl"
+ANOTHER_FORM = "this looks like the form of the reader {0!r}; relx convert --from {0} --to jsonl makes lines of it"
 
 
 @dataclass(frozen=True)
@@ -72,4 +76,5 @@ def _example(number: int, record: Any) -> Example | Failure:
     try:
         return example_from_json(record)
     except BadRecord as error:
-        return Failure(number, str(error))
+        form = form_of(record) if isinstance(record, dict) else None
+        return Failure(number, str(error) if form in (None, OWN) else f"{error}; {ANOTHER_FORM.format(form)}")

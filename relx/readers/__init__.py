@@ -1,5 +1,5 @@
 """Corpus forms: file -> Examples."""
 
-from relx.readers.choose import make_reader, read, reader_for
+from relx.readers.choose import form_of, make_reader, read, reader_for
 
-__all__ = ["make_reader", "read", "reader_for"]
+__all__ = ["form_of", "make_reader", "read", "reader_for"]

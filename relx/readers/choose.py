@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from relx import config
-from relx.config.jsonnet import parse_value
 from relx.data.example import Example
-from relx.errors import ConfigError, DataError
+from relx.errors import DataError
+from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import records
-from relx.registry import components, lookup, nearest
+from relx.registry import components
+from relx.tokenizers.tokenizer import Tokenizer
+from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 KIND = DatasetReader.__kind__
 
@@ -31,19 +33,20 @@ def reader_for(path: str | Path) -> str:
     raise DataError(f"{path}:{first.line}: no reader knows this form (its first record has {keys}); readers: {known}")
 
 
-def make_reader(description: str | dict[str, Any]) -> DatasetReader:
+def form_of(record: dict[str, Any]) -> str | None:
+    """The name of the reader whose form one record has; None where that is not clear."""
+    readers = {name: component.load() for name, component in components(KIND).items()}
+    names = [name for name, cls in readers.items() if issubclass(cls, JsonReader) and cls.recognises_record(record)]
+    return names[0] if len(names) == 1 else None
+
+
+def make_reader(description: str | dict[str, Any], tokenizer: Tokenizer | None = None) -> DatasetReader:
     """The reader of a name, or of an object with ``type`` as an experiment file has it (also as JSON text).
 
-    Raises ConfigError for an unknown name and for arguments that do not fit.
+    Raw texts are split by the tokenizer, ``whitespace`` if none is given. Raises ConfigError for an unknown name and
+    for arguments that do not fit.
     """
-    value = parse_value(description) if isinstance(description, str) else description
-    arguments = dict(value) if isinstance(value, dict) else {"type": value}
-    name = arguments.pop("type", None)
-    component = lookup(KIND, name) if isinstance(name, str) else None
-    if component is None:
-        raise ConfigError(f"{name!r} is not a registered dataset_reader{nearest(str(name), components(KIND))}")
-    config.require_valid(arguments, component.reference, f"dataset_reader {name!r}")
-    reader = config.build(arguments, component.reference)
+    reader = config.build_part(KIND, description, tokenizer=tokenizer or WhitespaceTokenizer())
     assert isinstance(reader, DatasetReader)
     return reader
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from relx.data.example import Entity, Example
 from relx.data.fields import BadRecord, checked, items, required, shown
 from relx.readers.json_reader import JsonReader
-from relx.readers.mentions import Annotations, locate
+from relx.readers.mentions import Annotations, locate, mention_text
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
@@ -52,14 +52,17 @@ class HrlReader(JsonReader):
             annotations.at(mention.start, mention.end)
         if type == "None":
             return
-        heads = self._argument(mentions, SOURCE, required(record, "em1", str, where), annotations)
-        tails = self._argument(mentions, TARGET, required(record, "em2", str, where), annotations)
+        heads = self._argument([m for m in mentions if m.role == SOURCE], record, "em1", annotations, where)
+        tails = self._argument([m for m in mentions if m.role == TARGET], record, "em2", annotations, where)
         annotations.relate(heads, type, tails)
 
-    def _argument(self, mentions: list[Mention], role: str, text: str, annotations: Annotations) -> list[Entity]:
-        spans = [(start, end) for marked, start, end in mentions if marked == role]
+    def _argument(
+        self, mentions: list[Mention], record: dict[str, Any], key: str, annotations: Annotations, where: str
+    ) -> list[Entity]:
+        text = required(record, key, str, where)
+        spans = [(start, end) for _, start, end in mentions]
         if not spans:
-            return annotations.named(text)
+            return annotations.named(mention_text(text, f"{where}.{key}"))
         if self.occurrences == "first":
             named = [span for span in locate(annotations.example.tokens, text) if span in spans]
             spans = [*named, *spans][:1]

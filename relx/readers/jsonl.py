@@ -11,6 +11,7 @@ from relx.files import atomic_write
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import Record
+from relx.registry import Injected
 from relx.tokenizers.tokenizer import Tokenizer
 
 TEXTS_AT_ONCE = 512
@@ -18,9 +19,9 @@ TEXTS_AT_ONCE = 512
 
 @DatasetReader.register("jsonl")
 class JsonlReader(JsonReader):
-    """relx's own JSON form; records with text alone are split by the tokenizer."""
+    """relx's own JSON form; records with text alone are split by the experiment's tokenizer."""
 
-    def __init__(self, tokenizer: Tokenizer | None = None):
+    def __init__(self, tokenizer: Injected[Tokenizer]):
         self.tokenizer = tokenizer
 
     @classmethod

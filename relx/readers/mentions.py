@@ -27,6 +27,13 @@ def locate(tokens: Sequence[str], mention: str) -> list[Span]:
     return []
 
 
+def mention_text(text: str, where: str) -> str:
+    """The text, if it can name a mention. Raises BadRecord for one without a word."""
+    if not text.strip():
+        raise BadRecord(f"{where}: expected the text of a mention, got {shown(text)}")
+    return text
+
+
 def without_accents(text: str) -> str:
     """The text with accented letters replaced by plain ones."""
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
@@ -45,9 +52,7 @@ class Annotations:
         return self._add(Entity(start, end, type))
 
     def named(self, mention: str, type: str | None = None) -> list[Entity]:
-        """The entities that a text stands for: one, or with ``all`` as many as it has places. Raises BadRecord."""
-        if not mention.strip():
-            raise BadRecord(f"expected the text of a mention, got {shown(mention)}")
+        """The entities that a text stands for: one, or with ``all`` as many as it has places."""
         places = locate(self.example.tokens, mention)
         if not places:
             return [self._add(Entity(None, None, type, mention))]

@@ -8,7 +8,7 @@ from relx.errors import DataError
 from relx.registry import Registrable
 
 
-class DatasetReader(Registrable, kind="dataset_reader"):
+class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
     """Reads one corpus form: path -> iterator of Examples. Knows no vocabulary and no tensors."""
 
     @classmethod

@@ -42,10 +42,12 @@ def records(path: str | Path) -> Iterator[Record]:
 
 def parse_record(line: str) -> Any:
     """The value of one line of JSON. Raises BadRecord for anything else."""
+    line = line.rstrip(" \t\r\n")
     try:
         return _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
-        raise BadRecord(_explain(error)) from None
+        cut = isinstance(error, json.JSONDecodeError) and error.pos == len(line)
+        raise BadRecord(_explain(error) + ("; a record must stand on one line" if cut else "")) from None
 
 
 def _line_record(number: int, line: str, path: str | Path) -> Record:
@@ -90,16 +92,18 @@ def _after_space(text: str, place: int) -> int:
 def _explain(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON at column {error.colno}: {error.msg}"
-    return f"not usable as JSON: {error}"
+    if isinstance(error, RecursionError):
+        return "not usable as JSON: nested too deeply"
+    return f"not usable as JSON: {error if isinstance(error, BadRecord) else 'a number of too many digits'}"
 
 
 def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise BadRecord(f"{name} is not a JSON number")
 
 
 def _finite(text: str) -> float:
     if math.isinf(value := float(text)):
-        raise ValueError(f"{text} is too large a number")
+        raise BadRecord(f"{text} is too large a number")
     return value
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from relx.data.example import Entity, Example
 from relx.data.fields import BadRecord, check_span, checked, items, one_each, optional_items, required, shown
 from relx.readers.json_reader import JsonReader
-from relx.readers.mentions import Annotations
+from relx.readers.mentions import Annotations, mention_text
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
@@ -47,9 +47,11 @@ class TriplesReader(JsonReader):
             annotations.named(text, type)
         for i, mention in enumerate(items(record, "relationMentions", dict)):
             keys = ("em1Text", "label", "em2Text")
-            head, label, tail = (required(mention, key, str, f"relationMentions[{i}]") for key in keys)
+            where = f"relationMentions[{i}]"
+            head, label, tail = (required(mention, key, str, where) for key in keys)
             if label != "None":
-                heads, tails = (annotations.named(text, types.get(text)) for text in (head, tail))
+                named = ((head, f"{where}.em1Text"), (tail, f"{where}.em2Text"))
+                heads, tails = (annotations.named(mention_text(*pair), types.get(pair[0])) for pair in named)
                 annotations.relate(heads, label, tails)
         return annotations.finished()
 
@@ -69,7 +71,8 @@ def _types(record: dict[str, Any]) -> dict[str, str]:
     types = {}
     for i, mention in enumerate(optional_items(record, "entityMentions", dict) or ()):
         where = f"entityMentions[{i}]"
-        types[required(mention, "text", str, where)] = required(mention, "label", str, where)
+        text = mention_text(required(mention, "text", str, where), f"{where}.text")
+        types[text] = required(mention, "label", str, where)
     return types
 
 
@@ -79,7 +82,9 @@ def _add_triples(annotations: Annotations, record: dict[str, Any], key: str) -> 
         if len(triple) != 3:
             raise BadRecord(f"{where}: expected [subject, relation, object], got {shown(triple)}")
         head, type, tail = (checked(part, str, where) for part in triple)
-        annotations.relate(annotations.named(head), type, annotations.named(tail))
+        named = ((head, f"{where}[0]"), (tail, f"{where}[2]"))
+        heads, tails = (annotations.named(mention_text(*pair)) for pair in named)
+        annotations.relate(heads, type, tails)
 
 
 def _add_details(annotations: Annotations, details: list[Any], where: str) -> None:

@@ -2,7 +2,7 @@
 
 from relx.registry.registrable import Component, Kind, Registrable, components, describe, kind_of, kinds, lookup
 from relx.registry.signature import Injected, Lazy, Parameter, Part, Reference
-from relx.registry.wording import nearest, type_name
+from relx.registry.wording import nearest, type_name, with_article
 
 __all__ = [
     "Component",
@@ -20,4 +20,5 @@ __all__ = [
     "lookup",
     "nearest",
     "type_name",
+    "with_article",
 ]

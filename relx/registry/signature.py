@@ -28,12 +28,15 @@ Injected = Annotated[T, INJECTED]
 
 
 class Lazy(Generic[T]):
-    """A part whose arguments are known and which is built when the program can supply the injected ones."""
+    """A part whose arguments are known and which is built when the program can supply the injected ones.
 
-    def __init__(self, constructor: Callable[..., T], /, **arguments: Any) -> None:
+    ``where`` is its place in the experiment file, for messages.
+    """
+
+    def __init__(self, constructor: Callable[..., T], where: str = "a part", /, **arguments: Any) -> None:
         self.constructor = constructor
+        self.where = where
         self.arguments = arguments
-        self.where = "a part"
 
     def build(self, **injected: Any) -> T:
         """Build the part, handing it those of the injected values that its constructor asks for.

@@ -1,6 +1,9 @@
 """Reads relx's own components from their source, without importing them (importing one imports torch).
 
 A test holds that what is read here equals what the imported classes say of themselves.
+Annotations may be ``X``, ``X | Y``, ``list[X]``, ``dict[str, X]``, ``Literal[...]``, ``Lazy[Kind]``, ``Injected[...]``,
+and a name that a module of relx assigns to one of these. A name is a builtin, defined in its module, or imported by
+``from module import name``; dotted names, ``Optional`` and annotations in quotes are not understood.
 """
 
 import ast

@@ -22,6 +22,11 @@ def type_name(schema: Schema) -> str:
     return str(schema)
 
 
+def with_article(name: str) -> str:
+    """``a head``, ``an optimizer``."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` when something known is close, else the known names."""
     known = list(known)

@@ -4,7 +4,7 @@ from relx.scoring.checks import fitting_protocols
 from relx.scoring.counts import Counts
 from relx.scoring.protocols import PROTOCOLS, Protocol, UnknownProtocol, find_protocol
 from relx.scoring.render import render
-from relx.scoring.report import METRICS, Report, score, text_triples
+from relx.scoring.report import METRICS, Report, corpus_triples, score
 
 __all__ = [
     "METRICS",
@@ -13,9 +13,9 @@ __all__ = [
     "Protocol",
     "Report",
     "UnknownProtocol",
+    "corpus_triples",
     "find_protocol",
     "fitting_protocols",
     "render",
     "score",
-    "text_triples",
 ]

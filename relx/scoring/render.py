@@ -1,11 +1,11 @@
-"""Scores as a table for a terminal: the protocol's name stands in each line."""
+"""Scores as a table for a terminal, in percent: the protocol's name stands in each line."""
 
 from collections.abc import Iterator
 
 from relx.scoring.counts import Counts
 from relx.scoring.report import Report
 
-HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision", "recall", "f1")
+HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision %", "recall %", "f1 %")
 Row = tuple[str, ...]
 
 
@@ -15,6 +15,11 @@ def render(report: Report, *others: Report) -> str:
     widths = [max(map(len, column)) for column in zip(*(row for group in groups for row in group), strict=True)]
     tables = ["\n".join(_line(row, widths) for row in group) for group in groups if group]
     return "\n\n".join(tables + [_note(part) for part in (report, *others) if part.unlocated][:1])
+
+
+def percentages(counts: Counts) -> str:
+    """Precision, recall and F1 on one line."""
+    return f"P {100 * counts.precision:.1f} R {100 * counts.recall:.1f} F1 {100 * counts.f1:.1f}"
 
 
 def _headlines(reports: tuple[Report, ...]) -> Iterator[Row]:
@@ -34,7 +39,7 @@ def _parts(report: Report) -> Iterator[Iterator[Row]]:
 
 
 def _row(protocol: str, scored: str, counts: Counts) -> Row:
-    ratios = (f"{ratio:.4f}" for ratio in (counts.precision, counts.recall, counts.f1))
+    ratios = (f"{100 * ratio:.1f}" for ratio in (counts.precision, counts.recall, counts.f1))
     return protocol, scored, str(counts.predicted), str(counts.gold), str(counts.correct), *ratios
 
 

@@ -15,7 +15,7 @@ TextItem = tuple[Item, TextTriple]
 
 METRICS = tuple(f"{part}_{ratio}" for part in ("triple", "entity") for ratio in ("precision", "recall", "f1"))
 LARGEST_SIZE = 5
-SIZES = (*map(str, range(LARGEST_SIZE)), f"{LARGEST_SIZE}+")
+GOLD_SIZES = (*map(str, range(LARGEST_SIZE)), f"{LARGEST_SIZE}+")
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def score(
         entities=entities.total(),
         per_relation=triples.by(_relation_types),
         per_overlap=_by_sentence(triples, [overlap.classes_of(texts) for texts in distinct], OVERLAP_CLASSES),
-        per_size=_by_sentence(triples, [_size(texts) for texts in distinct], SIZES),
+        per_size=_by_sentence(triples, [_size(texts) for texts in distinct], GOLD_SIZES),
         unseen=unseen,
         unlocated=sum(count for (_, _, side), count in triples.gold.items() if side),
     )
 
 
-def text_triples(examples: Iterable[Example]) -> Iterator[TextTriple]:
+def corpus_triples(examples: Iterable[Example]) -> Iterator[TextTriple]:
     """(head text, relation type, tail text) of every relation, in order, such as ``score`` takes as seen."""
     return (triple for example in examples for triple in overlap.text_triples(example))
 
@@ -131,7 +131,7 @@ def _unseen(gold: Iterable[TextItem], predicted: Iterable[TextItem], seen: Set[T
 
 
 def _with_text(items: Iterable[Item], examples: Iterable[Example]) -> Iterator[TextItem]:
-    return zip(items, text_triples(examples), strict=True)
+    return zip(items, corpus_triples(examples), strict=True)
 
 
 def _relation_types(item: Item) -> tuple[str]:
@@ -140,7 +140,7 @@ def _relation_types(item: Item) -> tuple[str]:
 
 
 def _size(texts: Sequence[TextTriple]) -> tuple[str]:
-    return (SIZES[min(len(texts), LARGEST_SIZE)],)
+    return (GOLD_SIZES[min(len(texts), LARGEST_SIZE)],)
 
 
 def _by_sentence(matching: Matching, classes: Sequence[Collection[str]], known: Sequence[str]) -> dict[str, Counts]:

@@ -8,12 +8,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from relx.files import append_line
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What an epoch came to. ``loss`` is the mean over sentences; ``metrics`` are those of the validation set."""
+    """What an epoch came to. ``loss`` is the mean over sentences; ``metrics`` are those of the validation set.
+
+    ``improved`` tells whether the weights were kept, as those of the best epoch so far.
+    """
 
     epoch: int
     loss: float
@@ -97,6 +102,5 @@ class MetricsFile(Callback):
         self.protocol = protocol
 
     def on_epoch_end(self, report: EpochReport) -> None:
-        """Append it."""
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"protocol": self.protocol, **asdict(report)}) + "\n")
+        """Append it. Raises RelxError when the file cannot be written."""
+        append_line(self.path, json.dumps({"protocol": self.protocol, **asdict(report)}))

@@ -1,12 +1,10 @@
 """An experiment: data, model, training and scores, as one file describes them."""
 
-import json
 import logging
 import random
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,16 +16,18 @@ from relx.data.example import Example
 from relx.data.loader import DataLoader, padding_waste
 from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
-from relx.files import atomic_write
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
 from relx.runtime import prepare_process
-from relx.scoring import Report, score, text_triples
+from relx.scoring import Report, corpus_triples, score
+from relx.scoring.render import percentages
 from relx.taggers.tagger import POSTagger
 from relx.tokenizers.tokenizer import Tokenizer
+from relx.tokenizers.whitespace import WhitespaceTokenizer
 from relx.training import run_folder
 from relx.training.callbacks import Callback, EpochLines, MetricsFile, ProgressBar
+from relx.training.interrupts import sigterm_interrupts
 from relx.training.oracle import oracle_check
 from relx.training.run_folder import RunFolder
 from relx.training.trainer import Metrics, Run, Trainer, TrainingState
@@ -42,15 +42,15 @@ ProtocolName = Literal[
 class Experiment:
     """The top level of an experiment file.
 
-    ``protocols`` name the scores; the first one selects the best epoch. ``tokenizer`` splits raw text at prediction
-    time; ``pos_tagger`` tags sentences that come without tags, then and in training. Without ``validation_data_path``
-    there is no early stopping and the last weights are kept. The test set is scored once, at the end, with the best
-    weights.
+    ``protocols`` name the scores; the first one selects the best epoch. ``tokenizer`` splits raw text, in the
+    data and at prediction time; ``pos_tagger`` tags sentences that come without tags, then and in training. Without
+    ``validation_data_path`` there is no early stopping and the last weights are kept. The test set is scored once, at
+    the end, with the best weights.
     """
 
     def __init__(
         self,
-        dataset_reader: DatasetReader,
+        dataset_reader: Lazy[DatasetReader],
         train_data_path: str,
         model: Lazy[JointExtractor],
         trainer: Trainer,
@@ -66,7 +66,7 @@ class Experiment:
             raise ValueError("trainer.patience needs a validation_data_path to watch")
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed is {seed}; it must be from 0 to 2**32 - 1")
-        self.reader = dataset_reader
+        self.reader = dataset_reader.build(tokenizer=tokenizer or WhitespaceTokenizer())
         self.paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}
         self.lazy_model = model
         self.trainer = trainer
@@ -75,11 +75,12 @@ class Experiment:
         self.protocols: Sequence[str] = protocols or ("exact_span",)
         self.seed = seed
 
+    @sigterm_interrupts()
     def run(self, folder: RunFolder, config: dict[str, Any]) -> TrainingState:
         """Train, score and archive. ``config`` is the experiment itself, in full, for the record.
 
         Raises DataError for bad data, ConfigError for values that a part rejects, TrainingError for a run that cannot
-        go on.
+        go on; the weights of its best epoch, if there was one, are archived all the same.
         """
         started = time.perf_counter()
         prepare_process()
@@ -88,23 +89,27 @@ class Experiment:
         model = self._build(data["train"])
         ceilings = self._check_oracle(model, data)
         folder.clear()
-        _write_json(folder.path / run_folder.CONFIG, config)
+        folder.write(run_folder.CONFIG, config)
         state = self._fit(model, data, folder)
         metrics: dict[str, Any] = {
             "best_epoch": state.best_epoch,
             "epochs": state.epoch,
             "interrupted": state.interrupted,
+            "failure": str(state.failure) if state.failure is not None else None,
             "seconds": round(time.perf_counter() - started, 1),
             "facts": dict(model.vocabulary.facts),
             "oracle": ceilings,
         }
-        if not state.interrupted:
+        if not (state.interrupted or state.failure):
             try:
                 metrics.update(self._final_scores(model, data))
             except KeyboardInterrupt:  # the weights are worth keeping without their scores too
                 metrics["interrupted"] = state.interrupted = True
-        _write_json(folder.path / run_folder.METRICS, metrics)
-        archive.save(folder.path / run_folder.ARCHIVE, config, model, metrics)
+        folder.write(run_folder.METRICS, metrics)
+        path = folder.path / run_folder.ARCHIVE
+        archive.save(path, config, model, metrics)
+        if state.failure is not None:
+            raise TrainingError(f"{state.failure}\n{path} holds the best weights so far, of epoch {state.best_epoch}")
         return state
 
     def _read(self, split: str, path: str) -> list[Example]:
@@ -126,7 +131,7 @@ class Experiment:
             model = self.lazy_model.build(vocabulary=Vocabulary(examples))
         except (RuntimeError, MemoryError, OverflowError) as error:
             raise TrainingError(f"the model cannot be built: {error}") from error
-        model.vocabulary.examples = None
+        model.vocabulary.close()
         return model
 
     def _check_oracle(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
@@ -160,6 +165,8 @@ class Experiment:
         )  # fmt: skip
         if state.best_epoch is not None:
             folder.load_best(model)
+        elif state.failure is not None:
+            raise state.failure
         return state
 
     def _callbacks(self, folder: RunFolder) -> list[Callback]:
@@ -170,7 +177,7 @@ class Experiment:
 
     def _final_scores(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
         """The scores of the best weights on validation and test, under every protocol."""
-        seen = set(text_triples(data["train"]))
+        seen = set(corpus_triples(data["train"]))
         scores: dict[str, Any] = {}
         for split in ("validation", "test"):
             if split in data:
@@ -178,9 +185,7 @@ class Experiment:
                 reports = [score(data[split], predicted, protocol, seen) for protocol in self.protocols]
                 scores[split] = {report.protocol: report.to_json() for report in reports}
                 for report in reports:
-                    triples = report.triples
-                    ratios = f"P {100 * triples.precision:.1f} R {100 * triples.recall:.1f} F1 {100 * triples.f1:.1f}"
-                    logger.info("%s: triples %s (%s)", split, ratios, report.protocol)
+                    logger.info("%s: triples %s (%s)", split, percentages(report.triples), report.protocol)
         return scores
 
     def _score(self, model: JointExtractor, gold: list[Example], protocol: str) -> Report:
@@ -191,9 +196,3 @@ def _seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    with atomic_write(path) as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")

@@ -1,8 +1,10 @@
-"""Ctrl-C during training: finish the step, keep what was learnt."""
+"""Ctrl-C during training, or SIGTERM of a batch system: finish the step, keep what was learnt."""
 
 import logging
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -10,15 +12,15 @@ logger = logging.getLogger(__name__)
 
 
 class Interrupts:
-    """While entered, the first SIGINT only sets ``requested``; the second one interrupts as usual."""
+    """While entered, the first SIGINT or SIGTERM only sets ``requested``; the second one interrupts as usual."""
 
     def __init__(self) -> None:
         self.requested = False
-        self._before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Interrupts":
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._note)
+        if _in_main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -30,6 +32,21 @@ class Interrupts:
         logger.warning("interrupted: finishing the step and saving; interrupt again to stop at once")
 
     def _restore(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        for number, before in self._before.items():
+            signal.signal(number, before or signal.SIG_DFL)
+        self._before = {}
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """While entered, SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that it too passes through ``finally``."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if _in_main_thread() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

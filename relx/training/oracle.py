@@ -7,9 +7,10 @@ from typing import Any
 
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
-from relx.data.loader import DataLoader, load
+from relx.data.loader import DataLoader
 from relx.heads.head import Head
 from relx.scoring import Protocol, Report, find_protocol, score
+from relx.scoring.render import percentages
 
 UNDECODED = "held by the targets, but decoded as something else"
 
@@ -31,8 +32,7 @@ class OracleReport:
         return {"protocol": self.report.protocol, **ceiling, "losses": self.losses}
 
     def __str__(self) -> str:
-        triples = self.report.triples
-        ratios = f"P {100 * triples.precision:.1f} R {100 * triples.recall:.1f} F1 {100 * triples.f1:.1f}"
+        ratios = percentages(self.report.triples)
         causes = "".join(f"\n  {count} triples lost: {cause}" for cause, count in self.losses.items())
         return f"the scheme's ceiling is {ratios} ({self.report.protocol}){causes}"
 
@@ -61,11 +61,6 @@ def _losses(head: Head, gold: Example, decoded: Example, protocol: Protocol) -> 
 
 def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
     """What a model that has learnt the targets perfectly would say of each sentence."""
-    if not gold:
-        return []
     corpus = IndexedCorpus(gold, lambda example: head.targets(example).arrays)
-    plan = DataLoader(batch_size=256, max_tokens=8192).in_order(corpus.lengths)
-    decoded: dict[int, Example] = {}
-    for rows, batch in zip(plan, load(corpus, plan), strict=True):
-        decoded.update(zip(rows.tolist(), head.decode(head.oracle(batch), batch), strict=True))
-    return [decoded[row] for row in range(len(gold))]
+    loader = DataLoader(batch_size=256, max_tokens=8192)
+    return loader.apply(lambda batch: head.decode(head.oracle(batch), batch), corpus)

@@ -22,6 +22,15 @@ class GroupSettings:
                 raise ValueError(f"{name} is {value}; it must not be negative")
 
 
+def require_regexes(groups: Iterable[str]) -> None:
+    """Raise ValueError for the first that is no regular expression."""
+    for regex in groups:
+        try:
+            re.compile(regex)
+        except re.error as error:
+            raise ValueError(f"parameter_groups: {regex!r} is no regular expression: {error}") from None
+
+
 def parameter_groups(
     parameters: Iterable[tuple[str, nn.Parameter]], groups: Mapping[str, GroupSettings]
 ) -> list[dict[str, Any]]:
@@ -40,10 +49,7 @@ def parameter_groups(
 
 def _found(regex: str, trained: Iterable[str]) -> list[str]:
     names = list(trained)
-    try:
-        found = [name for name in names if re.search(regex, name)]
-    except re.error as error:
-        raise ConfigError(f"trainer.parameter_groups: {regex!r} is no regular expression: {error}") from None
+    found = [name for name in names if re.search(regex, name)]
     if not found:
         some = ", ".join(names[:: max(1, len(names) // SHOWN)])
         raise ConfigError(f"trainer.parameter_groups: {regex!r} is found in the name of no weight; some are: {some}")

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
+from safetensors import SafetensorError
 
 from relx.archive import weights_of
-from relx.errors import TrainingError
-from relx.files import atomic_binary
+from relx.errors import RelxError, TrainingError
+from relx.files import atomic_binary, atomic_write
 from relx.model import JointExtractor
 
 CONFIG = "config.json"
@@ -50,14 +52,31 @@ class RunFolder:
         except OSError as error:
             raise TrainingError(f"{file}: cannot be replaced: {error.strerror}") from None
 
+    def write(self, name: str, content: Any) -> None:
+        """Write one of the run's files as JSON. Raises RelxError when it cannot be written."""
+        with atomic_write(self.path / name) as file:
+            json.dump(content, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+
     def save_best(self, model: JointExtractor) -> None:
-        """Keep the weights of the best epoch so far; they replace the older ones at once or not at all."""
-        with atomic_binary(self.path / BEST) as file:
-            file.write(weights_of(model))
+        """Keep the weights of the best epoch so far; they replace the older ones at once or not at all.
+
+        Raises TrainingError when they cannot be written.
+        """
+        try:
+            with atomic_binary(self.path / BEST) as file:
+                file.write(weights_of(model))
+        except (SafetensorError, RuntimeError) as error:  # such as weights that two names share
+            raise TrainingError(f"{self.path / BEST}: the weights cannot be saved: {error}") from error
+        except RelxError as error:
+            raise TrainingError(str(error)) from error
 
     def load_best(self, model: JointExtractor) -> None:
-        """Put them back into the model."""
-        model.load_state_dict(safetensors.torch.load_file(self.path / BEST))
+        """Put them back into the model. Raises TrainingError when the file is gone or damaged."""
+        try:
+            model.load_state_dict(safetensors.torch.load_file(self.path / BEST))
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(f"{self.path / BEST}: the best weights cannot be read back: {error}") from error
 
 
 def _holds_run(path: Path) -> bool:

@@ -18,7 +18,7 @@ from relx.model import JointExtractor
 from relx.training.callbacks import Callback, EpochReport
 from relx.training.interrupts import Interrupts
 from relx.training.optimizers import Optimizer, RMSprop
-from relx.training.parameter_groups import GroupSettings, parameter_groups
+from relx.training.parameter_groups import GroupSettings, parameter_groups, require_regexes
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +30,17 @@ Metrics = dict[str, float]
 
 @dataclass
 class TrainingState:
-    """How far a run has come."""
+    """How far a run has come; ``failure`` is what ended it early, where that was an error."""
 
     epoch: int = 0
-    step: int = 0
     best_epoch: int | None = None
     best_metrics: Metrics = field(default_factory=dict)
     interrupted: bool = False
+    failure: TrainingError | None = None
+
+
+class BadLoss(TrainingError):
+    """The loss is not finite."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,10 @@ class Run:
 class Trainer:
     """Epochs over bucketed batches, with early stopping on the validation set and the best weights kept.
 
-    ``patience`` is the number of epochs without a better ``validation_metric`` after which training stops;
-    ``grad_norm`` the norm to which gradients are clipped; ``parameter_groups`` settings that differ for the weights in
-    whose name a regular expression is found. A loss that is not finite stops the run.
+    ``patience`` is the number of epochs without a better ``validation_metric`` after which training stops; it is not
+    counted before the metric has risen above 0. ``grad_norm`` is the norm to which gradients are clipped;
+    ``parameter_groups`` are settings that differ for the weights in whose name a regular expression is found. A loss
+    that is not finite stops the run.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class Trainer:
             raise ValueError("epochs and patience must be at least 1")
         if grad_norm is not None and grad_norm <= 0:
             raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for gradients as they are")
+        require_regexes(parameter_groups or ())
         self.epochs = epochs
         self.patience = patience
         self.metric = validation_metric.removeprefix("+")
@@ -85,10 +91,10 @@ class Trainer:
         self.groups = parameter_groups or {}
 
     def fit(self, run: Run) -> TrainingState:
-        """Train the model in place until the epochs, the patience or an interrupt end it.
+        """Train the model in place until the epochs, the patience, an interrupt or a loss that is not finite end it.
 
-        Raises TrainingError, with the sentences of the batch, when the loss is not finite, and ConfigError for groups
-        that do not fit the model.
+        Such a loss is the ``failure`` of the state, with the sentences of the batch. Raises ConfigError for groups that
+        do not fit the model.
         """
         accelerator = Accelerator()
         groups = parameter_groups(run.model.named_parameters(), self.groups)
@@ -100,9 +106,12 @@ class Trainer:
                 while not (interrupts.requested or state.epoch == self.epochs or self._out_of_patience(state)):
                     self._epoch(run, state, stepper, interrupts)
                 state.interrupted = interrupts.requested
+        except BadLoss as error:
+            state.failure = error
         finally:
             for callback in run.callbacks:
                 callback.on_end()
+        self._warn_of_nothing_learnt(state)
         return state
 
     def _epoch(self, run: Run, state: TrainingState, stepper: "_Stepper", interrupts: Interrupts) -> None:
@@ -112,7 +121,6 @@ class Trainer:
             callback.on_epoch_start(state.epoch + 1, len(plan))
         loss = 0.0
         for loss in _running_mean(stepper.steps(load(run.corpus, plan))):
-            state.step += 1
             for callback in run.callbacks:
                 callback.on_step_end(loss)
             if interrupts.requested:
@@ -127,13 +135,22 @@ class Trainer:
             callback.on_epoch_end(report)
 
     def _note_best(self, state: TrainingState, metrics: Metrics, run: Run) -> bool:
-        """Whether this epoch is the best so far; without validation the last one always is."""
-        best = state.best_metrics.get(self.metric, -math.inf)
-        if metrics and metrics[self.metric] <= best:
+        """Whether this epoch is the best so far; without validation, or while the metric is 0, the last one is."""
+        best = state.best_metrics.get(self.metric, 0.0)
+        if best > 0 and metrics[self.metric] <= best:
             return False
         state.best_epoch, state.best_metrics = state.epoch + 1, metrics
         run.keep()
         return True
+
+    def _warn_of_nothing_learnt(self, state: TrainingState) -> None:
+        if state.best_metrics.get(self.metric) == 0:
+            logger.warning(
+                "%s was 0 in all %d epochs: the weights are kept, but they predict nothing right. Try more epochs "
+                "(trainer.epochs) or a higher learning rate (trainer.optimizer.lr), and see in the oracle check "
+                "whether the head can express the triples at all",
+                self.metric, state.epoch,
+            )  # fmt: skip
 
     def _out_of_patience(self, state: TrainingState) -> bool:
         return self.patience is not None and state.epoch - (state.best_epoch or 0) >= self.patience
@@ -165,7 +182,7 @@ class _Stepper:
         value = loss.item()
         if not math.isfinite(value):
             shown = "; ".join(" ".join(example.tokens)[:80] for example in batch.examples[:3])
-            raise TrainingError(f"the loss is {value} on a batch of {len(batch)} sentences; the first: {shown}")
+            raise BadLoss(f"the loss is {value} on a batch of {len(batch)} sentences; the first: {shown}")
         self.accelerator.backward(loss)
         if self.grad_norm is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.grad_norm)

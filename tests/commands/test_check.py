@@ -64,6 +64,7 @@ def test_full_prints_the_file_with_every_default(check: Check) -> None:
         ("model.head.type=htm", "model.head.type: 'htm' is not a registered head; did you mean 'hmt'?"),
         ("model.head.type=os.system", "model.head.type: 'os.system' is not a registered head; only registered names"),
         ("model.head.input_dim=8", "model.head.input_dim: is supplied by the program at run time; remove it"),
+        ("trainer.optimizer=5", "trainer.optimizer: expected an optimizer (an object with 'type'), got 5"),
         ("model.head=[]", "model.head: expected a head (an object with 'type'), got a list"),
         ("model.head.signatures={}", None),
         ("model.head.signatures=[]", "model.head.signatures: expected an object, got a list"),

@@ -8,10 +8,17 @@ from relx.commands import main
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 EXPERIMENT = """
 function(data, vectors='%s') {
-  dataset_reader: { type: 'jsonl', tokenizer: { type: 'whitespace' } },
+  dataset_reader: { type: 'jsonl' },
   train_data_path: data + '/train.jsonl',
   test_data_path: data + '/test.jsonl',
-  model: { embedder: { type: 'concatenated', embedders: [{ type: 'words', vectors: vectors }, { type: 'mean' }] } },
+  model: {
+    embedder: {
+      type: 'concatenated',
+      embedders: [{ type: 'words', vectors: vectors }, { type: 'characters', dim: 2, encoder: { type: 'mean' } }],
+    },
+    head: { type: 'hmt' },
+  },
+  trainer: {},
 }
 """
 
@@ -64,19 +71,25 @@ def test_an_experiment_names_its_files_reader_and_vectors(capsys, corpus):
 
 
 def test_an_experiment_may_be_json_and_overridden(capsys, corpus):
-    tree = {"dataset_reader": {"type": "jsonl"}, "train_data_path": str(corpus / "train.jsonl"), "model": {}}
+    model = {"embedder": {"type": "words", "dim": 2}, "head": {"type": "hmt"}}
+    tree = {"dataset_reader": {"type": "jsonl"}, "train_data_path": str(corpus / "train.jsonl")}
     path = corpus / "experiment.json"
-    path.write_text(json.dumps(tree, indent=1))
-    assert f"{corpus / 'train.jsonl'}:1: tokens: missing" in error_of(capsys, path)
-    reader = 'dataset_reader.tokenizer={"type": "whitespace", "split_punctuation": false}'
-    report = json_of(capsys, path, "-o", reader)
+    path.write_text(json.dumps({**tree, "model": model, "trainer": {}}, indent=1))
+    assert json_of(capsys, path)["splits"][0]["tokens"] == 7
+    report = json_of(capsys, path, "-o", 'tokenizer={"type": "whitespace", "split_punctuation": false}')
     assert report["splits"][0]["tokens"] == 4
     assert report["coverage"] == []
 
 
+def test_an_experiment_is_checked(capsys, corpus):
+    path = corpus / "experiment.jsonnet"
+    error = error_of(capsys, path, "--var", f"data={corpus}", "-o", "train_data_path=5", "-o", "trainer.epochs=x")
+    assert f"{path}: 2 problems" in error
+    assert "train_data_path: expected a string, got 5" in error
+
+
 def test_a_reader_may_be_named(capsys, corpus):
-    with_tokenizer = '{"type": "jsonl", "tokenizer": {"type": "whitespace"}}'
-    assert json_of(capsys, corpus / "train.jsonl", "--reader", with_tokenizer)["splits"][0]["tokens"] == 7
+    assert json_of(capsys, corpus / "train.jsonl", "--reader", '{"type": "jsonl"}')["splits"][0]["tokens"] == 7
     assert "sentext: missing" in error_of(capsys, corpus / "train.jsonl", "--reader", "hrl")
 
 
@@ -87,6 +100,6 @@ def test_misuse(capsys, corpus):
     assert "no such file" in error_of(capsys, corpus / "none.json")
     assert "train.jsonl: no such file" in error_of(capsys, experiment, "--var", "data=/nowhere")
     (corpus / "empty.jsonnet").write_text("{}")
-    assert "names no data; expected dataset_reader and train_data_path" in error_of(capsys, corpus / "empty.jsonnet")
+    assert "dataset_reader: missing; expected dataset_reader" in error_of(capsys, corpus / "empty.jsonnet")
     (corpus / "wrong.jsonnet").write_text("{dataset_reader: {type: 'hlr'}, train_data_path: 'x'}")
     assert "did you mean 'hrl'?" in error_of(capsys, corpus / "wrong.jsonnet")

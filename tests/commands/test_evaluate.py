@@ -1,5 +1,4 @@
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,8 @@ def test_a_table_for_people(archive: str, test_file: str, other: str, capsys: py
     first, second = capsys.readouterr().out.split(f"\n\n{other}\n")
     assert first.startswith(f"{test_file}\nprotocol")
     rows = [line.split() for line in second.splitlines()]
-    assert ["exact_span", "all", "triples", "1", "2", "1", "1.0000", "0.5000", "0.6667"] in rows
-    assert ["last_word", "all", "triples", "1", "2", "1", "1.0000", "0.5000", "0.6667"] in rows
+    assert ["exact_span", "all", "triples", "1", "2", "1", "100.0", "50.0", "66.7"] in rows
+    assert ["last_word", "all", "triples", "1", "2", "1", "100.0", "50.0", "66.7"] in rows
 
 
 def test_predictions_are_written_and_score_the_same(
@@ -81,21 +80,35 @@ def test_predictions_are_written_and_score_the_same(
     assert json.loads(capsys.readouterr().out) == found[test_file]
 
 
-def test_predictions_of_several_files_follow_each_other(
+def test_predictions_of_several_files_are_refused(
     archive: str, test_file: str, other: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reports(capsys, archive, test_file, other, "--predictions", "predicted.jsonl")
-    assert len(Path("predicted.jsonl").read_text().splitlines()) == 36 + 2
+    assert main(["evaluate", archive, test_file, other, "--predictions", "predicted.jsonl"]) == 2
+    assert "--predictions predicted.jsonl: holds the predictions of one file, and 2" in capsys.readouterr().err
+    assert not Path("predicted.jsonl").exists()
 
 
-def test_another_form_needs_its_reader(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_another_form_is_recognised(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     record = {"sentText": "Bob works in Oslo now .", "relationMentions": [
         {"em1Text": "Bob", "label": "works_in", "em2Text": "Oslo"}]}  # fmt: skip
     Path("nyt.json").write_text(json.dumps(record) + "\n")
-    assert main(["evaluate", archive, "nyt.json"]) == 2
-    assert capsys.readouterr().err.startswith("error: nyt.json:1: ")
-    found = reports(capsys, archive, "nyt.json", "--reader", "triples")
+    found = reports(capsys, archive, "nyt.json", "--seen", "nyt.json")
     assert found["nyt.json"]["exact_span"]["triples"]["correct"] == 1
+    assert found["nyt.json"]["exact_span"]["unseen"]["gold"] == 0
+    assert found == reports(capsys, archive, "nyt.json", "--seen", "nyt.json", "--reader", "triples")
+
+
+def test_a_named_reader_is_not_second_guessed(archive: str, test_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", archive, test_file, "--reader", "hrl"]) == 2
+    assert f"{test_file}:1: " in capsys.readouterr().err
+
+
+def test_the_experiments_reader_reads_what_no_reader_recognises(
+    archive: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("odd.jsonl").write_text('{"tokens": ["Bob"], "colour": "red"}\n')
+    assert main(["evaluate", archive, "odd.jsonl"]) == 2
+    assert capsys.readouterr().err.startswith("error: odd.jsonl:1: colour: unknown key")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +130,6 @@ def test_what_the_user_can_mend_is_one_message_and_code_2(
     assert out == "" and error.startswith("error: ") and message in error and "Traceback" not in error
 
 
-def test_a_file_that_fails_leaves_no_predictions(archive: str, test_file: str) -> None:
-    shutil.copy(test_file, "copy.jsonl")
-    assert main(["evaluate", archive, "copy.jsonl", "gone.jsonl", "--predictions", "predicted.jsonl"]) == 2
+def test_a_file_that_fails_leaves_no_predictions(archive: str) -> None:
+    assert main(["evaluate", archive, "gone.jsonl", "--predictions", "predicted.jsonl"]) == 2
     assert not Path("predicted.jsonl").exists()

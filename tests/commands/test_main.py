@@ -1,4 +1,5 @@
 import argparse
+import errno
 import importlib
 import os
 import subprocess
@@ -40,13 +41,22 @@ def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.Ca
     assert "usage: relx" in capsys.readouterr().err
 
 
-def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_ends_with_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(args: argparse.Namespace) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(importlib.import_module("relx.commands.components"), "run", interrupt)
     assert main(["components"]) == 130
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_the_failure_of_another_file_is_not_blamed_on_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(args: argparse.Namespace) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(importlib.import_module("relx.commands.components"), "run", fail)
+    with pytest.raises(OSError, match="No space left"):
+        main(["components"])
 
 
 def test_a_closed_pipe_ends_quietly() -> None:

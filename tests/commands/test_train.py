@@ -148,10 +148,13 @@ class TestInterrupt:
             process.kill()
             process.communicate()
 
-    def test_the_step_is_finished_and_a_usable_archive_left(self, start: Callable, data: list[str]) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_the_step_is_finished_and_a_usable_archive_left(
+        self, start: Callable, data: list[str], number: signal.Signals
+    ) -> None:
         process = start(*data, "--var", "epochs=10000")
         seen = wait_for(r"epoch 3/10000 .*\n", process.stderr.readline)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, rest = process.communicate(timeout=50)
         assert (process.returncode, out) == (130, "out/model.tar.gz\n")
         assert "interrupted: finishing the step and saving; interrupt again to stop at once" in rest

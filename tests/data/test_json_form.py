@@ -138,7 +138,11 @@ def test_null_is_as_good_as_absent():
     [
         ([], "record: expected an object, got a list of 0"),
         ({}, "tokens: missing; expected a list"),
-        ({"text": "a b"}, "text alone needs a reader with a tokenizer"),
+        (
+            {"tokens": ["a"], "entities": [{"start": 0, "end": 1, "score": 10**400}]},
+            "entities[0].score: expected a number, got one of too many digits",
+        ),
+        ({"text": "a b"}, "text alone needs a tokenizer"),
         ({"tokens": "a b"}, 'tokens: expected a list, got "a b"'),
         ({"tokens": ["a", 1]}, "tokens[1]: expected a string, got 1"),
         ({"tokens": ["a", " "]}, 'tokens[1]: expected a word, got " "'),

@@ -49,6 +49,19 @@ def test_evaluation_begins_with_the_longest_and_shuffles_nothing():
     assert [rows.tolist() for rows in plan] == [[1, 4], [3, 0], [2]]
 
 
+def test_what_is_made_of_the_batches_comes_in_the_order_of_the_corpus():
+    corpus = IndexedCorpus([Example(["a"] * length) for length in (2, 5, 1, 5, 3)], lambda example: {})
+    sizes = []
+
+    def work(batch):
+        sizes.append(len(batch))
+        return list(map(len, batch.examples))
+
+    assert DataLoader(batch_size=2).apply(work, corpus) == [2, 5, 1, 5, 3]
+    assert sizes == [2, 2, 1]
+    assert DataLoader().apply(work, IndexedCorpus([], lambda example: {})) == []
+
+
 def test_both_budgets_are_held(lengths):
     loader = DataLoader(batch_size=20, max_tokens=800)
     for plan in (loader.plan(lengths, 1, 0), loader.in_order(lengths)):

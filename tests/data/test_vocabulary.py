@@ -107,3 +107,13 @@ def test_what_was_not_saved_cannot_be_counted_any_more():
 def test_damaged_files_are_one_clear_error(files):
     with pytest.raises(ArchiveError, match="the vocabulary is damaged"):
         Vocabulary.from_files(files)
+
+
+def test_when_it_is_closed_counting_is_over_and_the_sentences_are_let_go():
+    closed = vocabulary("a b")
+    closed.namespace("words", words)
+    closed.close()
+    assert not closed.counting and closed.examples is None
+    assert closed.namespace("words", words).items == ["a", "b"]
+    with pytest.raises(ArchiveError, match="lacks 'tags'"):
+        closed.namespace("tags", words)

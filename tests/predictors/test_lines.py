@@ -121,8 +121,8 @@ BAD = {
     '{"text": "a"': "not JSON at column 13",
     '{"text": "a"} {}': "not JSON at column 15: Extra data",
     '{"text": "a\tb"}': "not JSON at column 12: Invalid control character",
-    "[" * 100_000: "not usable as JSON: maximum recursion depth exceeded",
-    '{"text": "a", "meta": {"n": ' + "9" * 5_000 + "}}": "not usable as JSON: Exceeds the limit",
+    "[" * 100_000: "not usable as JSON: nested too deeply",
+    '{"text": "a", "meta": {"n": ' + "9" * 5_000 + "}}": "not usable as JSON: a number of too many digits",
     '{"text": "a", "meta": {"n": 1e999}}': "not usable as JSON: 1e999 is too large a number",
     '{"text": "a", "meta": {"n": NaN}}': "not usable as JSON: NaN is not a JSON number",
     '"text"': 'record: expected an object, got "text"',
@@ -148,6 +148,21 @@ class TestFailures:
         assert failure.keys() == {"error", "line"} and failure["line"] == 2
         assert failure["error"].startswith(BAD[line])
         assert before == after and "tokens" in before
+
+    @pytest.mark.parametrize(
+        ("line", "form"), [({"sentext": "a", "relations": []}, "hrl"), ({"text": "a", "triple_list": []}, "triples")]
+    )
+    def test_a_corpus_in_another_form_is_recognised(self, predictor: Predictor, line: Any, form: str) -> None:
+        [failure] = answers(predictor, line)
+        assert f"this looks like the form of the reader {form!r}; relx convert --from {form} " in failure["error"]
+
+    def test_a_record_over_several_lines_is_told_so(self, predictor: Predictor) -> None:
+        failures = answers(predictor, "{", '"text": "a"', "}")
+        assert "a record must stand on one line" in failures[0]["error"]
+
+    def test_a_form_of_its_own_is_not_offered(self, predictor: Predictor) -> None:
+        [failure] = answers(predictor, {"tokens": ["a", 1]})
+        assert "relx convert" not in failure["error"]
 
     def test_a_depth_that_can_be_read_can_be_written(self, predictor: Predictor) -> None:
         for depth in range(880, 1000, 3):

@@ -4,7 +4,7 @@ import pytest
 
 from relx.data.overlap import text_triples
 from relx.errors import ConfigError, DataError
-from relx.readers import make_reader, read, reader_for
+from relx.readers import form_of, make_reader, read, reader_for
 from relx.readers.hrl import HrlReader
 from relx.readers.jsonl import JsonlReader
 from relx.tokenizers.whitespace import WhitespaceTokenizer
@@ -62,18 +62,30 @@ def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):
     assert "could be any of the forms hrl, jsonl; name one with --reader" in error_of(path)
 
 
+def test_the_form_of_one_record():
+    assert form_of({"sentext": "a"}) == "hrl"
+    assert form_of({"text": "a", "triple_list": []}) == "triples"
+    assert form_of({"tokens": []}) == "jsonl"
+    assert form_of({"words": []}) is None
+
+
 def test_a_reader_is_made_from_a_name_an_object_or_json():
     assert isinstance(make_reader("hrl"), HrlReader)
     assert make_reader({"type": "hrl", "occurrences": "all"}).occurrences == "all"
-    reader = make_reader('{"type": "jsonl", "tokenizer": {"type": "whitespace", "split_punctuation": false}}')
-    assert isinstance(reader.tokenizer, WhitespaceTokenizer)
-    assert reader.tokenizer.split_punctuation is False
+    assert make_reader('{"type": "hrl", "occurrences": "all"}').occurrences == "all"
+
+
+def test_a_reader_gets_a_tokenizer():
+    given = WhitespaceTokenizer(split_punctuation=False)
+    assert make_reader("jsonl", given).tokenizer is given
+    assert isinstance(make_reader("jsonl").tokenizer, WhitespaceTokenizer)
 
 
 @pytest.mark.parametrize(
     ("description", "message"),
     [
         ("hlr", "'hlr' is not a registered dataset_reader; did you mean 'hrl'?"),
+        ({"type": "jsonl", "tokenizer": {"type": "whitespace"}}, "tokenizer: is supplied by the program at run time"),
         ({}, "None is not a registered dataset_reader"),
         ({"type": "hrl", "occurences": "all"}, "occurences: unknown key; did you mean 'occurrences'?"),
         ({"type": "triples", "occurrences": "last"}, "occurrences"),

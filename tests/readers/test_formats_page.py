@@ -18,8 +18,7 @@ def test_an_example(tmp_path, number):
     path = tmp_path / "example.jsonl"
     path.write_text(json.dumps(json.loads(RECORDS[number])))
     name = reader_for(path)
-    reader = make_reader({"type": name, "tokenizer": {"type": "whitespace"}} if name == "jsonl" else name)
-    (example,) = reader.read(path)
+    (example,) = make_reader(name).read(path)
     assert text_triples(example)[0] == ("Ann Lee", "lives_in", "Lyon")
     assert all(entity.located for entity in example.entities)
 

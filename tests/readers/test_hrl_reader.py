@@ -107,7 +107,7 @@ def test_a_span_may_end_the_sentence(tmp_path):
         ([relation(em1=None)], "relations[0].em1: expected a string, got null"),
         ([{"em1": "Ann"}], "relations[0].rtext: missing; expected a string"),
         ([3], "relations[0]: expected an object, got 3"),
-        ([relation([0] * 9, em1="")], "expected the text of a mention"),
+        ([relation([0] * 9, em1="")], "relations[0].em1: expected the text of a mention"),
     ],
 )
 def test_bad_records(tmp_path, relations, message):

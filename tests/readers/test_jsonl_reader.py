@@ -10,29 +10,30 @@ from relx.tokenizers.tokenizer import Tokens
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 HEAD, TAIL = Entity(0, 1, "X"), Entity(None, None, None, "lost")
+READER = JsonlReader(WhitespaceTokenizer())
 EXAMPLES = [Example(["a", "é"], [HEAD, TAIL], [Relation(HEAD, "r", TAIL)], id="1"), Example(["b"], meta={"n": 1})]
 
 
 @pytest.mark.parametrize("name", ["data.jsonl", "data.jsonl.gz"])
 def test_what_is_written_is_read(tmp_path, name):
-    JsonlReader().write(iter(EXAMPLES), tmp_path / name)
-    assert list(JsonlReader().read(tmp_path / name)) == EXAMPLES
+    READER.write(iter(EXAMPLES), tmp_path / name)
+    assert list(READER.read(tmp_path / name)) == EXAMPLES
 
 
 def test_output_is_compressed_by_its_name(tmp_path):
-    JsonlReader().write(EXAMPLES, tmp_path / "a.gz")
+    READER.write(EXAMPLES, tmp_path / "a.gz")
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()).count(b"\n") == 2
 
 
 def test_a_list_is_read_too(tmp_path):
     (tmp_path / "a.json").write_text('[{"tokens": ["a"]},\n {"tokens": ["b"]}]')
-    assert [example.tokens for example in JsonlReader().read(tmp_path / "a.json")] == [["a"], ["b"]]
+    assert [example.tokens for example in READER.read(tmp_path / "a.json")] == [["a"], ["b"]]
 
 
 def test_a_bad_record_is_placed(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"tokens": ["a"]}\n\n{"tokens": [1]}\n')
     with pytest.raises(DataError, match=r"a\.jsonl:3: tokens\[0\]: expected a string, got 1"):
-        list(JsonlReader().read(tmp_path / "a.jsonl"))
+        list(READER.read(tmp_path / "a.jsonl"))
 
 
 class CountingTokenizer(WhitespaceTokenizer):
@@ -53,9 +54,3 @@ def test_raw_texts_are_tokenized_many_at_a_time(tmp_path, monkeypatch):
     examples = list(JsonlReader(tokenizer).read(tmp_path / "a.jsonl"))
     assert [example.tokens for example in examples] == [["a", ",", "bee", "."], ["c"], ["D"]] * 3
     assert tokenizer.calls == [2, 1]
-
-
-def test_raw_text_needs_a_tokenizer(tmp_path):
-    (tmp_path / "a.jsonl").write_text('{"text": "a"}')
-    with pytest.raises(DataError, match=":1: tokens: missing; text alone needs a reader with a tokenizer"):
-        list(JsonlReader().read(tmp_path / "a.jsonl"))

@@ -2,7 +2,7 @@ import pytest
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.fields import BadRecord
-from relx.readers.mentions import Annotations, locate
+from relx.readers.mentions import Annotations, locate, mention_text
 
 TOKENS = ["Bogota", "and", "New", "York", "like", "New", "York", "in", "Peru"]
 
@@ -63,5 +63,6 @@ def test_one_place_may_hold_entities_of_two_types():
 
 
 def test_a_mention_without_text_is_refused():
-    with pytest.raises(BadRecord, match="expected the text of a mention"):
-        Annotations(Example(TOKENS), "first").named(" ")
+    assert mention_text("Peru", "em1") == "Peru"
+    with pytest.raises(BadRecord, match='em1: expected the text of a mention, got " "'):
+        mention_text(" ", "em1")

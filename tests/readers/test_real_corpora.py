@@ -1,23 +1,23 @@
 """Figures that were published, or measured elsewhere, for corpora that are not part of this repository."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
+from corpora import CORPORA
 
 from relx.data.example import Relation
 from relx.data.json_form import example_from_json, example_to_json
 from relx.data.report import CorpusReport, report_corpus
 from relx.readers import read, reader_for
 
-CORPORA = Path(__file__).parents[3] / "shared/data"
+DATA = CORPORA / "data"
 
-pytestmark = pytest.mark.skipif(not CORPORA.exists(), reason="needs the corpora")
+pytestmark = pytest.mark.skipif(not DATA.exists(), reason="needs the corpora")
 
 
 @cache
 def report(*files: str) -> CorpusReport:
-    return report_corpus({file: list(read(CORPORA / file)) for file in files})
+    return report_corpus({file: list(read(DATA / file)) for file in files})
 
 
 def files(folder: str) -> tuple[str, ...]:
@@ -92,8 +92,8 @@ def test_accents():
 
 @pytest.mark.parametrize(("split", "overlapping"), [("train", 13), ("dev", 1), ("test", 3)])
 def test_tags_and_texts_tell_the_same_but_where_head_and_tail_overlap(split, overlapping):
-    tagged = list(read(CORPORA / f"nyt10_4k/{split}.json"))
-    listed = list(read(CORPORA / f"nyt10_4k/triples/{split}.json"))
+    tagged = list(read(DATA / f"nyt10_4k/{split}.json"))
+    listed = list(read(DATA / f"nyt10_4k/triples/{split}.json"))
     assert [example.tokens for example in tagged] == [example.tokens for example in listed]
     differing = [b for a, b in zip(tagged, listed, strict=True) if a.relations != b.relations]
     assert len(differing) == overlapping
@@ -106,17 +106,17 @@ def shares_a_token(relation: Relation) -> bool:
 
 @pytest.mark.parametrize(("split", "other_name"), [("train", "train"), ("dev", "val"), ("test", "test")])
 def test_jointer_offsets_and_texts_tell_the_same(split, other_name):
-    given = list(read(CORPORA / f"webnlg/jointer_{split}.json"))
-    located = list(read(CORPORA / f"webnlg/{other_name}_triples.json"))
+    given = list(read(DATA / f"webnlg/jointer_{split}.json"))
+    located = list(read(DATA / f"webnlg/{other_name}_triples.json"))
     assert [example.tokens for example in given] == [example.tokens for example in located]
     assert [example.relations for example in given] == [example.relations for example in located]
 
 
 @pytest.mark.parametrize("file", ["nyt_5k/test_triples.json", "nyt10_4k/test.json", "webnlg/jointer_test.json"])
 def test_our_form_loses_nothing(file):
-    assert all(example_from_json(example_to_json(example)) == example for example in read(CORPORA / file))
+    assert all(example_from_json(example_to_json(example)) == example for example in read(DATA / file))
 
 
 def test_forms_are_recognised():
-    assert reader_for(CORPORA / "nyt10_4k/dev.json") == "hrl"
-    assert reader_for(CORPORA / "webnlg/jointer_dev.json") == "triples"
+    assert reader_for(DATA / "nyt10_4k/dev.json") == "hrl"
+    assert reader_for(DATA / "webnlg/jointer_dev.json") == "triples"

@@ -68,8 +68,11 @@ def test_lines_are_read_one_by_one(tmp_path):
         ("[1,]", ":1: not JSON at column 4"),
         ('{"a": NaN}', ":1: not usable as JSON: NaN is not a JSON number"),
         ('[\n{"a": -Infinity}]', ":2: not usable as JSON: -Infinity is not a JSON number"),
-        ('{"a": ' + "[" * 100_000, ":1: not usable as JSON: "),
-        ('{"a": ' + "9" * 5_000 + "}", ":1: not usable as JSON: "),
+        ('{"a": ' + "[" * 100_000, ":1: not usable as JSON: nested too deeply; "),
+        ('{"a": ' + "9" * 5_000 + "}", ":1: not usable as JSON: a number of too many digits; "),
+        ("[" + "9" * 5_000 + "]", ":1: not usable as JSON: a number of too many digits; "),
+        ('{"a": \n', ":1: not JSON at column 6: Expecting value; a record must stand on one line; "),
+        ('{\r\n  "a": 1\r\n}\r\n', ":1: not JSON at column 2: "),
     ],
 )
 def test_bad_files(tmp_path, text, message):

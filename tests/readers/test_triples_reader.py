@@ -105,7 +105,15 @@ def test_a_sentence_without_triples(tmp_path):
         ({"triple_list": []}, ":2: text: missing; expected a string"),
         ({"text": TEXT, "triple_list": [["a", "b"]]}, ":2: triple_list[0]: expected [subject, relation, object]"),
         ({"text": TEXT, "triple_list": [["a", "b", 3]]}, ":2: triple_list[0]: expected a string, got 3"),
-        ({"text": TEXT, "triple_list": [["", "b", "c"]]}, ":2: expected the text of a mention"),
+        ({"text": TEXT, "triple_list": [["", "b", "c"]]}, ":2: triple_list[0][0]: expected the text of a mention"),
+        (
+            {"sentText": TEXT, "relationMentions": [{"em1Text": "a", "label": "r", "em2Text": " "}]},
+            ":2: relationMentions[0].em2Text: expected the text of a mention",
+        ),
+        (
+            {"sentText": TEXT, "relationMentions": [], "entityMentions": [{"text": "", "label": "X"}]},
+            ":2: entityMentions[0].text: expected the text of a mention",
+        ),
         ({"sentText": TEXT, "relationMentions": [{"em1Text": "a"}]}, ":2: relationMentions[0].label: missing"),
         ({"sentText": TEXT, "relationMentions": [], "entityMentions": [{"text": "a"}]}, ":2: entityMentions[0].label"),
         ({"tokens": ["a"], "spo_details": [[0, 1]]}, ":2: spo_details[0]: expected [head start, head end,"),

@@ -116,6 +116,8 @@ def test_a_lazy_part_made_in_code() -> None:
         Lazy(Takes).build(size=-1)
     with pytest.raises(RegistrationError, match="^a part: needs the run-time value 'input_dim'"):
         Lazy(Dense, size=3).build()
+    with pytest.raises(ConfigError, match="^head.encoder: size is negative$"):
+        Lazy(Takes, "head.encoder").build(size=-1)
 
 
 def with_keywords(size: int, **rest: int) -> None: ...

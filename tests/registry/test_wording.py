@@ -3,7 +3,7 @@ from typing import Any, Literal
 import pytest
 from sample_components import Layer, Schedule
 
-from relx.registry import Lazy, nearest, type_name
+from relx.registry import Lazy, nearest, type_name, with_article
 from relx.registry.signature import schema_of
 
 
@@ -28,3 +28,7 @@ def test_nearest() -> None:
     assert nearest("hiden", ["hidden", "size"]) == "; did you mean 'hidden'?"
     assert nearest("zzz", ["size", "hidden"]) == "; known: hidden, size"
     assert nearest("zzz", []) == "; known: none"
+
+
+def test_the_article_of_a_kind() -> None:
+    assert [with_article(kind) for kind in ("head", "optimizer")] == ["a head", "an optimizer"]

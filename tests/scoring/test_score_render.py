@@ -1,6 +1,7 @@
 from scoring_sentences import ANN, BOB, knows, lives, lost, sentence
 
 from relx.scoring import render, score
+from relx.scoring.render import percentages
 
 GOLD = [sentence(lives(ANN), knows(ANN, BOB)), sentence(lives(BOB)), sentence(lives(lost("Cy")))]
 PREDICTED = [sentence(lives(ANN)), sentence(lives(ANN)), sentence()]
@@ -19,8 +20,8 @@ def test_the_protocol_stands_in_each_line_of_the_table():
 
 def test_numbers_are_aligned_and_as_counted():
     text = render(score(GOLD, PREDICTED))
-    assert ["exact_span", "all", "triples", "2", "4", "1", "0.5000", "0.2500", "0.3333"] in rows(text)
-    assert ["exact_span", "knows", "0", "1", "0", "0.0000", "0.0000", "0.0000"] in rows(text)
+    assert ["exact_span", "all", "triples", "2", "4", "1", "50.0", "25.0", "33.3"] in rows(text)
+    assert ["exact_span", "knows", "0", "1", "0", "0.0", "0.0", "0.0"] in rows(text)
     table = text.split("\n\n")[:-1]
     assert len({len(line) for group in table for line in group.splitlines()}) == 1
 
@@ -40,3 +41,13 @@ def test_several_protocols_give_one_headline_each_and_the_parts_of_the_first():
 def test_unlocated_gold_is_told_where_positions_are_compared():
     assert "exact_span: 1 of 4 gold triples" in render(score(GOLD, PREDICTED))
     assert "not found among the tokens" not in render(score(GOLD, PREDICTED, "exact_text"))
+
+
+def test_the_header_says_that_ratios_are_percentages():
+    header, row = render(score(GOLD, GOLD, "exact_text")).splitlines()[:2]
+    assert header.split()[-6:] == ["precision", "%", "recall", "%", "f1", "%"]
+    assert row.split()[-3:] == ["100.0", "100.0", "100.0"]
+
+
+def test_percentages_are_one_line():
+    assert percentages(score(GOLD, PREDICTED).triples) == "P 50.0 R 25.0 F1 33.3"

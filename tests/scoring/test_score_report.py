@@ -1,14 +1,14 @@
 import json
-from pathlib import Path
 
 import pytest
+from corpora import CORPORA
 from scoring_sentences import ANN, ANN_AGAIN, BOB, YORK, knows, lives, lost, sentence
 
 from relx.data.example import Entity, Example
 from relx.readers import make_reader
-from relx.scoring import METRICS, Counts, score, text_triples
+from relx.scoring import METRICS, Counts, corpus_triples, score
 
-CORPORA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = CORPORA / "data"
 
 
 def test_nothing_at_all_scores_zero():
@@ -64,7 +64,7 @@ def test_sizes_count_gold_triples_and_sentences_without_any_show_false_positives
 
 
 def test_unseen_triples_are_those_whose_texts_are_not_in_training():
-    seen = set(text_triples([sentence(lives(ANN_AGAIN)), sentence()]))
+    seen = set(corpus_triples([sentence(lives(ANN_AGAIN)), sentence()]))
     assert seen == {("Ann Lee", "lives_in", "New York")}
     gold = [sentence(lives(ANN), lives(BOB), knows(BOB, ANN))]
     predicted = [sentence(lives(ANN), lives(BOB), lives(ANN_AGAIN), knows(ANN, BOB))]
@@ -115,9 +115,9 @@ def test_json_holds_every_part():
     assert score(gold, gold).to_json()["unseen"] is None
 
 
-@pytest.mark.skipif(not CORPORA.exists(), reason="the corpora are not here")
+@pytest.mark.skipif(not DATA.exists(), reason="the corpora are not here")
 def test_published_sentence_counts_by_number_of_triples():
-    gold = list(make_reader("triples").read(CORPORA / "nyt_star/spn4re/new_test.json"))
+    gold = list(make_reader("triples").read(DATA / "nyt_star/spn4re/new_test.json"))
     report = score(gold, gold)
     assert report.triples.f1 == 1.0
     sizes = [report.per_size[size].gold for size in ("1", "2", "3", "4")]

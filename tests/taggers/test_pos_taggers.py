@@ -1,10 +1,10 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import tiny as sample
+from corpora import CORPORA
 
 from relx.data.example import Example
 from relx.errors import DataError, RelxError
@@ -12,7 +12,7 @@ from relx.predictors import Predictor
 from relx.taggers.given import GivenTags
 from relx.taggers.stanza import StanzaTagger
 
-REAL = Path(__file__).parents[3] / "shared/models/stanza_en_small"
+REAL = CORPORA / "models/stanza_en_small"
 ANN, DOG = ["Ann", "sings", "."], ["The", "dog", "sleeps", "."]
 
 

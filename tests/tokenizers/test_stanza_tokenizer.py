@@ -1,13 +1,13 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from corpora import CORPORA
 
 from relx.errors import RelxError
 from relx.tokenizers.stanza import StanzaTokenizer, _offsets
 
-MODEL = Path(__file__).parents[3] / "shared/models/stanza_en_small"
+MODEL = CORPORA / "models/stanza_en_small"
 
 
 def test_a_missing_model_is_one_error_that_names_the_command(tmp_path):

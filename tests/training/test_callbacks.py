@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from relx.errors import RelxError
 from relx.training.callbacks import Callback, EpochLines, EpochReport, MetricsFile, ProgressBar
 
 REPORT = EpochReport(3, 0.5, {"triple_f1": 0.125, "triple_recall": 0.2, "entity_f1": 1.0}, True, 123.4, 2.0)
@@ -50,6 +51,11 @@ def test_metrics_are_appended_as_json_lines(tmp_path: Path) -> None:
         "seconds": 2.0,
     }
     assert (second["epoch"], second["improved"]) == (4, False)
+
+
+def test_a_metrics_file_whose_folder_is_gone_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(RelxError, match=r"gone/epochs.jsonl: cannot be written: No such file"):
+        MetricsFile(tmp_path / "gone" / "epochs.jsonl", "exact_span").on_epoch_end(REPORT)
 
 
 class TestProgressBar:

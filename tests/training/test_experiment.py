@@ -1,10 +1,14 @@
 import gzip
 import json
 import logging
+import math
 import os
+import shutil
 import signal
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tiny as sample
@@ -13,9 +17,11 @@ from safetensors.torch import load_file
 
 from relx import archive, config
 from relx.errors import ConfigError, DataError, RelxError, TrainingError
+from relx.heads.hmt import HMT
 from relx.predictors import Predictor
-from relx.scoring import METRICS
-from relx.training.experiment import Experiment
+from relx.scoring import METRICS, PROTOCOLS
+from relx.training.callbacks import EpochLines
+from relx.training.experiment import Experiment, ProtocolName
 from relx.training.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +56,7 @@ class TestLearning:
     def test_the_weights_of_the_best_epoch_are_archived(self, trained: Path) -> None:
         metrics, reports = read(trained / "metrics.json"), epochs(trained)
         best = max(range(12), key=lambda i: (reports[i]["metrics"]["triple_f1"], -i))
+        assert reports[best]["metrics"]["triple_f1"] > 0
         assert metrics["best_epoch"] == best + 1 < 12
         assert [report["epoch"] for report in reports if report["improved"]][-1] == best + 1
         assert equal(load_file(trained / "best.safetensors"), weights(trained))
@@ -68,9 +75,9 @@ class TestLearning:
             sample.experiment(tiny, *sample.WITHOUT_VALIDATION, patience=2)
 
     def test_patience_ends_the_run(self, tiny: Path, tmp_path: Path) -> None:
-        still = {"type": "sgd", "lr": 0}
-        state = sample.train(tiny, tmp_path / "run", epochs=9, patience=2, optimizer=still)
-        assert (state.epoch, state.best_epoch) == (3, 1)
+        state = sample.train(tiny, tmp_path / "run", epochs=40, patience=2)
+        assert state.epoch == state.best_epoch + 2 < 40
+        assert state.best_metrics["triple_f1"] > 0
 
 
 class TestSeeds:
@@ -131,6 +138,12 @@ class TestRecords:
 
 
 class TestData:
+    def test_texts_are_split_by_the_experiments_tokenizer(self, tiny: Path) -> None:
+        made, full = sample.experiment(tiny, 'tokenizer={"type": "whitespace", "split_punctuation": false}')
+        assert made.reader.tokenizer.split_punctuation is False
+        assert full["dataset_reader"] == {"type": "jsonl"}
+        assert sample.experiment(tiny)[0].reader.tokenizer.split_punctuation is True
+
     def data(self, tiny: Path, tmp_path: Path, **files: str | bytes) -> str:
         """A folder with the corpus, some of its files replaced."""
         for split in ("train", "dev", "test"):
@@ -177,10 +190,15 @@ class TestData:
         with pytest.raises(DataError, match="has no type to compare"):
             sample.train(tiny, tmp_path / "run", 'protocols=["strict"]', data=data)
 
-    def test_empty_sentences_are_left_out_of_training_and_scored(self, tiny: Path, tmp_path: Path) -> None:
+    def test_empty_sentences_are_left_out_of_training_and_scored(
+        self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="relx")
         lines = (tiny.parent / "train.jsonl").read_text() + '{"tokens": []}\n'
         data = self.data(tiny, tmp_path, train=lines, dev=lines)
-        assert sample.train(tiny, tmp_path / "run", data=data, epochs=1).step == 9
+        sample.train(tiny, tmp_path / "run", data=data, epochs=1)
+        assert f"{tmp_path}/train.jsonl: 36 sentences, 24 triples" in caplog.messages
+        assert f"{tmp_path}/dev.jsonl: 37 sentences, 24 triples" in caplog.messages
 
     @pytest.mark.parametrize("head", ["hmt", "novel_tagging"])
     def test_a_corpus_without_any_relation(self, tiny: Path, tmp_path: Path, head: str) -> None:
@@ -225,17 +243,65 @@ class TestInterrupt:
     def usual_handler(self) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_while_the_best_weights_are_scored_they_are_archived_all_the_same(
-        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
     ) -> None:
         def interrupt(*_: object) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
         monkeypatch.setattr(Experiment, "_final_scores", interrupt)
         assert sample.train(tiny, tmp_path / "run").interrupted
         metrics = read(tmp_path / "run" / "metrics.json")
         assert metrics["interrupted"] and "test" not in metrics
         assert equal(load_file(tmp_path / "run" / "best.safetensors"), weights(tmp_path / "run"))
+
+
+class TestFailure:
+    @pytest.fixture
+    def exploding(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+        """Makes the loss of this step, counted from 0, and of all later ones infinite."""
+
+        def explode(step: int) -> None:
+            steps, loss = count(), HMT.loss
+            monkeypatch.setattr(
+                HMT, "loss", lambda self, *given: loss(self, *given) * (math.inf if next(steps) >= step else 1)
+            )
+
+        return explode
+
+    def test_the_best_weights_before_a_bad_loss_are_archived(
+        self, tiny: Path, tmp_path: Path, exploding: Callable[[int], None]
+    ) -> None:
+        exploding(20)  # 9 steps an epoch
+        folder = tmp_path / "run"
+        message = r"^the loss is inf on .*\n.*model.tar.gz holds the best weights so far, of epoch [12]$"
+        with pytest.raises(TrainingError, match=message):
+            sample.train(tiny, folder, epochs=9)
+        metrics = read(folder / "metrics.json")
+        assert metrics["failure"].startswith("the loss is inf") and metrics["epochs"] == 2 and "test" not in metrics
+        assert equal(load_file(folder / "best.safetensors"), weights(folder))
+
+    def test_before_the_first_epoch_has_ended_there_is_nothing_to_archive(
+        self, tiny: Path, tmp_path: Path, exploding: Callable[[int], None]
+    ) -> None:
+        exploding(3)
+        with pytest.raises(TrainingError, match=r"^the loss is inf on [^\n]*$"):
+            sample.train(tiny, tmp_path / "run")
+        assert not (tmp_path / "run" / "model.tar.gz").exists()
+
+    def test_a_folder_that_is_deleted_during_the_run_is_one_error(
+        self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start = EpochLines.on_epoch_end
+        gone = lambda *given: (shutil.rmtree(tmp_path / "run"), start(*given))  # noqa: E731
+        monkeypatch.setattr(EpochLines, "on_epoch_end", gone)
+        with pytest.raises(RelxError, match="epochs.jsonl: cannot be written: No such file"):
+            sample.train(tiny, tmp_path / "run")
+
+
+def test_an_experiment_takes_every_protocol_there_is() -> None:
+    assert set(get_args(ProtocolName)) == set(PROTOCOLS)
 
 
 def test_the_published_experiment_trains_on_the_sample_corpus(tmp_path: Path) -> None:

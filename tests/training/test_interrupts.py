@@ -5,13 +5,14 @@ import threading
 
 import pytest
 
-from relx.training.interrupts import Interrupts
+from relx.training.interrupts import Interrupts, sigterm_interrupts
 
 
 @pytest.fixture(autouse=True)
 def usual_handler() -> None:
     """Python's own, which a shell takes away from programs in its background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def interrupt() -> None:
@@ -24,6 +25,15 @@ def test_the_first_one_is_only_noted(caplog: pytest.LogCaptureFixture) -> None:
         interrupt()
         assert interrupts.requested
     assert caplog.messages == ["interrupted: finishing the step and saving; interrupt again to stop at once"]
+
+
+def test_a_sigterm_is_noted_too_and_the_next_one_does_as_before() -> None:
+    with sigterm_interrupts(), Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupts.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_the_second_one_ends_at_once() -> None:
@@ -46,7 +56,7 @@ def test_a_thread_trains_without_them() -> None:
     seen = []
 
     def work() -> None:
-        with Interrupts() as interrupts:
+        with sigterm_interrupts(), Interrupts() as interrupts:
             seen.append(interrupts.requested)
 
     thread = threading.Thread(target=work)

@@ -1,10 +1,9 @@
 import random
-from pathlib import Path
 
 import pytest
+from corpora import CORPORA
 from sentences import clashing_sentence, disjoint_spans, sentence, spans
 
-import relx
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.hmt import HMT
@@ -13,7 +12,7 @@ from relx.heads.novel_tagging import NovelTagging
 from relx.readers.choose import read
 from relx.training.oracle import UNDECODED, oracle_check, oracle_decode
 
-CORPORA = Path(relx.__file__).parent.parent.parent / "shared" / "data"
+DATA = CORPORA / "data"
 TYPES = [f"type {number}" for number in range(8)]
 
 
@@ -88,11 +87,11 @@ def test_no_sentences():
     assert oracle_check(hmt([]), [], "exact_span").losses == {}
 
 
-@pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not here")
+@pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not here")
 @pytest.mark.parametrize("decoding, f1", [("nearest", 0.660), ("all_pairs", 0.660)])
 def test_the_ceiling_of_webnlg(decoding, f1):
     """What was measured with another implementation of the scheme."""
-    gold = list(read(CORPORA / "webnlg" / "test_triples.json"))
+    gold = list(read(DATA / "webnlg" / "test_triples.json"))
     found = oracle_check(hmt(gold, decoding=decoding), gold, "exact_span")
     assert found.report.triples.f1 == pytest.approx(f1, abs=0.001)
     assert max(found.losses, key=found.losses.get) == TAKEN

@@ -69,7 +69,6 @@ def test_the_steps_are_the_groups_own():
         ({"embedder": {}}, "'embedder' is found in the name of no weight; some are: encoder.weight, encoder.bias"),
         ({"frozen": {}}, "'frozen' is found in the name of no weight"),
         ({"head": {}, "bias": {}}, "head.bias is found by both 'head' and 'bias'"),
-        ({"(": {}}, r"'\(' is no regular expression"),
     ],
 )
 def test_regexes_that_do_not_fit_the_model(groups, message):
@@ -81,6 +80,11 @@ def test_regexes_that_do_not_fit_the_model(groups, message):
 def test_negative_settings_are_refused(settings):
     with pytest.raises(ValueError, match="must not be negative"):
         GroupSettings(**settings)
+
+
+def test_what_is_no_regular_expression_is_refused_before_any_data_is_read(tiny):
+    with pytest.raises(ConfigError, match=r"^trainer: parameter_groups: '\(' is no regular expression: missing \)"):
+        sample.experiment(tiny, 'trainer.parameter_groups={"(": {}}')
 
 
 def test_in_an_experiment(tiny, tmp_path):

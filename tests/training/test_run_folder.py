@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relx.errors import RelxError, TrainingError
+from relx.errors import TrainingError
 from relx.training.run_folder import OURS, RunFolder
 
 CONFIG = json.dumps({"dataset_reader": {}, "model": {}, "trainer": {}})
@@ -99,5 +99,18 @@ def test_a_folder_that_is_gone_is_one_error(place: Path, archive: str) -> None:
 
     folder = RunFolder.claim(place, force=False)
     place.rmdir()
-    with pytest.raises(RelxError, match="best.safetensors: cannot be written"):
-        folder.save_best(load(archive).model)
+    model = load(archive).model
+    with pytest.raises(TrainingError, match="best.safetensors: cannot be written"):
+        folder.save_best(model)
+    with pytest.raises(TrainingError, match="best.safetensors: the best weights cannot be read back: "):
+        folder.load_best(model)
+
+
+def test_weights_that_cannot_be_saved_are_one_error(place: Path, archive: str) -> None:
+    from relx.archive import load
+
+    folder, model = RunFolder.claim(place, force=False), load(archive).model
+    shared = next(model.parameters())
+    model.register_parameter("same", shared)
+    with pytest.raises(TrainingError, match=r"best.safetensors: the weights cannot be saved: \s*Some tensors share"):
+        folder.save_best(model)

@@ -1,5 +1,6 @@
 import math
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_callbacks_are_told_what_happens_in_order(tiny: Path) -> None:
     epoch = ["step", "step", "step", "epoch end"]
     events = ["epoch 1 of 3 steps", *epoch, "epoch 2 of 3 steps", *epoch, "end"]
     assert fixture.recorder.events == events
-    assert (state.epoch, state.step, state.interrupted) == (2, 6, False)
+    assert (state.epoch, state.interrupted) == (2, False)
     first = fixture.recorder.reports[0]
     assert (first.epoch, first.metrics, first.improved) == (1, {"triple_f1": 0.5}, True)
     assert first.loss == fixture.recorder.losses[2]
@@ -108,6 +109,32 @@ def test_the_loss_of_an_epoch_is_the_mean_over_sentences(tiny: Path) -> None:
     everything = fixture.corpus.batch(list(range(len(fixture.corpus))))
     with torch.no_grad():
         assert fixture.recorder.reports[0].loss == pytest.approx(fixture.model(everything).item(), rel=1e-4)
+
+
+class TestNothingLearnt:
+    def test_epochs_before_the_first_success_do_not_count_against_patience(self, tiny: Path) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=9", "trainer.patience=1")
+        state = fixture.trainer.fit(fixture.run(scores(0, 0, 0, 0.2, 0.0)))
+        assert (state.epoch, state.best_epoch) == (5, 4)
+
+    def test_the_last_of_the_epochs_with_0_is_kept_and_a_warning_says_what_to_try(
+        self, tiny: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=3", "trainer.patience=1")
+        state = fixture.trainer.fit(fixture.run(scores(0, 0, 0)))
+        assert (state.epoch, state.best_epoch) == (3, 3)
+        assert equal(fixture.kept[-1], fixture.weights())
+        [warning] = caplog.messages
+        assert warning.startswith("triple_f1 was 0 in all 3 epochs: ")
+        assert all(advice in warning for advice in ("trainer.epochs", "trainer.optimizer.lr", "oracle check"))
+
+    @pytest.mark.parametrize("found", [(0.1, 0.0), None])
+    def test_a_success_or_no_validation_is_no_reason_to_warn(
+        self, tiny: Path, found: tuple[float, ...] | None, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fixture = Fixture(tiny, "trainer.epochs=2")
+        fixture.trainer.fit(fixture.run(scores(*found) if found else None))
+        assert caplog.messages == []
 
 
 class TestEarlyStopping:
@@ -185,8 +212,8 @@ class TestBadLoss:
         monkeypatch.setattr(fixture.model.head, "loss", broken)
         before = fixture.weights()
         message = rf"the loss is {value} on a batch of 2 sentences; the first: \w+ .*; \w+ .*"
-        with pytest.raises(TrainingError, match=message):
-            fixture.trainer.fit(fixture.run())
+        failure = fixture.trainer.fit(fixture.run()).failure
+        assert isinstance(failure, TrainingError) and re.fullmatch(message, str(failure))
         assert fixture.recorder.events[-2:] == ["step", "end"]
         assert all(torch.isfinite(tensor).all() for tensor in fixture.weights().values())
         assert not equal(before, fixture.weights())
@@ -197,7 +224,7 @@ class TestInterrupt:
         fixture = Fixture(tiny, "trainer.epochs=5")
         steps = self.interrupt_at(fixture, 12)
         state = fixture.trainer.fit(fixture.run(scores(0.5, 0.6)))
-        assert (state.interrupted, state.step, state.epoch, state.best_epoch) == (True, 12, 1, 1)
+        assert (state.interrupted, state.epoch, state.best_epoch) == (True, 1, 1)
         assert len(steps) == 12 and fixture.recorder.events[-1] == "end"
 
     def test_before_the_first_validation_nothing_is_best(self, tiny: Path) -> None:

@@ -1,0 +1,54 @@
+"""What the commands that print scores share: their arguments, the reports and how they are shown."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from relx.commands.common import add_include_argument, include_plugins
+
+if TYPE_CHECKING:
+    from relx.data.example import Example
+    from relx.scoring import Report
+
+
+def add_score_arguments(parser: argparse.ArgumentParser, protocol: str, reader: str) -> None:
+    """Add ``--protocol`` and ``--reader``, with these lines of help, ``--seen``, ``--json`` and ``--include``."""
+    parser.add_argument("--protocol", action="append", metavar="NAME", help=protocol)
+    parser.add_argument("--reader", metavar="NAME", help=reader)
+    parser.add_argument("--seen", metavar="FILE", help="training data: also score the triples that it does not hold")
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON object, ratios from 0 to 1")
+    add_include_argument(parser)
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Import the plugins and check the names of protocols. Raises PluginError, UnknownProtocol."""
+    from relx import scoring
+
+    include_plugins(args)
+    for name in args.protocol or ():
+        scoring.find_protocol(name)
+
+
+def score_under(
+    protocols: Iterable[str],
+    gold: "Sequence[Example]",
+    predicted: "Sequence[Example]",
+    train: "Iterable[Example] | None",
+) -> "list[Report]":
+    """A report for each protocol, with the score on triples unseen in ``train``. Raises DataError."""
+    from relx import scoring
+
+    seen = None if train is None else set(scoring.corpus_triples(train))
+    return [scoring.score(gold, predicted, name, seen) for name in dict.fromkeys(protocols)]
+
+
+def to_json(reports: "Iterable[Report]") -> dict[str, Any]:
+    """The reports by protocol, for programs."""
+    return {report.protocol: report.to_json() for report in reports}
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object."""
+    import json
+
+    print(json.dumps(content, indent=2, ensure_ascii=False))

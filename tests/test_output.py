@@ -1,0 +1,37 @@
+import os
+from typing import TextIO
+
+import pytest
+
+from relx.output import OutputError, StandardOutput
+
+
+@pytest.mark.parametrize("size", [1, 10_000, 1_000_000])
+def test_a_full_disk_is_an_output_error(size: int) -> None:
+    with pytest.raises(OutputError, match="standard output cannot be written: No space left on device"):
+        written_to(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"), "x" * size)
+
+
+def test_a_pipe_without_a_reader_stays_one() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        written_to(os.fdopen(writing, "w"), "x")
+
+
+def test_the_rest_of_a_stream_is_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    output = StandardOutput(os.fdopen(os.dup(1), "w", encoding="ascii"))
+    output.reconfigure(encoding="utf-8")
+    print("é", file=output)
+    output.close()
+    assert capfd.readouterr().out == "é\n"
+
+
+def written_to(stream: TextIO, text: str) -> None:
+    output = StandardOutput(stream)
+    try:
+        output.write(text)
+        output.flush()
+    finally:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.close()
