@@ -60,6 +60,7 @@ class LSTMTagDecoder(nn.Module):
     """The decoder of Zheng et al. (2017, section 3.3): [batch, length, input_dim] -> logits [batch, length, tags].
 
     The gates see the encoded token, and the state h and the tag vector T = W_T h + b_T of the token before.
+    The paper's output gate sees the cell too, which no fused kernel offers; that peephole is left out.
     """
 
     def __init__(self, input_dim: int, hidden_size: int, tag_dim: int, tags: int) -> None:
