@@ -29,7 +29,7 @@ from relx.errors import ArchiveError, RelxError
 from relx.files import atomic_binary
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
-from relx.registry import Component, Lazy, Reference, kinds, lookup
+from relx.registry import Component, Lazy, Reference, describe, kinds, lookup
 from relx.taggers.tagger import POSTagger
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.tokenizers.whitespace import WhitespaceTokenizer
@@ -70,7 +70,6 @@ class ArchivedParts:
 
 
 PARTS = Reference("relx.archive", "ArchivedParts")
-KEYS = ("model", "dataset_reader", "tokenizer", "pos_tagger", "data_loader", "protocols")
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def _opened(files: Mapping[str, bytes]) -> Archive:
     meta, experiment = _object(files, META), _object(files, CONFIG)
     _check_format(meta)
     _check_plugins(meta)
-    tree = {key: experiment[key] for key in KEYS if experiment.get(key) is not None}
+    tree = _parts_of(experiment)
     config.require_valid(tree, PARTS, CONFIG)
     parts: ArchivedParts = config.build(tree, PARTS)
     vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
@@ -231,6 +230,12 @@ def _is_here(kind: str, name: str) -> bool:
     return any(known.name == kind and lookup(known, name) is not None for known in kinds())
 
 
+def _parts_of(experiment: dict[str, Any]) -> dict[str, Any]:
+    """What an experiment says of the parts that are needed after training."""
+    names = (parameter.name for parameter in describe(PARTS).parameters)
+    return {name: experiment[name] for name in names if experiment.get(name) is not None}
+
+
 def _load_weights(model: JointExtractor, files: Mapping[str, bytes]) -> None:
     try:
         model.load_state_dict(safetensors.torch.load(_file(files, WEIGHTS)))
@@ -239,8 +244,8 @@ def _load_weights(model: JointExtractor, files: Mapping[str, bytes]) -> None:
 
 
 def _meta(experiment: dict[str, Any]) -> dict[str, Any]:
-    tree = {key: experiment[key] for key in KEYS if experiment.get(key) is not None}
-    foreign = [c for c in config.used(tree, PARTS) if c.kind is not None and not c.reference.module.startswith("relx.")]
+    used = config.used(_parts_of(experiment), PARTS)
+    foreign = [c for c in used if c.kind is not None and not c.reference.module.startswith("relx.")]
     libraries = ("torch", "transformers", "safetensors", "numpy")
     versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
     return {"format": FORMAT, "relx": __version__, "versions": versions, "plugins": [_need(c) for c in foreign]}

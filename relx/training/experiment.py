@@ -20,7 +20,7 @@ from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
 from relx.runtime import prepare_process
-from relx.scoring import Report, corpus_triples, score
+from relx.scoring import corpus_triples, score
 from relx.scoring.render import percentages
 from relx.taggers.tagger import POSTagger
 from relx.tokenizers.tokenizer import Tokenizer
@@ -153,7 +153,7 @@ class Experiment:
 
         def validate() -> Metrics:
             assert validation is not None
-            return self._score(model, validation, self.protocols[0]).metrics()
+            return score(validation, model.extract(validation, self.loader), self.protocols[0]).metrics()
 
         state = self.trainer.fit(
             Run(
@@ -187,9 +187,6 @@ class Experiment:
                 for report in reports:
                     logger.info("%s: triples %s (%s)", split, percentages(report.triples), report.protocol)
         return scores
-
-    def _score(self, model: JointExtractor, gold: list[Example], protocol: str) -> Report:
-        return score(gold, model.extract(gold, self.loader), protocol)
 
 
 def _seed_everything(seed: int) -> None:
