@@ -1,6 +1,6 @@
 """The model of every experiment: an embedder, an encoder and a head."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -35,7 +35,8 @@ class JointExtractor(nn.Module):
         self.vocabulary = vocabulary
         self.embedder = embedder.build(vocabulary=vocabulary)
         self.encoder = encoder.build(input_dim=self.embedder.output_dim)
-        self.head = head.build(input_dim=self.encoder.output_dim, vocabulary=vocabulary)
+        self.head = head.build(input_dim=self.encoder.output_dim, views=self.encoder.views, vocabulary=vocabulary)
+        self.embedder.add_tokens(self.head.markers)
 
     @property
     def device(self) -> torch.device:
@@ -44,15 +45,15 @@ class JointExtractor(nn.Module):
 
     def index(self, example: Example) -> Arrays:
         """The arrays of one sentence without labels."""
-        return self.embedder.index(example)
+        return {**self.embedder.index(example), **self.encoder.index(example), **self.head.index(example)}
 
     def index_labelled(self, example: Example) -> Arrays:
         """The arrays of one sentence and of the head's targets."""
-        return {**self.embedder.index(example), **self.head.targets(example).arrays}
+        return {**self.index(example), **self.head.targets(example).arrays}
 
     def encode(self, batch: Batch) -> Tensor:
         """[batch, length, size of the encoder]."""
-        return self.encoder(self.embedder(batch), batch.mask)
+        return self.encoder.encode(self.embedder(batch), batch)
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch with targets: a scalar."""
@@ -60,7 +61,7 @@ class JointExtractor(nn.Module):
 
     def scores(self, batch: Batch) -> Scores:
         """The head's scores."""
-        return self.head(batch, self.encode)
+        return self.head(batch, Encoding(self))
 
     def extract(self, examples: Iterable[Example], loader: DataLoader) -> list[Example]:
         """Predictions for sentences, in their order, made in batches of like length."""
@@ -81,3 +82,19 @@ class JointExtractor(nn.Module):
                 yield
         finally:
             self.train(was_training)
+
+
+class Encoding:
+    """What a head is handed to have sentences encoded by its model."""
+
+    def __init__(self, model: JointExtractor) -> None:
+        self.model = model
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """[batch, length, size of the encoder]."""
+        return self.model.encode(batch)
+
+    def batch_of(self, examples: Sequence[Example]) -> Batch:
+        """Sentences, at least one, as a batch without targets."""
+        corpus = IndexedCorpus(examples, self.model.index)
+        return corpus.batch(range(len(corpus))).to(self.model.device)

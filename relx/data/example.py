@@ -48,8 +48,8 @@ class Example:
     """One sentence.
 
     ``offsets`` are the (start, end) characters of each token in ``text``, end exclusive. ``heads`` are dependency
-    heads, one for each token: the 1-based number of the governing token, 0 for a root. ``meta`` is the user's own and
-    is carried through unread.
+    heads, one for each token: the 1-based number of the governing token, 0 for a root; ``deprels`` are the relations to
+    them. ``meta`` is the user's own and is carried through unread.
     """
 
     tokens: list[str]
@@ -59,6 +59,7 @@ class Example:
     offsets: list[tuple[int, int]] | None = None
     pos_tags: list[str] | None = None
     heads: list[int] | None = None
+    deprels: list[str] | None = None
     id: str | None = None
     meta: dict[str, Any] | None = None
 
@@ -80,6 +81,6 @@ class Example:
     def unlabelled(self) -> "Example":
         """The same sentence without entities and relations."""
         return Example(
-            self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads, id=self.id,
-            meta=self.meta,
+            self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads,
+            deprels=self.deprels, id=self.id, meta=self.meta,
         )

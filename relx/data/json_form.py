@@ -23,7 +23,7 @@ from relx.data.fields import (
 )
 from relx.tokenizers.tokenizer import Tokenizer
 
-KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "meta")
+KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
 ENTITY_KEYS = ("start", "end", "type", "text", "score", "characters")
 RELATION_KEYS = ("head", "type", "tail", "score")
 
@@ -68,6 +68,7 @@ def example_to_json(example: Example) -> dict[str, Any]:
         ],
         pos_tags=example.pos_tags,
         heads=example.heads,
+        deprels=example.deprels,
         meta=example.meta,
     )
 
@@ -111,6 +112,7 @@ def _sentence(record: dict[str, Any]) -> Example:
         offsets=_offsets(record, text, len(tokens)),
         pos_tags=one_each(optional_items(record, "pos_tags", str), "pos_tags", len(tokens)),
         heads=_heads(record, len(tokens)),
+        deprels=one_each(optional_items(record, "deprels", str), "deprels", len(tokens)),
         id=optional(record, "id", str),
         meta=optional(record, "meta", dict),
     )

@@ -1,5 +1,7 @@
 """Several embedders side by side."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,11 @@ class ConcatenatedEmbedder(TokenEmbedder):
     def index(self, example: Example) -> Arrays:
         """The arrays of every embedder."""
         return {name: array for embedder in self.embedders for name, array in embedder.index(example).items()}  # type: ignore
+
+    def add_tokens(self, tokens: Sequence[str]) -> None:
+        """Make room for them in every embedder."""
+        for embedder in self.embedders:
+            embedder.add_tokens(tokens)  # type: ignore
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, output_dim]."""

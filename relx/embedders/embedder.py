@@ -1,5 +1,7 @@
 """The kind of component that turns the tokens of a batch into vectors."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
@@ -15,6 +17,12 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
     def index(self, example: Example) -> Arrays:
         """The arrays of one sentence, first axis its tokens, by names that are this embedder's own."""
         raise NotImplementedError
+
+    def add_tokens(self, tokens: Sequence[str]) -> None:
+        """Make room for tokens that occur in no text, which a head sets among the words; called once, before training.
+
+        An embedder that does nothing about them takes them as words that it has never seen.
+        """
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, output_dim]."""

@@ -1,5 +1,6 @@
 """Contextual word vectors from a pretrained transformer."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -63,6 +64,12 @@ class TransformerEmbedder(TokenEmbedder):
     def index(self, example: Example) -> Arrays:
         """What ``WordPieces.index`` says of the tokens."""
         return self.pieces.index(example.tokens)
+
+    def add_tokens(self, tokens: Sequence[str]) -> None:
+        """Give each a piece of its own, whose vector starts at random and is trained with the encoder."""
+        if tokens:
+            transformer: Any = self.transformer
+            transformer.resize_token_embeddings(self.pieces.add_tokens(tokens), mean_resizing=False)
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, hidden size]."""

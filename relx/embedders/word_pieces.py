@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from relx.data.batch import Arrays
 from relx.embedders.windows import best_windows, surely_whole, window_starts
@@ -29,6 +29,11 @@ class WordPieces:
             raise ValueError(f"max_pieces is {max_pieces}; {special} of a window's pieces are special, so give more")
         self.room = None if max_pieces is None else max_pieces - special
         self.first_only = pooling == "first"
+
+    def add_tokens(self, tokens: Sequence[str]) -> int:
+        """Give each token a piece of its own; the number of all pieces."""
+        self.tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in tokens])
+        return self.tokenizer.get_vocab_size()
 
     def index(self, words: Sequence[str]) -> Arrays:
         """``pieces`` [windows, longest] and ``window_sizes`` [windows]: what is read, special pieces included;

@@ -1,6 +1,7 @@
 """Word vectors: random, or from a GloVe or word2vec text file."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -56,6 +57,7 @@ class WordEmbedder(TokenEmbedder):
         size = vocabulary.fact("words.vector_size", lambda: found.size if found else None)
         self.unseen_words = vocabulary.listed("unseen_words", lambda: found.unseen if found else ())
         self.output_dim = dim or size or 100
+        self.added = Namespace(())
         if size is not None and self.output_dim < size:
             raise ValueError(f"dim is {dim}, but the vectors have {size} dimensions")
         self.table = nn.Parameter(_random_table(FIRST_WORD + len(self.words), self.output_dim), trainable)
@@ -67,6 +69,12 @@ class WordEmbedder(TokenEmbedder):
     def index(self, example: Example) -> Arrays:
         """``words``: [length]."""
         return {"words": np.array([self._row(word) for word in example.tokens], dtype=np.int32)}
+
+    def add_tokens(self, tokens: Sequence[str]) -> None:
+        """Append a row for each to the table of the training words."""
+        self.added = Namespace(tokens)
+        rows = torch.cat((self.table.detach(), _random_rows(len(tokens), self.output_dim)))
+        self.table = nn.Parameter(rows, self.table.requires_grad)
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, dim]."""
@@ -84,6 +92,8 @@ class WordEmbedder(TokenEmbedder):
         return torch.where((rows < len(self.table)).unsqueeze(-1), seen, other)
 
     def _row(self, word: str) -> int:
+        if (number := self.added.get(word)) is not None:
+            return FIRST_WORD + len(self.words) + number
         for form in (word, word.lower()):
             if (number := self.words.get(form)) is not None:
                 return FIRST_WORD + number
@@ -125,6 +135,10 @@ class _Vectors:
 
 
 def _random_table(rows: int, dim: int) -> Tensor:
-    table = torch.empty(rows, dim).uniform_(-((3 / dim) ** 0.5), (3 / dim) ** 0.5)
+    table = _random_rows(rows, dim)
     table[PADDING] = 0
     return table
+
+
+def _random_rows(rows: int, dim: int) -> Tensor:
+    return torch.empty(rows, dim).uniform_(-((3 / dim) ** 0.5), (3 / dim) ** 0.5)

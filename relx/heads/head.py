@@ -1,7 +1,8 @@
 """The kind of component that owns the scheme of one paper: gold to targets, vectors to scores, scores to Examples."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -9,8 +10,17 @@ from relx.data.batch import Arrays, Batch
 from relx.data.example import Example, Relation
 from relx.registry import Registrable
 
-Encode = Callable[[Batch], Tensor]
 Scores = dict[str, Tensor]
+
+
+class Encode(Protocol):
+    """How a head has sentences encoded."""
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """[batch, length, size of the encoder]."""
+
+    def batch_of(self, examples: Sequence[Example]) -> Batch:
+        """Sentences that the head made, such as those with markers among their tokens, ready to be encoded."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +31,19 @@ class Targets:
     lost: list[tuple[Relation, str]] = field(default_factory=list)
 
 
-class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "vocabulary")):
+class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "views", "vocabulary")):
     """One paper's scheme of joint extraction.
 
     A head is handed a function that encodes a batch rather than the encoded batch, because some heads encode more than
-    once. The names of its target arrays are its own.
+    once. The names of its target arrays are its own. ``markers`` are the tokens that it sets among the words: each gets
+    a vector of its own.
     """
+
+    markers: Sequence[str] = ()
+
+    def index(self, example: Example) -> Arrays:
+        """What the head has to know of a sentence besides its vectors, labelled or not."""
+        return {}
 
     def targets(self, example: Example) -> Targets:
         """Gold labels -> target arrays."""

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from relx.data.batch import Batch
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
 from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
@@ -28,9 +29,9 @@ class TaggingModule(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.decoder = SoftTagDecoder(encoder.output_dim, hidden_size, tag_dim, tags, feedback)
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """[batch, length, input_dim] -> the encoded tokens [batch, length, d] and tag logits [batch, length, tags]."""
-        encoded = self.dropout(self.encoder(inputs, mask))
+        encoded = self.dropout(self.encoder.encode(inputs, batch))
         return encoded, self.decoder(encoded)
 
 
@@ -71,13 +72,17 @@ class HMT(JointTaggingHead):
         upper = encoder.build(input_dim=input_dim)
         self.joint_task = TaggingModule(upper, hidden_size, tag_dim, self.joint_tags.size, dropout, feedback)
 
+    def index(self, example: Example) -> Arrays:
+        """What the tasks' encoders have to know."""
+        return self.joint_task.encoder.index(example)
+
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """``joint`` [batch, length, joint tags] and ``entity`` [batch, length, entity tags], both logits."""
         inputs, scores = encode(batch), {}
         if self.entity_task is not None:
-            encoded, scores["entity"] = self.entity_task(inputs, batch.mask)
+            encoded, scores["entity"] = self.entity_task(inputs, batch)
             inputs = torch.cat((inputs, encoded), dim=-1)
-        _, scores["joint"] = self.joint_task(inputs, batch.mask)
+        _, scores["joint"] = self.joint_task(inputs, batch)
         return scores
 
     def loss(self, scores: Scores, batch: Batch) -> Tensor:

@@ -1,7 +1,7 @@
 import literal
 import pytest
 import torch
-from padding import LENGTHS, assert_every_parameter_learns, assert_ignores_padding, padded_inputs
+from padding import LENGTHS, assert_every_parameter_learns, assert_ignores_padding, encoded, padded_inputs
 
 from relx.encoders.seq2seq.compose import ComposeEncoder, PassThroughEncoder
 from relx.encoders.seq2seq.directions import reverse
@@ -33,7 +33,7 @@ def test_the_size_of_the_output_is_announced(name):
     encoder = make().double()
     inputs, mask = padded_inputs(DIM)
     assert encoder.output_dim == size
-    assert encoder(inputs, mask).shape == (*mask.shape, size)
+    assert encoded(encoder, inputs, mask).shape == (*mask.shape, size)
 
 
 def test_neither_padding_nor_neighbours_change_an_answer(encoder):
@@ -42,14 +42,14 @@ def test_neither_padding_nor_neighbours_change_an_answer(encoder):
 
 def test_padding_is_zero(encoder):
     inputs, mask = padded_inputs(DIM)
-    assert (encoder(inputs, mask)[~mask] == 0).all()
-    assert (encoder(inputs, mask)[mask] != 0).any()
+    assert (encoded(encoder, inputs, mask)[~mask] == 0).all()
+    assert (encoded(encoder, inputs, mask)[mask] != 0).any()
 
 
 def test_gradients_reach_every_parameter_and_no_padding(encoder):
     inputs, mask = padded_inputs(DIM)
     inputs.requires_grad_()
-    assert_every_parameter_learns(encoder, encoder.eval()(inputs, mask))
+    assert_every_parameter_learns(encoder, encoded(encoder.eval(), inputs, mask))
     assert (inputs.grad[~mask] == 0).all()
     assert (inputs.grad[mask] != 0).all()
 
@@ -69,7 +69,7 @@ def test_the_peephole_lstm_equals_equation_1():
 def _assert_literal(encoder):
     inputs, mask = padded_inputs(DIM)
     inputs.requires_grad_()
-    for sentence, states, length in zip(inputs, encoder(inputs, mask), LENGTHS, strict=True):
+    for sentence, states, length in zip(inputs, encoded(encoder, inputs, mask), LENGTHS, strict=True):
         if length:
             expected = literal.bidirectional(sentence[:length], encoder)
             torch.testing.assert_close(states[:length], expected, rtol=0, atol=1e-12)
@@ -111,7 +111,7 @@ def test_a_composition_is_one_encoder_after_the_other():
     encoder = ComposeEncoder(DIM, [Lazy(LSTMEncoder, hidden_size=2), Lazy(LSTMEncoder, hidden_size=3)]).double()
     inputs, mask = padded_inputs(DIM)
     first, second = encoder.encoders
-    torch.testing.assert_close(encoder(inputs, mask), second(first(inputs, mask), mask), rtol=0, atol=0)
+    torch.testing.assert_close(encoded(encoder, inputs, mask), second(first(inputs, mask), mask), rtol=0, atol=0)
 
 
 def test_reversing_leaves_the_padding_in_its_place_and_undoes_itself():

@@ -2,7 +2,10 @@
 
 from torch import Tensor, nn
 
+from relx.data.batch import Arrays, Batch
+from relx.data.example import Example
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.encoders.seq2seq.views import TaskViews
 from relx.registry import Injected, Lazy
 
 
@@ -21,10 +24,19 @@ class ComposeEncoder(Seq2SeqEncoder):
             self.encoders.append(built)
             self.output_dim = built.output_dim
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    @property
+    def views(self) -> TaskViews:
+        """Those of the last encoder."""
+        return self.encoders[-1].views  # type: ignore
+
+    def index(self, example: Example) -> Arrays:
+        """The arrays of every encoder."""
+        return {name: array for encoder in self.encoders for name, array in encoder.index(example).items()}  # type: ignore
+
+    def encode(self, inputs: Tensor, batch: Batch) -> Tensor:
         """[batch, length, input_dim] -> [batch, length, output_dim]."""
         for encoder in self.encoders:
-            inputs = encoder(inputs, mask)
+            inputs = encoder.encode(inputs, batch)  # type: ignore
         return inputs
 
 

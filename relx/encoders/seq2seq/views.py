@@ -1,0 +1,33 @@
+"""What each task reads of an encoder's output."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+
+class TaskViews:
+    """The features of an encoded token that are meant for each task; without tasks, every task reads all of them.
+
+    ``tasks`` gives the ranges of features (start, end) of each task, which are read one after the other.
+    """
+
+    def __init__(self, size: int, tasks: Mapping[str, Sequence[tuple[int, int]]] | None = None) -> None:
+        self._all = [(0, size)]
+        self._tasks = tasks
+
+    def size(self, task: str) -> int:
+        """How many features a task reads. Raises ValueError for a task that the encoder does not know."""
+        return sum(end - start for start, end in self._ranges(task))
+
+    def of(self, encoded: Tensor, task: str) -> Tensor:
+        """[..., size of the encoder] -> [..., size of the task]. Raises as ``size`` does."""
+        read = [encoded[..., start:end] for start, end in self._ranges(task)]
+        return read[0] if len(read) == 1 else torch.cat(read, dim=-1)
+
+    def _ranges(self, task: str) -> Sequence[tuple[int, int]]:
+        if self._tasks is None:
+            return self._all
+        if task not in self._tasks:
+            raise ValueError(f"the encoder has no view for the task {task!r}; its tasks are {', '.join(self._tasks)}")
+        return self._tasks[task]

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from relx.encoders.seq2seq.compose import ComposeEncoder
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.encoders.seq2seq.lstm import LSTMEncoder
+from relx.encoders.seq2seq.views import TaskViews
+from relx.registry import Lazy
+
+VIEWS = TaskViews(6, {"entity": [(0, 2), (4, 6)], "relation": [(2, 6)]})
+ENCODED = torch.arange(12.0).view(1, 2, 6)
+
+
+def test_a_task_reads_its_ranges_one_after_the_other():
+    assert VIEWS.of(ENCODED, "entity").tolist() == [[[0, 1, 4, 5], [6, 7, 10, 11]]]
+    assert VIEWS.of(ENCODED, "relation").tolist() == [[[2, 3, 4, 5], [8, 9, 10, 11]]]
+    assert (VIEWS.size("entity"), VIEWS.size("relation")) == (4, 4)
+
+
+def test_an_unknown_task_is_an_error_that_names_the_known_ones():
+    for ask in (VIEWS.size, lambda task: VIEWS.of(ENCODED, task)):
+        with pytest.raises(ValueError, match="no view for the task 'object'; its tasks are entity, relation"):
+            ask("object")
+
+
+def test_an_encoder_without_tasks_shows_every_task_everything():
+    views = LSTMEncoder(3, 2).views
+    assert views.size("anything") == 4
+    assert views.of(ENCODED[..., :4], "anything").tolist() == ENCODED[..., :4].tolist()
+
+
+def test_composed_encoders_show_the_views_of_the_last():
+    class Halves(Seq2SeqEncoder):
+        def __init__(self, input_dim):
+            super().__init__()
+            self.output_dim = input_dim
+
+        @property
+        def views(self):
+            return TaskViews(4, {"left": [(0, 2)], "right": [(2, 4)]})
+
+    made = Lazy(Halves)
+    made.build = lambda input_dim: Halves(input_dim)
+    composed = ComposeEncoder(3, [Lazy(LSTMEncoder, hidden_size=2), made])
+    assert (composed.views.size("left"), composed.output_dim) == (2, 4)
