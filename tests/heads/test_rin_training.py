@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from relx import archive
 from relx.commands import main
 from relx.config import load
 
@@ -17,6 +20,10 @@ VARIANTS: list[dict[str, Any]] = [
     *({"updater": updater} for updater in ("gru", "torch_gru", "rnn", "linear")),
     *({"without": signal} for signal in ("relations", "entities", "words")),
     *({"scorer": scorer} for scorer in ("additive", "relu_sum", "mlp", "biaffine")),
+    *({"variant": variant} for variant in ("star", "exact")),
+    *({"encoder": encoder, "pos": "given"} for encoder in ("words", "transformer")),
+    {"encoder": "transformer", "transformer": "models/bert", "transformer_lr": 1e-5},
+    {"pos": "stanza", "stanza": "models/stanza"},
     {"data": "corpus", "form": "triples", "vectors": "glove.txt", "anchor": "first", "bias": 0, "seed": 2},
 ]
 
@@ -53,6 +60,33 @@ def test_each_version_has_the_scorer_of_its_paper_unless_told_otherwise(head: st
     experiment = ROOT / "experiments" / "rin_nyt.jsonnet"
     assert load(experiment, {"head": head})["model"]["head"]["pair_scorer"]["type"] == scorer
     assert load(experiment, {"head": head, "scorer": "mlp"})["model"]["head"]["pair_scorer"]["type"] == "mlp"
+
+
+def test_star_and_exact_data_are_selected_and_scored_by_their_own_protocol() -> None:
+    experiment = ROOT / "experiments" / "rin_webnlg.jsonnet"
+    first = [load(experiment, {"variant": variant})["protocols"][0] for variant in ("star", "exact")]
+    assert first == ["last_word", "exact_span"]
+
+
+@pytest.mark.parametrize("variables", [{}, {"pos": "given"}], ids=["alone", "with tags"])
+def test_a_transformer_takes_the_place_of_word_vectors_and_lstm(variables: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    tokens, tags = ["Ada", "was", "born", "in", "London"], ["NNP", "VBD", "VBN", "IN", "NNP"]
+    entities = [{"start": 0, "end": 1}, {"start": 4, "end": 5}]
+    line = {"tokens": tokens, "pos_tags": tags, "entities": entities}
+    for split in ("train", "dev", "test"):
+        gold = {**line, "relations": [{"head": 0, "type": "born_in", "tail": 1}]}
+        (tmp_path / "corpus" / f"{split}.jsonl").write_text(json.dumps(gold))
+    transformer = ROOT / "fixtures" / "tiny_transformer"
+    given = {"data": tmp_path / "corpus", "form": "jsonl", "encoder": "transformer", "transformer": transformer}
+    given |= {"epochs": 1, "transformer_lr": 0, **variables}
+    run = ["-s", str(tmp_path / "run"), *(part for key, value in given.items() for part in ("--var", f"{key}={value}"))]
+    assert main(["train", str(ROOT / "experiments" / "rin_webnlg.jsonnet"), *run]) == 0
+    weights = archive.load(tmp_path / "run" / "model.tar.gz").model.state_dict()
+    (name,) = (name for name in weights if name.endswith("embeddings.word_embeddings.weight"))
+    before = load_file(transformer / "model.safetensors")
+    assert torch.equal(weights[name], next(v for k, v in before.items() if k.endswith("word_embeddings.weight")))
+    assert any(name.endswith("table.weight") for name in weights) == bool(variables)
 
 
 @pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "rounds": 1}], ids=str)
