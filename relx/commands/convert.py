@@ -9,13 +9,15 @@ from relx.commands.common import add_include_argument, include_plugins
 if TYPE_CHECKING:
     from relx.data.example import Example
 
-HELP = "convert a corpus file from one form into another"
+HELP = "convert a corpus from one form into another"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx convert``."""
-    parser.add_argument("input", metavar="IN", help="a corpus file")
-    parser.add_argument("output", metavar="OUT", help="the file to write; compressed if it ends in .gz")
+    parser.add_argument("input", metavar="IN", help="a corpus: a file, or brat's folder")
+    parser.add_argument(
+        "output", metavar="OUT", help="what to write: a file (compressed if it ends in .gz), or a folder"
+    )
     parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: judged by content)")
     parser.add_argument("--to", default="jsonl", metavar="READER", help="the form of OUT (default: jsonl)")
     add_include_argument(parser)
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     include_plugins(args)
     _refuse_same_file(args.input, args.output)
     source = args.source or reader_for(args.input)
-    counts = dict.fromkeys(("sentences", "entities", "triples", "unlocated mentions"), 0)
+    counts = dict.fromkeys(("sentences", "entities", "triples", "unlocated mentions", "unlocated triples"), 0)
     make_reader(args.to).write(_counted(make_reader(source).read(args.input), counts), args.output)
     held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{args.input} ({source}) -> {args.output} ({args.to}): {held}", file=sys.stderr)
@@ -52,4 +54,5 @@ def _counted(examples: "Iterable[Example]", counts: dict[str, int]) -> "Iterator
         counts["entities"] += len(example.entities)
         counts["triples"] += len(example.relations)
         counts["unlocated mentions"] += sum(not entity.located for entity in example.entities)
+        counts["unlocated triples"] += sum(not relation.located for relation in example.relations)
         yield example

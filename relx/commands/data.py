@@ -87,7 +87,7 @@ def _named_files(args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetR
 
 def _short_names(paths: Collection[str]) -> dict[str, str]:
     """File names for paths, or the paths themselves where two have one name."""
-    short = {os.path.basename(path): path for path in paths}
+    short = {os.path.basename(os.path.normpath(path)): path for path in paths}
     return short if len(short) == len(paths) else {path: path for path in paths}
 
 

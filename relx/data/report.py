@@ -30,7 +30,8 @@ class SplitReport:
 
     ``negatives`` are sentences without a triple. Unique triples count a triple once in each sentence. Overlap classes
     are by text, of the unique triples and of the triples as listed. ``widened`` mentions are written otherwise than
-    their tokens: an accent apart, or only a part of a token.
+    their tokens: an accent apart, or only a part of a token. ``unlocated_triples`` have a mention without a
+    place: one that is not found, or that stands in another sentence.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SplitReport:
     widened: Mentions
     triples: int
     unique_triples: int
+    unlocated_triples: int
     self_pairs: int
     relation_types: dict[str, int]
     triples_per_sentence: dict[str, int]
@@ -121,6 +123,7 @@ def report_split(name: str, examples: Sequence[Example]) -> SplitReport:
         widened=_mentions(entities, lambda entity: entity.located and entity.text is not None),
         triples=len(relations),
         unique_triples=sum(map(len, unique)),
+        unlocated_triples=sum(not relation.located for relation in relations),
         self_pairs=sum(_place(relation.head) == _place(relation.tail) for relation in relations),
         relation_types=_by_frequency(relation.type for relation in relations),
         triples_per_sentence=_sizes(unique),

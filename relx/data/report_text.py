@@ -23,6 +23,7 @@ FIGURES: tuple[Figure, ...] = (
     ("  written otherwise there", lambda s: s.widened.count),
     ("triples as listed", lambda s: s.triples),
     ("  unique in their sentence", lambda s: s.unique_triples),
+    ("  with a mention not found", lambda s: s.unlocated_triples),
     ("  head and tail the same", lambda s: s.self_pairs),
     ("relation types", lambda s: len(s.relation_types)),
     ("entity types", lambda s: len(s.entity_types)),

@@ -1,4 +1,7 @@
-"""Corpus forms: file -> Examples."""
+"""Corpus forms: path -> Examples.
+
+Registered: ``jsonl``, ``hrl``, ``triples``, ``dygie``, ``spert``, ``conll04``, ``brat``, ``conllu``.
+"""
 
 from relx.readers.choose import form_of, make_reader, read, reader_for
 

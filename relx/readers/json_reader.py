@@ -12,7 +12,7 @@ from relx.readers.records import Record, records
 
 
 class JsonReader(DatasetReader):
-    """Reads a file of JSON records, one a sentence. A subclass says what a record is."""
+    """Reads a file of JSON records. A subclass says what a record is: one sentence, or several."""
 
     @classmethod
     def recognises(cls, path: str | Path) -> bool:
@@ -32,14 +32,18 @@ class JsonReader(DatasetReader):
         """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad record."""
         for line, record in self.records(path):
             try:
-                example = self.example(record)
+                examples = self.examples(record)
             except BadRecord as error:
                 raise DataError(f"{path}:{line}: {error}") from None
-            yield example
+            yield from examples
 
     def records(self, path: str | Path) -> Iterator[Record]:
         """The records of a file."""
         return records(path)
+
+    def examples(self, record: Any) -> list[Example]:
+        """The sentences of one record: one, unless the form holds documents. Raises BadRecord."""
+        return [self.example(record)]
 
     def example(self, record: Any) -> Example:
         """The Example of one record. Raises BadRecord, which says what was expected."""

@@ -1,10 +1,13 @@
 """What must hold of gold and predictions before they can be compared."""
 
+import logging
 from collections.abc import Sequence
 
 from relx.data.example import Example, Relation
 from relx.errors import DataError
-from relx.scoring.protocols import OF_TYPED_ENTITIES, PROTOCOLS
+from relx.scoring.protocols import OF_TYPED_ENTITIES, PROTOCOLS, SYMMETRIC, Protocol
+
+logger = logging.getLogger(__name__)
 
 
 def check_same_sentences(gold: Sequence[Example], predicted: Sequence[Example]) -> None:
@@ -36,10 +39,30 @@ def check_typed(gold: Sequence[Example]) -> None:
                 )
 
 
+def warn_of_unused(protocol: Protocol, gold: Sequence[Example]) -> None:
+    """Log the symmetric types that no gold triple has, since a misspelt one changes no score.
+
+    Of the types that the protocol knows by itself any one is enough.
+    """
+    used = {relation.type for example in gold for relation in example.relations}
+    unused = protocol.symmetric - used
+    if unused and (protocol.name != SYMMETRIC or unused == protocol.symmetric):
+        logger.warning("%s: no gold triple is of the type %s", protocol.name, " or ".join(sorted(unused)))
+
+
 def fitting_protocols(gold: Sequence[Example]) -> list[str]:
-    """The protocols that say something about this data: those of typed entities only if all gold triples have them."""
-    typed = all(_is_typed(relation) for example in gold for relation in example.relations)
-    return [name for name in PROTOCOLS if typed or name not in OF_TYPED_ENTITIES]
+    """The protocols that say something about this data.
+
+    Those of typed entities only if all gold triples have them, those of symmetric relations if there are any.
+    """
+    relations = [relation for example in gold for relation in example.relations]
+    typed = all(map(_is_typed, relations))
+    types = {relation.type for relation in relations}
+    return [
+        name
+        for name, protocol in PROTOCOLS.items()
+        if (typed or name not in OF_TYPED_ENTITIES) and (not protocol.symmetric or protocol.symmetric & types)
+    ]
 
 
 def _is_typed(relation: Relation) -> bool:

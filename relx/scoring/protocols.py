@@ -1,6 +1,6 @@
 """The named ways in which a predicted triple can equal a gold one."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
 from relx.data.example import Entity, Example, Relation
@@ -21,7 +21,7 @@ class Protocol:
 
     ``located``: keys are made of positions, so a mention that was not found among the tokens equals no other.
     ``typed``: keys hold entity types. ``multiset``: repeated triples count as often as they stand, each prediction
-    matching at most one gold triple; otherwise they count once.
+    matching at most one gold triple; otherwise they count once. ``symmetric`` relation types have no direction.
     """
 
     name: str
@@ -30,10 +30,17 @@ class Protocol:
     located: bool = True
     typed: bool = False
     multiset: bool = False
+    symmetric: frozenset[str] = frozenset()
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name. Raises UnknownProtocol, which is also a ValueError, with the nearest known name."""
+    """The protocol of that name. Raises UnknownProtocol, which is also a ValueError, with the nearest known name.
+
+    ``symmetric_canonical:TYPE,TYPE`` says which relation types are symmetric.
+    """
+    general, _, types = name.partition(":")
+    if general == SYMMETRIC and types:
+        return _symmetric(name, [type.strip() for type in types.split(",")])
     if name not in PROTOCOLS:
         raise UnknownProtocol(f"unknown scoring protocol {name!r}{nearest(name, PROTOCOLS)}\n{_listing()}")
     return PROTOCOLS[name]
@@ -48,6 +55,29 @@ def _directed(mention: Mention) -> Callable[[Example, Relation], Key]:
         return mention(example, relation.head), relation.type, mention(example, relation.tail)
 
     return key
+
+
+def _undirected(mention: Mention, types: Collection[str]) -> Callable[[Example, Relation], Key]:
+    """The key with the two mentions in one order, whichever of them is the head, for relations of these types."""
+    directed = _directed(mention)
+
+    def key(example: Example, relation: Relation) -> Key:
+        head, type, tail = directed(example, relation)
+        if type in types:
+            head, tail = sorted((head, tail), key=repr)
+        return head, type, tail
+
+    return key
+
+
+def _symmetric(name: str, types: Collection[str]) -> Protocol:
+    return Protocol(
+        name,
+        f"strict, but either direction of {', '.join(types)} is the same",
+        _undirected(typed_span, frozenset(types)),
+        typed=True,
+        symmetric=frozenset(types),
+    )
 
 
 def span(example: Example, entity: Entity) -> Hashable:
@@ -71,6 +101,10 @@ def _first_word(example: Example, entity: Entity) -> Hashable:
 def _last_word(example: Example, entity: Entity) -> Hashable:
     return example.mention_text(entity).rpartition(" ")[2]
 
+
+SYMMETRIC = "symmetric_canonical"
+# The types that published scorers take as symmetric, as the forms of SciERC spell them, and that of ACE05.
+SYMMETRIC_TYPES = ("COMPARE", "CONJUNCTION", "Compare", "Conjunction", "PER-SOC")
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -115,6 +149,7 @@ PROTOCOLS = {
             "relation type and token positions of both mentions, entity types left aside (Rel)",
             _directed(span),
         ),
+        _symmetric(SYMMETRIC, SYMMETRIC_TYPES),
     )
 }
-OF_TYPED_ENTITIES = ("strict", "boundaries")
+OF_TYPED_ENTITIES = ("strict", "boundaries", SYMMETRIC)

@@ -34,8 +34,13 @@ def _parts(report: Report) -> Iterator[Iterator[Row]]:
     yield (_row(name, f"sentences of {size} gold triples", part) for size, part in report.per_size.items())
     if report.unseen is not None:
         yield iter([_row(name, "triples unseen in training", report.unseen)])
-    by_gold = sorted(report.per_relation.items(), key=lambda pair: (-pair[1].gold, pair[0]))
-    yield (_row(name, relation, part) for relation, part in by_gold)
+    yield (_row(name, relation, part) for relation, part in _by_gold(report.per_relation))
+    yield (_row(report.entity_protocol, f"{label} entities", part) for label, part in report.per_participation.items())
+    yield (_row(report.entity_protocol, type, part) for type, part in _by_gold(report.per_entity_type))
+
+
+def _by_gold(counts: dict[str, Counts]) -> list[tuple[str, Counts]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1].gold, pair[0]))
 
 
 def _row(protocol: str, scored: str, counts: Counts) -> Row:

@@ -7,9 +7,10 @@ from typing import Any
 from relx.data import overlap
 from relx.data.example import Example
 from relx.data.overlap import OVERLAP_CLASSES, TextTriple
-from relx.scoring.checks import check_same_sentences, check_typed
+from relx.scoring.checks import check_same_sentences, check_typed, warn_of_unused
 from relx.scoring.counts import Counts, Item, Matching
-from relx.scoring.protocols import Protocol, find_protocol, span, typed_span
+from relx.scoring.entities import score_entities
+from relx.scoring.protocols import Protocol, find_protocol
 
 TextItem = tuple[Item, TextTriple]
 
@@ -20,7 +21,7 @@ GOLD_SIZES = (*map(str, range(LARGEST_SIZE)), f"{LARGEST_SIZE}+")
 
 @dataclass(frozen=True)
 class Report:
-    """The scores of one corpus under one protocol.
+    """The scores of one corpus under one protocol. Of the parts of the entities ``EntityScores`` tells.
 
     ``per_overlap`` and ``per_size`` count all triples of the sentences of a class, which the distinct gold triples by
     text decide, so that a sentence is of one class under every protocol. ``unseen`` are triples whose texts do not
@@ -32,6 +33,8 @@ class Report:
     triples: Counts
     entity_protocol: str
     entities: Counts
+    per_entity_type: dict[str, Counts]
+    per_participation: dict[str, Counts]
     per_relation: dict[str, Counts]
     per_overlap: dict[str, Counts]
     per_size: dict[str, Counts]
@@ -51,6 +54,8 @@ class Report:
             "unlocated": self.unlocated,
             "entity_protocol": self.entity_protocol,
             "entities": self.entities.to_json(),
+            "per_entity_type": _to_json(self.per_entity_type),
+            "per_participation": _to_json(self.per_participation),
             "per_relation": _to_json(self.per_relation),
             "per_overlap": _to_json(self.per_overlap),
             "per_size": _to_json(self.per_size),
@@ -73,9 +78,11 @@ def score(
     check_same_sentences(gold, predicted)
     if rule.typed:
         check_typed(gold)
-    theirs, ours = _triples(gold, rule, "gold"), _triples(predicted, rule, "predicted")
+    if rule.symmetric:
+        warn_of_unused(rule, gold)
+    theirs, ours = triple_items(gold, rule, "gold"), triple_items(predicted, rule, "predicted")
     triples = Matching.of(theirs, ours, rule.multiset)
-    entity_protocol, entities = _entities(gold, predicted)
+    entities = score_entities(gold, predicted)
     distinct = [list(dict.fromkeys(overlap.text_triples(example))) for example in gold]
     unseen = None
     if seen is not None:
@@ -83,8 +90,10 @@ def score(
     return Report(
         protocol=rule.name,
         triples=triples.total(),
-        entity_protocol=entity_protocol,
-        entities=entities.total(),
+        entity_protocol=entities.protocol,
+        entities=entities.total,
+        per_entity_type=entities.per_type,
+        per_participation=entities.per_participation,
         per_relation=triples.by(_relation_types),
         per_overlap=_by_sentence(triples, [overlap.classes_of(texts) for texts in distinct], OVERLAP_CLASSES),
         per_size=_by_sentence(triples, [_size(texts) for texts in distinct], GOLD_SIZES),
@@ -98,28 +107,13 @@ def corpus_triples(examples: Iterable[Example]) -> Iterator[TextTriple]:
     return (triple for example in examples for triple in overlap.text_triples(example))
 
 
-def _triples(examples: Sequence[Example], rule: Protocol, side: str) -> list[Item]:
+def triple_items(examples: Sequence[Example], rule: Protocol, side: str) -> list[Item]:
+    """Every triple as a rule counts it; ``side`` marks those that can equal none of the other side."""
     return [
         (i, rule.key(example, relation), side if rule.located and not relation.located else None)
         for i, example in enumerate(examples)
         for relation in example.relations
     ]
-
-
-def _entities(gold: Sequence[Example], predicted: Sequence[Example]) -> tuple[str, Matching]:
-    """Entities by position, and by type as well if every gold entity has one; the name says which."""
-    typed = all(entity.type is not None for example in gold for entity in example.entities)
-    key = typed_span if typed else span
-
-    def items(examples: Sequence[Example], side: str) -> list[Item]:
-        return [
-            (i, key(example, entity), None if entity.located else side)
-            for i, example in enumerate(examples)
-            for entity in example.entities
-        ]
-
-    name = "entity strict" if typed else "entity boundaries"
-    return name, Matching.of(items(gold, "gold"), items(predicted, "predicted"))
 
 
 def _unseen(gold: Iterable[TextItem], predicted: Iterable[TextItem], seen: Set[TextTriple], multiset: bool) -> Counts:

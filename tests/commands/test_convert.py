@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from relx.commands import main
-from relx.readers import read
+from relx.readers import make_reader, read
+from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 FORMATS = Path(__file__).parents[2] / "fixtures/formats"
 
@@ -20,6 +21,43 @@ def test_every_form_becomes_ours(tmp_path, capsys, source, target):
     assert main(["convert", str(FORMATS / source), str(tmp_path / target)]) == 0
     assert list(read(tmp_path / target, "jsonl")) == list(read(FORMATS / source))
     assert "5 sentences, 12 entities, 10 triples, 0 unlocated mentions" in capsys.readouterr().err
+
+
+FORMS = {"relx.jsonl": "jsonl", "dygie.json": "dygie", "spert.json": "spert", "conll04.txt": "conll04", "brat": "brat"}
+
+
+@pytest.mark.parametrize("target", FORMS.values())
+@pytest.mark.parametrize("source", ["dygie.json", "spert.json", "conll04.txt", "brat"])
+def test_forms_of_typed_entities_become_each_other(tmp_path, capsys, source, target):
+    out = tmp_path / "out"
+    assert main(["convert", str(FORMATS / source), str(out), "--to", target]) == 0
+    assert "5 sentences, 12 entities, 10 triples, 0 unlocated mentions, 0 unlocated triples" in capsys.readouterr().err
+    assert contents(out, target) == contents(FORMATS / source, FORMS[source])
+
+
+def contents(path, form):
+    """What every form can hold: tokens, typed mentions and triples, but for their order."""
+    reader = make_reader(form, WhitespaceTokenizer())
+    return [(example.tokens, set(example.entities), set(example.relations)) for example in reader.read(path)]
+
+
+def test_entities_without_types_cannot_become_typed_ones(tmp_path, capsys):
+    for form in ("dygie", "spert", "conll04", "brat"):
+        message = error_of(capsys, FORMATS / "casrel.json", tmp_path / "out", "--to", form)
+        assert f"{tmp_path / 'out'}: sentence 1: the mention 'Airbnb' has no type; the form needs one" in message
+        assert not os.listdir(tmp_path)
+
+
+def test_relations_of_two_sentences_are_counted(tmp_path, capsys, caplog):
+    source = tmp_path / "in.json"
+    source.write_text(
+        '{"doc_key": "a", "sentences": [["a"], ["b"]], "ner": [[[0, 0, "A"]], [[1, 1, "B"]]],'
+        ' "relations": [[[0, 0, 1, 1, "r"]], []]}'
+    )
+    assert main(["convert", str(source), str(tmp_path / "out.json"), "--to", "spert"]) == 0
+    assert "2 entities, 1 triples, 0 unlocated mentions, 1 unlocated triples" in capsys.readouterr().err
+    assert "1 relations join two sentences" in caplog.text
+    assert "1 relations of such mentions are left out" in caplog.text
 
 
 def test_unlocated_mentions_are_counted(tmp_path, capsys):

@@ -20,6 +20,10 @@ FORMATS = Path(__file__).parents[2] / "fixtures/formats"
         ("copyre.json", "triples"),
         ("jointer.json", "triples"),
         ("hrl.json", "hrl"),
+        ("dygie.json", "dygie"),
+        ("spert.json", "spert"),
+        ("conll04.txt", "conll04"),
+        ("brat", "brat"),
     ],
 )
 def test_the_form_of_a_file_is_recognised_and_read(file, reader):
@@ -35,7 +39,9 @@ def test_every_form_tells_the_same_of_the_same_sentences():
         return [set(text_triples(example)) for example in read(file)]
 
     gold = triples(FORMATS / "relx.jsonl")
-    assert all(triples(file) == gold for file in FORMATS.glob("*.json"))
+    others = [file for file in FORMATS.iterdir() if file.name != "relx.jsonl"]
+    assert len(others) == 8
+    assert all(triples(file) == gold for file in others)
 
 
 def error_of(path) -> str:
@@ -55,6 +61,10 @@ def test_an_unknown_form_is_an_error_that_says_what_is_there(tmp_path):
     assert "no such file" in error_of(tmp_path / "none.json")
 
 
+def test_a_folder_without_texts_is_no_corpus(tmp_path):
+    assert "is a folder; expected a file" in error_of(tmp_path)
+
+
 def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     path.write_text('{"sentext": "a"}')
@@ -66,6 +76,9 @@ def test_the_form_of_one_record():
     assert form_of({"sentext": "a"}) == "hrl"
     assert form_of({"text": "a", "triple_list": []}) == "triples"
     assert form_of({"tokens": []}) == "jsonl"
+    assert form_of({"tokens": [], "entities": [], "relations": []}) == "jsonl"
+    assert form_of({"tokens": [], "entities": [], "relations": [], "orig_id": 1}) == "spert"
+    assert form_of({"sentences": [], "doc_key": "a"}) == "dygie"
     assert form_of({"words": []}) is None
 
 

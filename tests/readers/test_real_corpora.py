@@ -8,7 +8,10 @@ from corpora import CORPORA
 from relx.data.example import Relation
 from relx.data.json_form import example_from_json, example_to_json
 from relx.data.report import CorpusReport, report_corpus
-from relx.readers import read, reader_for
+from relx.readers import make_reader, read, reader_for
+from relx.readers.reader import DatasetReader
+from relx.scoring import score
+from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 DATA = CORPORA / "data"
 
@@ -54,6 +57,86 @@ def test_triples(names, listed, unique):
     splits = report(*names).splits
     assert [split.triples for split in splits] == listed
     assert [split.unique_triples for split in splits] == unique
+
+
+SCIERC = tuple(f"scierc/dygie/{split}.json" for split in ("train", "dev", "test"))
+SCIERC_SPERT = tuple(f"scierc/spert/{split}_triples.json" for split in ("train", "dev", "test"))
+CONLL04 = tuple(f"conll04/{split}_triples.json" for split in ("train", "dev", "test"))
+
+
+@pytest.mark.parametrize(
+    ("names", "sentences", "entities", "triples", "types"),
+    [
+        (SCIERC, [1861, 275, 551], [5598, 811, 1685], [3219, 455, 974], (6, 7)),
+        (SCIERC_SPERT, [1861, 275, 551], [5598, 811, 1685], [3219, 455, 974], (6, 7)),
+        (CONLL04, [922, 231, 288], [3377, 893, 1079], [1283, 343, 422], (4, 5)),
+    ],
+)
+def test_typed_corpora(names, sentences, entities, triples, types):
+    splits = report(*names).splits
+    assert [split.sentences for split in splits] == sentences
+    assert [split.entities for split in splits] == entities
+    assert [split.triples for split in splits] == triples
+    assert all((len(split.entity_types), len(split.relation_types)) == types for split in splits)
+    assert not any(split.unlocated.count or split.unlocated_triples for split in splits)
+
+
+@pytest.mark.parametrize("names", [SCIERC, SCIERC_SPERT])
+def test_scierc_in_detail(names):
+    splits = report(*names).splits
+    assert [split.sentences_with_overlapping_entities for split in splits] == [51, 7, 17]
+    assert [split.triples - split.unique_triples for split in splits] == [4, 0, 0]
+
+
+@pytest.mark.parametrize(("dygie", "spert"), list(zip(SCIERC, SCIERC_SPERT, strict=True)))
+def test_both_forms_of_scierc_tell_the_same_but_for_brackets_and_the_case_of_relations(dygie, spert):
+    for ours, theirs in zip(read(DATA / dygie), read(DATA / spert), strict=True):
+        assert len(ours) == len(theirs)
+        assert set(ours.entities) == set(theirs.entities)
+        assert [(r.head, r.type, r.tail) for r in ours.relations] == [
+            (r.head, r.type.upper(), r.tail) for r in theirs.relations
+        ]
+
+
+def test_scierc_has_documents():
+    documents = [{example.meta["document"] for example in read(DATA / file)} for file in SCIERC]
+    assert [len(names) for names in documents] == [350, 50, 100]
+
+
+def test_a_fifth_of_the_entities_of_scierc_is_in_no_triple():
+    gold = list(read(DATA / SCIERC[2]))
+    parts = score(gold, gold, "strict").per_participation
+    assert (parts["in-triple"].gold, parts["out-of-triple"].gold) == (1305, 380)  # published: 22 % out of triples
+
+
+def test_sentences_of_conll04_that_stand_in_two_splits():
+    leakage = {(part.split, part.larger): part.sentences for part in report(*CONLL04).leakage}
+    assert leakage[CONLL04[2], CONLL04[0]] == 18
+
+
+@pytest.mark.parametrize("form", ["dygie", "spert", "brat"])
+def test_scierc_goes_through_other_forms_and_back(tmp_path, form):
+    gold = list(read(DATA / SCIERC[1]))
+    make_reader(form).write(gold, tmp_path / "other")
+    back = list(reader_of_tokens(form).read(tmp_path / "other"))
+    if form == "brat":
+        gold, back = (sorted(sentences, key=lambda example: example.id) for sentences in (gold, back))
+    assert [example.tokens for example in back] == [example.tokens for example in gold]
+    assert [set(example.entities) for example in back] == [set(example.entities) for example in gold]
+    assert [example.relations for example in back] == [example.relations for example in gold]
+
+
+def reader_of_tokens(form: str) -> DatasetReader:
+    options = {"sentences": "lines"} if form == "brat" else {}
+    return make_reader({"type": form, **options}, WhitespaceTokenizer(split_punctuation=False))
+
+
+def test_conll04_goes_through_its_columns_and_back(tmp_path):
+    gold = list(read(DATA / CONLL04[1]))
+    make_reader("conll04").write(gold, tmp_path / "columns.txt")
+    for ours, theirs in zip(read(tmp_path / "columns.txt"), gold, strict=True):
+        assert (ours.id, ours.tokens, set(ours.entities)) == (theirs.id, theirs.tokens, set(theirs.entities))
+        assert set(ours.relations) == set(theirs.relations)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +195,9 @@ def test_jointer_offsets_and_texts_tell_the_same(split, other_name):
     assert [example.relations for example in given] == [example.relations for example in located]
 
 
-@pytest.mark.parametrize("file", ["nyt_5k/test_triples.json", "nyt10_4k/test.json", "webnlg/jointer_test.json"])
+@pytest.mark.parametrize(
+    "file", ["nyt_5k/test_triples.json", "nyt10_4k/test.json", "webnlg/jointer_test.json", SCIERC[0]]
+)
 def test_our_form_loses_nothing(file):
     assert all(example_from_json(example_to_json(example)) == example for example in read(DATA / file))
 
@@ -120,3 +205,4 @@ def test_our_form_loses_nothing(file):
 def test_forms_are_recognised():
     assert reader_for(DATA / "nyt10_4k/dev.json") == "hrl"
     assert reader_for(DATA / "webnlg/jointer_dev.json") == "triples"
+    assert [reader_for(DATA / names[1]) for names in (SCIERC, SCIERC_SPERT, CONLL04)] == ["dygie", "spert", "spert"]

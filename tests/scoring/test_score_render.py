@@ -15,7 +15,7 @@ def test_the_protocol_stands_in_each_line_of_the_table():
     table = render(score(GOLD, PREDICTED, seen=set())).split("\n\n")[:-1]
     lines = [line for group in table for line in group.splitlines()][1:]
     assert all(line.startswith(("exact_span ", "entity boundaries ")) for line in lines)
-    assert len(lines) == 2 + 3 + 6 + 1 + 2
+    assert len(lines) == 2 + 3 + 6 + 1 + 2 + 2
 
 
 def test_numbers_are_aligned_and_as_counted():

@@ -1,0 +1,33 @@
+"""Sentences that know their document: ``meta`` holds its name and, for raw text, where in it the sentence begins."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from relx.data.example import Example
+
+DOCUMENT = "document"
+START = "start"  # of the sentence's text in the document's, in characters
+
+
+def document_of(example: Example) -> str | None:
+    """The name of the document that a sentence is part of; None if it is not known."""
+    return _meta(example, DOCUMENT, str)
+
+
+def start_of(example: Example) -> int | None:
+    """The character of its document at which a sentence begins; None if it is not known."""
+    return _meta(example, START, int)
+
+
+def by_document(examples: Iterable[Example]) -> Iterator[tuple[str | None, list[Example]]]:
+    """Neighbouring sentences of one document together; a sentence without a document is alone."""
+    numbered = enumerate(examples)
+    for _, group in groupby(numbered, key=lambda pair: document_of(pair[1]) or pair[0]):
+        sentences = [example for _, example in group]
+        yield document_of(sentences[0]), sentences
+
+
+def _meta(example: Example, key: str, kind: type) -> Any:
+    value = (example.meta or {}).get(key)
+    return value if type(value) is kind else None

@@ -1,0 +1,155 @@
+"""DyGIE's form (Wadden et al. 2019), in which SciERC is published and ACE05 is prepared."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from relx.data.example import Entity, Example, Relation
+from relx.data.fields import BadRecord, checked, items, optional, optional_items, shown
+from relx.data.json_form import to_line
+from relx.files import atomic_write
+from relx.readers.documents import DOCUMENT, by_document
+from relx.readers.held import held
+from relx.readers.json_reader import JsonReader
+from relx.readers.reader import DatasetReader
+
+logger = logging.getLogger(__name__)
+
+NER, RELATION = "[start, end, type]", "[head start, head end, tail start, tail end, type]"
+
+
+@DatasetReader.register("dygie")
+class DygieReader(JsonReader):
+    """SciERC, and ACE05 as DyGIE prepares it: one document a record, with positions in the document."""
+
+    @classmethod
+    def recognises_record(cls, record: dict[str, Any]) -> bool:
+        """Whether there are ``sentences``, and a document's key or its annotations."""
+        return "sentences" in record and any(key in record for key in ("doc_key", "ner", "relations"))
+
+    def read(self, path: str | Path) -> Iterator[Example]:
+        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad record.
+
+        A relation of two sentences stays with the one that lists it, its mention in the other without a place; how
+        many there are is logged.
+        """
+        across = 0
+        for example in super().read(path):
+            across += sum(not relation.located for relation in example.relations)
+            yield example
+        if across:
+            logger.warning(
+                "%s: %d relations join two sentences; none can be predicted, recall counts them", path, across
+            )
+
+    def examples(self, record: Any) -> list[Example]:
+        """The sentences of one document. Raises BadRecord, which says what was expected."""
+        document = _Document.of(checked(record, dict, "record"))
+        return [document.example(number) for number in range(len(document.sentences))]
+
+    def write(self, examples: Iterable[Example], path: str | Path) -> None:
+        """One line for each document, or for each sentence that has none. Raises DataError, RelxError."""
+        with atomic_write(path) as file:
+            for number, (name, sentences) in enumerate(by_document(held(examples, path))):
+                file.write(to_line(_record(name or sentences[0].id or str(number), sentences)) + "\n")
+
+
+@dataclass(frozen=True)
+class _Document:
+    key: str | None
+    sentences: list[list[str]]
+    begins: list[int]
+    ner: list[list[Any]]
+    relations: list[list[Any]]
+    types: dict[tuple[int, int], str]
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "_Document":
+        sentences = items(record, "sentences", list)
+        for i, tokens in enumerate(sentences):
+            for j, token in enumerate(tokens):
+                if not checked(token, str, f"sentences[{i}][{j}]").strip():
+                    raise BadRecord(f"sentences[{i}][{j}]: expected a word, got {shown(token)}")
+        begins = list(accumulate(map(len, sentences), initial=0))
+        ner, relations = (_one_each(record, key, len(sentences)) for key in ("ner", "relations"))
+        document = cls(optional(record, "doc_key", str), sentences, begins, ner, relations, {})
+        document._find_types()
+        return document
+
+    def example(self, number: int) -> Example:
+        """A sentence with positions of its own, ends exclusive."""
+        id, meta = (None, None) if self.key is None else (f"{self.key}:{number}", {DOCUMENT: self.key})
+        example = Example(self.sentences[number], id=id, meta=meta)
+        begin = self.begins[number]
+        mentions = ((start, end, type) for start, end, type in self.ner[number])
+        example.entities = [Entity(start - begin, end + 1 - begin, type) for start, end, type in mentions]
+        example.relations = [
+            self._relation(relation, number, f"relations[{number}][{i}]")
+            for i, relation in enumerate(self.relations[number])
+        ]
+        return example
+
+    def _find_types(self) -> None:
+        """Check the mentions of every sentence, and learn which type each has."""
+        for number, mentions in enumerate(self.ner):
+            for i, mention in enumerate(mentions):
+                where = f"ner[{number}][{i}]"
+                start, end, type = _fields(mention, NER, where)
+                self._check_span(start, end, self.begins[number], self.begins[number + 1], where)
+                self.types.setdefault((start, end), type)
+
+    def _relation(self, fields: Any, number: int, where: str) -> Relation:
+        *ends, type = _fields(fields, RELATION, where)
+        head, tail = (self._argument(ends[i], ends[i + 1], number, where) for i in (0, 2))
+        return Relation(head, type, tail)
+
+    def _argument(self, start: int, end: int, number: int, where: str) -> Entity:
+        self._check_span(start, end, 0, self.begins[-1], where)
+        type, begin = self.types.get((start, end)), self.begins[number]
+        if begin <= start and end < self.begins[number + 1]:
+            return Entity(start - begin, end + 1 - begin, type)
+        words = [token for tokens in self.sentences for token in tokens]
+        return Entity(None, None, type, " ".join(words[start : end + 1]))
+
+    def _check_span(self, start: int, end: int, first: int, stop: int, where: str) -> None:
+        if not first <= start <= end < stop:
+            raise BadRecord(
+                f"{where}: expected {first} <= start <= end <= {stop - 1} (tokens of the document), got {start}, {end}"
+            )
+
+
+def _one_each(record: dict[str, Any], key: str, sentences: int) -> list[list[Any]]:
+    values = optional_items(record, key, list)
+    if values is not None and len(values) != sentences:
+        raise BadRecord(f"{key}: expected a list for each of the {sentences} sentences, got {len(values)}")
+    return values if values is not None else [[] for _ in range(sentences)]
+
+
+def _fields(values: Any, expected: str, where: str) -> list[Any]:
+    """The positions and the type of one annotation."""
+    if not isinstance(values, list) or len(values) != expected.count(",") + 1:
+        raise BadRecord(f"{where}: expected {expected}, got {shown(values)}")
+    *positions, type = values
+    return [*(checked(position, int, where) for position in positions), checked(type, str, where)]
+
+
+def _record(key: str, sentences: list[Example]) -> dict[str, Any]:
+    begins = list(accumulate(map(len, sentences), initial=0))
+    pairs = list(zip(sentences, begins, strict=False))
+    return {
+        "doc_key": key,
+        "sentences": [example.tokens for example in sentences],
+        "ner": [[[*_inclusive(e, begin), e.type] for e in example.entities] for example, begin in pairs],
+        "relations": [
+            [[*_inclusive(r.head, begin), *_inclusive(r.tail, begin), r.type] for r in example.relations]
+            for example, begin in pairs
+        ],
+    }
+
+
+def _inclusive(entity: Entity, begin: int) -> tuple[int, int]:
+    start, end = entity.span
+    return begin + start, begin + end - 1

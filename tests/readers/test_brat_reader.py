@@ -1,0 +1,177 @@
+import pytest
+
+from relx.data.example import Entity, Relation
+from relx.errors import DataError
+from relx.readers.brat import BratReader
+from relx.tokenizers.whitespace import WhitespaceTokenizer
+
+TEXT = "Ann Lee moved to Lyon. Bo stayed.\nThe U.S.-born Bo wrote to Ann\nLee.\n"
+ANN, LYON = Entity(0, 2, "PER"), Entity(4, 5, "LOC")
+BO = Entity(0, 1, "PER")
+
+
+@pytest.fixture
+def notes(tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    return folder
+
+
+def annotate(folder, *lines, text=TEXT, name="a"):
+    (folder / f"{name}.txt").write_text(text, newline="")
+    (folder / f"{name}.ann").write_text("".join(f"{line}\n" for line in lines))
+
+
+def read(folder, **options):
+    return list(BratReader(WhitespaceTokenizer(), **options).read(folder))
+
+
+def mention(number, type, words, text=TEXT, nth=0):
+    start = -1
+    for _ in range(nth + 1):
+        start = text.index(words, start + 1)
+    return f"T{number}\t{type} {start} {start + len(words)}\t{words}"
+
+
+def test_mentions_and_relations_stand_in_their_sentence(notes):
+    ann, lyon, bo = mention(1, "PER", "Ann Lee"), mention(2, "LOC", "Lyon"), mention(3, "PER", "Bo")
+    annotate(notes, ann, "R1\tin Arg1:T1 Arg2:T2", lyon, bo)
+    sentences = read(notes)
+    assert [" ".join(example.tokens) for example in sentences] == [
+        "Ann Lee moved to Lyon .", "Bo stayed .", "The U.S.-born Bo wrote to Ann", "Lee .",
+    ]  # fmt: skip
+    assert [example.entities for example in sentences] == [[ANN, LYON], [BO], [], []]
+    assert [example.relations for example in sentences] == [[Relation(ANN, "in", LYON)], [], [], []]
+
+
+def test_sentences_know_their_document_and_their_place_in_it(notes):
+    (notes / "more").mkdir()
+    annotate(notes, text="Ann.\n\n  Bo came. Cy left.\n")
+    annotate(notes, text="Di.", name="more/b.c")
+    sentences = read(notes)
+    assert [example.id for example in sentences] == ["a:0", "a:1", "a:2", "more/b.c:0"]
+    assert [example.meta["document"] for example in sentences] == ["a", "a", "a", "more/b.c"]
+    assert [example.meta["start"] for example in sentences] == [0, 8, 17, 0]
+    assert [example.text for example in sentences] == ["Ann.", "Bo came.", "Cy left.", "Di."]
+
+
+def test_places_in_the_document_follow_from_the_sentences(notes):
+    annotate(notes, mention(1, "PER", "Bo", nth=1))
+    example = read(notes)[2]
+    start, end = example.characters(example.entities[0])
+    assert TEXT[example.meta["start"] :][start:end] == "Bo"
+    assert TEXT[: example.meta["start"]].endswith("stayed.\n")
+
+
+def test_lines_as_sentences(notes):
+    annotate(notes)
+    assert [len(example) for example in read(notes, sentences="lines")] == [9, 6, 2]
+
+
+def test_a_mention_that_cuts_a_token_keeps_its_words(notes):
+    annotate(notes, mention(1, "LOC", "U.S."))
+    assert read(notes)[2].entities == [Entity(1, 2, "LOC", "U.S.")]
+
+
+def test_blanks_at_the_ends_of_a_mention_do_not_matter(notes):
+    annotate(notes, "T1\tPER 7 13\tmoved")
+    assert read(notes)[0].entities == [Entity(2, 3, "PER")]
+
+
+def test_a_mention_that_is_annotated_twice_is_one_entity(notes):
+    annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "PER", "Ann Lee"), "R1\tis Arg1:T1 Arg2:T2")
+    assert read(notes)[0].entities == [ANN]
+
+
+class TestWithoutAPlace:
+    def test_discontinuous_mentions(self, notes, caplog):
+        annotate(notes, "T1\tPER 0 3;17 21\tAnn Lyon", mention(2, "PER", "Ann Lee"), "R1\tis Arg1:T2 Arg2:T1")
+        example = read(notes)[0]
+        pieces = Entity(None, None, "PER", "Ann Lyon")
+        assert example.entities == [pieces, ANN]
+        assert example.relations == [Relation(ANN, "is", pieces)]
+        assert f"{notes}: 1 discontinuous mentions: none can be predicted, recall counts them" in caplog.text
+
+    def test_pieces_parted_by_blanks_are_one_mention(self, notes):
+        annotate(notes, "T1\tPER 0 3;4 7\tAnn Lee")
+        assert read(notes)[0].entities == [ANN]
+
+    def test_mentions_in_two_sentences(self, notes, caplog):
+        start = TEXT.index("Ann\nLee")
+        annotate(notes, f"T1\tPER {start} {start + 3};{start + 4} {start + 7}\tAnn Lee")
+        assert read(notes)[2].entities == [Entity(None, None, "PER", "Ann Lee")]
+        assert "1 mentions in two sentences" in caplog.text
+
+    def test_relations_of_two_sentences(self, notes, caplog):
+        annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "PER", "Bo"), "R1\tknows Arg1:T2 Arg2:T1")
+        first, second, *_ = read(notes)
+        assert second.relations == [Relation(BO, "knows", Entity(None, None, "PER", "Ann Lee"))]
+        assert (first.entities, first.relations, second.entities) == ([ANN], [], [BO])
+        assert "1 relations of two sentences" in caplog.text
+
+
+def test_other_lines_are_skipped_and_counted(notes, caplog):
+    others = [
+        "E1\tMove:T1 Place:T2", "R1\tin Arg1:E1 Arg2:T1", "A1\tSure T1", "M1\tSure T1", "N1\tReference T1 W:1\tAnn",
+        "#1\tAnnotatorNotes T1\tReally", "*\tEquiv T1 T2", "",
+    ]  # fmt: skip
+    annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "LOC", "Lyon"), *others)
+    first, *_ = read(notes)
+    assert (first.entities, first.relations) == ([ANN, LYON], [])
+    assert "not read: " in caplog.text
+    for count in ("1 events", "2 attributes", "1 normalizations", "1 notes", "1 equivalences", "1 relations of events"):
+        assert count in caplog.text
+    assert "predicted" not in caplog.text
+
+
+def test_a_text_without_annotations_has_no_labels(notes, caplog):
+    (notes / "a.txt").write_text(TEXT)
+    assert [example.entities for example in read(notes)] == [[], [], [], []]
+    assert "not read: 1 texts without .ann" in caplog.text
+
+
+def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
+    for name in ("a", "b"):
+        annotate(notes, "T1\tPER 0 3;17 21\tAnn Lyon", "#1\tAnnotatorNotes T1\tyes", name=name)
+    read(notes)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(
+        ": 2 discontinuous mentions: none can be predicted, recall counts them; not read: 2 notes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("T1\tPER 0 7\tAnn Leo", 'a.ann:2: the mention is "Ann Leo", but the text has "Ann Lee" at 0 7'),
+        ("T1\tPER 0 700\tAnn", "a.ann:2: expected start < end <= 69 (characters of the text), got 0, 700"),
+        ("T1\tPER 7 7\tAnn", "a.ann:2: expected start < end"),
+        ("T1\tPER 33 34\t", "a.ann:2: no visible character stands at 33 to 34"),
+        ("T1\tPER 0-7\tAnn Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
+        ("T1 PER 0 7 Ann Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
+        ("R1\tin Arg1:T1", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
+        ("R1\tin Arg1:T9 Arg2:T9", "a.ann:2: T9 is no mention of this file"),
+        ("X1\tsomething", "a.ann:2: expected a line that begins with T, R or *, E, A, M, N, #"),
+    ],
+)
+def test_a_bad_line(notes, line, message):
+    annotate(notes, "", line)
+    with pytest.raises(DataError) as error:
+        read(notes)
+    assert message in str(error.value)
+
+
+def test_a_bad_folder(notes):
+    with pytest.raises(DataError, match="holds no .txt file"):
+        read(notes)
+    (notes / "a.ann").write_text("")
+    with pytest.raises(DataError, match=r"a\.ann: has no text; expected a\.txt beside it"):
+        read(notes)
+    with pytest.raises(DataError, match=r"expected a folder of \.txt and \.ann files"):
+        read(notes / "a.ann")
+
+
+def test_line_ends_of_windows_count(notes):
+    text = "Ann came.\r\nBo left.\r\n"
+    annotate(notes, mention(1, "PER", "Bo", text), text=text)
+    assert [example.entities for example in read(notes)] == [[], [BO]]

@@ -1,0 +1,85 @@
+import pytest
+
+from relx.data.example import Entity, Example, Relation
+from relx.errors import DataError, RelxError
+from relx.readers.brat import BratReader
+from relx.tokenizers.whitespace import WhitespaceTokenizer
+
+ANN, LYON = Entity(0, 2, "PER"), Entity(4, 5, "LOC")
+WORDS = ["Ann", "Lee", "moved", "to", "Lyon", "."]
+EXAMPLE = Example(WORDS, [ANN, LYON], [Relation(ANN, "in", LYON)])
+READER = BratReader(WhitespaceTokenizer())
+
+
+def placed(text, document, start, entities=()):
+    words, offsets = WhitespaceTokenizer().tokenize([text])[0]
+    meta = {"document": document, "start": start}
+    return Example(words, list(entities), text=text, offsets=offsets, meta=meta)
+
+
+def content(folder):
+    return {str(file.relative_to(folder)): file.read_text() for file in sorted(folder.rglob("*.*"))}
+
+
+def test_sentences_of_no_document_are_the_lines_of_one(tmp_path):
+    READER.write([EXAMPLE, EXAMPLE], tmp_path / "out")
+    assert content(tmp_path / "out") == {
+        "sentences.txt": "Ann Lee moved to Lyon .\nAnn Lee moved to Lyon .\n",
+        "sentences.ann": "T1\tPER 0 7\tAnn Lee\nT2\tLOC 17 21\tLyon\nR1\tin Arg1:T1 Arg2:T2\n"
+        "T3\tPER 24 31\tAnn Lee\nT4\tLOC 41 45\tLyon\nR2\tin Arg1:T3 Arg2:T4\n",
+    }
+
+
+def test_sentences_stand_where_they_stood_in_their_document(tmp_path):
+    bo = Entity(0, 1, "PER")
+    examples = [placed("Ann came.", "x/a", 2), placed("Bo left.", "x/a", 13, [bo]), placed("Cy.", "b", 0)]
+    READER.write(examples, tmp_path / "out")
+    assert content(tmp_path / "out") == {
+        "b.ann": "", "b.txt": "Cy.\n", "x/a.ann": "T1\tPER 13 15\tBo\n", "x/a.txt": "  Ann came.\n Bo left.\n",
+    }  # fmt: skip
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    bo = Entity(0, 1, "PER")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("\n Ann came. Bo left.\n\n\nBo is here.")
+    (folder / "a.ann").write_text("T1\tPER 12 14\tBo\nT2\tPER 23 25\tBo\nT3\tPER 2 5\tAnn\nR1\tis Arg1:T1 Arg2:T1\n")
+    sentences = list(READER.read(folder))
+    assert [example.entities for example in sentences] == [[bo], [bo], [bo]]
+    READER.write(sentences, tmp_path / "out")
+    assert list(READER.read(tmp_path / "out")) == sentences
+
+
+def test_a_sentence_that_would_overlap_the_one_before_goes_on_the_next_line(tmp_path):
+    READER.write([placed("Ann came.", "a", 5), placed("Bo left.", "a", 3)], tmp_path / "out")
+    assert (tmp_path / "out/a.txt").read_text() == "     Ann came.\nBo left.\n"
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "b/../../a"])
+def test_a_document_cannot_leave_the_folder(tmp_path, name):
+    with pytest.raises(DataError, match="leads out of the folder"):
+        READER.write([placed("Ann.", name, 0)], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("type", ["a person", "", " PER", "a\tb"])
+def test_types_of_several_words_cannot_be_written(tmp_path, type):
+    with pytest.raises(DataError, match="sentence 2: the type .* is not one word"):
+        READER.write([EXAMPLE, Example(["a"], [Entity(0, 1, type)])], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").write_text("")
+    for target in (tmp_path / "out", tmp_path / "out/mine"):
+        with pytest.raises(DataError, match="is there and not empty"):
+            READER.write([EXAMPLE], target)
+    assert content(tmp_path / "out") == {} and (tmp_path / "out/mine").exists()
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RelxError, match="cannot be written"):
+        READER.write([EXAMPLE], tmp_path / "file/out")

@@ -1,0 +1,31 @@
+import pytest
+
+from relx.data.example import Entity, Example, Relation
+from relx.errors import DataError
+from relx.readers.held import held
+
+ANN, LYON, LOST = Entity(0, 1, "PER"), Entity(1, 2, "LOC"), Entity(None, None, "LOC", "Oslo")
+
+
+def test_what_has_no_place_is_left_out_and_counted(caplog):
+    example = Example(["a", "b"], [ANN, LYON, LOST], [Relation(ANN, "in", LYON), Relation(ANN, "in", LOST)])
+    (kept,) = held([example], "out")
+    assert (kept.entities, kept.relations) == ([ANN, LYON], [Relation(ANN, "in", LYON)])
+    assert "out: 1 mentions without a place and 1 relations of such mentions are left out" in caplog.text
+    assert len(example.entities) == 3
+
+
+def test_nothing_is_logged_of_sentences_that_are_held_whole(caplog):
+    example = Example(["a", "b"], [ANN, LYON], [Relation(ANN, "in", LYON)])
+    assert list(held([example], "out")) == [example]
+    assert not caplog.records
+
+
+def test_an_argument_that_is_not_among_the_entities_joins_them():
+    (kept,) = held([Example(["a", "b"], [ANN, ANN], [Relation(ANN, "in", LYON)])], "out")
+    assert kept.entities == [ANN, LYON]
+
+
+def test_a_mention_needs_a_type():
+    with pytest.raises(DataError, match="out: sentence 2: the mention 'b' has no type"):
+        list(held([Example(["a"]), Example(["a", "b"], [Entity(1, 2)])], "out"))
