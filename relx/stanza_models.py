@@ -1,6 +1,7 @@
 """Stanza's pipelines (Qi et al. 2020), made of models that are on this machine: nothing is downloaded."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -38,7 +39,7 @@ class StanzaModels:
                 verbose=False,
                 **options,
             )
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a missing or damaged file makes Stanza, torch and pickle raise all sorts
             raise RelxError(self._missing(error)) from error
 
     def identity(self) -> str:
@@ -62,8 +63,16 @@ class StanzaModels:
 
     def _missing(self, error: Exception) -> str:
         folder = "" if self.folder is None else f", model_dir={self.folder!r}"
-        reason = str(error).partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return (
             f"no Stanza models ({', '.join(self.processors)}) for {self.language!r} in {self._folder()} ({reason}); "
             f'get them with: python -c "import stanza; stanza.download({self.language!r}{folder})"'
         )
+
+
+def annotated_words(sentences: Sequence[list[str]], annotate: Callable[[list[list[str]]], Any]) -> list[list[Any]]:
+    """A Stanza word for each token of each sentence, by a pipeline that takes lists of tokens."""
+    # Stanza takes neither empty sentences nor empty tokens.
+    spoken = [[token or "_" for token in sentence] for sentence in sentences if sentence]
+    annotated = iter(annotate(spoken).sentences if spoken else ())
+    return [next(annotated).words if sentence else [] for sentence in sentences]

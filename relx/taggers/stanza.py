@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from relx.data.annotation_cache import AnnotationCache
-from relx.stanza_models import StanzaModels
+from relx.stanza_models import StanzaModels, annotated_words
 from relx.taggers.tagger import POSTagger
 
 
@@ -34,11 +34,8 @@ class StanzaTagger(POSTagger):
         return self._cache.annotated(sentences, self._tag)
 
     def _tag(self, sentences: list[list[str]]) -> list[list[str]]:
-        # Stanza takes neither empty sentences nor empty tokens.
-        spoken = [[token or "_" for token in sentence] for sentence in sentences if sentence]
-        document = self._pipeline(spoken) if spoken else None
-        tagged = iter(document.sentences if document is not None else ())
-        return [[self._tag_of(word) for word in next(tagged).words] if sentence else [] for sentence in sentences]
+        tagged = annotated_words(sentences, lambda spoken: self._pipeline(spoken))
+        return [[self._tag_of(word) for word in words] for words in tagged]
 
     def _tag_of(self, word: Any) -> str:
         return (word.xpos if self.tagset == "xpos" else None) or word.upos
