@@ -6,11 +6,16 @@
     else error '%s is %s; choose one of: %s' % [name, value, std.join(', ', std.objectFields(table))],
 
   // The reader and the files of a corpus folder, by its form: 'jsonl' has {train,dev,test}.jsonl,
-  // 'hrl' (Takanobu et al.) {train,dev,test}.json, 'triples' (CasRel, PRGC) {train,val,test}_triples.json.
+  // 'hrl' (Takanobu et al.), 'dygie' and 'spert' {train,dev,test}.json, 'triples' (CasRel, PRGC)
+  // {train,val,test}_triples.json, 'conll04' {train,dev,test}.txt, 'brat' the folders train, dev and test.
   corpus(folder, form): {
     local file(split) = folder + $.choose('form', form, {
       jsonl: '/%s.jsonl' % split,
       hrl: '/%s.json' % split,
+      dygie: self.hrl,
+      spert: self.hrl,
+      conll04: '/%s.txt' % split,
+      brat: '/' + split,
       triples: '/%s_triples.json' % (if split == 'dev' then 'val' else split),
     }),
     dataset_reader: { type: form },

@@ -1,5 +1,7 @@
 """Word vectors made from the characters of each word."""
 
+from collections.abc import Hashable
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -46,6 +48,10 @@ class CharacterEmbedder(TokenEmbedder):
         for place, row in enumerate(rows):
             matrix[place, : len(row)] = row
         return {"characters": matrix}
+
+    def row_keys(self) -> dict[str, list[Hashable]]:
+        """The characters."""
+        return {"table.weight": [PADDING, UNKNOWN, *self.characters]}
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, encoder's output size]."""

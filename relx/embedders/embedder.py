@@ -1,6 +1,6 @@
 """The kind of component that turns the tokens of a batch into vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from torch import Tensor, nn
 
@@ -23,6 +23,10 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
 
         An embedder that does nothing about them takes them as words that it has never seen.
         """
+
+    def row_keys(self) -> dict[str, list[Hashable]]:
+        """What each row of a weight stands for, by the weight's name: how rows are found in a model of other words."""
+        return {}
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, output_dim]."""

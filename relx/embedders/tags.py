@@ -1,5 +1,7 @@
 """Vectors of part-of-speech tags."""
 
+from collections.abc import Hashable
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -34,6 +36,10 @@ class TagEmbedder(TokenEmbedder):
         numbers = map(self.tags.get, _tags(example))
         rows = [UNKNOWN if number is None else FIRST_TAG + number for number in numbers]
         return {"pos_tags": np.array(rows, dtype=np.int16)}
+
+    def row_keys(self) -> dict[str, list[Hashable]]:
+        """The tags."""
+        return {"table.weight": [PADDING, UNKNOWN, *self.tags]}
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, dim]."""

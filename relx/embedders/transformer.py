@@ -67,9 +67,12 @@ class TransformerEmbedder(TokenEmbedder):
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
         """Give each a piece of its own, whose vector starts at random and is trained with the encoder."""
-        if tokens:
-            transformer: Any = self.transformer
-            transformer.resize_token_embeddings(self.pieces.add_tokens(tokens), mean_resizing=False)
+        if not tokens:
+            return
+        transformer: Any = self.transformer
+        rows, needed = len(transformer.get_input_embeddings().weight), self.pieces.add_tokens(tokens)
+        if needed > rows:  # some models have rows to spare
+            transformer.resize_token_embeddings(needed, mean_resizing=False)
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, hidden size]."""

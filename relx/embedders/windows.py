@@ -14,8 +14,14 @@ def window_starts(length: int, size: int) -> np.ndarray:
 
 def best_windows(begin: np.ndarray, end: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
     """For each span (end exclusive) the number of the window that shows most on the narrower side of it."""
-    context = np.minimum(begin - starts[:, None], starts[:, None] + size - end)
-    return context.argmax(axis=0)
+
+    def context(windows: np.ndarray) -> np.ndarray:
+        return np.minimum(begin - starts[windows], starts[windows] + size - end)
+
+    # The context grows up to the window in whose middle the span lies, and falls after it.
+    after = np.searchsorted(2 * starts, begin + end - size).clip(max=len(starts) - 1)
+    before = (after - 1).clip(min=0)
+    return np.where(context(before) >= context(after), before, after)
 
 
 def surely_whole(size: int) -> int:

@@ -31,9 +31,10 @@ class WordPieces:
         self.first_only = pooling == "first"
 
     def add_tokens(self, tokens: Sequence[str]) -> int:
-        """Give each token a piece of its own; the number of all pieces."""
+        """Give each token, of one at least, a piece of its own; so many pieces must now be known."""
         self.tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in tokens])
-        return self.tokenizer.get_vocab_size()
+        known = self.tokenizer.get_vocab()
+        return 1 + max(known[token] for token in tokens)
 
     def index(self, words: Sequence[str]) -> Arrays:
         """``pieces`` [windows, longest] and ``window_sizes`` [windows]: what is read, special pieces included;

@@ -1,11 +1,11 @@
 """Word vectors: random, or from a GloVe or word2vec text file."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
@@ -14,6 +14,7 @@ from relx.data.sizes import require_sizes
 from relx.data.vectors import read_vectors
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
+from relx.errors import ConfigError
 from relx.registry import Injected
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ class WordEmbedder(TokenEmbedder):
     A word is looked up as it is written, then in lower case. ``vectors`` names a GloVe or word2vec text file (``.gz``
     too); ``dim`` defaults to the size of its vectors and may exceed it: the further columns start at random. Words of
     the file that do not occur in training keep their vector, frozen, for prediction unless ``keep_unseen`` is false.
-    ``word_dropout`` is the share of training words that are replaced by the unknown word.
+    ``word_dropout`` is the share of training words that are replaced by the unknown word. With ``sparse`` a step of the
+    optimizer changes only the vectors of the words in its batch, which saves much time where the table is large.
 
     Raises ValueError for a ``dim`` below the size of the vectors, DataError for a bad vectors file.
     """
@@ -45,12 +47,14 @@ class WordEmbedder(TokenEmbedder):
         min_count: int = 1,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
+        sparse: bool = False,
     ) -> None:
         super().__init__()
         require_sizes(dim=dim, min_count=min_count)
         if not 0 <= word_dropout <= 1:
             raise ValueError(f"word_dropout is {word_dropout}; it must lie between 0 and 1")
         self.word_dropout = word_dropout
+        self.sparse = sparse
         self.dropout = nn.Dropout(dropout)
         self.words = vocabulary.namespace("words", lambda example: example.tokens, min_count)
         found = _Vectors(vectors, self.words, keep_unseen) if vectors and vocabulary.counting else None
@@ -71,10 +75,16 @@ class WordEmbedder(TokenEmbedder):
         return {"words": np.array([self._row(word) for word in example.tokens], dtype=np.int32)}
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
-        """Append a row for each to the table of the training words."""
+        """Append a row for each, as loud as the others, to the table of the training words."""
         self.added = Namespace(tokens)
-        rows = torch.cat((self.table.detach(), _random_rows(len(tokens), self.output_dim)))
-        self.table = nn.Parameter(rows, self.table.requires_grad)
+        known = self.table.detach()
+        loudness = known[UNKNOWN:].square().mean().sqrt() * self.output_dim**0.5
+        rows = _random_rows(len(tokens), self.output_dim) * loudness
+        self.table = nn.Parameter(torch.cat((known, rows)), self.table.requires_grad)
+
+    def row_keys(self) -> dict[str, list[Hashable]]:
+        """The words of both tables."""
+        return {"table": [PADDING, UNKNOWN, *self.words, *self.added], "unseen": [*self.unseen_words]}
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, dim]."""
@@ -85,7 +95,9 @@ class WordEmbedder(TokenEmbedder):
         return self.dropout(self._vectors(rows))
 
     def _vectors(self, rows: Tensor) -> Tensor:
-        seen = F.embedding(rows.clamp(max=len(self.table) - 1), self.table, padding_idx=PADDING)
+        if self.sparse and self.training:
+            _require_one_process()
+        seen = F.embedding(rows.clamp(max=len(self.table) - 1), self.table, padding_idx=PADDING, sparse=self.sparse)
         if len(self.unseen) == 0:
             return seen
         other = F.embedding((rows - len(self.table)).clamp(min=0), self.unseen)
@@ -132,6 +144,11 @@ class _Vectors:
         lower = sum(word not in self.rows and word.lower() in self.rows for word in self.words)
         share = (exact + lower) / max(1, len(self.words))
         return f"{share:.1%} of {len(self.words)} words have a vector ({exact} as written, {lower} in lower case)"
+
+
+def _require_one_process() -> None:
+    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+        raise ConfigError("sparse word vectors are trained in one process only; set the embedder's sparse to false")
 
 
 def _random_table(rows: int, dim: int) -> Tensor:

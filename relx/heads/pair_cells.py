@@ -36,7 +36,7 @@ class PairCells:
         cells: dict[tuple[int, int, int], None] = {}
         lost, extents = [], self.by_anchor(tagged)
         for relation in example.relations:
-            cell = self._cell(relation)
+            cell = self.cell(relation)
             cause = cell if isinstance(cell, str) else self._loss_of_extent(relation, extents)
             if not isinstance(cell, str):
                 cells.setdefault(cell)
@@ -49,11 +49,7 @@ class PairCells:
         mentions = [extents.get(token) or Entity(token, token + 1, score=score) for token in (head, tail)]
         return Relation(mentions[0], self.relations[relation], mentions[1], score)
 
-    def by_anchor(self, entities: Iterable[Entity]) -> dict[int, Entity]:
-        """Entities by the token that tells them."""
-        return {self._anchor_of(entity): entity for entity in entities}
-
-    def _cell(self, relation: Relation) -> tuple[int, int, int] | str:
+    def cell(self, relation: Relation) -> tuple[int, int, int] | str:
         """The cell of a relation, or why it has none."""
         if not relation.located:
             return NOT_LOCATED
@@ -62,6 +58,10 @@ class PairCells:
             return UNKNOWN
         head, tail = self._anchor_of(relation.head), self._anchor_of(relation.tail)
         return SELF if head == tail and not self.allow_self else (number + 1, head, tail)
+
+    def by_anchor(self, entities: Iterable[Entity]) -> dict[int, Entity]:
+        """Entities by the token that tells them."""
+        return {self._anchor_of(entity): entity for entity in entities}
 
     def _loss_of_extent(self, relation: Relation, extents: Mapping[int, Entity]) -> str | None:
         for mention in (relation.head, relation.tail):

@@ -33,3 +33,21 @@ def test_spans_that_are_surely_whole_are(size):
         begin = np.arange(length - span + 1)
         best = starts[best_windows(begin, begin + span, starts, size)]
         assert (best <= begin).all() and (begin + span <= best + size).all()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+def test_the_best_window_is_the_first_of_all_with_most_context(size):
+    draw = np.random.default_rng(size)
+    for length in range(1, 40):
+        starts = window_starts(length, size)
+        begin = draw.integers(0, length, 20)
+        end = np.minimum(length, begin + draw.integers(1, 4, 20))
+        context = np.minimum(begin - starts[:, None], starts[:, None] + size - end)
+        assert best_windows(begin, end, starts, size).tolist() == context.argmax(axis=0).tolist()
+
+
+def test_a_sequence_of_any_length_takes_little_memory():
+    starts = window_starts(10**6, 62)
+    begin = np.arange(10**6)
+    best = starts[best_windows(begin, begin + 1, starts, 62)]
+    assert (best <= begin).all() and (begin < best + 62).all()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from padding import LENGTHS, assert_every_parameter_learns, assert_ignores_padding, padded_inputs
+from padding import LENGTHS, assert_every_parameter_learns, padded_inputs
 
 from relx.encoders.seq2vec.cnn import CNNEncoder
 from relx.encoders.seq2vec.pooling import AttentionEncoder, LastEncoder, MaxEncoder, MeanEncoder
@@ -22,14 +22,6 @@ TWO_OF_IT = torch.tensor([[True, True, False]])
 def encoder(request):
     torch.manual_seed(0)
     return ENCODERS[request.param]().double()
-
-
-def test_neither_padding_nor_neighbours_change_an_answer(encoder):
-    assert_ignores_padding(encoder, DIM)
-
-
-def test_the_size_of_the_output_is_announced(encoder):
-    assert encoder(*padded_inputs(DIM)).shape == (len(LENGTHS), encoder.output_dim)
 
 
 def test_an_empty_sequence_gives_zeros_and_finite_gradients(encoder):

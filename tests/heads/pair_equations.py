@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from relx.heads.pair_scorers.additive import AdditivePairScorer
 from relx.heads.pair_scorers.biaffine import BiaffinePairScorer
 from relx.heads.pair_scorers.hidden import MLPPairScorer, ReluSumPairScorer
+from relx.heads.pair_scorers.linear import LinearPairScorer
 
 Score = Callable[[Tensor, Tensor, nn.Module], Tensor]
 
@@ -17,6 +18,12 @@ def additive(h: Tensor, h_: Tensor, scorer: AdditivePairScorer) -> Tensor:
     m = torch.relu(torch.cat((scorer.head_hidden.weight @ h, scorer.tail_hidden.weight @ h_)))
     w_p = torch.cat((scorer.head_output.weight, scorer.tail_output.weight), dim=1)
     return w_p @ m + scorer.head_output.bias
+
+
+def linear(h: Tensor, h_: Tensor, scorer: LinearPairScorer) -> Tensor:
+    """Cascade-SRN, Eq. 13: the logits W_m [h; h'] + b_m."""
+    w_m = torch.cat((scorer.head.weight, scorer.tail.weight), dim=1)
+    return w_m @ torch.cat((h, h_)) + scorer.head.bias
 
 
 def relu_sum(h: Tensor, h_: Tensor, scorer: ReluSumPairScorer) -> Tensor:
@@ -46,6 +53,7 @@ def _joined(h: Tensor, h_: Tensor, scorer: nn.Module) -> Tensor:
 
 EQUATIONS: dict[type[nn.Module], Score] = {
     AdditivePairScorer: additive,
+    LinearPairScorer: linear,
     ReluSumPairScorer: relu_sum,
     MLPPairScorer: mlp,
     BiaffinePairScorer: biaffine,

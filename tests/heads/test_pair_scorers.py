@@ -1,5 +1,5 @@
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pair_equations
 import pytest
@@ -12,10 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from relx.heads.pair_scorers import Cells, PairScorer, scorer, softplus
 from relx.heads.pair_scorers.additive import AdditivePairScorer
 from relx.heads.pair_scorers.hidden import MLPPairScorer, ReluSumPairScorer
+from relx.heads.pair_scorers.linear import LinearPairScorer
+from relx.heads.pair_scorers.sums import SumPairScorer
 from relx.registry import components
 
 DIM, RELATIONS = 4, 3
 SCORERS = [component.load() for component in components(PairScorer.__kind__).values()]
+HIDDEN = [cls for cls in SCORERS if cls is not LinearPairScorer]
 # For each sequence of padded_inputs, some of its cells: relation from 1, head, tail; zeros are padding.
 GOLD = torch.tensor(
     [
@@ -32,7 +35,8 @@ GOLD = torch.tensor(
 @pytest.fixture(params=SCORERS, ids=lambda cls: cls.__name__)
 def pairs(request: pytest.FixtureRequest) -> PairScorer:
     torch.manual_seed(1)
-    made = request.param(DIM, RELATIONS, hidden_size=5, bias=-1.0).double()
+    sizes = {"hidden_size": 5} if request.param in HIDDEN else {}
+    made = request.param(DIM, RELATIONS, bias=-1.0, **sizes).double()
     for parameter in made.parameters():
         parameter.data += torch.randn_like(parameter) / 2
     return made
@@ -65,6 +69,12 @@ def test_the_table_equals_the_equations(pairs: PairScorer) -> None:
     for row, expected in enumerate(literal_tables(pairs, inputs, mask)):
         size = len(expected)
         torch.testing.assert_close(table[row, :size, :size], expected, rtol=0, atol=1e-12)
+
+
+def test_listed_pairs_have_their_cells_of_the_table(pairs: PairScorer) -> None:
+    inputs, _ = padded_inputs(DIM)
+    head, tail = torch.tensor([0, 6, 3, 3, 1]), torch.tensor([6, 0, 3, 3, 2])
+    torch.testing.assert_close(pairs.of_pairs(inputs, head, tail), pairs(inputs)[:, head, tail], rtol=0, atol=1e-12)
 
 
 @pytest.mark.usefixtures("chunks")
@@ -159,7 +169,7 @@ def test_every_logit_starts_near_the_bias(cls: type[PairScorer]) -> None:
     torch.testing.assert_close(logits, torch.full_like(logits, -6.0), rtol=0, atol=2.0)
 
 
-@pytest.mark.parametrize("cls", SCORERS)
+@pytest.mark.parametrize("cls", HIDDEN)
 def test_sizes_are_checked(cls: type[PairScorer]) -> None:
     with pytest.raises(ValueError, match="hidden_size is 0"):
         cls(DIM, RELATIONS, hidden_size=0)
@@ -241,17 +251,19 @@ class TestTwoDisjointPairs:
         cells, _ = pairs.above(self.inputs, self.mask, 0.5)
         return set(zip(cells.head.tolist(), cells.tail.tolist(), strict=True))
 
-    def test_additive_scores_of_the_pairs_and_of_those_across_have_one_sum(self) -> None:
+    @pytest.mark.parametrize("cls", [AdditivePairScorer, LinearPairScorer])
+    def test_sums_of_the_pairs_and_of_those_across_are_one(self, cls: type[PairScorer]) -> None:
         torch.manual_seed(1)
-        logits = AdditivePairScorer(4, 1)(torch.randn(1, 4, 4))[0, :, :, 0]
+        logits = cls(4, 1)(torch.randn(1, 4, 4))[0, :, :, 0]
         torch.testing.assert_close(logits[0, 1] + logits[2, 3], logits[0, 3] + logits[2, 1])
 
-    def test_additive_cannot_learn_them(self) -> None:
+    @pytest.mark.parametrize("made", [lambda: AdditivePairScorer(4, 1, hidden_size=16), lambda: LinearPairScorer(4, 1)])
+    def test_sums_cannot_learn_them(self, made: Callable[[], PairScorer]) -> None:
         torch.manual_seed(1)
-        found = self.learnt(AdditivePairScorer(4, 1, hidden_size=16))
+        found = self.learnt(made())
         assert not {(0, 1), (2, 3)} <= found or {(0, 3), (2, 1)} & found
 
-    @pytest.mark.parametrize("cls", [cls for cls in SCORERS if cls is not AdditivePairScorer])
+    @pytest.mark.parametrize("cls", [cls for cls in SCORERS if not issubclass(cls, SumPairScorer)])
     def test_the_others_learn_them(self, cls: type[PairScorer]) -> None:
         torch.manual_seed(1)
         assert self.learnt(cls(4, 1, hidden_size=16)) == {(0, 1), (2, 3)}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.sizes import require_sizes
+from relx.encoders.precision import full_precision_on_cpu
 from relx.encoders.seq2seq.directions import Directions, join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.registry import Injected
@@ -46,12 +47,17 @@ class LSTMEncoder(Seq2SeqEncoder):
             states = self.dropout(states) if layer else states
             # Two plain LSTMs and a gather are exact and twice as fast on a CPU as packed sequences.
             backward = read_backwards(_states_of(self.backwards[layer]), states, mask) if self.backwards else None
-            states = join(ahead(states)[0], backward, self.directions)
+            states = join(_states_of(ahead)(states), backward, self.directions)
         return states * mask.unsqueeze(-1)
 
 
 def _states_of(lstm: nn.Module) -> Callable[[Tensor], Tensor]:
-    return lambda inputs: lstm(inputs)[0]
+    def states(inputs: Tensor) -> Tensor:
+        with full_precision_on_cpu(inputs) as (exact,):
+            made: Tensor = lstm(exact)[0]
+        return made
+
+    return states
 
 
 @Seq2SeqEncoder.register("peephole_lstm")

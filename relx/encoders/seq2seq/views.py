@@ -1,6 +1,7 @@
 """What each task reads of an encoder's output."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 
 import torch
 from torch import Tensor
@@ -9,7 +10,8 @@ from torch import Tensor
 class TaskViews:
     """The features of an encoded token that are meant for each task; without tasks, every task reads all of them.
 
-    ``tasks`` gives the ranges of features (start, end) of each task, which are read one after the other.
+    ``tasks`` gives the ranges of features (start, end) of each task, which are read one after the other. The ranges of
+    one task do not overlap.
     """
 
     def __init__(self, size: int, tasks: Mapping[str, Sequence[tuple[int, int]]] | None = None) -> None:
@@ -22,7 +24,11 @@ class TaskViews:
 
     def of(self, encoded: Tensor, task: str) -> Tensor:
         """[..., size of the encoder] -> [..., size of the task]. Raises as ``size`` does."""
-        read = [encoded[..., start:end] for start, end in self._ranges(task)]
+        ranges = self._ranges(task)
+        # One split, because the gradient of each slice would have the size of the whole.
+        cuts = sorted({0, encoded.shape[-1], *chain.from_iterable(ranges)})
+        pieces = dict(zip(cuts, encoded.split([end - start for start, end in pairwise(cuts)], dim=-1), strict=False))
+        read = [pieces[start] for start, _ in ranges]
         return read[0] if len(read) == 1 else torch.cat(read, dim=-1)
 
     def _ranges(self, task: str) -> Sequence[tuple[int, int]]:

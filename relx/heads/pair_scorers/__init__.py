@@ -1,4 +1,4 @@
-"""Scorers of token pairs: ``additive``, ``relu_sum``, ``mlp``, ``biaffine``."""
+"""Scorers of token pairs: ``additive``, ``linear``, ``relu_sum``, ``mlp``, ``biaffine``."""
 
 from relx.heads.pair_scorers.scorer import Cells, PairScorer
 

@@ -26,6 +26,16 @@ class HiddenPairScorer(PairScorer):
         hidden = self.head(inputs).unsqueeze(2) + self.tail(inputs).unsqueeze(1)
         return self.output(self.activation(hidden))
 
+    def of_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+        """The hidden layer is made of these pairs only."""
+        hidden = self.head(inputs).index_select(1, head) + self.tail(inputs).index_select(1, tail)
+        return self.output(self.activation(hidden))
+
+    @property
+    def width(self) -> int:
+        """That of the hidden layer, or of the logits."""
+        return max(self.output.in_features, self.relations)
+
 
 @PairScorer.register("relu_sum")
 class ReluSumPairScorer(HiddenPairScorer):

@@ -40,9 +40,18 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
 
     relations: int
 
+    @property
+    def width(self) -> int:
+        """The most numbers that are held at once for each pair."""
+        return self.relations
+
     def forward(self, inputs: Tensor) -> Tensor:
         """[batch, length, input_dim] -> the table of logits [batch, length, length, relations]."""
         raise NotImplementedError
+
+    def of_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+        """The logits of the same pairs, two vectors of tokens, in every sentence: -> [batch, pairs, relations]."""
+        return self(inputs)[:, head, tail]
 
     def best(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """The greatest logit of each head over the real tails: -> [batch, length, relations]; -inf without tokens."""

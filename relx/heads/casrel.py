@@ -1,0 +1,117 @@
+"""CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example, Relation
+from relx.data.vocabulary import Vocabulary
+from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.mention_triples import GoldTriples, MentionTriples
+from relx.heads.prediction import prediction
+from relx.heads.spans import SpanExtractor, Spans, SpanTask
+from relx.heads.spans.spans import mean_of_ends
+from relx.registry import Injected
+
+
+@Head.register("casrel")
+class CasRel(Head):
+    """Subjects first, then for each relation the objects of each subject; a span is a start with its nearest end.
+
+    Objects are told of their subject by the mean of the vectors of its first and last token: every token's vector has
+    it added (``conditioning``: sum), or beside it (concatenated). Of mentions that are one token each, the sum scores
+    (s, r, o) just like (o, r, s), so that both are found wherever o is a subject too; word pieces, which the paper
+    tags, are seldom so alike. In training the objects of one gold subject of a sentence are learnt, each time a random
+    one (``subjects``: sampled), or those of all. ``subject_spans`` and ``object_spans`` weigh the losses of the tasks
+    and set their thresholds; nothing is matched, so gamma has no effect. Mentions outside of triples are not found.
+    """
+
+    def __init__(
+        self,
+        input_dim: Injected[int],
+        vocabulary: Injected[Vocabulary],
+        subjects: Literal["sampled", "all"] = "sampled",
+        conditioning: Literal["sum", "concatenated"] = "sum",
+        subject_spans: SpanTask | None = None,
+        object_spans: SpanTask | None = None,
+        allow_self: bool = True,
+    ) -> None:
+        super().__init__()
+        self.sampled, self.summed = subjects == "sampled", conditioning == "sum"
+        self.relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        self.scheme = MentionTriples(self.relations, lambda entity, example: 0, allow_self)
+        self.subject = SpanExtractor(input_dim, 1, subject_spans, "nearest")
+        size = input_dim if self.summed else 2 * input_dim
+        self.object = SpanExtractor(size, len(self.relations), object_spans, "nearest")
+
+    def targets(self, example: Example) -> Targets:
+        """What ``MentionTriples.write`` makes of the sentence, all mentions having one label."""
+        return self.scheme.write(example)
+
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        """With targets in the batch: ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers
+        of these ``subjects`` among the gold mentions. Without, what was found: ``subjects`` and ``objects`` as
+        ``Spans.numbers``, the rows of objects being numbers of subjects, and their scores.
+        """
+        encoded = encode(batch)
+        if "entity_spans" in batch.tensors:
+            gold = GoldTriples.of(batch)
+            tried = self._tried(gold, len(batch))
+            objects = self._told(encoded, gold.entities.select(tried))
+            return {"subject": encoded, "object": objects, "subjects": tried}
+        subjects = self.subject(encoded, batch.mask)
+        return _found(subjects, self.object(self._told(encoded, subjects), batch.mask[subjects.row]))
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """Binary cross entropies of subjects and of the objects of those that are tried, averaged over sentences."""
+        gold, length = GoldTriples.of(batch), batch.mask.shape[1]
+        tried = gold.entities.select(scores["subjects"])
+        total = self.subject.loss(scores["subject"], batch.mask, gold.entities.select(gold.subjects))
+        total = total + self.object.loss(scores["object"], batch.mask[tried.row], gold.objects(tried, length))
+        return total / len(batch)
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        """Each object found is a triple, whose score is its subject's times its own."""
+        found: list[list[Relation]] = [[] for _ in batch.examples]
+        subjects = Spans.stacked(scores["subjects"], scores["subject_scores"]).items()
+        heads = [(row, Entity(start, last + 1, score=score)) for row, _, start, last, score in subjects]
+        for subject, label, start, last, score in Spans.stacked(scores["objects"], scores["object_scores"]).items():
+            row, head = heads[subject]
+            tail = Entity(start, last + 1, score=score)
+            if head.span != tail.span or self.scheme.allow_self:
+                found[row].append(Relation(head, self.relations[label], tail, (head.score or 0) * score))
+        return [prediction(example, [], relations) for example, relations in zip(batch.examples, found, strict=True)]
+
+    def oracle(self, batch: Batch) -> Scores:
+        """The gold subjects and their gold objects, as far as nearest ends spell them."""
+        gold, shape = GoldTriples.of(batch), batch.mask.shape
+        subjects = self.subject.certain(gold.entities.select(gold.subjects), shape)
+        objects = gold.objects(subjects, shape[1])
+        return _found(subjects, self.object.certain(objects, torch.Size((len(subjects), shape[1]))))
+
+    def _tried(self, gold: GoldTriples, sentences: int) -> Tensor:
+        """The numbers of the subjects whose objects are learnt, in order."""
+        subjects = gold.subjects
+        if not self.sampled:
+            return subjects
+        row = gold.entities.row[subjects]
+        lots = torch.rand(len(subjects), device=row.device)
+        drawn = lots.new_zeros(sentences).scatter_reduce(0, row, lots, "amax")
+        return subjects[lots == drawn[row]]
+
+    def _told(self, encoded: Tensor, subjects: Spans) -> Tensor:
+        """The vectors of each subject's sentence with the subject's own: [subjects, length, d']."""
+        tokens = encoded[subjects.row]
+        own = mean_of_ends(encoded, subjects).unsqueeze(1)
+        return tokens + own if self.summed else torch.cat((tokens, own.expand_as(tokens)), dim=-1)
+
+
+def _found(subjects: Spans, objects: Spans) -> Scores:
+    return {
+        "subjects": subjects.numbers,
+        "subject_scores": subjects.score,
+        "objects": objects.numbers,
+        "object_scores": objects.score,
+    }

@@ -1,0 +1,115 @@
+"""Gold entities as labelled spans, and gold relations as pairs of these entities."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example, Relation
+from relx.data.vocabulary import Namespace
+from relx.heads.head import Targets
+from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.pair_scorers import Cells
+from relx.heads.spans.spans import Spans, find
+
+SELF = "head and tail are the same mention"
+UNLISTED = "mention is not among the entities, or of a type never seen in training"
+SHADOWED = "another entity has the same place"
+
+# The number of an entity's label; None for one that cannot be learnt.
+LabelOf = Callable[[Entity, Example], int | None]
+
+
+class MentionTriples:
+    """Writes a sentence's entities and its relations between them as arrays.
+
+    Of several entities at one place the first is learnt. ``allow_self`` says whether a mention may be related to
+    itself.
+    """
+
+    def __init__(self, relations: Namespace, label_of: LabelOf, allow_self: bool) -> None:
+        self.relations = relations
+        self.label_of = label_of
+        self.allow_self = allow_self
+
+    def write(self, example: Example) -> Targets:
+        """``entity_spans`` [entities, 3]: label from 1, first and last token, in the order of the text; ``triples``
+        [triples, 3]: relation from 1, and the places of head and tail among the entities.
+        """
+        entities = self._entities(example)
+        spans = [(label + 1, start, end - 1) for (start, end), (_, label) in entities.items()]
+        places = {span: place for place, span in enumerate(entities)}
+        triples: dict[tuple[int, int, int], None] = {}
+        lost = []
+        for relation in example.relations:
+            cause = self._cause(relation, entities)
+            if cause in (None, SHADOWED):
+                number = self.relations.get(relation.type)
+                assert number is not None
+                triples.setdefault((number + 1, places[relation.head.span], places[relation.tail.span]))
+            if cause is not None:
+                lost.append((relation, cause))
+        return Targets({"entity_spans": _array(spans), "triples": _array(list(triples))}, lost)
+
+    def _entities(self, example: Example) -> dict[tuple[int, int], tuple[Entity, int]]:
+        """The entity and label at each place, in the order of the text."""
+        found: dict[tuple[int, int], tuple[Entity, int]] = {}
+        for entity in example.entities:
+            label = self.label_of(entity, example) if entity.located else None
+            if label is not None:
+                found.setdefault(entity.span, (entity, label))
+        return dict(sorted(found.items()))
+
+    def _cause(self, relation: Relation, entities: dict[tuple[int, int], tuple[Entity, int]]) -> str | None:
+        """Why a relation does not come back as it is."""
+        if not relation.located:
+            return NOT_LOCATED
+        if relation.type not in self.relations:
+            return UNKNOWN
+        if relation.head.span == relation.tail.span and not self.allow_self:
+            return SELF
+        mentions = (relation.head, relation.tail)
+        if any(mention.span not in entities for mention in mentions):
+            return UNLISTED
+        return SHADOWED if any(entities[m.span][0].type != m.type for m in mentions) else None
+
+
+@dataclass(frozen=True)
+class GoldTriples:
+    """The targets of a batch: all entities, and for each triple its relation and the numbers of its head and tail."""
+
+    entities: Spans
+    relation: Tensor
+    head: Tensor
+    tail: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> "GoldTriples":
+        """What ``MentionTriples`` wrote of each sentence."""
+        spans, triples = batch["entity_spans"], batch["triples"]
+        real = spans[..., 0] > 0
+        number = real.flatten().cumsum(0).view_as(real) - 1
+        row, place = triples[..., 0].nonzero(as_tuple=True)
+        relation, head, tail = triples[row, place].unbind(dim=-1)
+        entities = Spans.of_cells(Cells.unpadded(spans))
+        return cls(entities, relation - 1, number[row, head], number[row, tail])
+
+    @property
+    def subjects(self) -> Tensor:
+        """The numbers of the entities that are heads, in order."""
+        return self.head.unique()
+
+    def objects(self, subjects: Spans, length: int) -> Spans:
+        """The tails of these subjects in rows of ``length`` tokens: labels are relations, rows numbers of subjects.
+
+        ``subjects`` are in the order of the text, no two at one place.
+        """
+        number, known = find(self.entities.select(self.head), subjects, length)
+        tails = self.entities.select(self.tail)
+        return Spans(number, self.relation, tails.start, tails.last, tails.score).select(known)
+
+
+def _array(rows: list[tuple[int, int, int]]) -> np.ndarray:
+    return np.array(rows, dtype=np.int32).reshape(-1, 3)

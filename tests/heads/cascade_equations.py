@@ -1,0 +1,119 @@
+"""The three tasks of Cascade-SRN (Wang et al. 2022, sections 3.4 and 3.5, appendix B), one sentence and one subject after
+the other. Spans are (start, last), entities a table from spans to types."""
+
+from dataclasses import dataclass
+
+import span_equations
+import torch
+from torch import Tensor
+
+from relx.data.batch import IndexedCorpus
+from relx.data.example import Example
+from relx.heads.cascade import Cascade
+from relx.heads.cascade_fusion import LateFusion
+from relx.model import JointExtractor
+
+Span = tuple[int, int]
+
+
+@dataclass
+class Reader:
+    """What a model says of the tokens of one sentence."""
+
+    model: JointExtractor
+    tokens: list[str]
+    told: bool
+
+    @property
+    def head(self) -> Cascade:
+        return self.model.head
+
+    def encode(self, tokens: list[str]) -> Tensor:
+        """[tokens, size of the encoder]."""
+        batch = IndexedCorpus([Example(tokens)], self.model.index).batch([0])
+        return self.model.encode(batch)[0, : len(tokens)]
+
+    def view(self, encoded: Tensor, task: str) -> Tensor:
+        return self.head.fusion.views.of(encoded, task)
+
+    def entity(self) -> Tensor:
+        return self.view(self.encode(self.tokens), "entity")
+
+    def subject(self, entities: dict[Span, int]) -> Tensor:
+        """h^_s of Eq. 11, or the subject view of text*."""
+        known = entities if self.told else {}
+        if not isinstance(self.head.fusion, LateFusion):
+            return self.view(self._marked(known, None), "subject")
+        h = self.view(self.encode(self.tokens), "subject")
+        return torch.cat([*self._types(known), h], dim=1)
+
+    def object(self, entities: dict[Span, int], subject: Span) -> Tensor:
+        """h^_o of Eq. 11, or the object view of text**."""
+        known = entities if self.told else {}
+        if not isinstance(self.head.fusion, LateFusion):
+            return self.view(self._marked(known, subject), "object")
+        tags = torch.tensor([int(subject[0] <= i <= subject[1]) for i in range(len(self.tokens))])
+        e_s = self.head.fusion.subject.weight[tags]
+        h = self.view(self.encode(self.tokens), "object")
+        v = [((h[subject[0]] + h[subject[1]]) / 2).repeat(len(h), 1)] if self.head.fusion.vectors else []
+        return torch.cat([*self._types(known), h, e_s, *v], dim=1)
+
+    def _types(self, entities: dict[Span, int]) -> list[Tensor]:
+        """e_e: the row of the longest entity over a token, row 0 outside."""
+        if not self.told:
+            return []
+        rows = [0] * len(self.tokens)
+        for (start, last), label in sorted(entities.items(), key=lambda item: (item[0][1] - item[0][0], item[1])):
+            rows[start : last + 1] = [label + 1] * (last + 1 - start)
+        return [self.head.fusion.types.weight[rows]]
+
+    def _marked(self, entities: dict[Span, int], subject: Span | None) -> Tensor:
+        """The original tokens of the marked text. Built from the inside: the shortest span is marked first."""
+        names = self.head.types.names
+        spans = [(last - start, start, last, f"e:{names[label]}") for (start, last), label in entities.items()]
+        spans += [(subject[1] - subject[0], *subject, "S")] if subject is not None else []
+        before: list[list[str]] = [[] for _ in self.tokens]
+        after: list[list[str]] = [[] for _ in self.tokens]
+        for _, start, last, name in sorted(spans, key=lambda span: (span[0], span[3] == "S")):
+            before[start].insert(0, f"[{name}:S]")
+            after[last].append(f"[{name}:E]")
+        text, places = [], []
+        for opening, token, closing in zip(before, self.tokens, after, strict=True):
+            places.append(len(text) + len(opening))
+            text += [*opening, token, *closing]
+        return self.encode(text)[places]
+
+
+def loss(reader: Reader, entities: dict[Span, int], triples: set[tuple[Span, int, Span]], tried: list[Span]) -> Tensor:
+    """L = L_e + L_s + L_o of Eq. 15."""
+    head, none = reader.head, torch.zeros((), dtype=torch.float64)
+    gold = {(label, *span) for span, label in entities.items()}
+    total = none + span_equations.loss(reader.entity(), gold, head.entity)
+    if not entities or not head.joint:
+        return total
+    subjects = {(0, *subject) for subject, _, _ in triples}
+    total = total + span_equations.loss(reader.subject(entities), subjects, head.subject)
+    for subject in tried:
+        objects = {(relation, *obj) for of, relation, obj in triples if of == subject}
+        total = total + span_equations.loss(reader.object(entities, subject), objects, head.object)
+    return total
+
+
+def extract(reader: Reader) -> tuple[dict[Span, tuple[int, float]], dict[tuple[Span, int, Span], float]]:
+    """The inference of appendix B: entities with type and score, triples with their scores."""
+    head = reader.head
+    entities: dict[Span, tuple[int, float]] = {}
+    for (label, *span), score in span_equations.found(reader.entity(), head.entity).items():
+        if tuple(span) not in entities or score > entities[tuple(span)][1]:
+            entities[tuple(span)] = (label, score)
+    triples: dict[tuple[Span, int, Span], float] = {}
+    if not entities or not head.joint:
+        return entities, triples
+    types = {span: label for span, (label, _) in entities.items()}
+    for (_, *subject), certainty in span_equations.found(reader.subject(types), head.subject).items():
+        if tuple(subject) in entities:
+            of_subject = reader.object(types, tuple(subject))
+            for (relation, *obj), score in span_equations.found(of_subject, head.object).items():
+                if tuple(obj) in entities and (obj != subject or head.steps.allow_self):
+                    triples[tuple(subject), relation, tuple(obj)] = certainty * score
+    return entities, triples

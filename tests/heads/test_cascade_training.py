@@ -1,0 +1,120 @@
+"""The experiment files of Cascade-SRN and CasRel, through the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+from experiment_files import EXPERIMENTS, arguments, learn_and_predict
+from tiny_transformer import TINY
+
+from relx.commands import main
+from relx.config import load
+
+SMALL = {"dim": 16, "hidden": 16, "match_size": 16, "dropout": 0, "word_dropout": 0, "lr": 0.03, "batch": 3}
+ENCODERS = ("srn", "bisrn", "bilstm")
+CASCADE: list[dict[str, Any]] = [
+    {},
+    *({"encoder": encoder, "embedder": embedder} for encoder in ENCODERS for embedder in ("words", "transformer")),
+    {"fusion": "late"},
+    {"fusion": "late", "subject_vectors": "true"},
+    {"markers": "subject"},
+    {"subjects": "gold"},
+    {"joint": "false"},
+    {"head": "table"},
+    {"head": "table", "encoder": "bilstm", "embedder": "transformer"},
+    *({"match": match} for match in ("linear", "additive", "biaffine", "null")),
+    {"weights": "[1, 0.5, 0.1]", "thresholds": "[0.4, 0.3, 0.2]"},
+    {"data": "corpus", "form": "jsonl", "vectors": "glove.txt", "hidden": 50, "lr": 0.01, "seed": 2},
+]
+CASREL: list[dict[str, Any]] = [
+    {},
+    {"encoder": "transformer", "variant": "exact"},
+    {"subjects": "all", "conditioning": "concatenated", "threshold": 0.4},
+    {"data": "corpus", "form": "triples", "vectors": "glove.txt", "hidden": 50, "lr": 0.01, "seed": 2},
+]
+
+
+FILES = {"cascade_srn_scierc": CASCADE, "cascade_srn_ace05": [{}], "cascade_srn_conll04": [{}], "casrel_webnlg": CASREL,
+         "casrel_nyt": [{}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "variables"), [(name, one) for name, tried in FILES.items() for one in tried])
+def test_every_variable_is_valid(name: str, variables: dict[str, Any]) -> None:
+    assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
+
+
+@pytest.mark.parametrize(("one", "other"), [("scierc", "ace05"), ("scierc", "conll04")])
+def test_the_experiments_of_cascade_srn_differ_in_their_corpora_only(one: str, other: str) -> None:
+    ours, theirs = (load(EXPERIMENTS / f"cascade_srn_{name}.jsonnet") for name in (one, other))
+    assert (ours["model"], ours["trainer"]) == (theirs["model"], theirs["trainer"])
+
+
+def test_without_relations_the_entities_say_which_epoch_is_best() -> None:
+    path = EXPERIMENTS / "cascade_srn_scierc.jsonnet"
+    metrics = [load(path, {"joint": joint})["trainer"]["validation_metric"] for joint in ("true", "false")]
+    assert metrics == ["+triple_f1", "+entity_f1"]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_over_words_a_bidirectional_lstm_stands_below(encoder: str) -> None:
+    path = EXPERIMENTS / "cascade_srn_scierc.jsonnet"
+    below, _ = load(path, {"encoder": encoder})["model"]["encoder"]["encoders"]
+    assert below == {"type": "lstm", "hidden_size": 100}
+
+
+def corpus(folder: Path) -> str:
+    """Six sentences, two of them without a relation."""
+    folder.mkdir()
+    (born, born_in), (works, works_in), (left, none) = tiny.PATTERNS.items()
+    records = [
+        tiny.record("Ann Lee", born, "New York", born_in),
+        tiny.record("Dan", born, "Oslo", born_in),
+        tiny.record("Bob", works, "Rome", works_in),
+        tiny.record("Dan", works, "New York", works_in),
+        tiny.record("Bob", left, "Rome", none),
+        tiny.record("Ann Lee", left, "Oslo", none),
+    ]
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(folder)
+
+
+def scores(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "metrics.json").read_text())["test"]["strict"]
+
+
+@pytest.mark.parametrize("fusion", ["late", "early"])
+def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
+    fusion: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = {"data": corpus(tmp_path / "data"), "form": "jsonl", "fusion": fusion, "epochs": 40}
+    experiment, run = str(EXPERIMENTS / "cascade_srn_conll04.jsonnet"), tmp_path / "run"
+    assert main(["train", experiment, "-s", str(run), *arguments({**SMALL, **data})]) == 0
+    assert scores(run)["triples"]["f1"] == 1.0
+    (tmp_path / "text.txt").write_text("Ann Lee was born in New York .\n\nBob left Rome .\n")
+    capsys.readouterr()
+    assert main(["predict", str(run / "model.tar.gz"), str(tmp_path / "text.txt"), "--text"]) == 0
+    first, nothing, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [relation["type"] for relation in first["relations"]] == ["born_in"]
+    assert {entity["type"] for entity in first["entities"]} == {"PER", "LOC"}
+    assert nothing["entities"] == [] == last["relations"]
+
+
+def test_markers_are_kept_with_a_transformer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"data": corpus(tmp_path / "data"), "form": "jsonl", "embedder": "transformer", "transformer": TINY}
+    experiment, run = str(EXPERIMENTS / "cascade_srn_scierc.jsonnet"), tmp_path / "run"
+    low = {"thresholds": "[0.1, 0.1, 0.1]", "epochs": 8}
+    assert main(["train", experiment, "-s", str(run), *arguments({**SMALL, **given, **low})]) == 0
+    capsys.readouterr()
+    data = str(tmp_path / "data/test.jsonl")
+    assert main(["evaluate", str(run / "model.tar.gz"), data, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert scores(run)["entities"]["predicted"] > 0
+    assert json.dumps(scores(run)["triples"]) in json.dumps(again)
+
+
+def test_casrel_learns_and_predicts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = {"variant": "exact", "epochs": 40, "dim": 16, "hidden": 16, "dropout": 0, "lr": 0.02}
+    learn_and_predict("casrel_webnlg", small, tmp_path, capsys)

@@ -1,0 +1,168 @@
+import random
+from collections import Counter
+
+import pytest
+import table_equations
+import torch
+from batches import inputs_of, labelled_batch
+from padding import assert_every_parameter_learns
+from sentences import sentence, spans
+
+from relx.data.example import Entity, Example, Relation
+from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2seq.views import TaskViews
+from relx.heads.pair_cells import SHARED
+from relx.heads.pair_scorers.hidden import MLPPairScorer
+from relx.heads.table import TableFilling
+from relx.heads.table_cells import pairs_within
+from relx.registry import Lazy
+from relx.training.oracle import oracle_decode
+
+DIM = 5
+RANGES = {"entity": [(0, 1), (2, 4)], "relation": [(1, 5)]}
+PEOPLE = [Entity(0, 2, "PER"), Entity(3, 4, "LOC"), Entity(1, 4, "ORG"), Entity(3, 5, "LOC")]
+EXAMPLES = [
+    Example(list("abcde"), PEOPLE[:2], [Relation(PEOPLE[0], "in", PEOPLE[1]), Relation(PEOPLE[1], "in", PEOPLE[0])]),
+    Example(["a"], [Entity(0, 1, "PER")], []),
+    Example([], [], []),
+    Example(list("edcba"), PEOPLE, [Relation(PEOPLE[2], "at", PEOPLE[0]), Relation(PEOPLE[2], "in", PEOPLE[0])]),
+    Example(list("cd"), [], []),
+]
+VARIANTS = [
+    {},
+    {"tables": "last", "hidden_size": 3},
+    {"tables": "both", "allow_self": False},
+    {"global_feature": False, "threshold": 0.3},
+]
+
+
+def head_of(examples=EXAMPLES, bias=0.0, views=None, **arguments):
+    torch.manual_seed(1)
+    scorer = Lazy(MLPPairScorer, hidden_size=3, bias=bias)
+    views = views or TaskViews(DIM, RANGES)
+    return TableFilling(views, Vocabulary(examples), **{"pair_scorer": scorer, **arguments}).double()
+
+
+@pytest.mark.parametrize("arguments", VARIANTS, ids=str)
+def test_loss_and_gradients_are_those_of_every_cell(arguments):
+    head = head_of(**arguments)
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    inputs = batch["inputs"].requires_grad_()
+    expected = sum(
+        literal_loss(head, example, row[: len(example)]) for example, row in zip(EXAMPLES, inputs, strict=True)
+    )
+    loss = head.loss(head(batch, inputs_of), batch)
+    torch.testing.assert_close(loss, expected / len(EXAMPLES), rtol=1e-12, atol=0)
+    wanted = [inputs, *head.parameters()]
+    ours, theirs = (torch.autograd.grad(value, wanted) for value in (loss, expected / len(EXAMPLES)))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+    assert_every_parameter_learns(head, head.loss(head(batch, inputs_of), batch))
+
+
+def literal_loss(head, example, words):
+    if not len(words):
+        return 0
+    tables = table_equations.tables(words, head, RANGES)
+    types, relations = head.types.names, head.scheme.relations
+    gold = {(e.span[0], e.span[1] - 1, types.get(e.type)) for e in example.entities}
+    total = table_equations.loss(tables.pop("spans"), gold, in_order=True)
+    for anchor, table in tables.items():
+        token = (lambda e: e.span[0]) if anchor == "first" else (lambda e: e.span[1] - 1)
+        cells = {(token(r.head), token(r.tail), relations.get(r.type)) for r in example.relations}
+        total = total + table_equations.loss(table, cells, in_order=False)
+    return total
+
+
+@pytest.mark.parametrize("arguments", VARIANTS, ids=str)
+def test_predictions_are_those_of_full_tables(arguments):
+    head = head_of(bias=0.2, **arguments).requires_grad_(False)
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    for name in [name for name in batch.tensors if name != "inputs"]:
+        del batch.tensors[name]
+    predicted, counts = head.decode(head(batch, inputs_of), batch), Counter()
+    for words, found in zip(batch["inputs"], predicted, strict=True):
+        if not len(found):
+            continue
+        tables = table_equations.tables(words[: len(found)], head, RANGES)
+        entities, triples = table_equations.read(tables, arguments.get("threshold", 0.5))
+        if not arguments.get("allow_self", True):
+            triples = {key: score for key, score in triples.items() if key[0] != key[2]}
+        names = head.types.names
+        assert {(e.start, e.end - 1): (names.get(e.type), pytest.approx(e.score)) for e in found.entities} == entities
+        ours = {
+            (inclusive(r.head), head.scheme.relations.get(r.type), inclusive(r.tail)): r.score for r in found.relations
+        }
+        assert ours == {key: pytest.approx(score) for key, score in triples.items()}
+        counts.update(entities=len(entities), triples=len(triples))
+    assert counts["entities"] > 5 and counts["triples"] > 5
+
+
+def inclusive(entity):
+    return entity.span[0], entity.span[1] - 1
+
+
+@pytest.mark.parametrize("tables", ["first", "last", "both"])
+def test_gold_comes_back_or_is_lost_to_a_mention_with_the_same_token(tables):
+    draw = random.Random(1)
+    examples = [nested_sentence(draw) for _ in range(200)]
+    head, causes = head_of(examples, tables=tables), Counter()
+    for gold, found in zip(examples, oracle_decode(head, examples), strict=True):
+        lost = head.targets(gold).lost
+        causes.update(cause for _, cause in lost)
+        held = [relation for relation in gold.relations if relation not in [relation for relation, _ in lost]]
+        assert set(spans(Example([], [], held))) <= set(spans(found))
+        assert not {spans(Example([], [], [relation]))[0] for relation, _ in lost} & set(spans(found))
+        assert [entity.span for entity in found.entities] == sorted({entity.span for entity in gold.entities})
+    assert set(causes) == (set() if tables == "both" else {SHARED})
+
+
+def nested_sentence(draw):
+    places = [(start, end) for start in range(5) for end in range(start + 1, 6)]
+    chosen = draw.sample(places, 4)
+    return sentence(5, *((draw.choice(chosen), draw.choice("ab"), draw.choice(chosen)) for _ in range(3)))
+
+
+def test_of_two_mentions_with_one_first_token_the_more_probable_is_meant():
+    short, long, other = (0, 1), (0, 2), (3, 4)
+    example = sentence(4, (long, "a", other), (short, "a", other))
+    head = head_of([example], tables="first")
+    scores = head.oracle(labelled_batch(head, [example], DIM))
+    assert spans(head.decode(scores, labelled_batch(head, [example], DIM))[0]) == [(short, "a", other)]
+    assert [cause for _, cause in head.targets(example).lost] == [SHARED]
+    both = head_of([example], tables="both")
+    assert both.targets(example).lost == []
+
+
+def test_each_table_reads_the_view_of_its_task_only():
+    head = head_of(views=TaskViews(4, {"entity": [(0, 2)], "relation": [(2, 4)]}))
+    batch = labelled_batch(head, EXAMPLES, 4)
+    before = head(batch, inputs_of)
+    batch["inputs"][..., :2] += 1
+    after = head(batch, inputs_of)
+    assert not torch.equal(before["entity"], after["entity"])
+    torch.testing.assert_close(before["relation"], after["relation"], rtol=0, atol=0)
+
+
+def test_an_encoder_without_tasks_is_read_whole_by_both():
+    head = head_of(views=TaskViews(DIM))
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    assert head(batch, inputs_of)["relation"][..., :DIM].equal(batch["inputs"])
+
+
+def test_by_default_hidden_layers_are_half_a_view_and_few_cells_are_likely():
+    head = TableFilling(TaskViews(8), Vocabulary(EXAMPLES))
+    assert head.entity.output.in_features == head.entity_features.of_sentence.out_features == 4
+    assert (head.entity.output.bias == -6).all() and (head.relation["first"].output.bias == -6).all()
+
+
+def test_pairs_stay_within_a_row():
+    first, second = pairs_within(torch.tensor([0, 0, 2, 5, 5, 5]))
+    expected = [(a, b) for group in ([0, 1], [2], [3, 4, 5]) for a in group for b in group]
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == expected
+    assert [len(side) for side in pairs_within(torch.tensor([], dtype=torch.long))] == [0, 0]
+
+
+@pytest.mark.parametrize("arguments", [{"threshold": 0.0}, {"threshold": 1.0}, {"hidden_size": 0}], ids=str)
+def test_impossible_arguments_are_refused(arguments):
+    with pytest.raises(ValueError):
+        head_of(**arguments)
