@@ -1,4 +1,5 @@
-"""Joint-extraction heads: ``hmt``, ``novel_tagging``, ``rin``, ``rin_v2``."""
+"""Joint-extraction heads: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``rin``,
+``rin_v2``, ``table``."""
 
 from relx.heads.head import Head
 

@@ -1,0 +1,42 @@
+// The bidirection-interactive Seq2Seq model and the baselines of its table.
+local joint = import 'joint.libsonnet';
+
+local one = { weights: 'shared', start: 'carried' };
+local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
+local copymtl = { interactive_layer: false, attention: 'linear', tagger: true };
+
+{
+  // The given bidirectional LSTM over word vectors, and a GCN over dependency trees if the settings of one are given.
+  // parser: 'chain', 'stanza' with the models of a folder, or 'given' by the data.
+  input(vectors, dim, word_dropout, lstm, gcn=null, parser=null, stanza=null): {
+    local sequence = { type: 'lstm' } + lstm,
+    [if gcn != null then 'dependency_parser']: joint.choose('parser', parser, {
+      chain: { type: 'chain' },
+      given: { type: 'given' },
+      stanza: { type: 'stanza', model_dir: stanza },
+    }),
+    model+: {
+      embedder: joint.words(vectors, dim) + { dim: dim, dropout: 0.1, word_dropout: word_dropout },
+      encoder: if gcn == null then sequence else { type: 'compose', encoders: [sequence, { type: 'gcn' } + gcn] },
+    },
+  },
+
+  // The model itself, or a system with one or several decoders: CopyRE, whose copy score is linear, or CopyMTL.
+  head(name, decoders, feed, dropout, interactive=true, tagger=false): joint.choose('head', name, {
+    interactive: { interactive_layer: interactive, tagger: tagger },
+    copyre_one: copyre + one,
+    copyre_multi: copyre,
+    copymtl_one: copymtl + one,
+    copymtl_multi: copymtl,
+  }) + { type: 'interactive', decoders: decoders, feed: feed, dropout: dropout },
+
+  // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
+  training(variant, epochs, patience, lr): {
+    data_loader: { batch_size: 50 },
+    trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+    protocols: joint.choose('variant', variant, {
+      star: ['last_word', 'exact_span'],
+      exact: ['exact_span', 'last_word'],
+    }),
+  },
+}

@@ -1,0 +1,171 @@
+"""GraphRel (Fu et al. 2019, ACL): text as relational graphs. The Bi-RNN and the GCN of phase 1 are the encoder."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example, Relation
+from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2seq.lstm import LSTMEncoder
+from relx.heads.entity_tags import EntityTags, EntityTypes
+from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.pair_blocks import PairBlocks
+from relx.heads.pair_scorers.additive import AdditivePairScorer
+from relx.heads.pair_scorers.scorer import Cells
+from relx.heads.prediction import prediction
+from relx.heads.tagging import best_tags, certain, tagging_loss
+from relx.registry import Injected
+
+
+class Phase(nn.Module):
+    """What a phase predicts of its words: entity tags, by an LSTM over them, and labels of pairs, by their parts.
+
+    The score of a pair is W_3 relu(W_1 h + W_2 h'), + being concatenation.
+    """
+
+    def __init__(self, size: int, tags: int, labels: int) -> None:
+        super().__init__()
+        self.lstm = LSTMEncoder(size, size, bidirectional=False)
+        self.tagger = nn.Linear(size, tags)
+        self.pair_scorer = AdditivePairScorer(size, labels, bias=0.0)
+
+    def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, length, size] -> logits of tags [batch, length, tags], of pairs [batch, length, length, labels]."""
+        return self.tagger(self.lstm(words, mask)), self.pair_scorer(words)
+
+
+class RelationGraphs(nn.Module):
+    """A graph convolution over one complete graph for each relation, an edge as heavy as its relation is likely.
+
+    h_u + relu(sum over v and r of P_r(u, v) (W_r h_v + b_r)), one half of the features along the edges and the other
+    against them. [batch, length, size] -> the same. Raises ValueError for an odd ``size``.
+    """
+
+    def __init__(self, size: int, relations: int) -> None:
+        super().__init__()
+        if size % 2:
+            raise ValueError(f"the encoder gives {size} features; the two directions of phase 2 need an even number")
+        self.messages = (relations, size // 2)
+        self.along = nn.Linear(size, relations * size // 2)
+        self.against = nn.Linear(size, relations * size // 2)
+
+    def forward(self, words: Tensor, chances: Tensor, mask: Tensor) -> Tensor:
+        """``chances`` P [batch, length, length, relations] of each ordered pair, ``mask`` [batch, length]."""
+        edges = chances * _pairs(mask).unsqueeze(-1)
+        along, against = (layer(words).unflatten(2, self.messages) for layer in (self.along, self.against))
+        heard = (_heard(edges, along), _heard(edges.transpose(1, 2), against))
+        return words + torch.cat(heard, dim=-1).relu()
+
+
+@Head.register("graphrel")
+class GraphRel(Head):
+    """Tags of entities and a label for each pair of words; the second phase predicts them anew, from better words.
+
+    Its words have been through a graph for each relation, weighed by what the first phase predicts. ``phases=1`` does
+    without it. The loss of the second phase counts ``second_weight`` times (alpha), and a pair that has a relation
+    ``relation_weight`` times as much as one that has none. ``threshold`` is the share of the pairs of tokens of two
+    entities that have to be found. ``dropout`` acts on the words of each phase.
+    """
+
+    def __init__(
+        self,
+        input_dim: Injected[int],
+        vocabulary: Injected[Vocabulary],
+        phases: Literal[1, 2] = 2,
+        second_weight: float = 3.0,
+        relation_weight: float = 1.0,
+        threshold: float = 0.0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if second_weight <= 0 or relation_weight <= 0:
+            raise ValueError("second_weight and relation_weight must be above 0")
+        if not 0 <= threshold < 1:
+            raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
+        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
+        self.pair_blocks = PairBlocks(relations, threshold)
+        self.second_weight = second_weight
+        self.relation_weight = relation_weight
+        self.dropout = nn.Dropout(dropout)
+        tags, labels = self.entity_tags.scheme.size, 1 + len(relations)
+        self.first = Phase(input_dim, tags, labels)
+        self.graphs = RelationGraphs(input_dim, len(relations)) if phases == 2 else None
+        self.second = Phase(input_dim, tags, labels) if phases == 2 else None
+
+    def targets(self, example: Example) -> Targets:
+        """``entity_tags`` [length] and ``relation_cells`` [pairs, 3]: relation from 1, token of head, of tail."""
+        tags = self.entity_tags.write(example)
+        cells, lost = self.pair_blocks.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
+        return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
+
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        """Logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length, length,
+        1 + relations] with number 0 for none, and those of the first, ``first_entity`` and ``first_relation``."""
+        words = self.dropout(encode(batch))
+        entity, relation = self.first(words, batch.mask)
+        if self.graphs is None or self.second is None:
+            return {"entity": entity, "relation": relation}
+        better = self.dropout(self.graphs(words, relation.softmax(dim=-1)[..., 1:], batch.mask))
+        scores = dict(zip(("entity", "relation"), self.second(better, batch.mask), strict=True))
+        return {**scores, "first_entity": entity, "first_relation": relation}
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """Cross entropies of tags and pairs, of both phases, summed over a sentence, averaged over sentences."""
+        last = self._loss(scores["entity"], scores["relation"], batch)
+        if "first_entity" not in scores:
+            return last
+        return self._loss(scores["first_entity"], scores["first_relation"], batch) + self.second_weight * last
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        """The tagged entities, and the relations that the labels of their tokens' pairs make."""
+        entities = list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
+        return list(map(prediction, batch.examples, entities, self._relations(scores, batch, entities)))
+
+    def oracle(self, batch: Batch) -> Scores:
+        """Logits that leave no doubt of the target tags, and the target labels in place of logits of pairs."""
+        tags = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+        return {"entity": tags, "labels": _labels(batch["relation_cells"], batch.mask)}
+
+    def _loss(self, entity: Tensor, relation: Tensor, batch: Batch) -> Tensor:
+        labels = _labels(batch["relation_cells"], batch.mask)
+        losses = F.cross_entropy(relation.flatten(0, 2), labels.flatten(), reduction="none").view(labels.shape)
+        weights = torch.where(labels > 0, self.relation_weight, 1.0) * _pairs(batch.mask)
+        return tagging_loss(entity, batch["entity_tags"], batch.mask) + (losses * weights).sum() / len(batch)
+
+    def _relations(self, scores: Scores, batch: Batch, entities: list[list[Entity]]) -> list[list[Relation]]:
+        labels, chances = _best(scores)
+        found = ((labels > 0) & _pairs(batch.mask)).nonzero(as_tuple=True)
+        cells: list[list[tuple[int, int, int, float]]] = [[] for _ in batch.examples]
+        for sentence, *cell in zip(*(of.tolist() for of in (*found, labels[found], chances[found])), strict=True):
+            cells[sentence].append(tuple(cell))
+        return list(map(self.pair_blocks.read, cells, entities))
+
+
+def _best(scores: Scores) -> tuple[Tensor, Tensor]:
+    """The label of each pair and its chance, each [batch, length, length]."""
+    if "labels" in scores:
+        return scores["labels"], torch.ones_like(scores["labels"], dtype=torch.float)
+    best, labels = scores["relation"].max(dim=-1)
+    return labels, (best - scores["relation"].logsumexp(dim=-1)).exp()
+
+
+def _labels(gold: Tensor, mask: Tensor) -> Tensor:
+    """Cells (relation from 1, head, tail) [batch, most cells, 3] -> the label of each pair, [batch, length, length]."""
+    cells = Cells.unpadded(gold)
+    labels = gold.new_zeros(*mask.shape, mask.shape[1])
+    labels[cells.sentence, cells.head, cells.tail] = cells.relation + 1
+    return labels
+
+
+def _pairs(mask: Tensor) -> Tensor:
+    return mask.unsqueeze(2) & mask.unsqueeze(1)
+
+
+def _heard(edges: Tensor, messages: Tensor) -> Tensor:
+    """What each word hears: edges [batch, length, length, relations], messages [batch, length, relations, d]
+    -> [batch, length, d]. One product for all relations: the edges of a word lie side by side."""
+    return edges.flatten(2) @ messages.flatten(1, 2)

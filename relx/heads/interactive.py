@@ -1,0 +1,144 @@
+"""The bidirection-interactive Seq2Seq model, and its kin CopyRE (Zeng et al. 2018) and CopyMTL (Zeng et al. 2020)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example
+from relx.data.sizes import require_sizes
+from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2vec.pooling import MeanEncoder
+from relx.heads.entity_tags import EntityTags, EntityTypes
+from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.interactive_layers import DecodeLayer, Decoders, InteractiveLayer, Sentences, Start, Weights
+from relx.heads.pair_cells import Anchor, PairCells
+from relx.heads.prediction import prediction
+from relx.heads.tagging import best_tags, certain, tagging_loss
+from relx.heads.triple_slots import TripleOrder, TripleSlots
+from relx.heads.triple_writer import GreedyFeed, TripleWriter
+from relx.heads.word_scores import AttentionForm, CopyForm
+from relx.registry import Injected
+
+
+@Head.register("interactive")
+class Interactive(Head):
+    """Decoders in a row that write one triple each: a relation, then two words copied from the sentence.
+
+    ``interactive_layer=false`` leaves out the layer of Eq. 2; the decode layer then attends to the sentence itself.
+    With that, ``copy_score="linear"``, ``attention="linear"`` and ``allow_self=false`` it is CopyRE's MultiDecoder, and
+    OneDecoder with ``weights="shared"`` and ``start="carried"`` in addition. CopyMTL has ``copy_score="selu"`` and a
+    ``tagger``: BIES tags of whole mentions, to which the copied word, the ``anchor`` of its mention, is widened.
+
+    ``feed`` is what a step of training is told the step before wrote: the gold triple or the model's ``own``. Of the
+    decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
+    ``decoders`` are not learnt; see ``TripleSlots`` for their ``order``. ``dropout`` acts on the encoded words.
+    """
+
+    def __init__(
+        self,
+        input_dim: Injected[int],
+        vocabulary: Injected[Vocabulary],
+        decoders: int = 5,
+        interactive_layer: bool = True,
+        weights: Weights = "separate",
+        start: Start = "averaged",
+        attention: AttentionForm = "tanh",
+        copy_score: CopyForm = "selu",
+        tagger: bool = False,
+        feed: Literal["gold", "own"] = "gold",
+        na: Literal["first", "all"] = "first",
+        order: TripleOrder = "position",
+        anchor: Anchor = "last",
+        allow_self: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        require_sizes(decoders=decoders)
+        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        self.slots = TripleSlots(PairCells(relations, anchor, allow_self), decoders, order)
+        self.feed = feed
+        self.na = na
+        self.dropout = nn.Dropout(dropout)
+        self.mean = MeanEncoder(input_dim)
+        chain = Decoders(decoders, weights, start)
+        self.interactive = InteractiveLayer(input_dim, chain, attention) if interactive_layer else None
+        self.decode_layer = DecodeLayer(input_dim, chain, None if interactive_layer else attention)
+        self.writer = TripleWriter(input_dim, len(relations), copy_score, allow_self)
+        self.entity_tags = EntityTags(EntityTypes(vocabulary, None)) if tagger else None
+        self.tagger = nn.Linear(input_dim, self.entity_tags.scheme.size) if self.entity_tags is not None else None
+
+    def targets(self, example: Example) -> Targets:
+        """``triples`` [decoders, 3], as ``TripleSlots`` has them, and ``entity_tags`` [length] if there is a tagger."""
+        if self.entity_tags is None:
+            triples, lost = self.slots.write(example, [])
+            return Targets({"triples": triples}, lost)
+        tags = self.entity_tags.write(example)
+        triples, lost = self.slots.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
+        return Targets({"triples": triples, "entity_tags": tags}, lost)
+
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        """Logits whose number 0 is NA: ``relation`` [batch, decoders, 1 + relations], ``words`` of head and tail
+        [batch, decoders, 2, 1 + length]; and ``entity`` [batch, length, tags] if there is a tagger."""
+        words = self.dropout(encode(batch))
+        sentences = Sentences(words, batch.mask, self.mean(words, batch.mask))
+        interactive = self.interactive(sentences) if self.interactive is not None else None
+        gold = batch["triples"] if self.training else None
+        if gold is not None and self.feed == "gold":
+            relation, copied = self._with_gold(sentences, interactive, gold)
+        else:
+            feed = GreedyFeed(self.writer, sentences, gold)
+            relation, copied = feed.logits(self.decode_layer(sentences, interactive, feed)[:, -1])
+        scores = {"relation": relation, "words": copied}
+        return scores if self.tagger is None else {**scores, "entity": self.tagger(words)}
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """Cross entropy of what the decoders write and of the tags, summed over sentences, averaged over them."""
+        triples = batch["triples"]
+        relation = F.cross_entropy(scores["relation"].flatten(0, 1), triples[..., 0].flatten(), reduction="none")
+        words = F.cross_entropy(scores["words"].flatten(0, 2), triples[..., 1:].flatten(), reduction="none")
+        of_slots = relation.view(triples.shape[:2]) + words.view(*triples.shape[:2], 2).sum(dim=-1)
+        if self.na == "first":
+            of_slots = of_slots * ((triples[..., 0] == 0).cumsum(dim=1) <= 1)
+        loss = of_slots.sum() / len(batch)
+        return loss if self.tagger is None else loss + tagging_loss(scores["entity"], batch["entity_tags"], batch.mask)
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        """The triples before the first NA; a copied word has the extent of the predicted entity that it anchors."""
+        entities = self._entities(scores, batch)
+        (relation, *words), sure = _best(scores)
+        slots, probabilities = torch.stack((relation, *words), dim=-1).tolist(), sure.tolist()
+        extents = map(self.slots.cells.by_anchor, entities)
+        relations = map(self.slots.read, slots, probabilities, extents)
+        return list(map(prediction, batch.examples, entities, relations))
+
+    def oracle(self, batch: Batch) -> Scores:
+        """Logits that leave no doubt of the target triples and tags."""
+        triples = batch["triples"]
+        relation = certain(triples[..., 0], 1 + len(self.slots.cells.relations))
+        scores = {"relation": relation, "words": certain(triples[..., 1:], 1 + batch.mask.shape[1])}
+        if self.entity_tags is not None:
+            scores["entity"] = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+        return scores
+
+    def _with_gold(self, sentences: Sentences, interactive: Tensor | None, gold: Tensor) -> tuple[Tensor, Tensor]:
+        candidates = self.writer.candidates(sentences)
+        fed = [self.writer.start(sentences), *self.writer.vectors(gold, candidates).unbind(dim=1)]
+        states = self.decode_layer(sentences, interactive, lambda step, _: fed[step])
+        return self.writer.write(states, gold, candidates)
+
+    def _entities(self, scores: Scores, batch: Batch) -> Sequence[list[Entity]]:
+        if self.entity_tags is None:
+            return [[] for _ in batch.examples]
+        return list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
+
+
+def _best(scores: Scores) -> tuple[tuple[Tensor, ...], Tensor]:
+    """The best relation, head and tail of each decoder, each [batch, decoders], and the product of their chances."""
+    logits = (scores["relation"], *scores["words"].unbind(dim=2))
+    best, numbers = zip(*(of.max(dim=-1) for of in logits), strict=True)
+    sure = torch.stack([top - of.logsumexp(dim=-1) for top, of in zip(best, logits, strict=True)]).sum(dim=0).exp()
+    return numbers, sure

@@ -1,0 +1,155 @@
+"""The two recurrent layers of the bidirection-interactive Seq2Seq model: M decoders in a row, three steps each.
+
+The steps of a decoder are the relation, the head and the tail of a triple. What is said of ``steps`` numbers those of
+all decoders from 0 to 3 M - 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from relx.heads.word_scores import Attention, AttentionForm
+
+STEPS = 3
+
+Weights = Literal["separate", "shared"]
+Start = Literal["averaged", "carried"]
+State = tuple[Tensor, Tensor]
+Context = Callable[[int, Tensor], Tensor]
+Inputs = Callable[[int, Tensor, Tensor | None], Tensor]
+Feed = Callable[[int, Tensor | None], Tensor]
+
+
+class Sentences(NamedTuple):
+    """Encoded sentences: ``words`` [batch, length, size], the ``mask`` of real ones, their ``mean`` [batch, size]."""
+
+    words: Tensor
+    mask: Tensor
+    mean: Tensor
+
+    def state(self) -> State:
+        """The state with which the first decoder starts, [batch, size] twice: the mean of the words, an empty cell."""
+        return self.mean, torch.zeros_like(self.mean)
+
+
+@dataclass(frozen=True)
+class Decoders:
+    """How many decoders there are, whether their weights are ``separate`` or ``shared``, and how each starts.
+
+    The start is the mean of the sentence's state and the last state of the decoder before it (``averaged``), or the
+    latter as it is (``carried``). The first decoder starts with the sentence's state.
+    """
+
+    count: int
+    weights: Weights
+    start: Start
+
+    def make(self, module: Callable[[], nn.Module]) -> nn.ModuleList:
+        """A module for each decoder, or one for all."""
+        return nn.ModuleList(module() for _ in range(self.count if self.weights == "separate" else 1))
+
+    def begin(self, sentence: State, before: State) -> State:
+        """The first state of every decoder but the first, from the last one of the decoder before it."""
+        if self.start == "carried":
+            return before
+        return (sentence[0] + before[0]) / 2, (sentence[1] + before[1]) / 2
+
+
+class DecoderChain(nn.Module):
+    """The LSTM cells of the decoders."""
+
+    def __init__(self, input_dim: int, size: int, decoders: Decoders) -> None:
+        super().__init__()
+        self.decoders = decoders
+        self.cells = decoders.make(lambda: nn.LSTMCell(input_dim, size))
+
+    def forward(self, sentence: State, inputs: Inputs) -> Tensor:
+        """-> the states of all steps, [batch, 3 M, size].
+
+        ``inputs`` makes the input of a step, [batch, input_dim], from the state with which the step starts and from the
+        state of the step before it, if there was one; they differ where a decoder starts.
+        """
+        states: list[Tensor] = []
+        state = sentence
+        for step in range(STEPS * self.decoders.count):
+            if states and step % STEPS == 0:
+                state = self.decoders.begin(sentence, state)
+            cell = self.cells[step // STEPS % len(self.cells)]
+            state = cell(inputs(step, state[0], states[-1] if states else None), state)
+            states.append(state[0])
+        return torch.stack(states, dim=1)
+
+
+class AttentionChain(nn.Module):
+    """The attention of each decoder."""
+
+    def __init__(self, size: int, decoders: Decoders, form: AttentionForm) -> None:
+        super().__init__()
+        self.attentions = decoders.make(lambda: Attention(size, form))
+
+    def over(self, sentences: Sentences) -> Context:
+        """What the decoder of a step sees of the sentences in a state: a function of step and state [batch, size]."""
+        looks = [one.over(sentences.words, sentences.mask) for one in self.attentions]  # type: ignore
+        return lambda step, state: looks[step // STEPS % len(looks)](state)
+
+
+class InteractiveLayer(nn.Module):
+    """Eq. 2: each step attends to the sentence; each decoder is read forwards and backwards, the states averaged.
+
+    c_t is attended by the forward state before t. The forward cells read c_1, c_2, c_3, the backward cells the same
+    from c_3 to c_1. The paper's W c_t has no nonlinearity before the LSTM's own weights and is taken as a part of them.
+    """
+
+    def __init__(self, size: int, decoders: Decoders, attention: AttentionForm) -> None:
+        super().__init__()
+        self.attention = AttentionChain(size, decoders, attention)
+        self.forwards = DecoderChain(size, size, decoders)
+        self.backwards = DecoderChain(size, size, decoders)
+
+    def forward(self, sentences: Sentences) -> Tensor:
+        """-> h^D1 of all steps, [batch, 3 M, size]."""
+        attend, contexts = self.attention.over(sentences), []
+
+        def look(step: int, state: Tensor, _: Tensor | None) -> Tensor:
+            contexts.append(attend(step, state))
+            return contexts[-1]
+
+        ahead = self.forwards(sentences.state(), look)
+        mirrored = [step + STEPS - 1 - 2 * (step % STEPS) for step in range(len(contexts))]
+        back = self.backwards(sentences.state(), lambda step, *_: contexts[mirrored[step]])
+        return (ahead + back[:, mirrored]) / 2
+
+
+class DecodeLayer(nn.Module):
+    """h^D2: each step reads what was written at the step before it, and the interactive layer's h^D1 of its own step.
+
+    Without an interactive layer, with ``attention``, it reads what it attends to instead (CopyRE, CopyMTL).
+    """
+
+    def __init__(self, size: int, decoders: Decoders, attention: AttentionForm | None) -> None:
+        super().__init__()
+        self.attention = AttentionChain(size, decoders, attention) if attention is not None else None
+        self.chain = DecoderChain(2 * size, size, decoders)
+
+    def forward(self, sentences: Sentences, interactive: Tensor | None, feed: Feed) -> Tensor:
+        """-> h^D2 of all steps, [batch, 3 M, size].
+
+        ``interactive`` is h^D1, [batch, 3 M, size]. ``feed`` makes the vector of what the step before wrote,
+        [batch, size], from the number of the step and the state of the step before it, None for the first step.
+        """
+        context = self._context(sentences, interactive)
+
+        def inputs(step: int, state: Tensor, before: Tensor | None) -> Tensor:
+            return torch.cat((feed(step, before), context(step, state)), dim=-1)
+
+        return self.chain(sentences.state(), inputs)
+
+    def _context(self, sentences: Sentences, interactive: Tensor | None) -> Context:
+        if self.attention is not None:
+            return self.attention.over(sentences)
+        assert interactive is not None
+        by_step = interactive.unbind(dim=1)
+        return lambda step, _: by_step[step]

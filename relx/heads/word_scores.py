@@ -1,0 +1,56 @@
+"""What a decoder's state says of each word of its sentence: attention, and the scores of copying."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+AttentionForm = Literal["tanh", "linear"]
+CopyForm = Literal["selu", "linear"]
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "selu": torch.selu}
+
+
+class WordScorer(nn.Module):
+    """f([h; o_i] W_1) W_2 for a state h and each word o_i, all of one ``size``.
+
+    With ``form="linear"`` it is [h; o_i] w: the state moves the scores of all words alike and so has no say in which
+    word is the best.
+    """
+
+    def __init__(self, size: int, form: AttentionForm | CopyForm) -> None:
+        super().__init__()
+        hidden = 1 if form == "linear" else size
+        self.activation = ACTIVATIONS.get(form)
+        self.from_state = nn.Linear(size, hidden, bias=False)
+        self.from_word = nn.Linear(size, hidden, bias=False)
+        self.output = nn.Linear(hidden, 1, bias=False) if self.activation else nn.Identity()
+
+    def forward(self, states: Tensor, words: Tensor) -> Tensor:
+        """States [batch, steps, size] and what ``from_word`` made of the words [batch, length, hidden], once for all
+        states -> [batch, steps, length]."""
+        hidden = self.from_state(states).unsqueeze(2) + words.unsqueeze(1)
+        return self.output(self.activation(hidden) if self.activation else hidden).squeeze(-1)
+
+
+class Attention(nn.Module):
+    """The mean of a sentence's words as a state weighs them."""
+
+    def __init__(self, size: int, form: AttentionForm) -> None:
+        super().__init__()
+        self.scorer = WordScorer(size, form)
+
+    def over(self, words: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:
+        """The attention to these words [batch, length, size]: a function of states [batch, size] -> [batch, size].
+
+        That of a sentence without words is zero.
+        """
+        projected, real = self.scorer.from_word(words), words * mask.unsqueeze(-1)
+
+        def attend(state: Tensor) -> Tensor:
+            scores = self.scorer(state.unsqueeze(1), projected)
+            weights = scores.masked_fill(~mask.unsqueeze(1), torch.finfo(scores.dtype).min).softmax(dim=-1)
+            return torch.bmm(weights, real).squeeze(1)
+
+        return attend

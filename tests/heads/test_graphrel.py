@@ -1,0 +1,154 @@
+import random
+from typing import Any
+
+import graphrel_equations as equations
+import pytest
+import torch
+from batches import inputs_of, labelled_batch
+from padding import assert_every_parameter_learns
+from sentences import clashing_sentence, sentence, spans
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example
+from relx.data.vocabulary import Vocabulary
+from relx.heads.graphrel import GraphRel
+from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.pair_blocks import LABELLED
+from relx.heads.pair_cells import UNTAGGED
+from relx.training.oracle import oracle_decode
+
+DIM = 6
+EXAMPLES = [
+    sentence(4, ((0, 1), "lives_in", (2, 4)), ((2, 4), "likes", (0, 1))),
+    sentence(1, ((0, 1), "likes", (0, 1))),
+    sentence(5, ((3, 5), "lives_in", (0, 1)), ((0, 1), "capital", (2, 3))),
+    Example([]),
+    sentence(3),
+]
+VARIANTS: dict[str, dict[str, Any]] = {
+    "phase 1": {"phases": 1},
+    "phase 2": {},
+    "weights": {"relation_weight": 4.0, "second_weight": 0.5},
+}
+
+
+def make(dim: int = DIM, **arguments: Any) -> GraphRel:
+    """A head with weights of some size."""
+    torch.manual_seed(1)
+    head = GraphRel(dim, Vocabulary(EXAMPLES), **arguments).double()
+    for parameter in head.parameters():
+        parameter.data += torch.randn_like(parameter) / 2
+    return head
+
+
+def gold_of(batch: Batch, row: int) -> tuple[list[int], dict[tuple[int, int], int]]:
+    tags = batch["entity_tags"][row][batch.mask[row]].tolist()
+    return tags, {(i, j): label for label, i, j in batch["relation_cells"][row].tolist() if label}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_equals_the_equations_outputs_and_gradients(variant: str) -> None:
+    head = make(**VARIANTS[variant])
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    encoded = inputs_of(batch).requires_grad_()
+    scores, losses = head(batch, lambda _: encoded), []
+    for row, example in enumerate(EXAMPLES):
+        size = len(example)
+        phases = equations.graphrel(list(encoded[row, :size]), head)
+        names = ["first_", ""] if len(phases) == 2 else [""]
+        for name, (tags, labels) in zip(names, phases, strict=True):
+            for i in range(size):
+                ours = scores[f"{name}entity"][row, i].softmax(dim=-1)
+                torch.testing.assert_close(ours, tags[i], rtol=0, atol=1e-12)
+                of_pairs = scores[f"{name}relation"][row, i, :size].softmax(dim=-1)
+                torch.testing.assert_close(of_pairs, torch.stack(labels[i]), rtol=0, atol=1e-12)
+        of_phases = [equations.loss(outputs, *gold_of(batch, row), head.relation_weight) for outputs in phases]
+        losses.append(of_phases[0] if len(phases) == 1 else of_phases[0] + head.second_weight * of_phases[1])
+    loss, expected = head.loss(scores, batch), torch.stack(losses).mean()
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    wanted = [encoded, *head.parameters()]
+    # What all labels have in common is no part of a softmax: such a bias has no gradient in either.
+    for ours, theirs in zip(*(torch.autograd.grad(out, wanted) for out in (loss, expected)), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_gradient_reaches_every_parameter(variant: str) -> None:
+    head = make(**VARIANTS[variant])
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    assert_every_parameter_learns(head, head.loss(head(batch, inputs_of), batch))
+
+
+def test_padding_and_neighbours_do_not_matter() -> None:
+    head = make()
+    head.second.pair_scorer.head_output.bias.data[1:] += 2
+    together = labelled_batch(head, EXAMPLES, DIM)
+    scores = head(together, inputs_of)
+    predicted, losses = head.decode(scores, together), []
+    for row, example in enumerate(EXAMPLES):
+        alone = labelled_batch(head, [example], DIM)
+        of_alone, size = head(alone, inputs_of), len(example)
+        for name in ("relation", "first_relation"):
+            there = scores[name][row, :size, :size]
+            torch.testing.assert_close(of_alone[name][0, :size, :size], there, rtol=0, atol=1e-11)
+        losses.append(head.loss(of_alone, alone))
+        assert spans(head.decode(of_alone, alone)[0]) == spans(predicted[row])
+    torch.testing.assert_close(torch.stack(losses).mean(), head.loss(scores, together), rtol=1e-12, atol=0)
+    assert any(example.relations for example in predicted)
+
+
+def test_what_the_first_phase_predicts_changes_the_words_of_the_second() -> None:
+    head = make()
+    batch = labelled_batch(head, EXAMPLES[:1], DIM)
+    before = head(batch, inputs_of)["relation"]
+    head.first.pair_scorer.head_output.bias.data[0] += 100  # no relation anywhere
+    after = head(batch, inputs_of)["relation"]
+    assert not torch.allclose(before, after)
+    words = inputs_of(batch)
+    torch.testing.assert_close(after, head.second(words, batch.mask)[1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("threshold", "pairs", "held"), [(0.0, 1, True), (0.5, 2, False), (0.5, 3, True)])
+def test_two_entities_have_a_relation_if_more_than_a_share_of_their_pairs_bear_it(
+    threshold: float, pairs: int, held: bool
+) -> None:
+    blocks = make(threshold=threshold).pair_blocks
+    entities = [Entity(0, 2), Entity(3, 5)]
+    cells = [(i, j, 1, 0.25 * (1 + i)) for i in (0, 1) for j in (3, 4)][:pairs]
+    relations = blocks.read([*cells, (2, 3, 1, 0.9), (3, 2, 1, 0.9)], entities)
+    expected = [((0, 2), blocks.relations[0], (3, 5), sum(cell[3] for cell in cells) / pairs)] if held else []
+    assert [(r.head.span, r.type, r.tail.span, r.score) for r in relations] == expected
+
+
+def test_gold_that_the_scheme_holds_comes_back() -> None:
+    head = make()
+    for example, decoded in zip(EXAMPLES, oracle_decode(head, EXAMPLES), strict=True):
+        assert sorted(spans(decoded)) == sorted(spans(example))
+        assert head.targets(example).lost == []
+
+
+def test_what_does_not_come_back_has_a_cause() -> None:
+    draw = random.Random(3)
+    types = ["likes", "lives_in", "capital", "unseen"]
+    examples = [clashing_sentence(draw, types) for _ in range(300)]
+    head, causes = make(), set()
+    for example, decoded in zip(examples, oracle_decode(head, examples), strict=True):
+        lost = head.targets(example).lost
+        held = [relation for relation in example.relations if relation not in [relation for relation, _ in lost]]
+        assert set(spans(Example([], [], held))) <= set(spans(decoded))
+        causes.update(cause for _, cause in lost)
+    assert causes == {NOT_LOCATED, UNKNOWN, UNTAGGED, LABELLED}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"second_weight": 0.0}, "must be above 0"),
+        ({"relation_weight": -1.0}, "must be above 0"),
+        ({"threshold": 1.0}, "threshold is 1.0"),
+        ({"dim": 5}, "the encoder gives 5 features"),
+    ],
+)
+def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**arguments)

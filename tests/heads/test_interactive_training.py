@@ -1,0 +1,69 @@
+"""The experiment files of the bidirection-interactive Seq2Seq model and of its table, through the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from experiment_files import EXPERIMENTS, arguments, learn_and_predict
+
+from relx.commands import main
+from relx.config import load
+
+HEADS = ("interactive", "copyre_one", "copyre_multi", "copymtl_one", "copymtl_multi")
+OF_ALL: list[dict[str, Any]] = [
+    {"data": "corpus", "form": "triples", "variant": "star", "vectors": "glove.txt", "dim": 50, "hidden": 20},
+    {"variant": "exact", "dropout": 0, "word_dropout": 0, "epochs": 3, "patience": 2, "lr": 0.1, "seed": 2},
+]
+OF_PARSES: list[dict[str, Any]] = [
+    *({"parser": parser, "layers": 2} for parser in ("chain", "given")),
+    {"stanza": "models/stanza"},
+]
+OF_INTERACTIVE = [
+    *({"head": head} for head in HEADS),
+    {"interactive": "false", "tagger": "true", "decoders": 7, "feed": "own"},
+    {"head": "copyre_one", "gcn": "true"},
+]
+VARIABLES = {
+    "interactive_nyt": [*OF_ALL, *OF_PARSES, *OF_INTERACTIVE],
+    "interactive_webnlg": [*OF_ALL, {}],
+    "copymtl_webnlg": [*OF_ALL, {"head": "copymtl_one", "decoders": 7, "feed": "own"}],
+    "graphrel_webnlg": [*OF_ALL, *OF_PARSES, {"phases": 1, "relation_weight": 5}],
+}
+
+
+def experiment(name: str, **variables: Any) -> dict[str, Any]:
+    return load(EXPERIMENTS / f"{name}.jsonnet", variables)
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"), [(name, variables) for name, rows in VARIABLES.items() for variables in rows], ids=str
+)
+def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[str, Any]) -> None:
+    assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
+
+
+def test_a_parser_is_asked_for_only_where_a_gcn_reads_its_trees() -> None:
+    assert experiment("interactive_nyt")["dependency_parser"]["type"] == "stanza"
+    assert [part["type"] for part in experiment("interactive_nyt")["model"]["encoder"]["encoders"]] == ["lstm", "gcn"]
+    for variables in ({"gcn": "false"}, {"head": "copyre_multi"}, {"head": "copymtl_one"}):
+        without = experiment("interactive_nyt", **variables)
+        assert "dependency_parser" not in without
+        assert without["model"]["encoder"]["type"] == "lstm"
+
+
+def test_the_rows_of_the_table_differ_in_what_they_are_named_for() -> None:
+    head = {name: experiment("interactive_webnlg", head=name)["model"]["head"] for name in HEADS}
+    assert head["interactive"]["interactive_layer"]
+    assert {name for name in HEADS if head[name].get("copy_score") == "linear"} == {"copyre_one", "copyre_multi"}
+    assert {name for name in HEADS if head[name].get("weights") == "shared"} == {"copyre_one", "copymtl_one"}
+    assert {name for name in HEADS if head[name].get("tagger")} == {"copymtl_one", "copymtl_multi"}
+    without = experiment("interactive_webnlg", interactive="false")["model"]["head"]
+    assert without == {**head["interactive"], "interactive_layer": False}
+
+
+@pytest.mark.parametrize(("name", "variables"), [("interactive_webnlg", {"decoders": 3}), ("graphrel_webnlg", {"parser": "chain"})])
+def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
+    name: str, variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smaller = {"dim": 16, "hidden": 16, "epochs": 22, "patience": 22, "lr": 0.02, "dropout": 0}
+    learn_and_predict(name, {**smaller, **variables}, tmp_path, capsys)
