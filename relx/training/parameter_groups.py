@@ -7,19 +7,60 @@ from typing import Any
 from torch import nn
 
 from relx.errors import ConfigError
+from relx.training.layers import height_below_top
 
 SHOWN = 5
 
+Parameters = Mapping[str, nn.Parameter]
+
 
 class GroupSettings:
-    """What differs from the optimizer's own settings for a group of weights."""
+    """What differs from the optimizer's own settings for a group of weights.
 
-    def __init__(self, lr: float | None = None, weight_decay: float | None = None) -> None:
+    ``frozen`` weights are not trained. With ``layer_decay`` the highest of the numbered layers in the group learns at
+    ``lr``, and each layer below at ``layer_decay`` times the rate of the one above it (Howard & Ruder 2018, section
+    3.2); weights before the layers, such as embeddings, count as one layer more, those after them learn at ``lr``.
+    """
+
+    def __init__(
+        self,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        layer_decay: float | None = None,
+        frozen: bool = False,
+    ) -> None:
         settings = {"lr": lr, "weight_decay": weight_decay}
         self.settings = {name: value for name, value in settings.items() if value is not None}
         for name, value in self.settings.items():
             if value < 0:
                 raise ValueError(f"{name} is {value}; it must not be negative")
+        if layer_decay is not None and not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay is {layer_decay}; it must be above 0 and at most 1")
+        if layer_decay is not None and lr is None:
+            raise ValueError("layer_decay needs an lr, that of the highest layer")
+        if frozen and (self.settings or layer_decay is not None):
+            raise ValueError("frozen weights are not trained; leave out their other settings")
+        self.layer_decay = layer_decay
+        self.frozen = frozen
+
+    def groups(self, regex: str, weights: Parameters) -> list[dict[str, Any]]:
+        """The weights as an optimizer takes them. Raises ConfigError where layers are asked for and none is found."""
+        if self.layer_decay is None:
+            return [{"params": list(weights.values()), **self.settings}]
+        heights = height_below_top(list(weights))
+        if not heights:
+            raise ConfigError(
+                f"trainer.parameter_groups: {regex!r} takes the weights of no numbered layers, "
+                "so layer_decay has no meaning there"
+            )
+        return [
+            {
+                "params": [weights[name] for name in weights if heights[name] == height],
+                **self.settings,
+                "lr": self.settings["lr"] * self.layer_decay**height,
+            }
+            for height in sorted(set(heights.values()))
+        ]
 
 
 def require_regexes(groups: Iterable[str]) -> None:
@@ -34,21 +75,37 @@ def require_regexes(groups: Iterable[str]) -> None:
 def parameter_groups(
     parameters: Iterable[tuple[str, nn.Parameter]], groups: Mapping[str, GroupSettings]
 ) -> list[dict[str, Any]]:
-    """The weights that are trained as an optimizer takes them: one group for each regex, and one for the rest.
+    """The weights that are trained as an optimizer takes them: those of each regex, and then the rest.
 
-    A regex takes the weights in whose name it is found. Raises ConfigError for one that takes none, and for a weight
-    that two take.
+    A regex takes the weights in whose name it is found; those that it is to freeze cease to require gradients. Raises
+    ConfigError for one that takes none, for a weight that two take, and when nothing is left to train.
     """
-    trained = {name: parameter for name, parameter in parameters if parameter.requires_grad}
-    taken = {regex: _found(regex, trained) for regex in groups}
+    every = dict(parameters)
+    trained = {name: parameter for name, parameter in every.items() if parameter.requires_grad}
+    taken = {regex: _found(regex, every if groups[regex].frozen else trained) for regex in groups}
     _require_disjoint(taken)
     rest = trained.keys() - {name for names in taken.values() for name in names}
-    made = [{"params": [trained[n] for n in names], **groups[regex].settings} for regex, names in taken.items()]
-    return [*made, {"params": [trained[name] for name in trained if name in rest]}] if rest else made
+    made = [
+        group
+        for regex, names in taken.items()
+        if not groups[regex].frozen
+        for group in groups[regex].groups(regex, {name: trained[name] for name in names})
+    ]
+    if rest:
+        made.append({"params": [trained[name] for name in trained if name in rest]})
+    if not made:
+        raise ConfigError("trainer.parameter_groups: all weights are frozen; nothing is left to train")
+    _freeze(every[name] for regex, names in taken.items() if groups[regex].frozen for name in names)
+    return made
 
 
-def _found(regex: str, trained: Iterable[str]) -> list[str]:
-    names = list(trained)
+def _freeze(weights: Iterable[nn.Parameter]) -> None:
+    for weight in weights:
+        weight.requires_grad_(False)
+
+
+def _found(regex: str, weights: Iterable[str]) -> list[str]:
+    names = list(weights)
     found = [name for name in names if re.search(regex, name)]
     if not found:
         some = ", ".join(names[:: max(1, len(names) // SHOWN)])

@@ -1,6 +1,7 @@
 import pytest
 import tiny as sample
 import torch
+from tiny_transformer import LAYERS, transformer
 from torch import nn
 
 from relx import archive
@@ -76,10 +77,113 @@ def test_regexes_that_do_not_fit_the_model(groups, message):
         groups_of(model(), **groups)
 
 
-@pytest.mark.parametrize("settings", [{"lr": -1.0}, {"weight_decay": -0.1}])
-def test_negative_settings_are_refused(settings):
-    with pytest.raises(ValueError, match="must not be negative"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": -1.0}, "lr is -1.0; it must not be negative"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1; it must not be negative"),
+        ({"lr": 1.0, "layer_decay": 0.0}, "layer_decay is 0.0; it must be above 0 and at most 1"),
+        ({"lr": 1.0, "layer_decay": 1.1}, "layer_decay is 1.1; it must be above 0 and at most 1"),
+        ({"layer_decay": 0.9}, "layer_decay needs an lr, that of the highest layer"),
+        ({"frozen": True, "lr": 0.1}, "frozen weights are not trained; leave out their other settings"),
+        ({"frozen": True, "lr": 0.1, "layer_decay": 0.1}, "frozen weights are not trained"),
+    ],
+)
+def test_settings_without_sense_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
         GroupSettings(**settings)
+
+
+class TestFrozen:
+    def test_they_are_in_no_group_and_require_no_gradients(self):
+        made = model()
+        made_groups = groups_of(made, **{"^encoder": {"frozen": True}, "head.bias": {"lr": 0.5}})
+        assert names(made, made_groups) == [({"head.bias"}, {"lr": 0.5}), ({"head.weight"}, {})]
+        assert {name for name, parameter in made.named_parameters() if parameter.requires_grad} == {
+            "head.weight", "head.bias",
+        }  # fmt: skip
+
+    def test_what_is_frozen_already_may_be_named(self):
+        made = model()
+        assert len(groups_of(made, **{"^frozen": {"frozen": True}})) == 1
+
+    def test_not_everything_can_be(self):
+        made = model()
+        with pytest.raises(ConfigError, match="all weights are frozen; nothing is left to train"):
+            groups_of(made, **{"": {"frozen": True}})
+        assert made["head"].weight.requires_grad
+
+    def test_an_error_freezes_nothing(self):
+        made = model()
+        with pytest.raises(ConfigError, match="is found by both"):
+            groups_of(made, **{"encoder": {"frozen": True}, "bias": {}})
+        assert made["encoder"].weight.requires_grad
+
+    def test_in_an_experiment_they_stay_as_they_were_made(self, tiny, tmp_path):
+        weights = []
+        for number, epochs in enumerate((1, 3)):
+            groups = 'trainer.parameter_groups={"^embedder\\\\.": {"frozen": true}}'
+            sample.train(tiny, tmp_path / str(number), groups, *sample.WITHOUT_VALIDATION, epochs=epochs)
+            weights.append(archive.load(tmp_path / str(number) / "model.tar.gz").model.state_dict())
+        for name in weights[0]:
+            assert torch.equal(weights[0][name], weights[1][name]) == name.startswith("embedder."), name
+
+
+class Layered(nn.Module):
+    """Parts in the order of use: what comes before the layers, three layers of two parts each, what comes after."""
+
+    def __init__(self):
+        super().__init__()
+        self.embeddings = nn.Embedding(3, 2)
+        self.layer = nn.ModuleList(nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]) for _ in range(3))
+        self.pooler = nn.Linear(2, 2)
+
+
+class TestLayerDecay:
+    def rates(self, made, **groups):
+        """The rate of each weight."""
+        found = names(made, groups_of(made, **groups))
+        return {name: group.get("lr") for taken, group in found for name in taken}
+
+    def test_each_layer_learns_at_a_share_of_the_rate_above(self):
+        made = nn.ModuleDict({"transformer": Layered(), "head": nn.Linear(2, 2)})
+        rates = self.rates(made, **{"^transformer": {"lr": 8.0, "layer_decay": 0.5, "weight_decay": 0.1}})
+        expected = {"embeddings": 1.0, "layer.0": 2.0, "layer.1": 4.0, "layer.2": 8.0, "pooler": 8.0}
+        for name, rate in rates.items():
+            part = next((part for part in expected if name.startswith(f"transformer.{part}")), None)
+            assert rate == (expected[part] if part is not None else None), name
+        [*layers, rest] = names(made, groups_of(made, **{"^tr": {"lr": 8.0, "layer_decay": 0.5, "weight_decay": 0.1}}))
+        assert [settings for _, settings in layers] == [{"lr": lr, "weight_decay": 0.1} for lr in (8.0, 4.0, 2.0, 1.0)]
+        assert rest == ({"head.weight", "head.bias"}, {})
+
+    def test_numbers_that_do_not_differ_number_no_layers(self):
+        made = nn.ModuleDict({"embedders": nn.ModuleList([nn.ModuleDict({"transformer": Layered()})])})
+        rates = self.rates(made, **{"": {"lr": 8.0, "layer_decay": 0.5}})
+        assert rates["embedders.0.transformer.layer.0.1.bias"] == 2.0
+        assert rates["embedders.0.transformer.embeddings.weight"] == 1.0
+
+    def test_a_group_of_some_layers_counts_from_the_highest_of_them(self):
+        made = nn.ModuleDict({"transformer": Layered()})
+        rates = self.rates(made, **{r"layer\.[01]\.": {"lr": 8.0, "layer_decay": 0.5}})
+        assert rates["transformer.layer.1.0.weight"] == 8.0 and rates["transformer.layer.0.0.weight"] == 4.0
+
+    def test_layers_are_needed(self):
+        with pytest.raises(ConfigError, match="'encoder' takes the weights of no numbered layers, so layer_decay has"):
+            groups_of(model(), encoder={"lr": 0.1, "layer_decay": 0.5})
+
+    def test_ten_layers_are_in_the_order_of_their_numbers(self):
+        made = nn.ModuleDict({"layer": nn.ModuleList(nn.Linear(1, 1) for _ in range(11))})
+        rates = self.rates(made, **{"": {"lr": 1.0, "layer_decay": 0.5}})
+        assert rates["layer.10.weight"] == 1.0 and rates["layer.9.weight"] == 0.5 and rates["layer.2.weight"] == 0.5**8
+
+    def test_on_a_transformer(self):
+        made = nn.ModuleDict({"embedder": transformer()})
+        rates = self.rates(made, **{r"\.transformer\.": {"lr": 1.0, "layer_decay": 0.5}})
+        start = "embedder.transformer"
+        assert LAYERS == 2
+        assert rates[f"{start}.encoder.layer.1.attention.self.query.weight"] == 1.0
+        assert rates[f"{start}.encoder.layer.0.intermediate.dense.bias"] == 0.5
+        assert rates[f"{start}.embeddings.position_embeddings.weight"] == 0.25
 
 
 def test_what_is_no_regular_expression_is_refused_before_any_data_is_read(tiny):

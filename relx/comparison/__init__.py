@@ -1,0 +1,1 @@
+"""Finished runs set side by side: their scores, and whether a difference is more than chance."""

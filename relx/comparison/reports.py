@@ -1,0 +1,44 @@
+"""What a run reported of itself while it was trained."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relx.errors import DataError
+from relx.files import byte_lines
+from relx.training.run_folder import EPOCHS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run came to at a step: the mean loss since the report before, and the metrics, from 0 to 1."""
+
+    epoch: int
+    step: int
+    protocol: str
+    loss: float
+    metrics: dict[str, float]
+    improved: bool
+
+
+def read_reports(run: Path) -> list[Report]:
+    """The reports of a run so far. Raises DataError when there is none, and for a file that is damaged.
+
+    A last line that is cut off, as in a run that is at work or was killed, is left out.
+    """
+    lines = list(byte_lines(run / EPOCHS))
+    whole = [line for line in lines if line.endswith(b"\n")]
+    if not whole:
+        raise DataError(f"{run / EPOCHS}: holds no report yet")
+    return [_report(line, f"{run / EPOCHS}:{number}") for number, line in enumerate(whole, 1)]
+
+
+def _report(line: bytes, where: str) -> Report:
+    try:
+        found: dict[str, Any] = json.loads(line)
+        return Report(
+            found["epoch"], found["step"], found["protocol"], found["loss"], dict(found["metrics"]), found["improved"]
+        )
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{where}: holds no report as relx writes them") from None

@@ -1,0 +1,83 @@
+"""A comparison as a table: for a terminal, in Markdown, in LaTeX. Scores in percent."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from relx.comparison.bootstrap import Difference
+from relx.comparison.systems import Comparison, Scores, System
+
+HEADER = ("system", "runs", "precision", "recall", "F1", "best F1", "difference", "95 % interval", "p")
+NONE = "-"
+LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+)
+Row = Sequence[str]
+
+
+def render(comparison: Comparison, split: str, form: str) -> str:
+    """The table under a line that says what the numbers are; ``form`` is one of FORMS."""
+    rows = [HEADER, *map(_row, comparison.systems)]
+    return FORMS[form](_caption(comparison, split), rows)
+
+
+def _caption(comparison: Comparison, split: str) -> str:
+    first, *others = comparison.systems
+    text = f"{comparison.protocol} on {split}: {comparison.sentences} sentences, scores in percent"
+    if any(system.runs > 1 for system in comparison.systems):
+        text += ", mean ± standard deviation over the runs"
+    if others:
+        text += (
+            f"; differences of the mean F1 from {first.name}, "
+            f"with a paired bootstrap over sentences ({comparison.resamples} resamples)"
+        )
+    return text
+
+
+def _row(system: System) -> Row:
+    scores = (_scores(scores) for scores in (system.precision, system.recall, system.f1))
+    return system.name, str(system.runs), *scores, f"{100 * system.f1.best:.1f}", *_difference(system.against)
+
+
+def _scores(scores: Scores) -> str:
+    deviation = "" if scores.deviation is None else f" ± {100 * scores.deviation:.1f}"
+    return f"{100 * scores.mean:.1f}{deviation}"
+
+
+def _difference(found: Difference | None) -> tuple[str, str, str]:
+    if found is None:
+        return NONE, NONE, NONE
+    low, high = (f"{100 * bound:+.1f}" for bound in (found.low, found.high))
+    return f"{100 * found.value:+.1f}", f"{low} to {high}", f"{found.p:.4f}"
+
+
+def _text(caption: str, rows: Sequence[Row]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
+        for pairs in (zip(row, widths, strict=True) for row in rows)
+    )
+    return "\n".join((caption, "", *lines))
+
+
+def _markdown(caption: str, rows: Sequence[Row]) -> str:
+    header, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    rule = ["---", *("---:" for _ in header[1:])]
+    return "\n".join((f"{caption}:", "", *(f"| {' | '.join(row)} |" for row in (header, rule, *body))))
+
+
+def _latex(caption: str, rows: Sequence[Row]) -> str:
+    header, *body = (" & ".join(map(_escaped, row)) + r" \\" for row in rows)
+    columns = "l" + "r" * (len(HEADER) - 1)
+    return "\n".join((
+        r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\hline", header, r"\hline",
+        *body, r"\hline", r"\end{tabular}", rf"\caption{{{_escaped(caption)}.}}", r"\end{table}",
+    ))  # fmt: skip
+
+
+def _escaped(text: str) -> str:
+    escaped = text.translate(LATEX)
+    return re.sub(r"(?<![\w.])([-+])(?=\d)", r"$\1$", escaped)
+
+
+FORMS: dict[str, Callable[[str, Sequence[Row]], str]] = {"text": _text, "markdown": _markdown, "latex": _latex}

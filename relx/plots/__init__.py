@@ -1,0 +1,1 @@
+"""Drawings of runs, with matplotlib, which is an extra (``plots``)."""

@@ -1,0 +1,60 @@
+"""Loss and metrics of runs, report by report."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from relx.comparison.reports import Report
+from relx.errors import DataError
+
+WIDTH, HEIGHT = 7.0, 2.6
+COLOURS = tuple(f"C{number}" for number in range(10))
+
+
+def draw(systems: Mapping[str, Sequence[Sequence[Report]]], metrics: Sequence[str]) -> Figure:
+    """A panel for the loss and one for each metric that the runs have; the runs of a system share a colour.
+
+    The last report whose weights were kept is marked. Raises DataError for a metric that no run has.
+    """
+    reports = [report for runs in systems.values() for run in runs for report in run]
+    _require_known(metrics, reports)
+    shown = [name for name in metrics if any(name in report.metrics for report in reports)]
+    figure = Figure(figsize=(WIDTH, HEIGHT * (1 + len(shown))), layout="constrained")
+    panels = figure.subplots(1 + len(shown), sharex=True, squeeze=False)[:, 0]
+    by_step = any(_repeats_epochs(run) for runs in systems.values() for run in runs)
+    for panel, name in zip(panels, ("loss", *shown), strict=True):
+        _draw_panel(panel, name, systems, by_step)
+        panel.set_ylabel(name if name == "loss" else f"{name} %\n({', '.join(_protocols(reports))})")
+    panels[0].legend()
+    panels[-1].set_xlabel("step" if by_step else "epoch")
+    return figure
+
+
+def _draw_panel(panel: Axes, name: str, systems: Mapping[str, Sequence[Sequence[Report]]], by_step: bool) -> None:
+    for (system, runs), colour in zip(systems.items(), itertools.cycle(COLOURS)):
+        for number, run in enumerate(runs):
+            told = [report for report in run if name == "loss" or name in report.metrics]
+            places = [report.step if by_step else report.epoch for report in told]
+            values = [report.loss if name == "loss" else 100 * report.metrics[name] for report in told]
+            panel.plot(places, values, color=colour, label=system if number == 0 else None, linewidth=1.2)
+            kept = [place for place, report in enumerate(told) if report.improved][-1:]
+            panel.plot([places[k] for k in kept], [values[k] for k in kept], "o", color=colour, markersize=4)
+    panel.grid(alpha=0.3)
+
+
+def _repeats_epochs(run: Sequence[Report]) -> bool:
+    epochs = [report.epoch for report in run]
+    return len(set(epochs)) < len(epochs)
+
+
+def _protocols(reports: Iterable[Report]) -> list[str]:
+    return list(dict.fromkeys(report.protocol for report in reports))
+
+
+def _require_known(metrics: Sequence[str], reports: Iterable[Report]) -> None:
+    known = {name for report in reports for name in report.metrics}
+    unknown = [name for name in metrics if known and name not in known]
+    if unknown:
+        raise DataError(f"no run has the metric {unknown[0]!r}; there are: {', '.join(sorted(known))}")
