@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--var", action="append", default=[])
     parser.add_argument("--folder", help="that of a run of the experiment, to be measured as it is")
+    parser.add_argument("--jobs", choices=JOBS, nargs="+", default=JOBS, help="bfloat16 is slow where it is emulated")
     parser.add_argument("--child", choices=JOBS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -148,7 +149,7 @@ def main() -> None:
         if arguments.folder is None:
             train(arguments, folder)
         measured = [sys.executable, __file__, "--folder", arguments.folder or folder, "--batch", str(arguments.batch)]
-        for job in JOBS:
+        for job in arguments.jobs:
             command = [*measured, "--steps", str(arguments.steps), "--child", job]
             found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
             print(f"{job:10}", ", ".join(f"{name} {value:.1f}" for name, value in found.items()), flush=True)

@@ -21,6 +21,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from relx import __version__, config, plugins
+from relx.data.annotation import annotated
 from relx.data.example import Example
 from relx.data.fields import BadRecord, items, required
 from relx.data.loader import DataLoader
@@ -28,6 +29,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, RelxError
 from relx.files import atomic_binary
 from relx.model import JointExtractor
+from relx.parsers.parser import DependencyParser
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, describe, kinds, lookup
 from relx.taggers.tagger import POSTagger
@@ -54,6 +56,7 @@ class ArchivedParts:
         dataset_reader: Lazy[DatasetReader],
         tokenizer: Tokenizer | None = None,
         pos_tagger: POSTagger | None = None,
+        dependency_parser: DependencyParser | None = None,
         data_loader: DataLoader | None = None,
         protocols: list[str] | None = None,
     ) -> None:
@@ -61,12 +64,13 @@ class ArchivedParts:
         self.tokenizer = tokenizer or WhitespaceTokenizer()
         self.reader = dataset_reader.build(tokenizer=self.tokenizer)
         self.tagger = pos_tagger
+        self.parser = dependency_parser
         self.loader = data_loader or DataLoader()
         self.protocols = protocols or ["exact_span"]
 
     def annotated(self, examples: list[Example]) -> list[Example]:
         """The sentences with what the model needs to know of them. Raises RelxError when that cannot be found out."""
-        return self.tagger.fill(examples) if self.tagger is not None else examples
+        return annotated(examples, self.tagger, self.parser)
 
 
 PARTS = Reference("relx.archive", "ArchivedParts")
@@ -186,7 +190,8 @@ def _expected(member: tarfile.TarInfo) -> bool:
     """Whether a member is a plain file (no link, device or folder, no file with holes) of a name that relx writes."""
     if not member.isreg() or member.issparse():
         return False
-    inside = member.name.startswith(VOCABULARY) and ".." not in PurePosixPath(member.name).parts
+    path = PurePosixPath(member.name)
+    inside = member.name.startswith(VOCABULARY) and ".." not in path.parts and str(path) == member.name
     return inside or member.name in (META, CONFIG, WEIGHTS, METRICS)
 
 

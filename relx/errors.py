@@ -27,3 +27,7 @@ class ArchiveError(RelxError):
 
 class TrainingError(RelxError):
     """A run that cannot start or go on: the output folder is taken, the loss is not finite."""
+
+
+class MissingExtra(RelxError):
+    """A command or a callback that needs a package which relx does without, and which is not installed."""

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import IO, Any, BinaryIO, TextIO
 
 from relx.errors import DataError, RelxError
 
@@ -77,11 +77,26 @@ def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+def force_to_disk(file: IO[Any]) -> None:
+    """Wait until what was written would survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def leftovers(folder: Path, name: str = "*") -> Iterator[Path]:
+    """What ``atomic_binary`` left of files of that name (may hold ``*``) when the process was killed as it wrote."""
+    yield from folder.glob(f".{name}.*")
+
+
 def append_line(path: str | Path, text: str) -> None:
-    """Add a line to a UTF-8 text file, which is made if need be. Raises RelxError when it cannot be written."""
+    """Add a line to a UTF-8 text file, which is made if need be, and see it onto the disk.
+
+    Raises RelxError when it cannot be written.
+    """
     try:
         with open(path, "a", encoding="utf-8", newline="\n") as file:
             file.write(f"{text}\n")
+            force_to_disk(file)
     except OSError as error:
         raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
 

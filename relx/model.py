@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch, IndexedCorpus
 from relx.data.example import Example
-from relx.data.loader import DataLoader
+from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
@@ -63,11 +63,11 @@ class JointExtractor(nn.Module):
         """The head's scores."""
         return self.head(batch, Encoding(self))
 
-    def extract(self, examples: Iterable[Example], loader: DataLoader) -> list[Example]:
-        """Predictions for sentences, in their order, made in batches of like length."""
+    def extract(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
+        """Predictions for sentences, in their order, made in batches of like length; ``over`` maps over the batches."""
         corpus = IndexedCorpus(examples, self.index)
         with self._evaluating():
-            return loader.apply(self._extract, corpus)
+            return loader.apply(self._extract, corpus, over)
 
     def _extract(self, batch: Batch) -> list[Example]:
         batch = batch.to(self.device)

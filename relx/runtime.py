@@ -3,6 +3,7 @@
 import torch
 
 from relx.allocator import keep_freed_memory
+from relx.errors import RelxError
 
 
 def prepare_process() -> None:
@@ -10,3 +11,20 @@ def prepare_process() -> None:
     keep_freed_memory()
     # Trained models are full of probabilities near zero, and a processor is ten times slower on denormal numbers.
     torch.set_flush_denormal(True)
+
+
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory, of the machine or of its GPU, does not suffice."""
+    return isinstance(error, MemoryError) or any(reason in str(error) for reason in NO_MEMORY)
+
+
+def require_device(name: str) -> None:
+    """Raise RelxError for a device that cannot be used here."""
+    try:
+        torch.ones(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:  # what torch raises without CUDA, and for what is no device
+        reason = str(error).partition("\n")[0]
+        raise RelxError(f"device {name!r} cannot be used here; try cpu, cuda or cuda:1 ({reason})") from error

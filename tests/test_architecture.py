@@ -13,13 +13,13 @@ import pytest
 import relx
 
 ROOT = Path(relx.__file__).parent
-HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors", "tqdm"}
+HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors", "tqdm", "optuna", "matplotlib"}
 
 # What each room of relx may import besides itself: a package or a module at the top is a room, commands know all.
 BELOW: dict[str, set[str]] = {
     "": set(),
     "allocator": set(),
-    "runtime": {"allocator"},
+    "runtime": {"allocator", "errors"},
     "errors": set(),
     "files": {"errors"},
     "output": {"errors"},
@@ -40,9 +40,17 @@ ABOVE: dict[str, set[str]] = {
     "heads": {"data", "embedders", "encoders"},
     "model": {"data", "embedders", "encoders", "heads"},
     "scoring": {"data"},
-    "archive": {"config", "data", "model", "plugins", "readers", "taggers", "tokenizers"},
-    "training": {"archive", "data", "heads", "model", "readers", "runtime", "scoring", "taggers", "tokenizers"},
+    "archive": {"config", "data", "model", "parsers", "plugins", "readers", "taggers", "tokenizers"},
+    "training": {
+        "archive", "data", "embedders", "heads", "model", "parsers", "readers", "runtime", "scoring", "taggers",
+        "tokenizers",
+    },  # fmt: skip
+    "testing": {"archive", "config", "data", "model", "scoring", "training"},
+    "doctor": {"config", "data", "predictors", "testing", "training"},
     "predictors": {"archive", "data", "model", "readers", "runtime", "tokenizers"},
+    "comparison": {"predictors", "scoring", "training"},
+    "plots": {"comparison", "training"},
+    "tuning": {"comparison", "config", "training"},
 }
 MAY_IMPORT = {**BELOW, **{room: known | BASE for room, known in ABOVE.items()}, "__main__": {"commands"}}
 CORE = ("", "errors", "plugins", "registry", "config", "commands", "__main__")

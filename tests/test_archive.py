@@ -19,6 +19,7 @@ from relx.archive import load, save
 from relx.commands import main
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
+from relx.training.checkpoints import Checkpoints
 
 Files = dict[str, bytes]
 SENTENCES = ["Ann Lee was born in New York .", "Bob works in Oslo now .", "Dan left Rome .", "", "Nothing ..."]
@@ -80,9 +81,11 @@ class TestRoundTrip:
         assert first[0].relations[0].score is not None
 
     def test_every_weight_is_the_same(self, archive: str, trained: Path) -> None:
-        from safetensors.torch import load_file
-
-        best, weights = load_file(trained / "best.safetensors"), load(archive).model.state_dict()
+        checkpoints = Checkpoints(trained / "checkpoints", keep=2)
+        newest = checkpoints.newest()
+        assert newest is not None
+        best = checkpoints.best(newest["state"]["best"]["step"])["stepper"]["model"]
+        weights = load(archive).model.state_dict()
         assert best.keys() == weights.keys()
         assert all(torch.equal(best[name], weights[name]) for name in best)
 
@@ -167,7 +170,7 @@ class TestForeign:
 
 
 class TestUnsafe:
-    @pytest.mark.parametrize("name", ["../a", "/tmp/a", "vocabulary/../../a", "vocabulary", "./meta.json", "META.json"])
+    @pytest.mark.parametrize("name", ["../a", "/a", "vocabulary/../../a", "vocabulary", "vocabulary//a", "./meta.json"])
     def test_a_name_that_relx_does_not_write(self, place: Path, content: Files, name: str) -> None:
         pack(place, {**content, name: b"evil"})
         assert refusal(place) == f"holds {name!r}, which has no place in a relx archive; nothing was unpacked"

@@ -1,8 +1,11 @@
 """The examples of the documentation are run."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,13 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def write_components(folder: Path) -> None:
+    """The classes of the guide as one module, and their tests as another."""
+    *written, tests = sorted(blocks("writing_components.md", "python"), key=lambda block: block.startswith("# test_"))
+    (folder / "mine.py").write_text("\n\n".join(written))
+    (folder / "test_mine.py").write_text(tests)
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: None) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -31,7 +41,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: None) -
 
 
 def test_the_components_of_the_guide_train_and_predict(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (workplace / "mine.py").write_text("\n\n".join(blocks("writing_components.md", "python")))
+    write_components(workplace)
     (experiment,) = blocks("writing_components.md", "jsonnet")
     (workplace / "experiment.jsonnet").write_text(experiment)
     (workplace / "train.tsv").write_text("".join("\t".join(fact) + "\n" for fact in FACTS))
@@ -45,6 +55,14 @@ def test_the_components_of_the_guide_train_and_predict(workplace: Path, capsys: 
     predicted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["text"] for line in predicted] == [fact[0] for fact in FACTS]
     assert [relation["type"] for line in predicted for relation in line["relations"]] == [fact[2] for fact in FACTS]
+
+
+def test_the_tests_of_the_guide_pass(workplace: Path) -> None:
+    write_components(workplace)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", "test_mine.py"]
+    run = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0 and "30 passed" in run.stdout, run.stdout
 
 
 def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,15 +108,15 @@ def test_the_guide_has_an_example_for_each_kind(workplace: Path) -> None:
 
 
 def test_a_kind_of_ones_own_is_checked(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (workplace / "mine.py").write_text("\n\n".join(blocks("writing_components.md", "python")))
+    write_components(workplace)
     (experiment,) = blocks("writing_components.md", "jsonnet")
     (workplace / "experiment.jsonnet").write_text(experiment)
-    schedule = '{"type":"scheduled","optimizer":{"type":"adam"},"schedule":{"type":"linear","warmup":%s}}'
+    noise = '{"type":"noisy","optimizer":{"type":"adam"},"noise":{"type":"gaussian","until":%s}}'
     command = ["check", "experiment.jsonnet", "--var", "data=x", "--include", "mine.py", "-o"]
-    assert main([*command, "trainer.optimizer=" + schedule % 3]) == 0
-    assert main([*command, "trainer.optimizer=" + schedule % '"x"']) == 2
-    assert "trainer.optimizer.schedule.warmup: expected a whole number" in capsys.readouterr().err
-    assert "linear" in components(next(kind for kind in kinds() if kind.name == "schedule"))
+    assert main([*command, "trainer.optimizer=" + noise % 3]) == 0
+    assert main([*command, "trainer.optimizer=" + noise % '"x"']) == 2
+    assert "trainer.optimizer.noise.until: expected a whole number" in capsys.readouterr().err
+    assert "gaussian" in components(next(kind for kind in kinds() if kind.name == "noise"))
 
 
 def test_the_experiments_of_the_guide_are_valid(workplace: Path) -> None:
@@ -139,9 +157,9 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("name", "variable", "valid"),
     [
-        ("hmt_nyt10", "form", "hrl, jsonl, triples"),
+        ("hmt_nyt10", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("hmt_nyt10", "head", "hmt, novel_tagging"),
-        ("rin_nyt", "form", "hrl, jsonl, triples"),
+        ("rin_nyt", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("rin_nyt", "encoder", "transformer, words"),
         ("rin_nyt", "pos", "given, stanza"),
         ("rin_nyt", "variant", "exact, star"),

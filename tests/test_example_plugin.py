@@ -74,18 +74,9 @@ def test_it_can_be_included_without_being_installed(workplace: Path) -> None:
     assert relx(workplace, "check", "gru.json", "--include", file).returncode == 0
 
 
-@pytest.mark.usefixtures("registry")
-def test_it_gives_a_sentence_the_same_vectors_alone_and_in_a_batch() -> None:
-    torch = pytest.importorskip("torch")
-    from relx import plugins
-    from relx.encoders.seq2seq import Seq2SeqEncoder
-    from relx.registry import components
-
-    plugins.include(str(ROOT / "docs" / "example_plugin" / "relx_gru.py"))
-    encoder = components(Seq2SeqEncoder.__kind__)["gru"].load()(input_dim=3, hidden_size=4, layers=2)
-    inputs = torch.randn(3, 5, 3)
-    mask = torch.tensor([[True] * 5, [True, True, False, False, False], [False] * 5])
-    batch = encoder(inputs, mask)
-    assert batch.shape == (3, 5, encoder.output_dim)
-    assert torch.allclose(batch[1, :2], encoder(inputs[1:2, :2], mask[1:2, :2])[0], atol=1e-6)
-    assert not batch[~mask].any()
+def test_it_passes_the_tests_that_come_with_it(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "docs" / "example_plugin", tmp_path / "plugin")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path / "plugin", env=environment, capture_output=True, text=True)
+    assert run.returncode == 0 and "10 passed" in run.stdout, run.stdout

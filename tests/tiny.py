@@ -12,7 +12,7 @@ from relx import config
 from relx.registry import Reference
 from relx.training.experiment import Experiment
 from relx.training.run_folder import RunFolder
-from relx.training.trainer import TrainingState
+from relx.training.state import TrainingState
 
 ROOT = Reference("relx.training.experiment", "Experiment")
 PEOPLE = ("Ann Lee", "Bob", "Carla Diaz", "Dan")

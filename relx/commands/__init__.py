@@ -11,7 +11,21 @@ from relx import __version__
 from relx.errors import RelxError
 from relx.output import OutputError, StandardOutput
 
-COMMANDS = ("train", "evaluate", "predict", "score", "check", "components", "data", "convert")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "score",
+    "check",
+    "components",
+    "data",
+    "convert",
+    "compare",
+    "curves",
+    "find-lr",
+    "tune",
+    "doctor",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"relx.commands.{name}")
+        module = importlib.import_module(f"relx.commands.{name.replace('-', '_')}")
         command = commands.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(command)
         command.set_defaults(run=module.run)

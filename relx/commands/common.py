@@ -41,6 +41,16 @@ def load_experiment(path: str, args: argparse.Namespace) -> dict[str, Any]:
     return config.override(config.load(path, _variables(args.var)), args.override)
 
 
+def require_extra(package: str, extra: str) -> None:
+    """Raise MissingExtra, with what to type, where an optional package is not installed."""
+    from importlib.util import find_spec
+
+    from relx.errors import MissingExtra
+
+    if find_spec(package) is None:
+        raise MissingExtra(f"this needs {package}, which is not installed; get it with: pip install 'relx[{extra}]'")
+
+
 def log_to_stderr() -> None:
     """Show what relx reports about its work."""
     import logging

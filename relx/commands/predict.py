@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--on-error", choices=("stop", "record"), default="stop",
         help="a bad line stops the run, or is answered by an object with its error (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--longest", type=int, metavar="TOKENS",
+        help="a line of more tokens is a bad line: heads that score pairs take the square of its length",
+    )  # fmt: skip
     parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
     add_include_argument(parser)
@@ -40,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     predictor = Predictor.load(args.archive, args.device)
     with _open_output(args.output) as out:
         lines = _with_progress(args.input)
-        for answer in predict_lines(predictor, lines, args.input, args.text, args.on_error == "record"):
+        answers = predict_lines(predictor, lines, args.input, args.text, args.on_error == "record", args.longest)
+        for answer in answers:
             out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
     return 0
 

@@ -103,10 +103,19 @@ def _is_scalar(value: Any, name: str) -> bool:
         return name == "bool"
     if name == "int" and isinstance(value, float):
         return value.is_integer()
+    if name == "str" and isinstance(value, str):
+        return _is_text(value)
     return isinstance(value, _PYTHON_TYPES[name])  # type: ignore[arg-type]
 
 
+def _is_text(value: str) -> bool:
+    # JSON can name half of a surrogate pair, and no file can hold it.
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _scalar_hint(value: Any, name: str) -> str:
+    if isinstance(value, str) and not _is_text(value):
+        return " (an unpaired surrogate is no character)"
     readable = isinstance(value, str) and _is_scalar(parse_value(value), name)
     return f" (write {value} without quotes)" if readable else ""
 
@@ -124,6 +133,8 @@ def _map_problems(value: Any, item: Schema, path: str, origin: str) -> Iterator[
         yield Problem(path, f"expected an object, got {_show(value)}", origin)
         return
     for key, element in value.items():
+        if not _is_text(key):
+            yield Problem(path, f"the key {_show(key)} is no text (an unpaired surrogate is no character)", origin)
         yield from _problems(element, item, _join(path, key), origin)
 
 
@@ -211,5 +222,5 @@ def _show(value: Any) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= 60 else text[:57] + '..."'

@@ -34,7 +34,7 @@ class AnnotationCache:
 
     def __init__(self, annotator: str, folder: str | None = None) -> None:
         self.annotator = annotator
-        self.path = Path(folder or _default_folder(), FILE)
+        self.path = Path(folder or default_folder(), FILE)
 
     def annotated(self, sentences: Sequence[Sentence], annotate: Callable[[list[Sentence]], Sequence[T]]) -> list[T]:
         """The annotation of each sentence; ``annotate`` is called, in batches, for those that are not known yet."""
@@ -79,7 +79,8 @@ class AnnotationCache:
             logger.warning("%s: the cache of annotations cannot be used (%s)", self.path, error)
 
 
-def _default_folder() -> Path:
+def default_folder() -> Path:
+    """The user's cache folder for relx."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "relx")
 
 

@@ -1,7 +1,7 @@
 """Which sentences go together in a batch, and in which order."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from relx.data.batch import Batch, IndexedCorpus
 from relx.data.sizes import require_sizes
 
 T = TypeVar("T")
+Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Python's ``map``, or one of the same meaning that has several processes share the work."""
 
 
 class DataLoader:
@@ -24,22 +26,38 @@ class DataLoader:
         self.max_tokens = max_tokens
 
     def plan(self, lengths: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
-        """The rows of each batch of an epoch, shuffled among sentences of equal length and then as whole batches."""
+        """The rows of each batch of an epoch, shuffled among sentences of equal length and then as whole batches.
+
+        In the first epoch the largest batches come first: if the memory does not suffice, that shows in seconds.
+        """
         random = np.random.default_rng((seed, epoch))
         shuffled = random.permutation(len(lengths))
         batches = self._cut(shuffled[np.argsort(lengths[shuffled], kind="stable")], lengths)
-        return [batches[i] for i in random.permutation(len(batches))]
+        planned = [batches[i] for i in random.permutation(len(batches))]
+        return _largest_first(planned, lengths) if epoch == 0 else planned
+
+    def mixed(self, lengths: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
+        """The same of sentences of any length side by side, so that the losses of two batches can be compared."""
+        return self._cut(np.random.default_rng((seed, epoch)).permutation(len(lengths)), lengths)
+
+    def steps(self, lengths: np.ndarray, seed: int, epoch: int, accumulate: int) -> list[list[np.ndarray]]:
+        """The same plan with so many batches for each step of the optimizer, fewer for the last one."""
+        plan = self.plan(lengths, seed, epoch)
+        return [plan[start : start + accumulate] for start in range(0, len(plan), accumulate)]
 
     def in_order(self, lengths: np.ndarray) -> list[np.ndarray]:
         """The rows of each batch for evaluation: the longest sentences first, nothing shuffled."""
         return self._cut(np.argsort(-lengths, kind="stable"), lengths)
 
-    def apply(self, work: Callable[[Batch], Sequence[T]], corpus: IndexedCorpus) -> list[T]:
-        """What ``work`` makes of each sentence of its batch, for the whole corpus, in the corpus's order."""
+    def apply(self, work: Callable[[Batch], Sequence[T]], corpus: IndexedCorpus, over: Map = map) -> list[T]:
+        """What ``work`` makes of each sentence of its batch, for the whole corpus, in the corpus's order.
+
+        ``over`` maps a function over the batches.
+        """
         plan = self.in_order(corpus.lengths)
         made: dict[int, T] = {}
-        for rows, batch in zip(plan, load(corpus, plan), strict=True):
-            made.update(zip(rows.tolist(), work(batch), strict=True))
+        for rows, results in zip(plan, over(lambda rows: work(corpus.batch(rows.tolist())), plan), strict=True):
+            made.update(zip(rows.tolist(), results, strict=True))
         return [made[row] for row in range(len(corpus))]
 
     def _cut(self, rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
@@ -56,6 +74,15 @@ class DataLoader:
             return len(lengths)
         padded = np.maximum.accumulate(lengths) * np.arange(1, len(lengths) + 1)
         return max(1, int(np.searchsorted(padded, self.max_tokens, side="right")))
+
+
+def _largest_first(batches: list[np.ndarray], lengths: np.ndarray) -> list[np.ndarray]:
+    """The batch with the most positions and the one with the most pairs of them, then all others as they come."""
+    longest = [int(lengths[rows].max()) for rows in batches]
+    positions = [len(rows) * length for rows, length in zip(batches, longest, strict=True)]
+    pairs = [size * length for size, length in zip(positions, longest, strict=True)]
+    largest = {int(np.argmax(sizes)) for sizes in (positions, pairs) if sizes}
+    return [batches[i] for i in sorted(range(len(batches)), key=lambda i: i not in largest)]
 
 
 def padding_waste(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:

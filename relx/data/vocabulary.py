@@ -93,9 +93,18 @@ class Vocabulary:
         return self._files[name]
 
     @property
+    def namespaces(self) -> Mapping[str, Namespace]:
+        """Everything counted or listed so far."""
+        return self._namespaces
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """Everything remembered with ``fact``."""
         return self._facts
+
+    def sizes(self) -> dict[str, int]:
+        """How many items each namespace has."""
+        return {name: len(namespace) for name, namespace in self._namespaces.items()}
 
     def files(self) -> dict[str, bytes]:
         """The vocabulary as files: one a namespace, an item a line; ``facts.json``; and those kept in ``files/``."""

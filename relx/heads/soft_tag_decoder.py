@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.encoders.precision import full_precision_on_cpu
+
 Feedback = Literal["soft", "argmax"]
 
 
@@ -89,6 +91,7 @@ def fused_lstm(inputs: Tensor, from_input: Tensor, from_state: Tensor, bias: Ten
     ``inputs`` [batch, length, d], ``from_input`` [4 h, d], ``from_state`` [4 h, h], ``bias`` [4 h]
     -> [batch, length, h].
     """
-    zeros = inputs.new_zeros(1, len(inputs), from_state.shape[1])
-    weights = [from_input, from_state, bias, torch.zeros_like(bias)]
-    return torch.lstm(inputs, (zeros, zeros), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)[0]
+    with full_precision_on_cpu(inputs, from_input, from_state, bias) as (inputs, from_input, from_state, bias):
+        zeros = inputs.new_zeros(1, len(inputs), from_state.shape[1])
+        weights = [from_input, from_state, bias, torch.zeros_like(bias)]
+        return torch.lstm(inputs, (zeros, zeros), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)[0]

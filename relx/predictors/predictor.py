@@ -5,8 +5,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from relx import archive
 from relx.archive import Archive
 from relx.data.example import Example
@@ -14,11 +12,16 @@ from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, tokenized
 from relx.data.loader import DataLoader
 from relx.errors import RelxError
-from relx.runtime import prepare_process
+from relx.runtime import lacks_memory, prepare_process, require_device
 
 # Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
 CHUNK = 1024
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
+
+
+class NoMemory(RelxError):
+    """A sentence whose prediction needs more memory than there is."""
+
 
 Input = str | list[str] | dict[str, Any] | Example
 
@@ -39,7 +42,7 @@ class Predictor:
     def load(cls, path: str | Path, device: str = "cpu") -> "Predictor":
         """Open an archive for prediction. Raises ArchiveError, and RelxError for a device that is not there."""
         prepare_process()
-        _require_device(device)
+        require_device(device)
         opened = archive.load(path)
         opened.model.to(device)
         return cls(opened)
@@ -59,10 +62,29 @@ class Predictor:
         return [self._example(number, record) for number, record in enumerate(records, 1)]
 
     def stream(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Predictions in order, in constant memory."""
+        """Predictions in order, in constant memory. Raises NoMemory for a sentence that needs more than there is."""
+        for answer in self.attempts(examples):
+            if isinstance(answer, NoMemory):
+                raise answer
+            yield answer
+
+    def attempts(self, examples: Iterable[Example]) -> Iterator["Example | NoMemory"]:
+        """The same, with the error in place of the prediction of such a sentence."""
         remaining = iter(examples)
         while chunk := list(islice(remaining, CHUNK)):
-            yield from self.model.extract(self.archive.parts.annotated(chunk), LOADER)
+            yield from self._attempt(self.archive.parts.annotated(chunk))
+
+    def _attempt(self, examples: list[Example]) -> "list[Example | NoMemory]":
+        """Each half for itself where the memory does not suffice for all, until a sentence alone is too much."""
+        try:
+            return [*self.model.extract(examples, LOADER)]
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+        if len(examples) == 1:
+            return [NoMemory(f"the memory does not suffice for a sentence of {len(examples[0]):,} tokens; split it")]
+        half = len(examples) // 2
+        return self._attempt(examples[:half]) + self._attempt(examples[half:])
 
     def _example(self, number: int, record: Any) -> Example:
         if isinstance(record, Example):
@@ -71,14 +93,6 @@ class Predictor:
             return example_from_json(record)
         except BadRecord as error:
             raise BadRecord(f"input {number}: {error}") from None
-
-
-def _require_device(name: str) -> None:
-    try:
-        torch.ones(1, device=name).item()
-    except (RuntimeError, AssertionError) as error:  # what torch raises without CUDA, and for what is no device
-        reason = str(error).partition("\n")[0]
-        raise RelxError(f"device {name!r} cannot be used here; try cpu, cuda or cuda:1 ({reason})") from error
 
 
 def as_record(value: Input) -> Any:

@@ -1,10 +1,8 @@
 """Predictions for people."""
 
-import unicodedata
 from typing import Any
 
-# Control characters, halves of surrogate pairs, ends of lines and paragraphs: they break the line, or the terminal.
-_UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
+from relx.data.printable import printable
 
 
 def readable(answer: dict[str, Any]) -> str:
@@ -12,14 +10,10 @@ def readable(answer: dict[str, Any]) -> str:
     if "error" in answer:
         return f"line {answer['line']}: {answer['error']}"
     triples = (f"    {_triple(relation, answer['entities'])}" for relation in answer["relations"])
-    return "\n".join(map(_printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
+    return "\n".join(map(printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
 
 
 def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
     head, tail = (entities[relation[argument]]["text"] for argument in ("head", "tail"))
     score = f"  ({relation['score']:.2f})" if "score" in relation else ""
     return f"{head}  --{relation['type']}->  {tail}{score}"
-
-
-def _printable(line: str) -> str:
-    return "".join(repr(c)[1:-1] if unicodedata.category(c) in _UNSHOWN else c for c in line)

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -11,11 +12,20 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
-class Interrupts:
-    """While entered, the first SIGINT or SIGTERM only sets ``requested``; the second one interrupts as usual."""
+ECHO = 3.0
 
-    def __init__(self) -> None:
+
+class Interrupts:
+    """While entered, the first SIGINT or SIGTERM only sets ``requested``; the second one interrupts as usual.
+
+    With ``echoed`` one within three seconds of the first is the first again, also after the end: the launcher of
+    several processes passes on what the terminal has already sent them.
+    """
+
+    def __init__(self, echoed: bool = False) -> None:
         self.requested = False
+        self.echo = ECHO if echoed else 0.0
+        self._ignored_until = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Interrupts":
@@ -24,12 +34,17 @@ class Interrupts:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._restore()
+        if not (self.requested and self.echo):
+            self._restore()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        self._restore()
-        logger.warning("interrupted: finishing the step and saving; interrupt again to stop at once")
+        if not self.requested:
+            self.requested = True
+            self._ignored_until = time.monotonic() + self.echo
+            logger.warning("interrupted: finishing the step and saving; interrupt again to stop at once")
+        elif time.monotonic() >= self._ignored_until:
+            self._restore()
+            signal.raise_signal(number)
 
     def _restore(self) -> None:
         for number, before in self._before.items():

@@ -1,23 +1,27 @@
-"""The folder that a run writes: configuration, metrics, weights, archive."""
+"""The folder that a run writes: configuration, checkpoints, metrics, archive."""
 
 import json
+import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-from safetensors import SafetensorError
-
-from relx.archive import weights_of
-from relx.errors import RelxError, TrainingError
-from relx.files import atomic_binary, atomic_write
-from relx.model import JointExtractor
+from relx.errors import TrainingError
+from relx.files import atomic_write, leftovers
+from relx.scoring import sentences
+from relx.training.differences import differences, require_harmless
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
 EPOCHS = "epochs.jsonl"
-BEST = "best.safetensors"
+SAMPLES = "samples.txt"
 ARCHIVE = "model.tar.gz"
-OURS = (CONFIG, METRICS, EPOCHS, BEST, ARCHIVE)
+CHECKPOINTS = "checkpoints"
+TENSORBOARD = "tensorboard"
+FILES = (CONFIG, METRICS, EPOCHS, SAMPLES, ARCHIVE, *sentences.FILES.values())
+FOLDERS = (CHECKPOINTS, TENSORBOARD)
+
+logger = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -28,29 +32,65 @@ class RunFolder:
 
     @classmethod
     def claim(cls, path: Path, force: bool) -> "RunFolder":
-        """Make the folder. With ``force`` it may hold an earlier run, which stays until ``clear``.
+        """Make the folder. With ``force`` it may hold an earlier run, which stays until ``start``.
 
         Raises TrainingError when the folder holds a run and ``force`` is off, holds something else, or cannot be made.
         """
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            present = any(path.iterdir())
-        except OSError as error:
-            raise TrainingError(f"{path}: cannot be used as output folder: {error.strerror}") from None
-        if present and not force:
-            raise TrainingError(f"{path}: exists and is not empty; choose another folder (-s) or give --force")
-        if present and not _holds_run(path):
-            raise TrainingError(f"{path}: --force replaces earlier runs only, and this folder holds none")
+        if cls._holds_something(path):
+            if not force:
+                raise TrainingError(
+                    f"{path}: exists and is not empty; choose another folder (-s), or go on with the run in it "
+                    "(--recover), or give --force to replace it"
+                )
+            if _config_of(path) is None:
+                raise TrainingError(f"{path}: --force replaces earlier runs only, and this folder holds none")
         return cls(path)
 
-    def clear(self) -> None:
-        """Remove the files of an earlier run, and nothing else. Raises TrainingError when that fails."""
-        leftovers = [file for name in OURS for file in self.path.glob(f".{name}.*")]
+    @classmethod
+    def resume(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
+        """The folder of a run of this experiment (``config`` in full); made where there is none yet.
+
+        Raises TrainingError when the folder holds something else, when the experiment differs in more than how long
+        the run goes on, and when the folder cannot be made.
+        """
+        holds_something, before = cls._holds_something(path), _config_of(path)
+        if before is not None:
+            found = differences(before, config)
+            require_harmless(found, path)
+            for difference in found:
+                logger.info("%s", difference)
+        elif holds_something:
+            raise TrainingError(f"{path}: holds no run to go on with; choose another folder (-s)")
+        return cls(path)
+
+    def start(self, config: dict[str, Any], anew: bool = True) -> None:
+        """Write down the experiment; ``anew``, remove the files of an earlier run first, and nothing else.
+
+        Raises RelxError when that fails.
+        """
+        if anew:
+            self._clear()
+        self.write(CONFIG, config)
+
+    def _clear(self) -> None:
+        """All but the configuration: a folder in which a run was killed must be known as that of a run."""
         try:
-            for file in [*(self.path / name for name in OURS), *leftovers]:
+            for file in filter(Path.is_dir, (self.path / name for name in FOLDERS)):
+                shutil.rmtree(file)
+            halves = [half for name in FILES for half in leftovers(self.path, name)]
+            for file in [*halves, *(self.path / name for name in FILES if name != CONFIG)]:
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise TrainingError(f"{file}: cannot be replaced: {error.strerror}") from None
+
+    @classmethod
+    def _holds_something(cls, path: Path) -> bool:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            halves = {half for name in FILES for half in leftovers(path, name)}
+            return any(file not in halves for file in path.iterdir())
+        except OSError as error:
+            raise TrainingError(f"{path}: cannot be used as output folder: {error.strerror}") from None
 
     def write(self, name: str, content: Any) -> None:
         """Write one of the run's files as JSON. Raises RelxError when it cannot be written."""
@@ -58,31 +98,12 @@ class RunFolder:
             json.dump(content, file, indent=2, ensure_ascii=False)
             file.write("\n")
 
-    def save_best(self, model: JointExtractor) -> None:
-        """Keep the weights of the best epoch so far; they replace the older ones at once or not at all.
 
-        Raises TrainingError when they cannot be written.
-        """
-        try:
-            with atomic_binary(self.path / BEST) as file:
-                file.write(weights_of(model))
-        except (SafetensorError, RuntimeError) as error:  # such as weights that two names share
-            raise TrainingError(f"{self.path / BEST}: the weights cannot be saved: {error}") from error
-        except RelxError as error:
-            raise TrainingError(str(error)) from error
-
-    def load_best(self, model: JointExtractor) -> None:
-        """Put them back into the model. Raises TrainingError when the file is gone or damaged."""
-        try:
-            model.load_state_dict(safetensors.torch.load_file(self.path / BEST))
-        except (OSError, SafetensorError) as error:
-            raise TrainingError(f"{self.path / BEST}: the best weights cannot be read back: {error}") from error
-
-
-def _holds_run(path: Path) -> bool:
-    """Whether there is the configuration of an experiment; other programs have a ``config.json`` too."""
+def _config_of(path: Path) -> dict[str, Any] | None:
+    """The configuration of the run in a folder, if there is one; other programs have a ``config.json`` too."""
     try:
         content = json.loads((path / CONFIG).read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
+        return None
+    ours = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
+    return content if ours else None

@@ -16,6 +16,7 @@ import tiny as sample
 
 from relx.commands import main
 from relx.predictors import Predictor
+from relx.training.run_folder import FILES
 
 SLOW = """
 import sys, time
@@ -60,7 +61,7 @@ class TestFolder:
     ) -> None:
         assert main(["train", str(tiny), *data, "--var", "epochs=1"]) == 0
         assert capsys.readouterr().out == "runs/tiny/model.tar.gz\n"
-        files = {"best.safetensors", "config.json", "epochs.jsonl", "metrics.json", "model.tar.gz"}
+        files = {*FILES, "checkpoints"}
         assert set(os.listdir("runs/tiny")) == files
 
     def test_an_earlier_run_is_replaced_only_by_force(
@@ -71,9 +72,7 @@ class TestFolder:
         Path("out/notes.txt").write_text("mine")
         before = Path("out/model.tar.gz").read_bytes()
         assert main([*command, "--var", "seed=2"]) == 2
-        assert "error: out: exists and is not empty; choose another folder (-s) or give --force" in (
-            capsys.readouterr().err
-        )
+        assert "error: out: exists and is not empty; choose another folder (-s), or" in capsys.readouterr().err
         assert Path("out/model.tar.gz").read_bytes() == before
         assert main([*command, "--var", "seed=2", "--force"]) == 0
         assert Path("out/model.tar.gz").read_bytes() != before
@@ -100,6 +99,51 @@ class TestFolder:
         assert capsys.readouterr().err.startswith(message)
 
 
+class TestRecover:
+    def test_a_run_goes_on_where_it_was(self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        command = ["train", str(tiny), *data, "-s", "out"]
+        assert main([*command, "--var", "epochs=2", "--recover"]) == 0
+        before = Path("out/epochs.jsonl").read_text()
+        assert main([*command, "--var", "epochs=3", "--recover"]) == 0
+        after = Path("out/epochs.jsonl").read_text()
+        assert after.startswith(before) and len(after.splitlines()) == 3
+        assert capsys.readouterr().out == "out/model.tar.gz\n" * 2
+
+    def test_another_experiment_is_refused_key_by_key(
+        self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = ["train", str(tiny), *data, "-s", "out", "--var", "epochs=1"]
+        assert main(command) == 0
+        assert main([*command, "--recover", "--var", "seed=4", "-o", "model.head.dropout=0.5"]) == 2
+        error = capsys.readouterr().err
+        assert (
+            "error: out: was started with another experiment:\n  model.head.dropout: 0.1 -> 0.5\n  seed: 1 -> 4\n"
+            in error
+        )
+
+    def test_to_go_on_and_to_start_anew_exclude_each_other(self, tiny: Path) -> None:
+        with pytest.raises(SystemExit):
+            main(["train", str(tiny), "--recover", "--force"])
+
+
+class TestSeeds:
+    def test_each_seed_is_a_run_in_a_folder_of_its_own(
+        self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["train", str(tiny), *data, "--var", "epochs=1", "--seeds", "3,1"]) == 0
+        assert capsys.readouterr().out == "".join(f"runs/tiny/seed_{seed}/model.tar.gz\n" for seed in (3, 1))
+        losses = {}
+        for seed in (1, 3):
+            assert json.loads(Path(f"runs/tiny/seed_{seed}/config.json").read_text())["seed"] == seed
+            losses[seed] = json.loads(Path(f"runs/tiny/seed_{seed}/epochs.jsonl").read_text())["loss"]
+        assert main(["train", str(tiny), *data, "--var", "epochs=1", "--var", "seed=1", "-s", "one"]) == 0
+        assert json.loads(Path("one/epochs.jsonl").read_text())["loss"] == losses[1] != losses[3]
+
+    def test_what_is_no_list_of_them(self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["train", str(tiny), *data, "--seeds", "1;2"]) == 2
+        assert "error: --seeds 1;2: expected whole numbers with commas" in capsys.readouterr().err
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -115,6 +159,14 @@ class TestErrors:
             (["-o", "model.head.hidden_size=0"], "hidden_size"),
             (["-o", 'protocols=["exact"]'], '"exact" is not a choice'),
             (["--include", "gone.py"], "plugin 'gone.py': no such file"),
+            (["--device", "gpu"], "device 'gpu' cannot be used here; try cpu, cuda or cuda:1"),
+            (["--device", "cpu", "-o", "trainer.precision=fp16"], "trainer.precision: fp16 needs a GPU"),
+            (["-o", "trainer.every=often"], "trainer: every is 'often'; write a number of steps or epochs"),
+            (["-o", 'trainer.initialize={"head": "gone.tar.gz"}'], "gone.tar.gz: no such archive"),
+            (
+                ["-o", "validation_data_path=null", "-o", 'trainer.schedule={"type": "reduce_on_plateau"}'],
+                "trainer.schedule needs a validation_data_path to watch",
+            ),
         ],
     )
     def test_what_the_user_can_mend_is_one_message_and_code_2(

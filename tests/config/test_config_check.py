@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -137,3 +138,12 @@ def test_the_deepest_tree_that_a_file_may_hold_is_checked_in_linear_time() -> No
         layer = {"type": "residual", "inner": layer}
     (problem,) = check({**VALID, "layer": layer}, MACHINE)
     assert problem.path == "layer" + ".inner" * MAX_DEPTH + ".size"
+
+
+def test_a_string_that_no_file_can_hold_is_a_problem() -> None:
+    half = json.dumps("\ud800")
+    assert problems(f"source.path={half}") == [
+        'source.path: expected a string, got "\\ud800" (an unpaired surrogate is no character)'
+    ]
+    (key,) = check(override(VALID, [f"schedule.rates={{{half}: 1}}"]), MACHINE)
+    assert str(key).startswith("schedule.rates: the key ") and str(key).isascii()

@@ -44,6 +44,22 @@ def test_batches_come_in_no_order_of_length(lengths):
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.3
 
 
+@pytest.mark.parametrize("loader", [DataLoader(), DataLoader(batch_size=64, max_tokens=1000)])
+def test_the_first_epoch_begins_with_the_batches_of_the_most_positions_and_of_the_most_pairs(loader, lengths):
+    plan = loader.plan(lengths, seed=1, epoch=0)
+    positions = [len(rows) * lengths[rows].max() for rows in plan]
+    pairs = [len(rows) * lengths[rows].max() ** 2 for rows in plan]
+    assert max(positions[:2]) == max(positions) and max(pairs[:2]) == max(pairs)
+    later = loader.plan(lengths, seed=1, epoch=1)
+    assert max(len(rows) * lengths[rows].max() ** 2 for rows in later[:2]) < max(pairs)
+
+
+def test_a_step_takes_so_many_batches_of_the_plan_and_the_last_one_what_is_left(lengths):
+    plan, steps = DataLoader().plan(lengths, 1, 0), DataLoader().steps(lengths, 1, 0, accumulate=5)
+    assert [len(step) for step in steps] == [5] * (len(plan) // 5) + [len(plan) % 5]
+    assert [rows.tolist() for step in steps for rows in step] == [rows.tolist() for rows in plan]
+
+
 def test_evaluation_begins_with_the_longest_and_shuffles_nothing():
     plan = DataLoader(batch_size=2).in_order(np.array([3, 9, 3, 5, 9]))
     assert [rows.tolist() for rows in plan] == [[1, 4], [3, 0], [2]]
@@ -60,6 +76,16 @@ def test_what_is_made_of_the_batches_comes_in_the_order_of_the_corpus():
     assert DataLoader(batch_size=2).apply(work, corpus) == [2, 5, 1, 5, 3]
     assert sizes == [2, 2, 1]
     assert DataLoader().apply(work, IndexedCorpus([], lambda example: {})) == []
+
+
+def test_the_batches_may_be_worked_on_in_another_way():
+    corpus = IndexedCorpus([Example(["a"] * length) for length in (2, 5, 1, 5, 3)], lambda example: {})
+
+    def backwards(work, plan):
+        return [*map(work, plan[::-1])][::-1]
+
+    made = DataLoader(batch_size=2).apply(lambda batch: list(map(len, batch.examples)), corpus, backwards)
+    assert made == [2, 5, 1, 5, 3]
 
 
 def test_both_budgets_are_held(lengths):

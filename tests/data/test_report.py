@@ -26,6 +26,7 @@ def test_counts():
     assert (report.sentences, report.duplicate_sentences, report.negatives, report.tokens) == (4, 1, 2, 13)
     assert (report.entities, report.entity_types) == (6, {"LOC": 3, "PER": 3})
     assert (report.triples, report.unique_triples, report.self_pairs) == (4, 3, 1)
+    assert report.unlocated_triples == 0
     assert report.relation_types == {"lives": 2, "knows": 1, "left": 1}
     assert report.triples_per_sentence == {"1": 1, "2": 1, "3": 0, "4": 0, "5+": 0}
     assert report.sentences_with_overlapping_entities == 1
@@ -45,6 +46,7 @@ def test_mentions_that_the_text_does_not_hold_as_written():
     assert (dev.unlocated.count, dev.widened.count) == (1, 0)
     assert dev.unlocated.examples == ["'Lima' in: Ann stays"]
     assert dev.self_pairs == 1
+    assert dev.unlocated_triples == 2
 
 
 def test_triples_are_unique_by_place_where_it_is_known():

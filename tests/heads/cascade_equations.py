@@ -1,5 +1,7 @@
-"""The three tasks of Cascade-SRN (Wang et al. 2022, sections 3.4 and 3.5, appendix B), one sentence and one subject after
-the other. Spans are (start, last), entities a table from spans to types."""
+"""The three tasks of Cascade-SRN (Wang et al. 2022, sections 3.4 and 3.5, appendix B), one subject at a time.
+
+Spans are (start, last), entities a table from spans to types.
+"""
 
 from dataclasses import dataclass
 

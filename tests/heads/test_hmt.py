@@ -2,10 +2,8 @@ import literal
 import pytest
 import torch
 from batches import inputs_of, labelled_batch
-from padding import assert_every_parameter_learns
 from sentences import sentence, spans
 
-from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.lstm import PeepholeLSTMEncoder
 from relx.heads.hmt import HMT
@@ -80,42 +78,12 @@ def test_the_published_sizes():
     assert sum(parameter.numel() for parameter in made.parameters()) == pytest.approx(6.34e6, rel=0.01)
 
 
-def test_a_sentence_scores_the_same_alone_and_in_a_batch():
-    made = head().eval()
-    together = made(labelled_batch(made, EXAMPLES, DIM), inputs_of)
-    for row, example in enumerate(EXAMPLES):
-        alone = made(labelled_batch(made, [example], DIM), inputs_of)
-        for name in ("entity", "joint"):
-            ours = together[name][row, : len(example)]
-            torch.testing.assert_close(ours, alone[name][0, : len(example)], rtol=0, atol=1e-10)
-
-
-def test_the_loss_is_the_mean_over_sentences():
-    made = head()
-    each = [loss_of(made, [example]) for example in EXAMPLES]
-    torch.testing.assert_close(loss_of(made, EXAMPLES), torch.stack(each).mean())
-
-
 def test_the_relations_read_the_encoding_of_the_entities():
     made = head()
     batch = labelled_batch(made, EXAMPLES, DIM)
     made.joint_loss(made(batch, inputs_of), batch).backward()
     assert made.entity_task.encoder.forwards[0].weight_ih_l0.grad.abs().sum() > 0
     assert made.entity_task.decoder.output.weight.grad is None
-
-
-def test_every_parameter_learns():
-    made = head()
-    assert_every_parameter_learns(made, loss_of(made, EXAMPLES))
-
-
-@pytest.mark.parametrize("decoding", ["nearest", "all_pairs"])
-def test_its_targets_decode_to_gold(decoding):
-    made = head(decoding=decoding)
-    batch = labelled_batch(made, EXAMPLES, DIM)
-    decoded = made.decode(made.oracle(batch), batch)
-    assert [set(spans(example)) for example in decoded] == [set(spans(example)) for example in EXAMPLES]
-    assert [len(example.entities) for example in decoded] == [len(example.entities) for example in EXAMPLES]
 
 
 def test_it_learns_a_handful_of_sentences():
@@ -156,19 +124,6 @@ def test_dropout_acts_in_training_only():
     assert loss_of(made, EXAMPLES) != loss_of(made, EXAMPLES)
     made.eval()
     assert loss_of(made, EXAMPLES) == loss_of(made, EXAMPLES)
-
-
-@pytest.mark.parametrize(
-    "examples",
-    [[sentence(3)], [Example([])], [sentence(2, ((0, 1), "only", (1, 2)))]],
-    ids=["nothing to learn", "no token", "one relation"],
-)
-def test_poor_data(examples):
-    made = head(examples)
-    loss = loss_of(made, examples)
-    assert torch.isfinite(loss)
-    batch = labelled_batch(made, examples, DIM)
-    assert len(made.decode(made(batch, inputs_of), batch)) == len(examples)
 
 
 @pytest.mark.parametrize("arguments", [{"hidden_size": 0}, {"tag_dim": -1}, {"dropout": 2.0}])

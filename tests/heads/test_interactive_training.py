@@ -9,6 +9,7 @@ from experiment_files import EXPERIMENTS, arguments, learn_and_predict
 from relx.commands import main
 from relx.config import load
 
+FIXTURES = EXPERIMENTS.parent / "fixtures"
 HEADS = ("interactive", "copyre_one", "copyre_multi", "copymtl_one", "copymtl_multi")
 OF_ALL: list[dict[str, Any]] = [
     {"data": "corpus", "form": "triples", "variant": "star", "vectors": "glove.txt", "dim": 50, "hidden": 20},
@@ -61,9 +62,20 @@ def test_the_rows_of_the_table_differ_in_what_they_are_named_for() -> None:
     assert without == {**head["interactive"], "interactive_layer": False}
 
 
-@pytest.mark.parametrize(("name", "variables"), [("interactive_webnlg", {"decoders": 3}), ("graphrel_webnlg", {"parser": "chain"})])
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("interactive_webnlg", {"decoders": 3, "stanza": FIXTURES / "tiny_stanza"}),
+        ("graphrel_webnlg", {"parser": "chain"}),
+    ],
+)
 def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
-    name: str, variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    variables: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where parses are kept
     smaller = {"dim": 16, "hidden": 16, "epochs": 22, "patience": 22, "lr": 0.02, "dropout": 0}
     learn_and_predict(name, {**smaller, **variables}, tmp_path, capsys)

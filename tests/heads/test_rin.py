@@ -28,7 +28,8 @@ SCORERS = {name: component.load() for name, component in components(PairScorer._
 
 
 def scorer(name: str) -> dict[str, Any]:
-    return {"pair_scorer": Lazy(SCORERS[name], hidden_size=5, bias=-1.0)}
+    sizes = {} if name == "linear" else {"hidden_size": 5}
+    return {"pair_scorer": Lazy(SCORERS[name], bias=-1.0, **sizes)}
 
 
 VARIANTS: dict[str, dict[str, Any]] = {

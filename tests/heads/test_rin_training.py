@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from experiment_files import EXPERIMENTS, arguments, learn_and_predict
 from safetensors.torch import load_file
 
 from relx import archive
@@ -13,7 +14,6 @@ from relx.commands import main
 from relx.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
-PEOPLE = [("Ada", "London", "Acme"), ("Grace", "York", "Oxfam"), ("Linus", "Oslo", "Intel"), ("Edith", "Paris", "CNN")]
 VARIANTS: list[dict[str, Any]] = [
     *({"head": head} for head in ("rin", "rin_v2", "bilstm", "bilstm_s")),
     *({"rounds": rounds} for rounds in range(6)),
@@ -28,42 +28,28 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 
 
-def corpus(folder: Path) -> Path:
-    """Two triples a sentence, which cross: who was born where, who works for whom."""
-    folder.mkdir()
-    lines = []
-    for (one, town, _), (other, _, firm) in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-        text = f"{one} was born in {town} and {other} works for {firm} ."
-        triples = [[one, "born_in", town], [other, "works_for", firm]]
-        lines.append({"text": text, "triple_list": triples})
-    for split in ("train", "val", "test"):
-        (folder / f"{split}_triples.json").write_text(json.dumps(lines))
-    return folder
-
-
 @pytest.mark.parametrize("name", ["rin_webnlg", "rin_nyt"])
 @pytest.mark.parametrize("variables", VARIANTS, ids=str)
 def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[str, Any]) -> None:
-    given = [part for key, value in variables.items() for part in ("--var", f"{key}={value}")]
-    assert main(["check", str(ROOT / "experiments" / f"{name}.jsonnet"), *given]) == 0
+    assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
 
 
 def test_ablations_of_table_5_leave_out_what_they_name() -> None:
-    whole = load(ROOT / "experiments" / "rin_webnlg.jsonnet")["model"]["head"]
+    whole = load(EXPERIMENTS / "rin_webnlg.jsonnet")["model"]["head"]
     assert whole["interaction"] is None
-    without = load(ROOT / "experiments" / "rin_webnlg.jsonnet", {"without": "entities"})["model"]["head"]
+    without = load(EXPERIMENTS / "rin_webnlg.jsonnet", {"without": "entities"})["model"]["head"]
     assert without == {**whole, "interaction": ["relations", "words"]}
 
 
 @pytest.mark.parametrize(("head", "scorer"), [("rin", "additive"), ("bilstm", "additive"), ("rin_v2", "relu_sum")])
 def test_each_version_has_the_scorer_of_its_paper_unless_told_otherwise(head: str, scorer: str) -> None:
-    experiment = ROOT / "experiments" / "rin_nyt.jsonnet"
+    experiment = EXPERIMENTS / "rin_nyt.jsonnet"
     assert load(experiment, {"head": head})["model"]["head"]["pair_scorer"]["type"] == scorer
     assert load(experiment, {"head": head, "scorer": "mlp"})["model"]["head"]["pair_scorer"]["type"] == "mlp"
 
 
 def test_star_and_exact_data_are_selected_and_scored_by_their_own_protocol() -> None:
-    experiment = ROOT / "experiments" / "rin_webnlg.jsonnet"
+    experiment = EXPERIMENTS / "rin_webnlg.jsonnet"
     first = [load(experiment, {"variant": variant})["protocols"][0] for variant in ("star", "exact")]
     assert first == ["last_word", "exact_span"]
 
@@ -80,8 +66,8 @@ def test_a_transformer_takes_the_place_of_word_vectors_and_lstm(variables: dict[
     transformer = ROOT / "fixtures" / "tiny_transformer"
     given = {"data": tmp_path / "corpus", "form": "jsonl", "encoder": "transformer", "transformer": transformer}
     given |= {"epochs": 1, "transformer_lr": 0, **variables}
-    run = ["-s", str(tmp_path / "run"), *(part for key, value in given.items() for part in ("--var", f"{key}={value}"))]
-    assert main(["train", str(ROOT / "experiments" / "rin_webnlg.jsonnet"), *run]) == 0
+    run = ["-s", str(tmp_path / "run"), *arguments(given)]
+    assert main(["train", str(EXPERIMENTS / "rin_webnlg.jsonnet"), *run]) == 0
     weights = archive.load(tmp_path / "run" / "model.tar.gz").model.state_dict()
     (name,) = (name for name in weights if name.endswith("embeddings.word_embeddings.weight"))
     before = load_file(transformer / "model.safetensors")
@@ -93,15 +79,4 @@ def test_a_transformer_takes_the_place_of_word_vectors_and_lstm(variables: dict[
 def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
     variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = corpus(tmp_path / "corpus")
-    given = {**variables, "data": data, "form": "triples", "epochs": 40, "dim": 16, "lr": 0.02, "word_dropout": 0}
-    experiment = str(ROOT / "experiments" / "rin_webnlg.jsonnet")
-    run = ["-s", str(tmp_path / "run"), *(part for key, value in given.items() for part in ("--var", f"{key}={value}"))]
-    assert main(["train", experiment, *run]) == 0
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert metrics["test"]["exact_span"]["triples"]["f1"] == 1.0
-    (tmp_path / "text.txt").write_text("Ada was born in London and Grace works for Oxfam .\n")
-    capsys.readouterr()
-    assert main(["predict", str(tmp_path / "run" / "model.tar.gz"), str(tmp_path / "text.txt"), "--text"]) == 0
-    (predicted,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert {relation["type"] for relation in predicted["relations"]} == {"born_in", "works_for"}
+    learn_and_predict("rin_webnlg", {**variables, "epochs": 20, "dim": 16, "lr": 0.02}, tmp_path, capsys)

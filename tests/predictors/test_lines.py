@@ -3,10 +3,12 @@ from typing import Any
 
 import pytest
 
+from relx.data.example import Example
+from relx.data.loader import DataLoader
 from relx.errors import DataError
 from relx.predictors import Predictor
 from relx.predictors.lines import predict_lines
-from relx.predictors.predictor import CHUNK
+from relx.predictors.predictor import CHUNK, NoMemory
 
 TEXT = "Ann Lee was born in New York ."
 
@@ -177,3 +179,49 @@ class TestFailures:
             next(stream)
         assert str(caught.value).startswith("in.jsonl:2: not JSON at column 1")
         assert str(caught.value).endswith("(--on-error record goes on after a bad line)")
+
+
+class TestMemory:
+    """A sentence that needs more memory than there is, between others that do not."""
+
+    @pytest.fixture
+    def cramped(self, archive: str, monkeypatch: pytest.MonkeyPatch) -> Predictor:
+        predictor = Predictor.load(archive)
+        extract = predictor.model.extract
+
+        def limited(examples: list[Example], loader: DataLoader) -> list[Example]:
+            if any(len(example) > 50 for example in examples):
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80 bytes")
+            return extract(examples, loader)
+
+        monkeypatch.setattr(predictor.model, "extract", limited)
+        return predictor
+
+    LINES = [b'{"text": "Ann Lee was born in Rome ."}', b'{"text": "%s"}' % (b"a " * 60), b"5", b'{"text": "b"}']
+
+    def test_it_is_reported_in_its_place(self, cramped: Predictor) -> None:
+        answers = list(predict_lines(cramped, self.LINES, "in", plain_text=False, record_errors=True))
+        assert answers[1] == {"error": "the memory does not suffice for a sentence of 60 tokens; split it", "line": 2}
+        assert [answer.get("line") for answer in answers] == [None, 2, 3, None]
+        assert answers[0]["relations"] and answers[3]["tokens"] == ["b"]
+
+    def test_it_stops_the_run_unless_told_otherwise(self, cramped: Predictor) -> None:
+        with pytest.raises(DataError, match="^in:2: the memory does not suffice for a sentence of 60 tokens"):
+            list(predict_lines(cramped, self.LINES, "in", plain_text=False, record_errors=False))
+        with pytest.raises(NoMemory, match="60 tokens"):
+            cramped(["a", "a " * 60])
+
+    def test_any_other_error_is_not_taken_for_it(self, cramped: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(examples: list[Example], loader: DataLoader) -> list[Example]:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(cramped.model, "extract", broken)
+        with pytest.raises(RuntimeError, match="a bug"):
+            cramped(["a"])
+
+
+def test_a_line_may_be_too_long(predictor: Predictor) -> None:
+    lines = [b'{"tokens": ["a", "b"]}', b'{"tokens": ["a", "b", "c"]}']
+    short, long = predict_lines(predictor, lines, "in", plain_text=False, record_errors=True, longest=2)
+    assert short["tokens"] == ["a", "b"]
+    assert long == {"error": "3 tokens are more than 2 (--longest); split the text", "line": 2}

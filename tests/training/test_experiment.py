@@ -13,16 +13,17 @@ from typing import Any, get_args
 import pytest
 import tiny as sample
 import torch
-from safetensors.torch import load_file
 
 from relx import archive, config
 from relx.errors import ConfigError, DataError, RelxError, TrainingError
 from relx.heads.hmt import HMT
 from relx.predictors import Predictor
 from relx.scoring import METRICS, PROTOCOLS
-from relx.training.callbacks import EpochLines
+from relx.training.callbacks.progress import EpochLines
+from relx.training.checkpoints import Checkpoints
 from relx.training.experiment import Experiment, ProtocolName
 from relx.training.run_folder import RunFolder
+from relx.training.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +38,20 @@ def epochs(folder: Path) -> list[dict[str, Any]]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return archive.load(folder / "model.tar.gz").model.state_dict()
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Of every file."""
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def best_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Those of the best checkpoint."""
+    checkpoints = Checkpoints(folder / "checkpoints", keep=1)
+    newest = checkpoints.newest()
+    assert newest is not None
+    weights: dict[str, torch.Tensor] = checkpoints.best(newest["state"]["best"]["step"])["stepper"]["model"]
+    return weights
 
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -59,7 +74,7 @@ class TestLearning:
         assert reports[best]["metrics"]["triple_f1"] > 0
         assert metrics["best_epoch"] == best + 1 < 12
         assert [report["epoch"] for report in reports if report["improved"]][-1] == best + 1
-        assert equal(load_file(trained / "best.safetensors"), weights(trained))
+        assert equal(best_weights(trained), weights(trained))
 
     def test_without_validation_the_last_weights_are(self, tiny: Path, tmp_path: Path) -> None:
         overrides = sample.WITHOUT_VALIDATION
@@ -163,9 +178,7 @@ class TestData:
             sample.train(tiny, tmp_path / "run", data=data)
 
     @pytest.mark.parametrize("split", ["train", "dev", "test"])
-    def test_a_bad_record_has_its_line_before_anything_is_trained(
-        self, tiny: Path, tmp_path: Path, split: str
-    ) -> None:
+    def test_a_bad_record_has_its_line_before_anything_is_trained(self, tiny: Path, tmp_path: Path, split: str) -> None:
         data = self.data(tiny, tmp_path, **{split: '{"tokens": ["a"]}\n{"tokens": 3}\n'})
         with pytest.raises(DataError, match=rf"{split}.jsonl:2: tokens: expected a list, got 3"):
             sample.train(tiny, tmp_path / "run", data=data)
@@ -174,11 +187,11 @@ class TestData:
     def test_an_earlier_run_survives_bad_data(self, tiny: Path, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         sample.train(tiny, folder, epochs=1)
-        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        before = contents(folder)
         made, full = sample.experiment(tiny, data=str(tmp_path / "nowhere"))
         with pytest.raises(DataError, match="no such file"):
             made.run(RunFolder.claim(folder, force=True), full)
-        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+        assert contents(folder) == before
 
     def test_a_missing_vectors_file(self, tiny: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="glove.txt: no such file"):
@@ -250,11 +263,11 @@ class TestInterrupt:
         def interrupt(*_: object) -> None:
             os.kill(os.getpid(), number)
 
-        monkeypatch.setattr(Experiment, "_final_scores", interrupt)
+        monkeypatch.setattr(Session, "_scores", interrupt)
         assert sample.train(tiny, tmp_path / "run").interrupted
         metrics = read(tmp_path / "run" / "metrics.json")
         assert metrics["interrupted"] and "test" not in metrics
-        assert equal(load_file(tmp_path / "run" / "best.safetensors"), weights(tmp_path / "run"))
+        assert equal(best_weights(tmp_path / "run"), weights(tmp_path / "run"))
 
 
 class TestFailure:
@@ -280,7 +293,7 @@ class TestFailure:
             sample.train(tiny, folder, epochs=9)
         metrics = read(folder / "metrics.json")
         assert metrics["failure"].startswith("the loss is inf") and metrics["epochs"] == 2 and "test" not in metrics
-        assert equal(load_file(folder / "best.safetensors"), weights(folder))
+        assert equal(best_weights(folder), weights(folder))
 
     def test_before_the_first_epoch_has_ended_there_is_nothing_to_archive(
         self, tiny: Path, tmp_path: Path, exploding: Callable[[int], None]
@@ -293,9 +306,9 @@ class TestFailure:
     def test_a_folder_that_is_deleted_during_the_run_is_one_error(
         self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        start = EpochLines.on_epoch_end
+        start = EpochLines.on_report
         gone = lambda *given: (shutil.rmtree(tmp_path / "run"), start(*given))  # noqa: E731
-        monkeypatch.setattr(EpochLines, "on_epoch_end", gone)
+        monkeypatch.setattr(EpochLines, "on_report", gone)
         with pytest.raises(RelxError, match="epochs.jsonl: cannot be written: No such file"):
             sample.train(tiny, tmp_path / "run")
 

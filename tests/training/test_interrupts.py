@@ -43,6 +43,20 @@ def test_the_second_one_ends_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_the_echo_of_a_launcher_is_no_second_one_and_neither_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with Interrupts(echoed=True) as interrupts:
+        interrupt()
+        interrupt()
+        assert interrupts.requested
+    interrupt()
+    now += 4
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_afterwards_an_interrupt_is_what_it_was_before() -> None:
     with Interrupts():
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler

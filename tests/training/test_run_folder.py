@@ -1,13 +1,14 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relx.errors import TrainingError
-from relx.training.run_folder import OURS, RunFolder
+from relx.training.run_folder import FILES, FOLDERS, RunFolder
 
-CONFIG = json.dumps({"dataset_reader": {}, "model": {}, "trainer": {}})
+EXPERIMENT: dict[str, Any] = {"dataset_reader": {}, "model": {}, "trainer": {"epochs": 2}}
 
 
 @pytest.fixture
@@ -19,10 +20,13 @@ def place(tmp_path: Path) -> Path:
 def earlier(place: Path) -> Path:
     """A folder with an earlier run, and with something of the user's."""
     place.mkdir(parents=True)
-    for name in OURS:
-        (place / name).write_text(CONFIG)
+    for name in FILES:
+        (place / name).write_text(json.dumps(EXPERIMENT))
+    for name in FOLDERS:
+        (place / name).mkdir()
+        (place / name / "anything").touch()
     (place / "notes.txt").write_text("mine")
-    (place / ".best.safetensors.abc").touch()  # a process was killed while it wrote
+    (place / ".model.tar.gz.abc").touch()  # a process was killed while it wrote
     return place
 
 
@@ -31,9 +35,12 @@ def test_a_new_folder_is_made_with_those_above_it(place: Path) -> None:
     assert os.listdir(place) == []
 
 
-def test_an_empty_folder_is_taken(place: Path) -> None:
+def test_an_empty_folder_is_taken_and_so_is_one_where_a_run_was_killed_before_it_began(place: Path) -> None:
     place.mkdir(parents=True)
     RunFolder.claim(place, force=False)
+    (place / ".config.json.abc").touch()
+    RunFolder.claim(place, force=False).start(EXPERIMENT)
+    assert os.listdir(place) == ["config.json"]
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -50,27 +57,52 @@ def test_a_config_of_another_program_makes_no_run(place: Path, content: str) -> 
     (place / "config.json").write_text(content)
     with pytest.raises(TrainingError, match="--force replaces earlier runs only"):
         RunFolder.claim(place, force=True)
+    with pytest.raises(TrainingError, match="holds no run to go on with"):
+        RunFolder.resume(place, EXPERIMENT)
     assert (place / "config.json").read_text() == content
 
 
 def test_an_earlier_run_is_refused_without_force(earlier: Path) -> None:
-    with pytest.raises(TrainingError, match=r"choose another folder \(-s\) or give --force"):
+    before = sorted(earlier.rglob("*"))
+    with pytest.raises(TrainingError, match=r"choose another folder \(-s\), or go on with .*, or give --force"):
         RunFolder.claim(earlier, force=False)
-    assert len(os.listdir(earlier)) == len(OURS) + 2
+    assert sorted(earlier.rglob("*")) == before
 
 
 def test_with_force_it_stays_until_the_new_one_starts(earlier: Path) -> None:
+    before = sorted(earlier.rglob("*"))
     folder = RunFolder.claim(earlier, force=True)
-    assert len(os.listdir(earlier)) == len(OURS) + 2
-    folder.clear()
-    assert os.listdir(earlier) == ["notes.txt"]
+    assert sorted(earlier.rglob("*")) == before
+    folder.start({**EXPERIMENT, "seed": 2})
+    assert sorted(os.listdir(earlier)) == ["config.json", "notes.txt"]
+    assert json.loads((earlier / "config.json").read_text())["seed"] == 2
+
+
+def test_one_that_goes_on_keeps_everything_and_notes_its_experiment(earlier: Path) -> None:
+    before = sorted(earlier.rglob("*"))
+    longer = {**EXPERIMENT, "trainer": {"epochs": 9}}
+    RunFolder.resume(earlier, longer).start(longer, anew=False)
+    assert sorted(earlier.rglob("*")) == before
+    assert json.loads((earlier / "config.json").read_text()) == longer
+
+
+def test_where_nothing_is_there_is_nothing_to_go_on_with_but_a_place_to_start(place: Path) -> None:
+    assert RunFolder.resume(place, EXPERIMENT).path == place
+    (place / "notes.txt").touch()
+    with pytest.raises(TrainingError, match="holds no run to go on with"):
+        RunFolder.resume(place, EXPERIMENT)
+
+
+def test_another_experiment_is_no_run_to_go_on_with(earlier: Path) -> None:
+    with pytest.raises(TrainingError, match=r"mine: was started with another experiment:\n  seed: nothing -> 3\n"):
+        RunFolder.resume(earlier, {**EXPERIMENT, "seed": 3})
 
 
 def test_what_cannot_be_removed_is_one_error(place: Path) -> None:
     folder = RunFolder.claim(place, force=False)
     (place / "model.tar.gz").mkdir()
     with pytest.raises(TrainingError, match="model.tar.gz: cannot be replaced: "):
-        folder.clear()
+        folder.start(EXPERIMENT)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -79,38 +111,3 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     for place in (file, file / "below"):
         with pytest.raises(TrainingError, match="cannot be used as output folder: "):
             RunFolder.claim(place, force=True)
-
-
-def test_the_best_weights_come_back(place: Path, archive: str) -> None:
-    from relx.archive import load
-
-    folder, model = RunFolder.claim(place, force=False), load(archive).model
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    folder.save_best(model)
-    for parameter in model.parameters():
-        parameter.data.zero_()
-    folder.load_best(model)
-    assert all((before[name] == tensor).all() for name, tensor in model.state_dict().items())
-    assert os.listdir(place) == ["best.safetensors"]
-
-
-def test_a_folder_that_is_gone_is_one_error(place: Path, archive: str) -> None:
-    from relx.archive import load
-
-    folder = RunFolder.claim(place, force=False)
-    place.rmdir()
-    model = load(archive).model
-    with pytest.raises(TrainingError, match="best.safetensors: cannot be written"):
-        folder.save_best(model)
-    with pytest.raises(TrainingError, match="best.safetensors: the best weights cannot be read back: "):
-        folder.load_best(model)
-
-
-def test_weights_that_cannot_be_saved_are_one_error(place: Path, archive: str) -> None:
-    from relx.archive import load
-
-    folder, model = RunFolder.claim(place, force=False), load(archive).model
-    shared = next(model.parameters())
-    model.register_parameter("same", shared)
-    with pytest.raises(TrainingError, match=r"best.safetensors: the weights cannot be saved: \s*Some tensors share"):
-        folder.save_best(model)

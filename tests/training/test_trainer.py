@@ -1,9 +1,11 @@
+import copy
 import math
 import os
 import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny as sample
@@ -14,8 +16,11 @@ from relx.data.batch import Batch, IndexedCorpus
 from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
 from relx.model import JointExtractor
-from relx.training.callbacks import Callback, EpochReport
-from relx.training.trainer import Metrics, Run, Trainer
+from relx.training.callbacks import Callback, Report, StepReport
+from relx.training.checkpoints import Checkpoints, Moment
+from relx.training.loop import Run
+from relx.training.state import Metrics
+from relx.training.trainer import Trainer
 
 Weights = dict[str, Tensor]
 
@@ -26,21 +31,39 @@ class Recorder(Callback):
     def __init__(self) -> None:
         self.events: list[str] = []
         self.losses: list[float] = []
-        self.reports: list[EpochReport] = []
+        self.steps: list[StepReport] = []
+        self.reports: list[Report] = []
 
-    def on_epoch_start(self, epoch: int, steps: int) -> None:
-        self.events.append(f"epoch {epoch} of {steps} steps")
+    def on_epoch_start(self, epoch: int, steps: int, done: int) -> None:
+        self.events.append(f"epoch {epoch} of {steps} steps" + (f", {done} done" if done else ""))
 
-    def on_step_end(self, loss: float) -> None:
+    def on_step_end(self, report: StepReport) -> None:
         self.events.append("step")
-        self.losses.append(loss)
+        self.steps.append(report)
+        self.losses.append(report.mean_loss)
 
-    def on_epoch_end(self, report: EpochReport) -> None:
-        self.events.append("epoch end")
+    def on_report(self, report: Report) -> None:
+        self.events.append("report")
         self.reports.append(report)
 
     def on_end(self) -> None:
         self.events.append("end")
+
+
+class InMemory(Checkpoints):
+    """Keeps every checkpoint."""
+
+    def __init__(self) -> None:
+        self.trees: dict[Moment, dict[str, Any]] = {}
+
+    def save(self, moment: Moment, tree: dict[str, Any]) -> None:
+        self.trees[moment] = copy.deepcopy(tree)
+
+    def best(self, step: int) -> dict[str, Any]:
+        return self.trees[Moment(step, step)]
+
+    def weights(self) -> list[Weights]:
+        return [tree["stepper"]["model"] for tree in self.trees.values()]
 
 
 class Fixture:
@@ -55,16 +78,13 @@ class Fixture:
         self.loader = made.loader
         self.trainer: Trainer = made.trainer
         self.recorder = Recorder()
-        self.kept: list[Weights] = []
+        self.kept = InMemory()
 
     def run(self, validate: Callable[[], Metrics] | None = None) -> Run:
-        return Run(self.model, self.corpus, self.loader, 1, validate, self._keep, [self.recorder])
+        return Run(self.model, self.corpus, self.loader, 1, validate, [self.recorder], checkpoints=self.kept)
 
     def weights(self) -> Weights:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-
-    def _keep(self) -> None:
-        self.kept.append(self.weights())
 
 
 def scores(*values: float) -> Callable[[], Metrics]:
@@ -92,7 +112,7 @@ def test_every_optimizer_lowers_the_loss(tiny: Path, name: str) -> None:
 def test_callbacks_are_told_what_happens_in_order(tiny: Path) -> None:
     fixture = Fixture(tiny, "data_loader.batch_size=16")
     state = fixture.trainer.fit(fixture.run(scores(0.5, 0.4)))
-    epoch = ["step", "step", "step", "epoch end"]
+    epoch = ["step", "step", "step", "report"]
     events = ["epoch 1 of 3 steps", *epoch, "epoch 2 of 3 steps", *epoch, "end"]
     assert fixture.recorder.events == events
     assert (state.epoch, state.interrupted) == (2, False)
@@ -123,7 +143,7 @@ class TestNothingLearnt:
         fixture = Fixture(tiny, "trainer.epochs=3", "trainer.patience=1")
         state = fixture.trainer.fit(fixture.run(scores(0, 0, 0)))
         assert (state.epoch, state.best_epoch) == (3, 3)
-        assert equal(fixture.kept[-1], fixture.weights())
+        assert equal(fixture.kept.weights()[-1], fixture.weights())
         [warning] = caplog.messages
         assert warning.startswith("triple_f1 was 0 in all 3 epochs: ")
         assert all(advice in warning for advice in ("trainer.epochs", "trainer.optimizer.lr", "oracle check"))
@@ -154,17 +174,18 @@ class TestEarlyStopping:
         state = fixture.trainer.fit(fixture.run(scores(0.4, 0.3, 0.2, 0.1)))
         assert (state.epoch, state.best_epoch) == (4, 1)
 
-    def test_the_weights_of_the_best_epochs_are_kept(self, tiny: Path) -> None:
+    def test_the_weights_of_the_best_epoch_are_left_in_the_model(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=3")
         fixture.trainer.fit(fixture.run(scores(0.1, 0.3, 0.2)))
-        assert len(fixture.kept) == 2
-        assert not equal(fixture.kept[1], fixture.weights())
+        first, second, third = fixture.kept.weights()
+        assert equal(second, fixture.weights())
+        assert not equal(first, second) and not equal(second, third)
 
     def test_without_validation_those_of_the_last_are(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=3")
         state = fixture.trainer.fit(fixture.run())
         assert state.best_epoch == 3
-        assert equal(fixture.kept[-1], fixture.weights())
+        assert equal(fixture.kept.weights()[-1], fixture.weights())
 
     def test_another_metric_may_decide(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=2", "trainer.validation_metric=+entity_f1")
@@ -231,14 +252,15 @@ class TestInterrupt:
         fixture = Fixture(tiny)
         self.interrupt_at(fixture, 1)
         state = fixture.trainer.fit(fixture.run(scores()))
-        assert (state.interrupted, state.epoch, state.best_epoch, fixture.kept) == (True, 0, None, [])
+        assert (state.interrupted, state.epoch, state.best_epoch) == (True, 0, None)
+        assert list(fixture.kept.trees) == [Moment(1, 0)]
 
     def interrupt_at(self, fixture: Fixture, step: int) -> list[float]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         losses = fixture.recorder.losses
 
-        def on_step_end(loss: float) -> None:
-            losses.append(loss)
+        def on_step_end(report: StepReport) -> None:
+            losses.append(report.mean_loss)
             if len(losses) == step:
                 os.kill(os.getpid(), signal.SIGINT)
 

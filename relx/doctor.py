@@ -1,0 +1,212 @@
+"""What an installation is made of and whether it works, found out without network."""
+
+import importlib
+import logging
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from relx import __version__
+
+MODULES = {"jsonnet": "_jsonnet"}
+OWN_EXTRA = "dev"
+EXPERIMENT: dict[str, Any] = {
+    "dataset_reader": {"type": "jsonl"},
+    "model": {
+        "embedder": {"type": "words", "dim": 8},
+        "encoder": {"type": "lstm", "hidden_size": 8},
+        "head": {"type": "hmt", "hidden_size": 8, "tag_dim": 8},
+    },
+    "trainer": {"epochs": 1, "optimizer": {"type": "adam"}},
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the diagnosis; ``fault`` says what to do about it, where relx cannot work so."""
+
+    name: str
+    text: str
+    fault: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name:16}{self.text}" + (f"\n{'':16}FAULT: {self.fault}" if self.fault is not None else "")
+
+
+def examine() -> Iterator[Finding]:
+    """Everything there is to find, one after the other."""
+    python = f"{platform.python_version()} ({sys.executable}) on {platform.system()} {platform.machine()}"
+    yield Finding("relx", f"{__version__} ({Path(__file__).parent})")
+    yield Finding("python", python)
+    yield from _libraries()
+    if _import("torch") is None:
+        yield from _devices()
+        yield _try("training", "a step, an archive, a prediction", _train_and_predict)
+        yield from _models()
+    yield from _folders()
+
+
+def _libraries() -> Iterator[Finding]:
+    """The versions of what relx depends on, beside those that it asks for."""
+    try:
+        required = [Requirement(text) for text in metadata.requires("relx") or ()]
+    except metadata.PackageNotFoundError:
+        yield Finding("libraries", "relx is run from its source, not installed: what it asks for is not known")
+        return
+    for requirement in required:
+        extra = _extra_of(requirement)
+        if extra is None:
+            yield _library(requirement)
+        elif extra != OWN_EXTRA and _version(requirement.name) is None:
+            install = f"pip install 'relx[{extra}]'"
+            yield Finding(requirement.name, f"not installed; only needed for {extra}: {install}")
+        elif extra != OWN_EXTRA:
+            yield _library(requirement)
+
+
+def _extra_of(requirement: Requirement) -> str | None:
+    """The extra that a requirement belongs to; None for what everyone needs."""
+    marker = str(requirement.marker or "")
+    return marker.split('"')[1] if "extra ==" in marker else None
+
+
+def _library(requirement: Requirement) -> Finding:
+    version, asked = _version(requirement.name), str(requirement.specifier)
+    if version is None:
+        return Finding(requirement.name, "missing", f"pip install '{requirement.name}{asked}'")
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Finding(requirement.name, version, f"relx asks for {asked}: pip install '{requirement.name}{asked}'")
+    if (error := _import(MODULES.get(requirement.name, requirement.name))) is not None:
+        return Finding(requirement.name, version, f"cannot be imported ({error}); install it again")
+    return Finding(requirement.name, version)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _import(module: str) -> str | None:
+    """Why a module cannot be imported; None if it can."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a broken build may raise anything
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _devices() -> Iterator[Finding]:
+    import torch  # noqa: PLC0415  (its absence is one of the findings)
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    asked = os.environ.get("OMP_NUM_THREADS")
+    because = f" (OMP_NUM_THREADS={asked})" if asked else ""
+    yield Finding("cpu", f"{cores} cores, {torch.get_num_threads()} threads{because}")
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        properties = torch.cuda.get_device_properties(number)
+        memory = f"{properties.total_memory / 2**30:.0f} GiB"
+        yield _try(f"cuda:{number}", f"{properties.name}, {memory}", partial(_compute, f"cuda:{number}"))
+    if torch.backends.mps.is_available():
+        yield _try("mps", "Apple's GPU", partial(_compute, "mps"))
+
+
+def _compute(device: str) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.ones(8, 8, device=device).matmul(torch.ones(8, 8, device=device)).sum().item()
+
+
+def _try(name: str, what: str, action: Callable[[], object]) -> Finding:
+    started = time.perf_counter()
+    try:
+        action()
+    except Exception as error:  # whatever it is, it is what the user wants to know
+        return Finding(name, what, f"{type(error).__name__}: {error}")
+    return Finding(name, f"{what}: {time.perf_counter() - started:.1f} s")
+
+
+def _train_and_predict() -> None:
+    """A whole experiment on a few sentences, in a folder that is removed again."""
+    from relx import config  # noqa: PLC0415
+    from relx.data.json_form import example_to_json, to_line  # noqa: PLC0415
+    from relx.files import atomic_write  # noqa: PLC0415
+    from relx.predictors import Predictor  # noqa: PLC0415
+    from relx.registry import Reference  # noqa: PLC0415
+    from relx.testing import SENTENCES  # noqa: PLC0415
+    from relx.training.run_folder import ARCHIVE, RunFolder  # noqa: PLC0415
+
+    root = Reference("relx.training.experiment", "Experiment")
+    with tempfile.TemporaryDirectory() as name, _silence():
+        folder = Path(name)
+        with atomic_write(folder / "train.jsonl") as file:
+            file.writelines(to_line(example_to_json(example)) + "\n" for example in SENTENCES)
+        tree = {**EXPERIMENT, "train_data_path": str(folder / "train.jsonl")}
+        config.build(tree, root).run(RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
+        Predictor.load(folder / "run" / ARCHIVE)(["Ada Lovelace was born in London."])
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _models() -> Iterator[Finding]:
+    """Where pretrained models are looked for, and which are there."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    hub = Path(constants.HF_HUB_CACHE)
+    names = [path.name.removeprefix("models--").replace("--", "/") for path in _entries(hub, "models--*")]
+    offline = ", offline (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
+    yield Finding("transformers in", f"{hub}: {', '.join(names) or 'none yet'}{offline}")
+    if _version("stanza") is not None:
+        from stanza.resources.common import DEFAULT_MODEL_DIR  # noqa: PLC0415
+
+        languages = [path.name for path in _entries(Path(DEFAULT_MODEL_DIR), "*") if path.is_dir()]
+        yield Finding("stanza in", f"{DEFAULT_MODEL_DIR}: {', '.join(languages) or 'none yet'}")
+
+
+def _entries(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern)) if os.access(folder, os.R_OK) else []
+
+
+def _folders() -> Iterator[Finding]:
+    """Those that relx writes to: annotations of sentences, temporary files, the runs."""
+    from relx.data.annotation_cache import default_folder  # noqa: PLC0415
+
+    yield _writable("annotations in", default_folder(), "set XDG_CACHE_HOME, or give taggers and parsers a `cache`")
+    yield _temporary()
+    yield _writable("runs in", Path.cwd() / "runs", "train elsewhere, or give relx train an output folder (-s)")
+
+
+def _temporary() -> Finding:
+    try:
+        return Finding("temporary in", tempfile.gettempdir())  # which is chosen by writing to it
+    except OSError as error:
+        return Finding("temporary in", "", f"no folder can be written to: set TMPDIR ({error})")
+
+
+def _writable(name: str, folder: Path, advice: str) -> Finding:
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            return Finding(name, str(folder))
+    except OSError as error:
+        return Finding(name, str(folder), f"cannot be written ({error.strerror}): {advice}")

@@ -1,0 +1,209 @@
+"""What must hold of every model: the test case from which those of single components are made."""
+
+import copy
+import inspect
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from relx import archive, config
+from relx.data.batch import IndexedCorpus
+from relx.data.example import Example
+from relx.data.loader import DataLoader
+from relx.data.vocabulary import Vocabulary
+from relx.errors import ArchiveError
+from relx.model import JointExtractor
+from relx.registry import Reference
+from relx.testing.checks import (
+    fail,
+    require,
+    require_close,
+    require_finite,
+    require_finite_gradients,
+    require_gradients,
+    require_same,
+    shown,
+)
+from relx.testing.sentences import SENTENCES
+
+MODEL = Reference("relx.model", "JointExtractor")
+LOADER = DataLoader()
+LEAKS = (
+    "Padding or neighbours are read: multiply by batch.mask before you sum, and mask before a softmax or a maximum; "
+    "what is normalised must not reach over the batch"
+)
+
+Description = dict[str, Any]
+
+
+class ModelTestCase:
+    """The tests of a model, which ``model`` describes as an experiment file does.
+
+    A subclass whose name starts with ``Test`` is found by pytest; ``check`` runs all tests at once, under anything. A
+    test that makes no sense for a component is set to None. ``sentences`` are what the model is trained on, labelled;
+    so many ``steps`` of Adam with the learning rate ``lr`` have to halve the loss on them.
+    """
+
+    model: Description
+    sentences: Sequence[Example] = SENTENCES
+    steps: int = 40
+    lr: float = 0.05
+
+    @classmethod
+    def check(cls, **settings: Any) -> None:
+        """Run every test. ``settings`` replace attributes of the class, such as ``model``.
+
+        Raises AssertionError that lists all tests which failed.
+        """
+        known = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+        if unknown := settings.keys() - known:
+            raise TypeError(f"{cls.__name__} has no setting {unknown.pop()!r}; it has {', '.join(sorted(known))}")
+        case = type(cls.__name__, (cls,), settings)()
+        tests = {name: getattr(case, name) for name in dir(cls) if name.startswith("test_")}
+        failures = [f"{name}: {error}" for name, test in tests.items() if test and (error := _failure_of(test))]
+        require(not failures, "\n".join([f"{len(failures)} of {len(tests)} tests failed", *failures]))
+
+    def description(self) -> Description:
+        """The model under test."""
+        return self.model
+
+    def copies(self) -> list[Example]:
+        """The sentences, safe from a component that changes what it is given."""
+        return copy.deepcopy(list(self.sentences))
+
+    def build(self, sentences: Sequence[Example] | None = None) -> JointExtractor:
+        """The model, untrained, with the vocabulary of these sentences. Raises ConfigError, as an experiment does."""
+        torch.manual_seed(1)
+        config.require_valid(self.description(), MODEL, "the model of the test")
+        vocabulary = Vocabulary(self.copies() if sentences is None else sentences)
+        model: JointExtractor = config.build(self.description(), MODEL, vocabulary=vocabulary)
+        vocabulary.close()
+        return model
+
+    def test_it_trains(self) -> None:
+        """Its loss falls."""
+        model = self.build()
+        before = _loss(model.eval(), self.copies()).item()
+        after = _loss(self._trained(model, self.steps), self.copies()).item()
+        require(
+            after < before / 2,
+            f"{self.steps} steps of Adam took the loss from {before:.3g} to {after:.3g}; it should have halved. Try "
+            "another `lr` or more `steps`; if that does not help, the loss does not ask for the targets",
+        )
+
+    def test_a_gradient_reaches_every_weight(self) -> None:
+        """None is left out of the loss."""
+        model = self.build().train()
+        for _ in range(3):  # dropout may hide a weight once
+            _loss(model, self.copies()).backward()
+        require_gradients(model)
+
+    def test_saved_and_loaded_it_says_the_same(self) -> None:
+        """Everything that it has learnt stands in its weights and its vocabulary."""
+        model = self._talking()
+        experiment = {"dataset_reader": {"type": "jsonl"}, "model": config.fill(self.description(), MODEL)}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.tar.gz")
+            archive.save(path, experiment, model, {})
+            try:
+                opened = archive.load(path).model
+            except ArchiveError as error:
+                fail(f"its archive cannot be opened: {error}. {_KEPT}")
+        said, again = (made.extract(self.copies(), LOADER) for made in (model, opened))
+        require_same(said, again, "it says something else after it was saved and loaded", _KEPT)
+
+    def test_a_sentence_is_treated_alike_alone_and_in_a_batch(self) -> None:
+        """Neither padding nor neighbours nor the order change a prediction."""
+        model = self._talking()
+        together = model.extract(self.copies(), LOADER)
+        alone = [model.extract([example], LOADER)[0] for example in self.copies()]
+        require_same(alone, together, "alone and in a batch it says different things", LEAKS)
+        turned = model.extract(self.copies()[::-1], LOADER)[::-1]
+        require_same(together, turned, "the order of the sentences changes what it says", LEAKS)
+
+    def test_the_loss_is_a_mean_over_sentences(self) -> None:
+        """Neither padding nor neighbours change what a sentence adds to it. (Not so where the loss samples.)"""
+        model = self._talking()
+        longest = max(self.copies(), key=len)
+        for example in filter(lambda example: example.tokens, self.copies()):
+            mean = (_loss(model, [example]) + _loss(model, [longest])) / 2
+            what = f"the loss of {shown(example)} beside a longer sentence is not the mean of the two alone"
+            require_close(_loss(model, [example, longest]), mean, what, f"It is a mean over sentences. {LEAKS}")
+
+    def test_empty_sentences_and_single_tokens(self) -> None:
+        """They are trained on and predicted like any other; of nothing, nothing is said."""
+        model = self.build()
+        short = [example for example in self.copies() if len(example) < 2] or [Example([]), Example(["word"])]
+        for examples in (short, [*short, *self.copies()]):
+            _loss(model.train(), examples).backward()
+            require_finite_gradients(model)
+        empty = next((example for example in short if not example.tokens), Example([])).unlabelled()
+        for examples in ([], [empty], [empty, empty], short):
+            said = model.extract(examples, LOADER)
+            require(len(said) == len(examples), f"of {len(examples)} short sentences it answered {len(said)}")
+            silent = all(not (e.entities or e.relations) for e in said if not e.tokens)
+            require(silent, "it finds entities or relations in a sentence without tokens")
+
+    def test_it_can_be_built_without_any_label(self) -> None:
+        """A corpus may have no relations, or no entities either."""
+        bare = [example.unlabelled() for example in self.copies()]
+        model = self.build(bare)
+        require_finite(_loss(model, bare), "sentences without entities and relations")
+        require(len(model.extract(bare, LOADER)) == len(bare), "it must answer every sentence")
+
+    def test_labels_are_not_looked_at(self) -> None:
+        """A prediction is that of the sentence, which is left as it was."""
+        model = self._talking()
+        given = self.copies()
+        said = model.extract(given, LOADER)
+        bare = model.extract([example.unlabelled() for example in self.sentences], LOADER)
+        require_same(said, bare, "it says something else where gold labels are given", "Read them in `targets` only")
+        unchanged = given == list(self.sentences)
+        require(unchanged, "it changes the sentences that it is given: decode must make new Examples (prediction())")
+
+    def _talking(self) -> JointExtractor:
+        """A model that has been trained until it finds a relation, though not for long."""
+        model = self.build()
+        for _ in range(4):
+            self._trained(model, self.steps // 4)
+            if any(example.relations for example in model.extract(self.copies(), LOADER)):
+                break
+        return model
+
+    def _trained(self, model: JointExtractor, steps: int) -> JointExtractor:
+        """The same model, having seen all sentences so many times, ready to predict."""
+        torch.manual_seed(2)
+        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=self.lr)
+        model.train()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            _loss(model, self.copies()).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+        return model.eval()
+
+
+def _failure_of(test: Callable[[], None]) -> AssertionError | None:
+    try:
+        test()
+    except AssertionError as error:
+        return error
+    return None
+
+
+_KEPT = (
+    "What a component finds out from the training sentences has to come from the vocabulary (namespace, fact, file), "
+    "and what it learns has to be a parameter or a buffer"
+)
+
+
+def _loss(model: JointExtractor, examples: Sequence[Example]) -> Tensor:
+    """The loss of sentences in one batch, known to be a finite scalar."""
+    corpus = IndexedCorpus(examples, model.index_labelled)
+    loss = model(corpus.batch(range(len(corpus))))
+    require_finite(loss, f"{len(examples)} sentences, the first {shown(examples[0])}")
+    return loss

@@ -1,0 +1,90 @@
+"""Early warnings of a run that goes wrong."""
+
+import logging
+import math
+from collections import deque
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from relx.data.example import Example
+from relx.training.callbacks.callback import Callback, Report, StepReport
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 100
+FIRST_STEPS = 20
+
+
+@Callback.register("alerts")
+class Alerts(Callback):
+    """Warns of a model that predicts no relation, and of gradients that jump.
+
+    The first after ``no_relation_after`` epochs; the second, once an epoch, where the norm of the gradients is
+    ``spike`` times its median over the last 100 steps, or not finite. A loss that is not finite stops the run in any
+    case.
+    """
+
+    def __init__(self, no_relation_after: int = 3, spike: float = 20.0) -> None:
+        if no_relation_after < 1:
+            raise ValueError(f"no_relation_after is {no_relation_after}; it must be at least 1")
+        if spike <= 1:
+            raise ValueError(f"spike is {spike}; it must be above 1")
+        self.no_relation_after = no_relation_after
+        self.spike = spike
+        self.gold = self.predicted = 0
+        self.norms: deque[float] = deque(maxlen=REMEMBERED)
+        self.warned_in = 0
+        self.told = False
+
+    def on_step_end(self, report: StepReport) -> None:
+        """Compare the norm of the gradients with those before."""
+        if report.grad_norm is None:
+            return
+        if self._jumps(report.grad_norm) and self.warned_in != report.epoch:
+            self.warned_in = report.epoch
+            logger.warning(
+                "epoch %d, step %d: the norm of the gradients is %.3g, the median of the last %d steps is %.3g. If "
+                "this recurs, try a lower learning rate (trainer.optimizer.lr) or clipping (trainer.grad_norm)",
+                report.epoch, report.step, report.grad_norm, len(self.norms), self._usual(),
+            )  # fmt: skip
+        if math.isfinite(report.grad_norm):
+            self.norms.append(report.grad_norm)
+
+    def on_validation(self, gold: Sequence[Example], predicted: Sequence[Example]) -> None:
+        """Count what was predicted."""
+        self.gold = sum(len(example.relations) for example in gold)
+        self.predicted += sum(len(example.relations) for example in predicted)
+
+    def on_report(self, report: Report) -> None:
+        """Warn where nothing was, in so many epochs."""
+        if report.epoch >= self.no_relation_after and self.gold and not (self.predicted or self.told):
+            self.told = True
+            logger.warning(
+                "no relation was predicted in %d epochs, of %d in the validation set. Most models need a few epochs; "
+                "if it stays so, try a higher learning rate (trainer.optimizer.lr), and see with --overfit 8 whether "
+                "the model learns a few sentences at all",
+                report.epoch, self.gold,
+            )  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been seen so far."""
+        return {
+            "predicted": self.predicted,
+            "told": self.told,
+            "norms": list(self.norms),
+            "warned_in": self.warned_in,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.predicted, self.told, self.warned_in = state["predicted"], state["told"], state["warned_in"]
+        self.norms = deque(state["norms"], maxlen=REMEMBERED)
+
+    def _jumps(self, norm: float) -> bool:
+        if not math.isfinite(norm):
+            return True
+        return len(self.norms) >= FIRST_STEPS and norm > self.spike * self._usual()
+
+    def _usual(self) -> float:
+        return median(self.norms) if self.norms else math.nan

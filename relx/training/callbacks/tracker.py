@@ -1,0 +1,99 @@
+"""Scalars of a run sent to the services that accelerate knows, TensorBoard among them."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+
+from relx.data.sizes import require_sizes
+from relx.errors import MissingExtra
+from relx.registry import Injected
+from relx.training.callbacks.callback import Callback, Report, StepReport
+from relx.training.run_folder import TENSORBOARD
+
+Service = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "trackio", "wandb"]
+
+
+class ScalarCallback(Callback):
+    """Loss, gradient norm and learning rate every so many steps, metrics after each epoch.
+
+    The service is opened at the first value and closed at the end. Raises MissingExtra where its package is missing.
+    """
+
+    def __init__(self, service: str, every: int, install: str) -> None:
+        require_sizes(every=every)
+        if service not in map(str, get_available_trackers()):
+            raise MissingExtra(f"trainer.callbacks: {service} is not installed here; get it by pip install {install}")
+        self.service = service
+        self.every = every
+        self.step = 0
+        self.tracker: Any = None
+
+    def on_step_end(self, report: StepReport) -> None:
+        """Log the step, if it is its turn."""
+        self.step = report.step
+        if report.step % self.every == 0:
+            norm = {} if report.grad_norm is None else {"train/grad_norm": report.grad_norm}
+            self._log({"train/step_loss": report.loss, "train/lr": report.lr, **norm})
+
+    def on_report(self, report: Report) -> None:
+        """Log the epoch."""
+        metrics = {f"validation/{name}": value for name, value in report.metrics.items()}
+        speed = {"train/sentences_per_second": report.sentences_per_second}
+        self._log({"train/loss": report.loss, "train/epoch": report.epoch, **speed, **metrics})
+
+    def on_end(self) -> None:
+        """Close the service."""
+        if self.tracker is not None:
+            self.tracker.finish()
+            self.tracker = None
+
+    def place(self) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments with which accelerate opens the service."""
+        raise NotImplementedError
+
+    def _log(self, values: dict[str, float]) -> None:
+        if self.tracker is None:
+            self.tracker = self._opened()
+        self.tracker.log(values, step=self.step)
+
+    def _opened(self) -> Any:
+        arguments, settings = self.place()
+        tracker = LOGGER_TYPE_TO_CLASS[self.service](*arguments, **settings)
+        # Earlier releases of accelerate open it when it is made.
+        getattr(tracker, "start", lambda: None)()
+        return tracker
+
+
+@Callback.register("tensorboard")
+class TensorBoard(ScalarCallback):
+    """Files for TensorBoard in the run's folder ``tensorboard``: ``tensorboard --logdir runs`` shows all runs.
+
+    Losses every so many steps, metrics each epoch. Needs the extra: ``pip install 'relx[tensorboard]'``.
+    """
+
+    def __init__(self, folder: Injected[Path], every: int = 10) -> None:
+        super().__init__("tensorboard", every, "'relx[tensorboard]'")
+        self.folder = folder
+
+    def place(self) -> tuple[list[Any], dict[str, Any]]:
+        """The folder; what an interrupted run wrote there for this step and later ones is not shown."""
+        return [TENSORBOARD, str(self.folder)], {"purge_step": self.step}
+
+
+@Callback.register("tracker")
+class Tracker(ScalarCallback):
+    """The same values sent to a service whose package is installed: wandb, mlflow, and others that accelerate knows.
+
+    ``project`` is the name under which the service lists them. Logging in and the like is the service's own affair.
+    """
+
+    def __init__(self, folder: Injected[Path], service: Service, project: str = "relx", every: int = 10) -> None:
+        super().__init__(service, every, service.replace("_", "-"))
+        self.folder = folder
+        self.project = project
+
+    def place(self) -> tuple[list[Any], dict[str, Any]]:
+        """The project, and the run's folder for services that write files."""
+        needs_folder = LOGGER_TYPE_TO_CLASS[self.service].requires_logging_directory
+        return [self.project, *([str(self.folder)] if needs_folder else [])], {}

@@ -1,0 +1,57 @@
+"""``relx train --dry-run``: everything that can go wrong in a run, met in its first minute. Writes nothing."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relx.data.report import report_corpus
+from relx.data.report_text import render
+from relx.model import JointExtractor
+from relx.training.processes import Processes
+from relx.training.trial import Trial, take
+
+if TYPE_CHECKING:
+    from relx.training.experiment import Experiment
+
+SPLITS = {"train": "train", "validation": "dev", "test": "test"}
+PREDICTED = 32
+
+
+def dry_run(experiment: "Experiment", processes: Processes) -> str:
+    """What was found: the data, the vocabulary, a step on the largest batch, a prediction of the longest sentences.
+
+    The oracle check is logged as in a run. Raises DataError, ConfigError, MissingExtra and TrainingError as a run does.
+    """
+    experiment.callbacks(Path())
+    trial = Trial(experiment, processes)
+    experiment.check_oracle(trial.model, trial.data)
+    report = report_corpus({SPLITS[split]: examples for split, examples in trial.data.items()})
+    return "\n".join([render(report), "", _vocabulary(trial.model), _step(trial), _prediction(trial)])
+
+
+def _vocabulary(model: JointExtractor) -> str:
+    sizes = ", ".join(f"{name} {size:,}" for name, size in model.vocabulary.sizes().items())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad)
+    weights = f"{trained:,} weights to train" + (f", {frozen:,} frozen" if frozen else "")
+    return f"vocabulary: {sizes}\nmodel: {weights}"
+
+
+def _step(trial: Trial) -> str:
+    corpus = trial.corpus(trial.data["train"])
+    plan = trial.plan(corpus, 0)
+    started = time.perf_counter()
+    step = take(trial.stepper(total=len(plan)), 0, corpus, plan[0])
+    seconds = time.perf_counter() - started
+    norm = "" if step.grad_norm is None else f", gradient norm {step.grad_norm:.3g}"
+    size = f"{sum(map(len, plan[0]))} sentences of up to {max(corpus.lengths[rows].max() for rows in plan[0])} tokens"
+    came_to = f"loss {step.loss:.3f}{norm}, {seconds:.1f} s; {len(plan):,} steps an epoch"
+    return f"a step on the largest batch, {size}: {came_to}"
+
+
+def _prediction(trial: Trial) -> str:
+    split = "validation" if "validation" in trial.data else "train"
+    longest = sorted(trial.data[split], key=len)[-PREDICTED:]
+    started = time.perf_counter()
+    trial.model.extract(longest, trial.experiment.loader)
+    return f"a prediction of the {len(longest)} longest sentences of {split}: {time.perf_counter() - started:.1f} s"

@@ -1,0 +1,111 @@
+import os
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from relx import doctor
+from relx.commands import main
+from relx.doctor import examine
+
+EXTRAS = ['tensorboard>=2; extra == "tensorboard"', 'pytest>=8; extra == "dev"']
+WANTED = ["torch>=2.4", "numpy>=999", "nowhere>=1", *EXTRAS]
+
+
+@pytest.fixture
+def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_train_and_predict", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What was printed, by the first word of the line; a fault is said of the line before it."""
+    lines = capsys.readouterr().out.replace("\n" + " " * 16, " ").splitlines()
+    return {line[:16].strip(): line[16:] for line in lines}
+
+
+def test_a_sound_installation_trains_predicts_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["doctor"]) == 0
+    found = said(capsys)
+    assert found["training"].startswith("a step, an archive, a prediction: ")
+    assert found["cpu"].split()[1] == "cores,"
+    assert {"relx", "python", "transformers in", "stanza in", "annotations in", "temporary in"} < found.keys()
+    assert list(tmp_path.iterdir()) == [] and caplog.messages == []
+
+
+@pytest.mark.usefixtures("without_training")
+class TestFaults:
+    def test_libraries_that_are_missing_or_too_old(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(metadata, "requires", lambda name: WANTED)
+        assert main(["doctor"]) == 2
+        captured = capsys.readouterr()
+        assert captured.err == "2 faults\n"
+        assert f"numpy           {metadata.version('numpy')}\n" in captured.out
+        assert "FAULT: relx asks for >=999: pip install 'numpy>=999'" in captured.out
+        assert "nowhere         missing\n                FAULT: pip install 'nowhere>=1'" in captured.out
+        assert "\npytest" not in captured.out and "\ntensorboard" in captured.out
+
+    def test_an_extra_that_is_not_there_is_no_fault(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(metadata, "requires", lambda name: ['nowhere>=1; extra == "serve"'])
+        assert main(["doctor"]) == 0
+        assert said(capsys)["nowhere"] == "not installed; only needed for serve: pip install 'relx[serve]'"
+
+    def test_a_library_that_cannot_be_imported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "broken_build.py").write_text("raise OSError('libbroken.so: no such file')")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(metadata, "requires", lambda name: ["numpy"])
+        monkeypatch.setitem(doctor.MODULES, "numpy", "broken_build")
+        assert main(["doctor"]) == 2
+        assert "FAULT: cannot be imported (OSError: libbroken.so: no such file)" in said(capsys)["numpy"]
+
+    def test_relx_run_from_its_source(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def requires(name: str) -> list[str]:
+            raise metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr(metadata, "requires", requires)
+        assert main(["doctor"]) == 0
+        assert "run from its source" in said(capsys)["libraries"]
+
+    def test_training_that_fails(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        def fail() -> None:
+            raise RuntimeError("illegal instruction")
+
+        monkeypatch.setattr(doctor, "_train_and_predict", fail)
+        assert main(["doctor"]) == 2
+        assert said(capsys)["training"].endswith("FAULT: RuntimeError: illegal instruction")
+
+    def test_a_cache_that_cannot_be_written(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+        assert main(["doctor"]) == 2
+        assert "cannot be written (Not a directory): set XDG_CACHE_HOME" in said(capsys)["annotations in"]
+
+
+@pytest.mark.usefixtures("without_training")
+def test_models_that_are_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+    from stanza.resources import common
+
+    for name in ("hub/models--google--bert_tiny", "hub/datasets--x", "stanza/en", "stanza/de"):
+        os.makedirs(tmp_path / name)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(common, "DEFAULT_MODEL_DIR", str(tmp_path / "stanza"))
+    found = {finding.name: finding.text for finding in examine()}
+    assert found["transformers in"].startswith(f"{tmp_path}/hub: google/bert_tiny")
+    assert found["stanza in"] == f"{tmp_path}/stanza: de, en"

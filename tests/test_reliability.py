@@ -1,0 +1,102 @@
+"""Small versions of ``benchmarks/reliability_*.py``, and the harness itself: it must see what goes wrong."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _scripts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+class TestHarness:
+    def ends(self, attempt, count: int = 3, limit: float = 30.0) -> list[str]:
+        from reliability_runner import outcomes
+
+        return [end for _, end in outcomes(attempt, range(count), limit)]
+
+    def test_every_attempt_has_an_end_whatever_happens_in_it(self) -> None:
+        def attempt(number: int) -> str:
+            if number == 0:
+                raise KeyboardInterrupt
+            if number == 1:
+                os._exit(7)
+            return "well"
+
+        raised, died, well = self.ends(attempt)
+        assert raised.startswith("FAULT: Traceback") and "KeyboardInterrupt" in raised
+        assert died == "FAULT: the process died (exit code 7)"
+        assert well == "well"
+
+    def test_one_without_an_end_is_cut_off(self) -> None:
+        ends = self.ends(lambda number: "well" if number else time.sleep(60) or "late", count=2, limit=2.0)
+        assert ends == ["FAULT: no end after 2 s", "well"]
+
+    def test_what_escapes_a_command_and_what_is_no_clean_error_are_told_apart(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from reliability_runner import command, outcome_of
+
+        from relx import commands
+
+        assert outcome_of(command("check", "nowhere.jsonnet")) == "ConfigError"
+        assert outcome_of(command("components")) == "valid"
+        with pytest.raises(AssertionError, match="code 130"):
+            monkeypatch.setattr(commands, "_parser", lambda: _Raising(KeyboardInterrupt()))
+            outcome_of(command())
+        with pytest.raises(RuntimeError, match="a bug"):
+            monkeypatch.setattr(commands, "_parser", lambda: _Raising(RuntimeError("a bug")))
+            command()
+
+
+class _Raising:
+    """A parser whose command raises."""
+
+    debug = False
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def parse_args(self, arguments: list[str]) -> "_Raising":
+        return self
+
+    def run(self, args: object) -> int:
+        raise self.error
+
+
+def test_corrupted_experiment_files_end_in_an_error_or_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reliability_configs import ROOT, Files
+
+    monkeypatch.chdir(ROOT)
+    files = Files(tmp_path)
+    assert {files.attempt(number) for number in range(12)} >= {"ConfigError", "valid"}
+
+
+def test_corrupted_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import reliability_archives
+
+    monkeypatch.setattr(reliability_archives, "BOMB", 128 * 2**20)
+    archives = reliability_archives.Archives(tmp_path)
+    ends = [archives.attempt(number) for number in range(2 * len(reliability_archives.WAYS))]
+    assert sum(end.endswith(": refused") for end in ends) >= 30
+    assert all(end.endswith((": refused", ": unharmed", "under a right checksum")) for end in ends)
+
+
+def test_hostile_lines_are_answered_or_reported_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    import reliability_input
+
+    monkeypatch.setattr(reliability_input, "LINES", 80)
+    monkeypatch.setattr(reliability_input, "LONG", 3_000)
+    parts = reliability_input.Parts(tmp_path)
+    for number in range(8):
+        counts = json.loads(parts.attempt(number))
+        assert sum(counts.values()) == 80 and counts["answered"] > 5

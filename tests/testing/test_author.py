@@ -1,0 +1,46 @@
+"""An author's own test module, in a folder that knows nothing of relx's tests, run by pytest and by unittest's like."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+MODULE = """
+from relx.heads.head import Head
+from relx.heads.rin import RIN
+from relx.testing import HeadTestCase
+
+
+@Head.register("mine")
+class Mine(RIN):
+    pass
+
+
+class TestMine(HeadTestCase):
+    head = {"type": "mine", "rounds": 1}
+
+
+@Head.register("dull")
+class Dull(RIN):
+    def loss(self, scores, batch):
+        return super().loss(scores, batch).detach() + 0 * scores["entity"].sum()
+
+
+class TestDull(HeadTestCase):
+    head = {"type": "dull", "rounds": 1}
+
+
+def test_in_one_call():
+    HeadTestCase.check(head={"type": "mine", "rounds": 0})
+"""
+
+
+def test_pytest_finds_the_tests_of_a_subclass(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(MODULE)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    failed = {line.split("::")[-1].split(" ")[0] for line in run.stdout.splitlines() if line.startswith("FAILED")}
+    assert failed == {"test_it_trains", "test_a_gradient_reaches_every_weight"}, run.stdout
+    assert "2 failed, 19 passed" in run.stdout and "errors" not in run.stdout
+    assert "AssertionError: the gradient of embedder.table is zero everywhere" in run.stdout

@@ -1,0 +1,185 @@
+"""The test case of heads passes a good head, and says of a bad one what is wrong with it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from relx.data.batch import Batch
+from relx.data.example import Entity, Example, Relation
+from relx.errors import ConfigError
+from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.rin import RIN
+from relx.testing import SENTENCES, HeadTestCase, ModelTestCase
+
+pytestmark = pytest.mark.usefixtures("registry")
+GOOD = {"type": "rin", "rounds": 0}
+
+
+class IdleWeight(RIN):
+    def set_scheme(self, *arguments: Any) -> None:
+        super().set_scheme(*arguments)
+        self.idle = nn.Parameter(torch.ones(1))
+
+
+class AWeightTimesZero(IdleWeight):
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        scores = super().forward(batch, encode)
+        return {**scores, "entity": scores["entity"] + 0 * self.idle}
+
+
+class NeighboursRead(RIN):
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        scores = super().forward(batch, encode)
+        return {**scores, "entity": scores["entity"] - scores["entity"].mean(dim=0)}
+
+
+class NoMean(RIN):
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        return super().loss(scores, batch) * len(batch)
+
+
+class LossForEachSentence(RIN):
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        return super().loss(scores, batch).expand(len(batch))
+
+
+class DividedByLength(RIN):
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        return super().loss(scores, batch) + (scores["entity"].sum(dim=(1, 2)) / batch.mask.sum(dim=1)).mean()
+
+
+class NothingToLearn(RIN):
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        return 0 * super().loss(scores, batch) + 1 + sum(p.square().sum() / 1e6 for p in self.parameters())
+
+
+class ForgottenWhenSaved(RIN):
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        scores = super().forward(batch, encode)
+        self.drawn = getattr(self, "drawn", 5 * torch.randn(scores["entity"].shape[-1]))
+        return {**scores, "entity": scores["entity"] + self.drawn}
+
+
+class GoldRead(RIN):
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        return [replace(example) for example in batch.examples]
+
+
+class InputChanged(RIN):
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        for example in batch.examples:
+            example.relations.clear()
+        return super().decode(scores, batch)
+
+
+class SilentLoss(RIN):
+    def targets(self, example: Example) -> Targets:
+        kept = replace(example, relations=example.relations[1:])
+        return replace(super().targets(kept), lost=[])
+
+
+class MadeUp(RIN):
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        said = super().decode(scores, batch)
+        said[0].relations.append(Relation(Entity(0, 1), "born_in", Entity(0, 1)))
+        return said
+
+
+class EntitiesInEmptySentences(RIN):
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        return [replace(e, entities=SENTENCES[0].entities) for e in super().decode(scores, batch)]
+
+
+def failure(head: type[Head], test: str) -> str:
+    Head.register("bad")(head)
+    case = type("Case", (HeadTestCase,), {"head": {"type": "bad", "rounds": 0}})()
+    with pytest.raises(AssertionError) as caught:
+        getattr(case, f"test_{test}")()
+    return str(caught.value)
+
+
+ALIKE = "a_sentence_is_treated_alike_alone_and_in_a_batch"
+BAD: list[tuple[type[Head], str, str]] = [
+    (AWeightTimesZero, "a_gradient_reaches_every_weight", "the gradient of head.idle is zero everywhere"),
+    (NeighboursRead, ALIKE, "multiply by batch.mask before you sum"),
+    (NoMean, "the_loss_is_a_mean_over_sentences", "the loss of 'Ada Lovelace was born in London .' beside a longer"),
+    (LossForEachSentence, "it_trains", "has the shape [8]; it must be a scalar"),
+    (DividedByLength, "empty_sentences_and_single_tokens", "look for a division by zero"),
+    (NothingToLearn, "it_trains", "it should have halved. Try another `lr`"),
+    (ForgottenWhenSaved, "saved_and_loaded_it_says_the_same", "it says something else after it was saved and loaded"),
+    (GoldRead, "labels_are_not_looked_at", "Read them in `targets` only"),
+    (InputChanged, "labels_are_not_looked_at", "decode must make new Examples (prediction())"),
+    (SilentLoss, "its_targets_decode_to_gold", "what a scheme cannot hold, `targets` lists as lost"),
+    (SilentLoss, "gold_that_it_cannot_know_is_listed_as_lost", "lists 0 of 1 relations as lost, where training lacks"),
+    (MadeUp, "its_targets_decode_to_gold", "holds {((0, 1), 'born_in', (0, 1))}, which are not gold"),
+    (EntitiesInEmptySentences, "empty_sentences_and_single_tokens", "in a sentence without tokens"),
+]
+
+
+def test_a_good_head_passes() -> None:
+    HeadTestCase.check(head=GOOD)
+
+
+@pytest.mark.parametrize(("head", "test", "message"), BAD, ids=[f"{head.__name__}-{test}" for head, test, _ in BAD])
+def test_a_bad_head_is_told_what_to_do(head: type[Head], test: str, message: str) -> None:
+    assert message in failure(head, test)
+
+
+def test_a_weight_that_the_loss_never_sees_is_named() -> None:
+    message = failure(IdleWeight, "a_gradient_reaches_every_weight")
+    assert message.startswith("head.idle gets no gradient: the loss does not depend on it. Use it in forward, ")
+
+
+def test_triples_are_compared_under_a_protocol() -> None:
+    class LastWord(RIN):
+        def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+            return [_last_words(example) for example in super().decode(scores, batch)]
+
+    Head.register("bad")(LastWord)
+    case = type("Case", (HeadTestCase,), {"head": {"type": "bad", "rounds": 0}})()
+    with pytest.raises(AssertionError, match="lacks"):
+        case.test_its_targets_decode_to_gold()
+    case.protocol = "last_word"
+    case.test_its_targets_decode_to_gold()
+
+
+def _last_words(example: Example) -> Example:
+    def last(entity: Entity) -> Entity:
+        return entity._replace(start=entity.span[1] - 1)
+
+    relations = [r._replace(head=last(r.head), tail=last(r.tail)) for r in example.relations]
+    return replace(example, entities=list(map(last, example.entities)), relations=relations)
+
+
+def test_every_failure_is_listed() -> None:
+    Head.register("bad")(SilentLoss)
+    with pytest.raises(AssertionError) as caught:
+        HeadTestCase.check(head={"type": "bad", "rounds": 0})
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "2 of 10 tests failed" and len(lines) == 3
+
+
+def test_a_description_that_does_not_fit_is_the_error_of_an_experiment() -> None:
+    with pytest.raises(ConfigError, match=r"head\.round: unknown key; did you mean 'rounds'"):
+        HeadTestCase.check(head={"type": "rin", "round": 1})
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(TypeError, match="HeadTestCase has no setting 'heads'; it has embedder, head, lr, model"):
+        HeadTestCase.check(heads=GOOD)
+
+
+def test_a_test_can_be_switched_off() -> None:
+    class Tolerant(HeadTestCase):
+        test_labels_are_not_looked_at = None
+
+    Head.register("bad")(InputChanged)
+    Tolerant.check(head={"type": "bad", "rounds": 0})
+
+
+def test_a_whole_model_can_be_tested() -> None:
+    encoder = {"type": "lstm", "hidden_size": 6}
+    ModelTestCase.check(model={"embedder": {"type": "words", "dim": 8}, "encoder": encoder, "head": GOOD})

@@ -1,0 +1,130 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny as sample
+import torch
+from torch import Tensor
+
+from relx.commands import main
+from relx.data.batch import Batch
+from relx.data.example import Example
+from relx.errors import ConfigError, TrainingError
+from relx.heads.head import Encode, Head, Scores
+from relx.heads.hmt import HMT
+from relx.training import overfit as module
+from relx.training.overfit import overfit
+from relx.training.processes import Processes
+
+
+def outcome(tiny: Path, *overrides: str, count: int = 4, **variables: Any) -> str:
+    made, _ = sample.experiment(tiny, *overrides, **variables)
+    return overfit(made, count, Processes("cpu"))
+
+
+def failure(tiny: Path, *overrides: str, **settings: Any) -> list[str]:
+    with pytest.raises(TrainingError) as caught:
+        outcome(tiny, *overrides, **settings)
+    return str(caught.value).splitlines()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_STEPS", 50)
+
+
+def test_a_model_that_learns_says_so_and_leaves_nothing(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(tiny), "--var", f"data={tiny.parent}", "--overfit", "4"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("learnt by heart: 4 sentences, ")
+    assert "triples P 100.0 R 100.0 F1 100.0, entities P 100.0 R 100.0 F1 100.0 (exact_span)\n" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sentences_with_relations_come_first_and_are_spread(tiny: Path) -> None:
+    examples = [Example([str(number)]) for number in range(10)]
+    for number in (1, 4, 5, 8):
+        examples[number].relations = ["relation"]  # type: ignore[list-item]
+    assert [example.tokens[0] for example in module._chosen(examples, 2)] == ["1", "5"]
+    assert [example.tokens[0] for example in module._chosen(examples, 6)] == ["1", "4", "5", "8", "0", "2"]
+    assert len(module._chosen(examples, 99)) == 10
+
+
+@pytest.mark.usefixtures("quick")
+class TestNotLearnt:
+    def test_a_rate_that_moves_nothing_leaves_every_score(self, tiny: Path) -> None:
+        first, *reasons = failure(tiny, optimizer={"type": "sgd", "lr": 1e-9})
+        assert first.startswith("not learnt by heart: 4 sentences, 50 steps: loss ") and "triples P 0.0" in first
+        assert "  the score 'joint' is not learnt: its gradient is 100% of what it was" in reasons
+        assert "  the score 'entity' is not learnt: its gradient is 100% of what it was" in reasons
+        assert reasons[-1] == "  where all take part: try another trainer.optimizer.lr (relx find-lr) or less dropout"
+
+    def test_the_score_that_stays_behind_is_named_and_the_weights_without_gradient(
+        self, tiny: Path, registry: None
+    ) -> None:
+        @Head.register("half")
+        class Half(HMT):
+            def forward(self, batch: Batch, encode: Encode) -> Scores:
+                scores = super().forward(batch, encode)
+                return {**scores, "joint": scores["joint"].detach()}
+
+        reasons = failure(tiny, "model.head.type=half")[1:]
+        assert any("weights get no gradient: head.joint_task.encoder." in reason for reason in reasons)
+        assert any(reason.startswith("  the score 'joint' is not learnt") for reason in reasons)
+        assert not any("'entity'" in reason for reason in reasons)
+
+    def test_a_score_that_the_loss_leaves_out_is_named(self, tiny: Path, registry: None) -> None:
+        @Head.register("forgetful")
+        class Forgetful(HMT):
+            def loss(self, scores: Scores, batch: Batch) -> Tensor:
+                return self.joint_loss(scores, batch)
+
+        reasons = failure(tiny, "model.head.type=forgetful", optimizer={"type": "sgd", "lr": 1e-9})[1:]
+        assert "  the loss does not depend on the score 'entity'" in reasons
+        assert any("weights get no gradient: head.entity_task.decoder." in reason for reason in reasons)
+
+    def test_frozen_weights_are_counted(self, tiny: Path) -> None:
+        reasons = failure(tiny, "model.embedder.trainable=false", optimizer={"type": "sgd", "lr": 1e-9})[1:]
+        assert "  1 weights are frozen (trainable, parameter_groups)" in reasons
+
+
+def test_a_head_that_learns_and_decodes_wrongly_is_told_apart(tiny: Path, registry: None) -> None:
+    @Head.register("mute")
+    class Mute(HMT):
+        def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+            said = super().decode(scores, batch)
+            sure = scores["joint"].abs().max() > 1e4  # as the oracle is, and no model
+            return said if sure else [example.unlabelled() for example in said]
+
+        def oracle(self, batch: Batch) -> Scores:
+            return {name: 1e6 * score for name, score in super().oracle(batch).items()}
+
+    first, *reasons = failure(tiny, "model.head.type=mute")
+    assert "triples P 0.0" in first
+    assert reasons == ["  the loss is near zero, and yet the predictions are not right: look at the head's decode"]
+
+
+def test_the_ceiling_of_the_scheme_is_enough(tiny: Path, tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        line = (tiny.parent / "train.jsonl").read_text().splitlines()[0]
+        both = line.replace('"relations": [', '"relations": [{"head": 1, "type": "birthplace_of", "tail": 0}, ')
+        (tmp_path / f"{split}.jsonl").write_text(f"{both}\n")
+    said = outcome(tiny, data=str(tmp_path), count=1)
+    assert said.startswith("learnt by heart: ") and "; the scheme allows triples P 100.0 R 50.0 F1 66.7" in said
+
+
+def test_a_loss_that_is_not_finite_is_the_error_of_a_run(tiny: Path, registry: None) -> None:
+    @Head.register("broken")
+    class Broken(HMT):
+        def loss(self, scores: Scores, batch: Batch) -> Tensor:
+            return super().loss(scores, batch) * (torch.nan if self.training else 1)
+
+    assert failure(tiny, "model.head.type=broken")[0].startswith("the loss is nan on a batch of 4 sentences")
+
+
+def test_at_least_one_sentence_is_asked_for(tiny: Path) -> None:
+    with pytest.raises(ConfigError, match="--overfit 0: at least one sentence"):
+        outcome(tiny, count=0)

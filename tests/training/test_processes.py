@@ -1,0 +1,119 @@
+"""One process, and several that train one model."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny as sample
+import torch
+
+from relx import archive
+from relx.errors import RelxError, TrainingError
+from relx.training.processes import LAUNCHED, Processes
+from relx.training.run_folder import RunFolder
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+# Batches of five, two of them a step; of the last one, a single sentence, one process has nothing to do.
+UNEVEN = ("data_loader.batch_size=5", "trainer.accumulate=2", "model.head.dropout=0", "trainer.optimizer.lr=0.01")
+EPOCHS = 6
+
+
+class TestOne:
+    def test_it_is_the_main_one_and_has_everything(self) -> None:
+        alone = Processes("cpu")
+        assert (alone.main, alone.rank, alone.count, alone.device) == (True, 0, 1, torch.device("cpu"))
+        assert alone.share(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
+        assert alone.map(str, [3, 1, 2]) == ["3", "1", "2"]
+        assert alone.gather("mine") == ["mine"]
+        assert alone.total(0.1) == 0.1
+        assert (alone.any(True), alone.any(False)) == (True, False)
+        assert alone.on_main(lambda: 7) == 7
+
+    def test_runs_of_one_program_may_differ_in_precision(self) -> None:
+        found = [Processes("cpu", precision).accelerator.mixed_precision for precision in ("fp32", "bf16", "fp32")]
+        assert found == ["no", "bf16", "no"]
+
+    def test_a_device_that_is_none(self) -> None:
+        with pytest.raises(RelxError, match="device 'gpu' cannot be used here; try cpu, cuda or cuda:1"):
+            Processes("gpu")
+
+    def test_of_several_each_has_a_gpu_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(LAUNCHED, "1")
+        monkeypatch.setattr("relx.training.processes.require_device", lambda name: None)
+        with pytest.raises(TrainingError, match="--device cuda:1: of several processes each takes a GPU of its own"):
+            Processes("cuda:1")
+
+
+@pytest.fixture(scope="module")
+def folders(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What one process leaves, and two that ``torchrun`` starts, with the same global batches."""
+    place = tmp_path_factory.mktemp("processes")
+    sample.train(tiny, place / "one", *UNEVEN, epochs=EPOCHS)
+    overrides = [argument for override in UNEVEN for argument in ("-o", override)]
+    variables = ["--var", f"data={tiny.parent}", "--var", f"epochs={EPOCHS}"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "relx", "train"]
+    run = subprocess.run(
+        [sys.executable, *launch, str(tiny), *variables, *overrides, "-s", str(place / "two"), "--device", "cpu"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return {"one": place / "one", "two": place / "two", "output": run}
+
+
+class TestTwo:
+    def test_the_loss_of_each_epoch_is_the_same(self, folders: dict[str, Any]) -> None:
+        one, two = ([line["loss"] for line in epochs(folders[name])] for name in ("one", "two"))
+        assert len(one) == EPOCHS and one[-1] < 0.7 * one[0]
+        assert two == pytest.approx(one, rel=1e-4)
+
+    def test_so_is_every_metric(self, folders: dict[str, Any]) -> None:
+        one, two = ([line["metrics"] for line in epochs(folders[name])] for name in ("one", "two"))
+        assert one == two
+        one, two = (json.loads((folders[name] / "metrics.json").read_text()) for name in ("one", "two"))
+        assert {**one, "seconds": 0} == {**two, "seconds": 0}
+        assert two["test"]["exact_span"]["triples"]["gold"] == 24
+
+    def test_so_are_the_weights(self, folders: dict[str, Any]) -> None:
+        one, two = (archive.load(folders[name] / "model.tar.gz").model.state_dict() for name in ("one", "two"))
+        for name, tensor in one.items():
+            torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4)
+
+    def test_one_of_them_speaks(self, folders: dict[str, Any]) -> None:
+        output = folders["output"]
+        assert output.stdout == f"{folders['two'] / 'model.tar.gz'}\n"
+        assert output.stderr.count("epoch 1/6") == output.stderr.count("weights to train") == 1
+        assert "Warning" not in output.stderr
+
+    def test_a_run_goes_on_with_as_many_processes_as_it_had(self, folders: dict[str, Any], tiny: Path) -> None:
+        made, full = sample.experiment(tiny, *UNEVEN, epochs=EPOCHS)
+        with pytest.raises(TrainingError, match="the checkpoint is that of 2 processes, these are 1; start as many"):
+            made.run(RunFolder.resume(folders["two"], full), full, recover=True)
+
+    def test_what_stops_the_main_one_stops_both_with_one_message(self, folders: dict[str, Any], tiny: Path) -> None:
+        code = "import sys, reliability_kills as k; sys.exit(str(k.wait(k.start(sys.argv[1:], 2))))"
+        log = folders["two"] / "log.txt"
+        run = subprocess.run(
+            [sys.executable, "-c", code, "train", str(tiny), "--var", f"data={tiny.parent}", "-s", str(folders["two"])],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(BENCHMARKS), "RELIABILITY_LOG": str(log)},
+            text=True, capture_output=True, timeout=300,
+        )  # fmt: skip
+        assert run.stderr.endswith("[2, 2]\n")
+        assert log.read_text().count("error: ") == 1 and "exists and is not empty" in log.read_text()
+
+
+def test_killed_runs_of_one_and_of_two_processes_are_resumed_exactly() -> None:
+    run = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "reliability_kills.py"), "--kills", "2"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True, timeout=500,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("; 2 exact resumes") == 2
+
+
+def epochs(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]

@@ -1,0 +1,176 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from relx.data.batch import Batch
+from relx.data.example import Example
+from relx.errors import TrainingError
+from relx.training.averaging import Averaging
+from relx.training.processes import Precision, Processes
+from relx.training.schedules import LinearSchedule
+from relx.training.stepper import BadLoss, Part, Stepper
+
+ROWS = np.random.default_rng(1).normal(size=(7, 3))
+
+
+class Regression(nn.Module):
+    """Mean squared error of rows; its products are taken in the precision that is asked for."""
+
+    def __init__(self, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = nn.Linear(3, 1, dtype=dtype)
+        self.seen: list[torch.dtype] = []
+
+    def forward(self, batch: Batch) -> Tensor:
+        made = self.layer(batch["rows"].to(self.layer.weight.dtype))
+        self.seen.append(made.dtype)
+        return (made**2).mean()
+
+
+def part(*rows: int, counting: int | None = None) -> Part:
+    examples = [Example(["word", str(row)], id=f"s{row}" if row % 2 else None) for row in rows]
+    batch = Batch({"rows": torch.tensor(ROWS[list(rows)])}, torch.ones(len(rows), 2, dtype=torch.bool), examples)
+    return Part(batch, len(rows) if counting is None else counting)
+
+
+def stepper(model: nn.Module, **settings) -> Stepper:
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.pop("lr", 0.5))
+    return Stepper(model, optimizer, Processes("cpu", settings.pop("precision", "fp32")), **settings)
+
+
+def weights(model: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().reshape(-1).clone() for parameter in model.parameters()])
+
+
+class TestAccumulation:
+    @pytest.mark.parametrize("cut", [[(0, 1, 2), (3, 4, 5, 6)], [(0,), (1, 2, 3, 4), (5,), (6,)]])
+    def test_parts_of_any_size_make_the_step_of_the_whole(self, cut: list[tuple[int, ...]]) -> None:
+        whole, parts = Regression(), Regression()
+        expected = stepper(whole).step(0, [part(*range(7))], 7)
+        found = stepper(parts).step(0, [part(*rows) for rows in cut], 7)
+        assert found.loss == pytest.approx(expected.loss, rel=1e-12)
+        torch.testing.assert_close(weights(parts), weights(whole), rtol=1e-12, atol=0)
+
+    def test_a_part_that_does_not_count_changes_nothing(self) -> None:
+        without, with_it = Regression(), Regression()
+        expected = stepper(without).step(0, [part(0, 1)], 2)
+        assert stepper(with_it).step(0, [part(0, 1), part(5, counting=0)], 2) == expected
+        assert torch.equal(weights(with_it), weights(without))
+
+
+class TestStep:
+    def test_gradients_are_clipped_and_their_norm_is_told(self) -> None:
+        model = Regression()
+        before = weights(model)
+        step = stepper(model, lr=1.0, grad_norm=0.01).step(0, [part(*range(7))], 7)
+        assert step.grad_norm is not None and step.grad_norm > 0.1
+        assert (weights(model) - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+    def test_without_a_limit_there_is_no_norm(self) -> None:
+        assert stepper(Regression()).step(0, [part(0)], 1).grad_norm is None
+
+    def test_the_schedule_is_asked_for_the_factor_of_each_step(self) -> None:
+        taken = stepper(Regression(), schedule=LinearSchedule(), total=4)
+        rates = [taken.step(number, [part(0)], 1).lr for number in range(4)]
+        assert rates == [0.5, 0.375, 0.25, 0.125]
+
+    def test_no_gradient_is_left_over(self) -> None:
+        model = Regression()
+        stepper(model).step(0, [part(0), part(1)], 2)
+        assert all(parameter.grad is None for parameter in model.parameters())
+
+    def test_averages_are_kept_and_put_in_place(self) -> None:
+        model = Regression()
+        taken = stepper(model, averaging=Averaging(0.5))
+        seen = []
+        for number in range(3):
+            taken.step(number, [part(number)], 1)
+            seen.append(weights(model))
+        last = weights(model)
+        with taken.weights_to_keep():
+            average = weights(model)
+        assert torch.equal(weights(model), last)
+        torch.testing.assert_close(average, 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2])
+        taken.settle()
+        assert torch.equal(weights(model), average)
+
+
+class TestState:
+    def test_it_is_taken_up_with_everything_that_follows_the_weights(self) -> None:
+        def made() -> tuple[nn.Module, Stepper]:
+            model = Regression()
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+            settings = {"schedule": LinearSchedule(), "averaging": Averaging(), "total": 9}
+            return model, Stepper(model, optimizer, Processes("cpu"), **settings)
+
+        (one, first), (other, second) = made(), made()
+        for number in range(3):
+            first.step(number, [part(number)], 1)
+        second.load_state_dict(copy.deepcopy(first.state_dict()))
+        assert first.step(3, [part(4)], 1) == second.step(3, [part(4)], 1)
+        assert torch.equal(weights(one), weights(other))
+        with first.weights_to_keep(), second.weights_to_keep():
+            assert torch.equal(weights(one), weights(other))
+
+    def test_another_length_is_refused_where_the_schedule_depends_on_it(self) -> None:
+        with_schedule = [stepper(Regression(), schedule=LinearSchedule(), total=total) for total in (5, 9)]
+        with pytest.raises(TrainingError, match="trainer.epochs: .* those of a run of 5 steps; with 9 they would"):
+            with_schedule[1].load_state_dict(with_schedule[0].state_dict())
+        without = [stepper(Regression(), total=total) for total in (5, 9)]
+        without[1].load_state_dict(without[0].state_dict())
+
+
+class TestPrecision:
+    @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+    def test_it_is_that_of_the_forward_pass_in_training_alone(self, precision: Precision, dtype: torch.dtype) -> None:
+        model = Regression(torch.float32)
+        taken = stepper(model, precision=precision)
+        taken.step(0, [part(0, 1)], 2)
+        model(part(0, 1).batch)
+        assert model.seen == [dtype, torch.float32]
+        assert model.layer.weight.dtype == torch.float32
+
+    def test_fp16_needs_a_gpu(self) -> None:
+        with pytest.raises(TrainingError, match="trainer.precision: fp16 needs a GPU"):
+            Processes("cpu", "fp16")
+
+
+class TestTrouble:
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_a_loss_that_is_not_finite_names_its_sentences_and_changes_nothing(self, value: float) -> None:
+        model = Regression()
+        before = weights(model)
+        bad = part(1, 2, 3, 4)
+        bad.batch["rows"][2, 0] = value
+        message = "on a batch of 5 sentences; the first: s1: word 1; word 2; s3: word 3$"
+        with pytest.raises(BadLoss, match=message):
+            stepper(model).step(0, [part(0), bad], 5)
+        assert torch.equal(weights(model), before)
+
+    @pytest.mark.parametrize(
+        "error", [RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("x out of memory")]
+    )
+    def test_memory_that_does_not_suffice_is_one_error_that_says_what_to_do(
+        self, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = Regression()
+        taken = stepper(model)
+
+        def fail(batch: Batch) -> Tensor:
+            raise error
+
+        monkeypatch.setattr(model, "forward", fail)
+        message = "does not suffice for 3 sentences of up to 2 tokens: set a smaller data_loader.batch_size"
+        with pytest.raises(TrainingError, match=message):
+            taken.step(0, [part(0, 1, 2)], 3)
+
+    def test_other_errors_are_as_they_are(self) -> None:
+        bad = part(0)
+        bad.batch.tensors["rows"] = torch.ones(1, 9)
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+            stepper(Regression()).step(0, [bad], 1)
