@@ -1,36 +1,33 @@
 """Table filling, the head of the partition filter network (PFN, Yan et al. 2021, section 3.3)."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Literal, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Entity, Example
 from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.cascade_steps import CascadeSteps
 from relx.heads.entity_tags import EntityTypes
 from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.mention_cells import MentionCells, Tables
 from relx.heads.mention_triples import GoldTriples, MentionTriples
-from relx.heads.pair_cells import SHARED, Anchor
+from relx.heads.pair_cells import Anchor
 from relx.heads.pair_scorers import Cells, PairScorer
 from relx.heads.pair_scorers.hidden import MLPPairScorer
 from relx.heads.pair_scorers.triangle import triangle_loss
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import best_labels
-from relx.heads.table_cells import pairs_within, probabilities_of_pairs, spans_above
+from relx.heads.table_reading import pairs_within, probabilities_of_pairs, spans_above
 from relx.registry import Injected, Lazy
 
 # Of some pairs of tokens, whose relations do not matter, the probability of every relation: [pairs, relations].
 ReadTable = Callable[[Anchor, Cells], Tensor]
 
 BIAS = -6.0
-T = TypeVar("T")
 
 
 @Head.register("table")
@@ -49,7 +46,7 @@ class TableFilling(Head):
         self,
         views: Injected[TaskViews],
         vocabulary: Injected[Vocabulary],
-        tables: Literal["first", "last", "both"] = "first",
+        tables: Tables = "first",
         hidden_size: int | None = None,
         global_feature: bool = True,
         pair_scorer: Lazy[PairScorer] | None = None,
@@ -62,22 +59,20 @@ class TableFilling(Head):
             raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
-        self.scheme = MentionTriples(relations, self._label, allow_self)
+        self.scheme, self.cells = MentionTriples(relations, self._label, allow_self), MentionCells(tables)
         self.steps = CascadeSteps(relations, allow_self)
         self.entity_features = TaskFeatures(views, "entity", hidden_size, global_feature)
         self.relation_features = TaskFeatures(views, "relation", hidden_size, global_feature)
         self.entity = self.entity_features.scorer(pair_scorer, len(self.types.names))
-        anchors: tuple[Anchor, ...] = ("first", "last") if tables == "both" else (tables,)
         self.relation: dict[Anchor, PairScorer] = nn.ModuleDict(  # type: ignore[assignment]
-            {anchor: self.relation_features.scorer(pair_scorer, len(relations)) for anchor in anchors}
+            {anchor: self.relation_features.scorer(pair_scorer, len(relations)) for anchor in self.cells.anchors}
         )
 
     def targets(self, example: Example) -> Targets:
         """What ``MentionTriples.write`` makes of the sentence, and the cells [cells, 3] of each table of relations."""
         found = self.scheme.write(example)
-        spans, triples = found.arrays["entity_spans"], found.arrays["triples"]
-        cells = {_cells_of(anchor): _cells(triples, _tokens(anchor, *spans.T[1:])) for anchor in self.relation}
-        return Targets({**found.arrays, **cells}, found.lost + self._hidden(example, spans, found.lost))
+        unmeant = self.cells.lost(example, found.arrays, [relation for relation, _ in found.lost])
+        return Targets({**found.arrays, **self.cells.write(found.arrays)}, found.lost + unmeant)
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """With targets in the batch, the features of ``entity`` and ``relation``, [batch, length, d] each. Without,
@@ -103,7 +98,7 @@ class TableFilling(Head):
         gold = GoldTriples.of(batch).entities.cells
         total = triangle_loss(self.entity, scores["entity"], batch.mask, gold)
         for anchor, scorer in self.relation.items():
-            total = total + scorer.loss(scores["relation"], batch.mask, batch[_cells_of(anchor)])
+            total = total + scorer.loss(scores["relation"], batch.mask, batch[self.cells.names[anchor]])
         return total / len(batch)
 
     def decode(self, scores: Scores, batch: Batch) -> list[Example]:
@@ -117,19 +112,19 @@ class TableFilling(Head):
 
         def read(anchor: Anchor, pairs: Cells) -> Tensor:
             numbers = torch.arange(len(self.scheme.relations), device=pairs.head.device)
-            gold = _numbered(Cells.unpadded(batch[_cells_of(anchor)]), length, len(numbers))
+            gold = _numbered(Cells.unpadded(batch[self.cells.names[anchor]]), length, len(numbers))
             return torch.isin(_numbered(pairs, length, len(numbers))[:, None] + numbers, gold).float()
 
         return self._found(GoldTriples.of(batch).entities, read, length)
 
     def _found(self, entities: Spans, read: ReadTable, length: int) -> Scores:
-        told = self._told(entities, length)
-        head, tail = (told[side] for side in pairs_within(entities.row[told]))
+        meant = self.cells.meant(entities, length)
+        head, tail = (meant[side] for side in pairs_within(entities.row[meant]))
         if not self.scheme.allow_self:
             head, tail = head[head != tail], tail[head != tail]
         kept, score = head.new_ones(1, dtype=torch.bool), entities.score.new_ones(1)
         for anchor in self.relation:
-            token = _tokens(anchor, entities.start, entities.last)
+            token = self.cells.token(anchor, entities.start, entities.last)
             probabilities = read(anchor, Cells(entities.row[head], token[head], token[tail], torch.zeros_like(head)))
             kept, score = kept & (probabilities >= self.threshold), score * probabilities
         pair, relation = kept.nonzero(as_tuple=True)
@@ -139,32 +134,6 @@ class TableFilling(Head):
             "triples": torch.stack((relation, head[pair], tail[pair]), dim=1),
             "triple_scores": score[pair, relation],
         }
-
-    def _told(self, entities: Spans, length: int) -> Tensor:
-        """The numbers, in order, of the entities that cells can mean."""
-        numbers = torch.arange(len(entities), device=entities.row.device)
-        if len(self.relation) > 1:
-            return numbers
-        (anchor,) = self.relation
-        token = _tokens(anchor, entities.start, entities.last)
-        return best_labels(replace(entities, label=numbers, start=token, last=token), length).label.sort().values
-
-    def _hidden(
-        self, example: Example, spans: np.ndarray, lost: list[tuple[Relation, str]]
-    ) -> list[tuple[Relation, str]]:
-        """The relations that are lost because a cell would mean another entity: the first one with the same token."""
-        if len(self.relation) > 1:
-            return []
-        (anchor,) = self.relation
-        meant: dict[int, tuple[int, int]] = {}
-        for _, start, last in spans.tolist():
-            meant.setdefault(_tokens(anchor, start, last), (start, last + 1))
-        known, told = {id(relation) for relation, _ in lost}, set(meant.values())
-        return [
-            (relation, SHARED)
-            for relation in example.relations
-            if id(relation) not in known and not {relation.head.span, relation.tail.span} <= told
-        ]
 
     def _label(self, entity: Entity, example: Example) -> int | None:
         return self.types.names.get(self.types.of(entity, example))
@@ -192,20 +161,6 @@ class TaskFeatures(nn.Module):
         """A pair scorer that reads these features, the one that was given or PFN's."""
         made = given or Lazy(MLPPairScorer, hidden_size=self.hidden_size, bias=BIAS)
         return made.build(input_dim=self.output_dim, relations=labels)
-
-
-def _cells_of(anchor: Anchor) -> str:
-    return f"{anchor}_cells"
-
-
-def _tokens(anchor: Anchor, first: T, last: T) -> T:
-    return first if anchor == "first" else last
-
-
-def _cells(triples: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Triples between entities -> cells (relation from 1, head, tail), each once; ``tokens`` tell the entities."""
-    relation, head, tail = triples.T
-    return np.unique(np.stack((relation, tokens[head], tokens[tail]), axis=1), axis=0)
 
 
 def _numbered(cells: Cells, length: int, relations: int) -> Tensor:

@@ -14,7 +14,7 @@ from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.pair_cells import SHARED
 from relx.heads.pair_scorers.hidden import MLPPairScorer
 from relx.heads.table import TableFilling
-from relx.heads.table_cells import pairs_within
+from relx.heads.table_reading import pairs_within
 from relx.registry import Lazy
 from relx.training.oracle import oracle_decode
 

@@ -95,15 +95,35 @@ class TestTwo:
             made.run(RunFolder.resume(folders["two"], full), full, recover=True)
 
     def test_what_stops_the_main_one_stops_both_with_one_message(self, folders: dict[str, Any], tiny: Path) -> None:
-        code = "import sys, reliability_kills as k; sys.exit(str(k.wait(k.start(sys.argv[1:], 2))))"
         log = folders["two"] / "log.txt"
-        run = subprocess.run(
-            [sys.executable, "-c", code, "train", str(tiny), "--var", f"data={tiny.parent}", "-s", str(folders["two"])],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(BENCHMARKS), "RELIABILITY_LOG": str(log)},
-            text=True, capture_output=True, timeout=300,
-        )  # fmt: skip
-        assert run.stderr.endswith("[2, 2]\n")
+        assert forked("", log, "train", tiny, "--var", f"data={tiny.parent}", "-s", folders["two"]) == [2, 2]
         assert log.read_text().count("error: ") == 1 and "exists and is not empty" in log.read_text()
+
+    def test_a_signal_to_one_of_them_ends_both_after_the_same_step(self, tiny: Path, tmp_path: Path) -> None:
+        reports = str(tmp_path / "run" / "epochs.jsonl")
+        wait = f"while not pathlib.Path({reports!r}).exists(): time.sleep(0.05)"
+        interrupt = f"{wait}\nos.kill(ids[1], signal.SIGTERM)"
+        command = ["train", tiny, "--var", f"data={tiny.parent}", "--var", "epochs=10000", "-s", tmp_path / "run"]
+        assert forked(interrupt, tmp_path / "log.txt", *command) == [130, 130]
+        metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+        assert metrics["interrupted"] and (tmp_path / "run" / "model.tar.gz").exists()
+        assert any((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def forked(then: str, log: Path, *arguments: object) -> list[int]:
+    """The exit codes of two processes of ``relx`` that were started as one run; ``then`` is done with their ``ids``."""
+    code = (
+        "import json, os, pathlib, signal, sys, time, reliability_kills as k\n"
+        f"ids = k.start(sys.argv[1:], 2)\n{then}\nprint(json.dumps(k.wait(ids)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(BENCHMARKS), "RELIABILITY_LOG": str(log)},
+        text=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    codes: list[int] = json.loads(run.stdout)
+    return codes
 
 
 def test_killed_runs_of_one_and_of_two_processes_are_resumed_exactly() -> None:
