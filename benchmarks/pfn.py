@@ -62,7 +62,7 @@ def child(folder: str, job: str, arguments: argparse.Namespace) -> dict[str, Any
     if job == "training":
         found = training(model, list(experiment.reader.read(experiment.paths["train"])), arguments)
     else:
-        found = prediction(model, list(experiment.reader.read(experiment.paths["test"])), job)
+        found = prediction(model, list(experiment.reader.read(experiment.paths["test"]))[: arguments.sentences], job)
     return {**found, "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--var", action="append", default=[])
     parser.add_argument("--folder", help="that of a run of the experiment, to be measured as it is")
+    parser.add_argument("--sentences", type=int, help="how many test sentences to predict; by default all")
     parser.add_argument("--jobs", choices=JOBS, nargs="+", default=JOBS, help="bfloat16 is slow where it is emulated")
     parser.add_argument("--child", choices=JOBS)
     arguments = parser.parse_args()
@@ -148,9 +149,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if arguments.folder is None:
             train(arguments, folder)
-        measured = [sys.executable, __file__, "--folder", arguments.folder or folder, "--batch", str(arguments.batch)]
+        numbers = {name: getattr(arguments, name) for name in ("batch", "steps", "sentences")}
+        given = [part for name, value in numbers.items() if value is not None for part in (f"--{name}", str(value))]
         for job in arguments.jobs:
-            command = [*measured, "--steps", str(arguments.steps), "--child", job]
+            command = [sys.executable, __file__, "--folder", arguments.folder or folder, *given, "--child", job]
             found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
             print(f"{job:10}", ", ".join(f"{name} {value:.1f}" for name, value in found.items()), flush=True)
 
