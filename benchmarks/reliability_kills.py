@@ -90,10 +90,18 @@ def wait(ids: list[int]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in ids]
 
 
-def kill_at_random(arguments: list[str], processes: int, seconds: float, draw: random.Random) -> bool:
-    """Start a run and kill it at a moment of its usual time; whether it was still alive."""
+def kill_at_random(arguments: list[str], run: Path, processes: int, seconds: float, draw: random.Random) -> bool:
+    """Start a run and kill it at a moment of its usual time; whether it was still alive.
+
+    A third of the moments lie anywhere, a third after the first checkpoint, and a third in the write of one.
+    """
     ids = start(arguments, processes)
-    time.sleep(draw.uniform(0, seconds))
+    kind = draw.choice(("anywhere", "training", "write"))
+    if kind != "anywhere":
+        _wait_for(run / "checkpoints", "step_*", seconds)
+    time.sleep(draw.uniform(0, seconds if kind == "anywhere" else seconds / 2))
+    if kind == "write":
+        _wait_for(run / "checkpoints", ".step_*", seconds / 4)
     victims = ids if draw.random() < 0.5 else [draw.choice(ids)]
     for process in victims:
         os.kill(process, signal.SIGKILL)  # a process that has ended stays there until it is waited for
@@ -102,6 +110,12 @@ def kill_at_random(arguments: list[str], processes: int, seconds: float, draw: r
         for process in ids:
             os.kill(process, signal.SIGKILL)
     return any(code == -signal.SIGKILL for code in wait(ids))
+
+
+def _wait_for(folder: Path, pattern: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and next(folder.glob(pattern), None) is None:
+        time.sleep(1e-4)
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -157,7 +171,7 @@ def report(folder: Path, processes: int, kills: int, draw: random.Random) -> boo
     found: Counter[str] = Counter()
     for kill in range(kills):
         shutil.rmtree(run, ignore_errors=True)
-        while not kill_at_random([*command, str(run), "--recover"], processes, seconds, draw):
+        while not kill_at_random([*command, str(run), "--recover"], run, processes, seconds, draw):
             shutil.rmtree(run, ignore_errors=True)
         found["after a checkpoint"] += any((run / "checkpoints").glob("step_*"))
         found["in a write"] += any(run.glob("**/.*.*"))

@@ -17,10 +17,12 @@ function(
   interactive=true,
   gcn=head == 'interactive',
   layers=1,
+  residual=false,
   parser='stanza',
   stanza='fixtures/tiny_stanza',
   hidden=100,
   decoders=5,
+  weights=null,
   feed='gold',
   tagger=false,
   dropout=0.2,
@@ -32,8 +34,8 @@ function(
 )
   local lstm = { hidden_size: hidden, directions: 'averaged' };
   joint.corpus(data, form)
-  + lib.input(vectors, dim, word_dropout, lstm, if gcn then { layers: layers }, parser, stanza)
+  + lib.input(vectors, dim, word_dropout, lstm, if gcn then { layers: layers, residual: residual }, parser, stanza)
   + lib.training(variant, epochs, patience, lr) + {
-  model+: { head: lib.head(head, decoders, feed, dropout, interactive, tagger) },
+  model+: { head: lib.head(head, decoders, feed, dropout, interactive, tagger, weights) },
   seed: seed,
 }

@@ -1,37 +1,4 @@
 // RIN (Sun et al. 2020) on NYT, last words of entities: Table 1 gives F1 81.5, 82.1 and 82.4 for 1, 3 and 5 rounds.
 // BiLSTM 78.2, BiLSTM_s 78.1. Table 4 gives the F1 of entities: 90.1 and 90.9 for 1 and 5 rounds.
-// variant: star or exact. form: hrl, triples or jsonl. encoder: words or transformer. pos: null, given or stanza.
-// Table 5: without=relations (-y~), entities (-y-), words (-H), head=bilstm_s (-INT), updater=linear (-gamma).
-// Figure 3: rounds, and updater=rnn. The version published last: head=rin_v2.
-local joint = import 'lib/joint.libsonnet';
-local rin = import 'lib/rin.libsonnet';
-
-function(
-  data='fixtures/nyt10',
-  form='hrl',
-  variant='star',
-  encoder='words',
-  vectors=null,
-  dim=100,
-  transformer='fixtures/tiny_transformer',
-  pos=null,
-  stanza=null,
-  head='rin',
-  rounds=5,
-  updater='gru',
-  without=null,
-  scorer=null,
-  bias=-10,
-  anchor='last',
-  word_dropout=0.04,
-  epochs=100,
-  patience=20,
-  lr=1e-3,
-  transformer_lr=1e-4,
-  seed=13
-) joint.corpus(data, form)
-  + rin.input(encoder, vectors, dim, transformer, pos, stanza, word_dropout)
-  + rin.training(variant, encoder, epochs, patience, lr, transformer_lr) + {
-  model+: { head: rin.head(head, rounds, updater, without, scorer, bias, anchor) },
-  seed: seed,
-}
+// The variables stand in lib/rin_experiment.libsonnet.
+(import 'lib/rin_experiment.libsonnet')(usual_rounds=5)

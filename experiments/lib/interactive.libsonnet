@@ -22,13 +22,14 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true };
   },
 
   // The model itself, or a system with one or several decoders: CopyRE, whose copy score is linear, or CopyMTL.
-  head(name, decoders, feed, dropout, interactive=true, tagger=false): joint.choose('head', name, {
+  head(name, decoders, feed, dropout, interactive=true, tagger=false, weights=null): joint.choose('head', name, {
     interactive: { interactive_layer: interactive, tagger: tagger },
     copyre_one: copyre + one,
     copyre_multi: copyre,
     copymtl_one: copymtl + one,
     copymtl_multi: copymtl,
-  }) + { type: 'interactive', decoders: decoders, feed: feed, dropout: dropout },
+  }) + { type: 'interactive', decoders: decoders, feed: feed, dropout: dropout }
+     + if weights == null then {} else { weights: weights },
 
   // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
   training(variant, epochs, patience, lr): {

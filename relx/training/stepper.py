@@ -90,7 +90,9 @@ class Stepper:
         norm = self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad()
-        if self.averaging is not None and not self.optimizer.step_was_skipped:  # fp16 skips steps that overflow
+        if self.optimizer.step_was_skipped:  # in fp16, where gradients overflow: the scale was too large, no more
+            norm = None
+        elif self.averaging is not None:
             self.averaging.update(self.model)
         return Step(loss, norm, self.optimizer.param_groups[0]["lr"])
 

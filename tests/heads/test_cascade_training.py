@@ -13,17 +13,17 @@ from relx.commands import main
 from relx.config import load
 
 SMALL = {"dim": 16, "hidden": 16, "match_size": 16, "dropout": 0, "word_dropout": 0, "lr": 0.03, "batch": 3}
-ENCODERS = ("srn", "bisrn", "bilstm")
+RECURRENT = ("srn", "bisrn", "bilstm")
 CASCADE: list[dict[str, Any]] = [
     {},
-    *({"encoder": encoder, "embedder": embedder} for encoder in ENCODERS for embedder in ("words", "transformer")),
+    *({"recurrent": recurrent, "encoder": encoder} for recurrent in RECURRENT for encoder in ("words", "transformer")),
     {"fusion": "late"},
     {"fusion": "late", "subject_vectors": "true"},
     {"markers": "subject"},
     {"subjects": "gold"},
     {"joint": "false"},
     {"head": "table"},
-    {"head": "table", "encoder": "bilstm", "embedder": "transformer"},
+    {"head": "table", "recurrent": "bilstm", "encoder": "transformer"},
     *({"match": match} for match in ("linear", "additive", "biaffine", "null")),
     {"weights": "[1, 0.5, 0.1]", "thresholds": "[0.4, 0.3, 0.2]"},
     {"data": "corpus", "form": "jsonl", "vectors": "glove.txt", "hidden": 50, "lr": 0.01, "seed": 2},
@@ -57,10 +57,10 @@ def test_without_relations_the_entities_say_which_epoch_is_best() -> None:
     assert metrics == ["+triple_f1", "+entity_f1"]
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_over_words_a_bidirectional_lstm_stands_below(encoder: str) -> None:
+@pytest.mark.parametrize("recurrent", RECURRENT)
+def test_over_words_a_bidirectional_lstm_stands_below(recurrent: str) -> None:
     path = EXPERIMENTS / "cascade_srn_scierc.jsonnet"
-    below, _ = load(path, {"encoder": encoder})["model"]["encoder"]["encoders"]
+    below, _ = load(path, {"recurrent": recurrent})["model"]["encoder"]["encoders"]
     assert below == {"type": "lstm", "hidden_size": 100}
 
 
@@ -103,7 +103,7 @@ def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
 
 
 def test_markers_are_kept_with_a_transformer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = {"data": corpus(tmp_path / "data"), "form": "jsonl", "embedder": "transformer", "transformer": TINY}
+    given = {"data": corpus(tmp_path / "data"), "form": "jsonl", "encoder": "transformer", "transformer": TINY}
     experiment, run = str(EXPERIMENTS / "cascade_srn_scierc.jsonnet"), tmp_path / "run"
     low = {"thresholds": "[0.1, 0.1, 0.1]", "epochs": 8}
     assert main(["train", experiment, "-s", str(run), *arguments({**SMALL, **given, **low})]) == 0
