@@ -20,7 +20,7 @@ demo: venv
 	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --text --triples
 
 test: venv
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 lint: venv
 	$(BIN)/ruff check

@@ -52,12 +52,12 @@ class Setting:
         self.model = hmt(Vocabulary(examples), hidden).train()
         self.corpus = IndexedCorpus(examples, self.model.index_labelled)
         self.loader = DataLoader(BATCH)
-        self.step = training_step(self.model)
 
     def bare(self) -> None:
-        """An epoch of the bare loop."""
+        """An epoch of the bare loop, with an optimizer of its own, as the trainer has: empty moments are slow on a CPU."""
+        step = training_step(self.model)
         for batch in load(self.corpus, self.loader.plan(self.corpus.lengths, SEED, 0)):
-            self.step(batch)
+            step(batch)
 
     def trained(self, callbacks: list[Callback], checkpoints: Checkpoints | None, epochs: int = 1) -> None:
         """So many epochs of the trainer."""

@@ -49,7 +49,7 @@ class _Series(torch.autograd.Function):
     def forward(ctx: Any, heads: Tensor, tails: Tensor, low: Tensor) -> Tensor:
         (heads, top_of_heads), (tails, top_of_tails) = _exponentials(heads), _exponentials(tails)
         highest = torch.where(low, top_of_heads + top_of_tails, -math.inf).exp()
-        signed = [-power for power in _powers(-highest)]
+        signed = [power if k % 2 else -power for k, power in enumerate(_powers(highest), start=1)]
         of_heads, of_tails = ([power.sum(dim=1) for power in _powers(parts)] for parts in (heads, tails))
         terms = [s * h * t / k for k, (s, h, t) in enumerate(zip(signed, of_heads, of_tails, strict=True), start=1)]
         ctx.save_for_backward(
@@ -71,7 +71,7 @@ def _exponentials(parts: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _powers(numbers: Tensor) -> list[Tensor]:
-    """The powers 1 to ``TERMS`` of numbers from -1 to 1."""
+    """The powers 1 to ``TERMS`` of numbers from 0 to 1."""
     powers, base = [numbers], _without_small(numbers)
     for _ in range(1, TERMS):
         powers.append(powers[-1] * base)
@@ -88,4 +88,4 @@ def _polynomial(numbers: Tensor, factors: Sequence[Tensor]) -> Tensor:
 
 def _without_small(numbers: Tensor) -> Tensor:
     # Below the rounding only the first power counts, and further ones would be denormal: slow to multiply.
-    return torch.where(numbers.abs() < torch.finfo(numbers.dtype).eps, 0, numbers)
+    return F.threshold(numbers, torch.finfo(numbers.dtype).eps, 0)

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from relx.heads.pair_scorers.scorer import Cells, PairScorer, logit
@@ -51,4 +52,5 @@ class SumPairScorer(PairScorer):
 
 
 def _masked(parts: Tensor, mask: Tensor) -> Tensor:
-    return parts.masked_fill(~mask.unsqueeze(-1), -math.inf)
+    # Added, since masked_fill is several times slower on a CPU; no gradient comes back from -inf.
+    return parts + torch.where(mask, 0.0, -math.inf).to(parts.dtype).unsqueeze(-1)
