@@ -54,7 +54,7 @@ class Setting:
         self.loader = DataLoader(BATCH)
 
     def bare(self) -> None:
-        """An epoch of the bare loop, with an optimizer of its own, as the trainer has: empty moments are slow on a CPU."""
+        """An epoch of the bare loop, with a new optimizer, as in the trainer: moments of zero are slow on a CPU."""
         step = training_step(self.model)
         for batch in load(self.corpus, self.loader.plan(self.corpus.lengths, SEED, 0)):
             step(batch)
