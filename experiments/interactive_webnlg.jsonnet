@@ -3,6 +3,9 @@
 // without GCN unless gcn=true; graphrel_webnlg.jsonnet has GraphRel.
 // Without interactive layer: interactive=false. Without GCN: gcn=false. parser: chain, in place of a parse, stanza, with
 // its models in the folder stanza, or given by the data. tagger=true tells whole mentions, for variant=exact.
+// residual: each GCN layer adds what it was given. The paper does not; but with the plain sum over neighbours the words
+// that are copied are hard to tell apart (docs/results.md). weights=separate: each decoder has its own; shared unless
+// told otherwise.
 // form: hrl, triples or jsonl.
 local lib = import 'lib/interactive.libsonnet';
 local joint = import 'lib/joint.libsonnet';
@@ -17,7 +20,7 @@ function(
   interactive=true,
   gcn=head == 'interactive',
   layers=1,
-  residual=false,
+  residual=true,
   parser='stanza',
   stanza='fixtures/tiny_stanza',
   hidden=100,

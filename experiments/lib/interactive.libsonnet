@@ -23,7 +23,7 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true };
 
   // The model itself, or a system with one or several decoders: CopyRE, whose copy score is linear, or CopyMTL.
   head(name, decoders, feed, dropout, interactive=true, tagger=false, weights=null): joint.choose('head', name, {
-    interactive: { interactive_layer: interactive, tagger: tagger },
+    interactive: { interactive_layer: interactive, tagger: tagger, weights: 'shared' },
     copyre_one: copyre + one,
     copyre_multi: copyre,
     copymtl_one: copymtl + one,
