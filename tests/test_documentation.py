@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from relx.commands import main
+from relx.config import load
 from relx.registry import components, kinds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,3 +175,15 @@ def test_a_published_experiment_lists_what_a_variable_may_be(
     monkeypatch.chdir(ROOT)
     assert main(["check", f"experiments/{name}.jsonnet", "--var", f"{variable}=nope"]) == 2
     assert f"{variable} is nope; choose one of: {valid}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "files"),
+    [
+        ("corpora/webnlg", ["corpora/webnlg/train_triples.json", "corpora/webnlg/val_triples.json"]),
+        ("corpora/conll04_%s.json", ["corpora/conll04_train.json", "corpora/conll04_dev.json"]),
+    ],
+)
+def test_a_published_experiment_finds_its_files_in_a_folder_or_by_a_pattern(data: str, files: list[str]) -> None:
+    tree = load(ROOT / "experiments/rin_webnlg.jsonnet", {"data": data, "form": "triples"})
+    assert [tree["train_data_path"], tree["validation_data_path"]] == files

@@ -7,9 +7,10 @@
 
   // The reader and the files of a corpus folder, by its form: 'jsonl' has {train,dev,test}.jsonl,
   // 'hrl' (Takanobu et al.), 'dygie' and 'spert' {train,dev,test}.json, 'triples' (CasRel, PRGC)
-  // {train,val,test}_triples.json, 'conll04' {train,dev,test}.txt, 'brat' the folders train, dev and test.
+  // {train,val,test}_triples.json, 'conll04' {train,dev,test}.txt, 'brat' the folders train, dev and test. Files with
+  // other names are given with %s in place of train, dev and test: 'corpora/conll04_%s.json'.
   corpus(folder, form): {
-    local file(split) = folder + $.choose('form', form, {
+    local file(split) = if std.length(std.findSubstr('%s', folder)) > 0 then folder % split else folder + $.choose('form', form, {
       jsonl: '/%s.jsonl' % split,
       hrl: '/%s.json' % split,
       dygie: self.hrl,

@@ -123,6 +123,8 @@ def _heads(record: dict[str, Any], length: int) -> list[int] | None:
     for i, head in enumerate(heads or ()):
         if not 0 <= head <= length:
             raise BadRecord(f"heads[{i}]: expected 0 (root) or a token's number, 1 to {length}, got {head}")
+        if head == i + 1:
+            raise BadRecord(f"heads[{i}]: a token cannot be its own head; 0 says that it is a root")
     return heads
 
 

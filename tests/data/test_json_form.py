@@ -151,6 +151,7 @@ def test_null_is_as_good_as_absent():
         ({"tokens": ["a"], "meta": "x"}, 'meta: expected an object, got "x"'),
         ({"tokens": ["a"], "pos_tags": ["A", "B"]}, "pos_tags: expected one for each of the 1 tokens, got 2"),
         ({"tokens": ["a"], "heads": [2]}, "heads[0]: expected 0 (root) or a token's number, 1 to 1, got 2"),
+        ({"tokens": ["a", "b"], "heads": [0, 2]}, "heads[1]: a token cannot be its own head; 0 says that it is a root"),
         ({"tokens": ["a"], "heads": [True]}, "heads[0]: expected a whole number, got true"),
         ({"tokens": ["a"], "offsets": [[0, 1]]}, "offsets: have no meaning without text"),
         ({"tokens": ["a"], "text": "a", "offsets": [[0, 2]]}, "offsets[0]: expected 0 <= start < end <= 1"),

@@ -56,10 +56,24 @@ def test_the_rows_of_the_table_differ_in_what_they_are_named_for() -> None:
     head = {name: experiment("interactive_webnlg", head=name)["model"]["head"] for name in HEADS}
     assert head["interactive"]["interactive_layer"]
     assert {name for name in HEADS if head[name].get("copy_score") == "linear"} == {"copyre_one", "copyre_multi"}
-    assert {name for name in HEADS if head[name].get("weights") == "shared"} == {"copyre_one", "copymtl_one"}
+    assert {name for name in HEADS if head[name].get("weights") == "shared"} == {
+        "interactive",
+        "copyre_one",
+        "copymtl_one",
+    }
     assert {name for name in HEADS if head[name].get("tagger")} == {"copymtl_one", "copymtl_multi"}
     without = experiment("interactive_webnlg", interactive="false")["model"]["head"]
     assert without == {**head["interactive"], "interactive_layer": False}
+    separate = experiment("interactive_webnlg", weights="separate")["model"]["head"]
+    assert separate == {**head["interactive"], "weights": "separate"}
+
+
+def test_a_gcn_layer_keeps_what_it_was_given_unless_told_otherwise() -> None:
+    layers = [
+        experiment("interactive_webnlg", **told)["model"]["encoder"]["encoders"][1]
+        for told in ({}, {"residual": "false"})
+    ]
+    assert [layer["residual"] for layer in layers] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,15 @@ class TestStep:
         stepper(model).step(0, [part(0), part(1)], 2)
         assert all(parameter.grad is None for parameter in model.parameters())
 
+    def test_a_step_that_the_scaler_skips_has_no_norm_and_no_part_in_the_averages(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        averaging = Averaging(0.5)
+        taken = stepper(Regression(), averaging=averaging, grad_norm=1.0)
+        monkeypatch.setattr(type(taken.optimizer), "step_was_skipped", True)  # as in fp16, which needs a GPU
+        assert taken.step(0, [part(0)], 1).grad_norm is None
+        assert averaging.state_dict()["steps"] == 0
+
     def test_averages_are_kept_and_put_in_place(self) -> None:
         model = Regression()
         taken = stepper(model, averaging=Averaging(0.5))
