@@ -14,6 +14,7 @@ from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import Head, Scores
+from relx.precision import single
 from relx.registry import Injected, Lazy
 
 
@@ -56,8 +57,10 @@ class JointExtractor(nn.Module):
         return self.encoder.encode(self.embedder(batch), batch)
 
     def forward(self, batch: Batch) -> Tensor:
-        """The loss of a batch with targets: a scalar."""
-        return self.head.loss(self.scores(batch), batch)
+        """The loss of a batch with targets: a scalar. Sums over tables of pairs are too long for half precision."""
+        scores = {name: single(score) for name, score in self.scores(batch).items()}
+        with torch.autocast(self.device.type, enabled=False):
+            return self.head.loss(scores, batch)
 
     def scores(self, batch: Batch) -> Scores:
         """The head's scores."""

@@ -19,6 +19,7 @@ HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors"
 BELOW: dict[str, set[str]] = {
     "": set(),
     "allocator": set(),
+    "precision": set(),
     "runtime": {"allocator", "errors"},
     "errors": set(),
     "files": {"errors"},
@@ -35,10 +36,10 @@ ABOVE: dict[str, set[str]] = {
     "readers": {"config", "data", "tokenizers"},
     "taggers": {"data", "stanza_models"},
     "parsers": {"data", "stanza_models"},
-    "encoders": {"data"},
-    "embedders": {"data", "encoders.seq2vec"},
-    "heads": {"data", "embedders", "encoders"},
-    "model": {"data", "embedders", "encoders", "heads"},
+    "encoders": {"data", "precision"},
+    "embedders": {"data", "encoders.seq2vec", "precision"},
+    "heads": {"data", "embedders", "encoders", "precision"},
+    "model": {"data", "embedders", "encoders", "heads", "precision"},
     "scoring": {"data"},
     "archive": {"config", "data", "model", "parsers", "plugins", "readers", "taggers", "tokenizers"},
     "training": {

@@ -119,3 +119,21 @@ def test_it_learns(model):
 
 def test_it_knows_where_its_weights_are(model):
     assert model.device == torch.device("cpu")
+
+
+def test_the_loss_is_taken_in_single_precision_under_autocast():
+    torch.manual_seed(5)
+    small = JointExtractor(Vocabulary(TRAINING), WORDS, HEAD, ENCODER)
+    batch = IndexedCorpus(TRAINING, small.index_labelled).batch(range(len(TRAINING)))
+    seen = []
+    loss = small.head.loss
+
+    def spy(scores, batch):
+        seen.append(({score.dtype for score in scores.values()}, torch.is_autocast_enabled("cpu")))
+        return loss(scores, batch)
+
+    small.head.loss = spy
+    with torch.autocast("cpu", torch.bfloat16):
+        assert {score.dtype for score in small.scores(batch).values()} == {torch.bfloat16}
+        assert small(batch).dtype == torch.float32
+    assert seen == [({torch.float32}, False)]

@@ -1,6 +1,7 @@
 """Contextual word vectors from a pretrained transformer."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -15,6 +16,7 @@ from relx.embedders.embedder import TokenEmbedder
 from relx.embedders.pretrained import Pretrained, build_empty, load_pretrained
 from relx.embedders.scalar_mix import ScalarMix
 from relx.embedders.word_pieces import WordPieces
+from relx.precision import single
 from relx.registry import Injected
 
 
@@ -26,7 +28,8 @@ class TransformerEmbedder(TokenEmbedder):
     pieces, and zero if it has none. ``layers`` is the ``last`` one, a learnt ``mix`` of all (Peters et al. 2018), or
     the number of the highest one that is kept, counted from 1. A sentence of more than ``max_pieces`` pieces (by
     default the model's own limit) is read in overlapping windows, each word where it has most context. An encoder that
-    is not ``trainable`` has no dropout of its own either.
+    is not ``trainable`` has no dropout of its own either. ``dtype`` is what it computes in, where that is safe; weights
+    and vectors are in float32. The extracted triples may change with it.
 
     Raises RelxError for a model that cannot be had, ValueError for windows or layers that it does not have.
     """
@@ -40,10 +43,12 @@ class TransformerEmbedder(TokenEmbedder):
         trainable: bool = True,
         max_pieces: int | None = None,
         dropout: float = 0.0,
+        dtype: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
         super().__init__()
         require_sizes(max_pieces=max_pieces)
         self.trainable = trainable
+        self.dtype: torch.dtype = getattr(torch, dtype)
         self.dropout = nn.Dropout(dropout)
         found = _transformer(vocabulary, model, layers if isinstance(layers, int) else None)
         if max_pieces is not None and found.max_pieces is not None and max_pieces > found.max_pieces:
@@ -83,9 +88,14 @@ class TransformerEmbedder(TokenEmbedder):
 
     def _encode(self, windows: Tensor, real: Tensor) -> Tensor:
         """[windows, longest, hidden size]."""
-        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()), self._precision(windows.device.type):
             encoded = self.transformer(windows, attention_mask=real.long(), output_hidden_states=self.mix is not None)
-        return encoded.last_hidden_state if self.mix is None else self.mix(encoded.hidden_states[1:])
+        if self.mix is None:
+            return single(encoded.last_hidden_state)
+        return self.mix(list(map(single, encoded.hidden_states[1:])))
+
+    def _precision(self, device: str) -> AbstractContextManager[object]:
+        return nullcontext() if self.dtype == torch.float32 else torch.autocast(device, self.dtype)
 
 
 def _words(encoded: Tensor, batch: Batch) -> Tensor:

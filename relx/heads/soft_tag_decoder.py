@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.encoders.precision import full_precision_on_cpu
+from relx.precision import full_precision_on_cpu
 
 Feedback = Literal["soft", "argmax"]
 

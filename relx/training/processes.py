@@ -15,6 +15,8 @@ from torch import distributed
 from relx.errors import RelxError, TrainingError
 from relx.runtime import require_device
 
+logger = logging.getLogger(__name__)
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -48,8 +50,8 @@ class Processes:
         self.count: int = self.accelerator.num_processes
         if not self.main:
             logging.getLogger("relx").setLevel(logging.ERROR)
-        if precision == "fp16" and self.device.type == "cpu":
-            raise TrainingError("trainer.precision: fp16 needs a GPU; a processor can train in fp32 or bf16")
+        if self.device.type == "cpu":
+            _check_on_processor(precision)
 
     @property
     def main(self) -> bool:
@@ -125,3 +127,10 @@ def _on_cpu(device: str | None) -> bool:
             raise TrainingError(f"--device {device}: of several processes each takes a GPU of its own; write cuda")
         torch.cuda.set_device(chosen)
     return chosen.type == "cpu"
+
+
+def _check_on_processor(precision: Precision) -> None:
+    if precision == "fp16":
+        raise TrainingError("trainer.precision: fp16 needs a GPU; a processor can train in fp32 or bf16")
+    if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        logger.warning("trainer.precision: this processor has no instructions for bf16, and is far slower with it")

@@ -148,6 +148,16 @@ def test_dropout_acts_in_training_only():
     assert (embedder(batch) == 0).any() and (embedder.eval()(batch) != 0).all()
 
 
+@pytest.mark.parametrize("layers", ["last", "mix"])
+def test_it_computes_in_bfloat16_if_told_and_gives_float32(layers):
+    whole, half = (transformer(layers=layers, dtype=dtype).eval() for dtype in ("float32", "bfloat16"))
+    half.load_state_dict(whole.state_dict())
+    assert {weight.dtype for weight in half.parameters()} == {torch.float32}
+    expected, found = embedded(whole, WORDS), embedded(half, WORDS)
+    assert found.dtype == torch.float32 and not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
+
+
 def test_weights_are_float32_however_they_are_stored(tmp_path):
     transformer().transformer.bfloat16().save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):

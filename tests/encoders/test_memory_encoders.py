@@ -3,6 +3,7 @@ import pytest
 import torch
 from padding import LENGTHS, assert_every_parameter_learns, assert_ignores_padding, padded_inputs
 
+from relx.encoders.seq2seq import memory_recurrence
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.encoders.seq2seq.srn import SRNEncoder
 
@@ -157,6 +158,23 @@ def test_autocast_leaves_the_recurrence_in_its_own_precision(name):
     expected = encoder(inputs.float(), mask)
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(encoder(inputs, mask), expected, rtol=0, atol=0)
+
+
+def test_under_autocast_its_products_may_be_taken_in_bfloat16(name, monkeypatch):
+    settings, seen = torch.backends.mkldnn.matmul, []
+    usual = settings.fp32_precision
+    of_weights = memory_recurrence._weights_of_products
+
+    def spy(*given):
+        seen.append(settings.fp32_precision)
+        return of_weights(*given)
+
+    monkeypatch.setattr(memory_recurrence, "_weights_of_products", spy)
+    encoder, (inputs, mask) = made(name).float(), padded_inputs(DIM)
+    with torch.autocast("cpu", torch.bfloat16):
+        encoder(inputs.float(), mask).sum().backward()
+    encoder(inputs.float(), mask).sum().backward()
+    assert seen == ["bf16", "bf16", usual, usual] and settings.fp32_precision == usual
 
 
 def test_dropconnect_drops_weights_of_the_state_in_training_only(name):

@@ -31,6 +31,18 @@ def test_bf16_learns_nearly_as_fp32_does(tiny: Path, tmp_path: Path, head: str) 
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
 
 
+@pytest.mark.parametrize(("able", "warned"), [(True, False), (False, True)])
+def test_a_processor_without_instructions_for_bf16_is_slow(
+    able: bool, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: able)
+    Processes("cpu", "bf16")
+    assert ("trainer.precision: this processor has no instructions for bf16" in caplog.text) == warned
+    caplog.clear()
+    Processes("cpu")
+    assert caplog.text == ""
+
+
 @needs_gpu
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_a_gpu_learns_in_every_precision(tiny: Path, tmp_path: Path, precision: Precision) -> None:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.sizes import require_sizes
-from relx.encoders.precision import full_precision_on_cpu
 from relx.encoders.seq2seq.directions import Directions, join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.precision import full_precision_on_cpu
 from relx.registry import Injected
 
 

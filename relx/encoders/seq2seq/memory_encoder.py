@@ -61,9 +61,13 @@ class MemoryReader(nn.Module):
         self.dropconnect = nn.Dropout(dropconnect)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> the memories, [batch, length, sets * size], zero at padding."""
+        """[batch, length, input_dim] -> the memories, [batch, length, sets * size], zero at padding.
+
+        Under autocast (``trainer.precision: bf16``) only the products are taken in bfloat16, where a processor can.
+        """
         from_input, to_cell = self.from_input, self.to_cell
         from_state = self.dropconnect(self.from_state.weight)
+        halves = torch.is_autocast_enabled(inputs.device.type)
         with torch.autocast(inputs.device.type, enabled=False):
             memories = MemoryRecurrence.apply(
                 self.cell,
@@ -74,6 +78,7 @@ class MemoryReader(nn.Module):
                 from_state,
                 to_cell.weight,
                 to_cell.bias,
+                halves,
             )
         return memories.flatten(2)
 

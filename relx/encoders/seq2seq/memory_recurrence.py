@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from relx.encoders.seq2seq.gate_products import Exclusion, GateProductGradients, GateProducts
+from relx.precision import products_in_bfloat16
 
 
 class ForwardSteps:
@@ -77,7 +78,10 @@ class Cell:
 
 
 class MemoryRecurrence(torch.autograd.Function):
-    """[batch, steps, input_dim] -> tanh of the memories, [batch, steps, sets, d], zero at padding."""
+    """[batch, steps, input_dim] -> tanh of the memories, [batch, steps, sets, d], zero at padding.
+
+    With ``halves``, a processor that can takes the products of matrices in bfloat16; everything else is as it was.
+    """
 
     @staticmethod
     def forward(
@@ -90,32 +94,49 @@ class MemoryRecurrence(torch.autograd.Function):
         w_h: Tensor,
         w_c: Tensor,
         b_c: Tensor,
+        halves: bool,
     ) -> Tensor:
-        exclusion = Exclusion(cell.tasks if cell.exclusive else 0)
-        real = mask.to(inputs.dtype)[:, :, None, None]
-        sums = nn.functional.linear(inputs.transpose(0, 1).contiguous(), w_x, b).unflatten(2, (cell.blocks, -1))
-        products = sums.new_empty(*sums.shape[:2], cell.sets, len(b_c))
-        kept = _run(cell, sums, products, w_h, _weights_of_products(w_c, exclusion), b_c)
-        outputs = _read_out(products, exclusion, real)
-        ctx.cell, ctx.exclusion = cell, exclusion
-        ctx.save_for_backward(inputs, real, products, outputs, w_x, w_h, w_c, *kept)
-        return outputs
+        ctx.cell, ctx.halves = cell, halves
+        ctx.exclusion = Exclusion(cell.tasks if cell.exclusive else 0)
+        with products_in_bfloat16(halves):
+            return _remember(ctx, inputs, mask, w_x, b, w_h, w_c, b_c)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, real, products, outputs, w_x, w_h, w_c, *kept = ctx.saved_tensors
-        of_products = _through_read_out(of_outputs, outputs, ctx.exclusion, real)
-        of_sums = products.new_empty(*products.shape[:2], len(w_h))
-        steps = ctx.cell.backward(kept, of_sums.unflatten(2, (ctx.cell.blocks, -1)))
-        _run_back(steps, of_products, of_sums, w_h, _weights_of_products(w_c, ctx.exclusion))
-        of_cells, of_inputs = steps.of_cells, (of_sums @ w_x).transpose(0, 1) if ctx.needs_input_grad[1] else None
-        of_w_c = _of_weights(of_cells, products.flatten(2))
-        ctx.exclusion.apply_(_by_set(of_w_c))
-        of_w_x = _of_weights(of_sums, inputs.transpose(0, 1))
-        of_w_h = _of_weights(of_sums[1:], steps.states[:-1])
-        of_b, of_b_c = of_sums.sum((0, 1)), of_cells.sum((0, 1))
-        return None, of_inputs, None, of_w_x, of_b, of_w_h, of_w_c, of_b_c
+        with products_in_bfloat16(ctx.halves):
+            of_inputs, of_weights = _gradients(ctx, of_outputs)
+        return None, of_inputs, None, *of_weights, None
+
+
+def _remember(
+    ctx: Any, inputs: Tensor, mask: Tensor, w_x: Tensor, b: Tensor, w_h: Tensor, w_c: Tensor, b_c: Tensor
+) -> Tensor:
+    """The outputs; ``ctx`` is given what the gradient needs."""
+    cell, exclusion = ctx.cell, ctx.exclusion
+    real = mask.to(inputs.dtype)[:, :, None, None]
+    sums = nn.functional.linear(inputs.transpose(0, 1).contiguous(), w_x, b).unflatten(2, (cell.blocks, -1))
+    products = sums.new_empty(*sums.shape[:2], cell.sets, len(b_c))
+    kept = _run(cell, sums, products, w_h, _weights_of_products(w_c, exclusion), b_c)
+    outputs = _read_out(products, exclusion, real)
+    ctx.save_for_backward(inputs, real, products, outputs, w_x, w_h, w_c, *kept)
+    return outputs
+
+
+def _gradients(ctx: Any, of_outputs: Tensor) -> tuple[Tensor | None, tuple[Tensor, ...]]:
+    """Those of the inputs, if they are wanted, and of the weights in their order."""
+    inputs, real, products, outputs, w_x, w_h, w_c, *kept = ctx.saved_tensors
+    of_products = _through_read_out(of_outputs, outputs, ctx.exclusion, real)
+    of_sums = products.new_empty(*products.shape[:2], len(w_h))
+    steps = ctx.cell.backward(kept, of_sums.unflatten(2, (ctx.cell.blocks, -1)))
+    _run_back(steps, of_products, of_sums, w_h, _weights_of_products(w_c, ctx.exclusion))
+    of_cells, of_inputs = steps.of_cells, (of_sums @ w_x).transpose(0, 1) if ctx.needs_input_grad[1] else None
+    of_w_c = _of_weights(of_cells, products.flatten(2))
+    ctx.exclusion.apply_(_by_set(of_w_c))
+    of_w_x = _of_weights(of_sums, inputs.transpose(0, 1))
+    of_w_h = _of_weights(of_sums[1:], steps.states[:-1])
+    of_b, of_b_c = of_sums.sum((0, 1)), of_cells.sum((0, 1))
+    return of_inputs, (of_w_x, of_b, of_w_h, of_w_c, of_b_c)
 
 
 def _run(cell: Cell, sums: Tensor, products: Tensor, w_h: Tensor, w_p: Tensor, b_c: Tensor) -> Sequence[Tensor]:

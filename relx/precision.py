@@ -1,0 +1,38 @@
+"""What mixed precision leaves out, and what it does on a processor."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+
+@contextmanager
+def full_precision_on_cpu(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """A context without autocast on a processor, and the tensors as they are wanted there; elsewhere nothing changes.
+
+    An LSTM in bfloat16 needs instructions that few processors have.
+    """
+    if tensors[0].device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            yield tuple(tensor.float() for tensor in tensors)
+    else:
+        yield tensors
+
+
+@contextmanager
+def products_in_bfloat16(wanted: bool) -> Iterator[None]:
+    """While entered, a processor that can takes products of float32 matrices in bfloat16."""
+    settings = torch.backends.mkldnn.matmul
+    before = settings.fp32_precision
+    if wanted:
+        settings.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before
+
+
+def single(tensor: Tensor) -> Tensor:
+    """The tensor in float32 if it is in half precision."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
