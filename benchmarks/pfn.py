@@ -11,13 +11,13 @@ import argparse
 import importlib.util
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from processes import output_of
 from synthetic import seconds
 from torch import Tensor
 
@@ -43,15 +43,12 @@ def smallest_transformer() -> str:
 
 def train(arguments: argparse.Namespace, folder: str) -> None:
     """Run the experiment in a process of its own, so that its memory is not counted."""
-    given = [
-        "encoder=transformer",
-        *(f"{n}={getattr(arguments, n)}" for n in ("transformer", "data", "epochs", "batch")),
-    ]
+    given = [f"{name}={getattr(arguments, name)}" for name in ("transformer", "data", "epochs", "batch")]
     variables = [
         part for assignment in ["encoder=transformer", *given, *arguments.var] for part in ("--var", assignment)
     ]
     command = [sys.executable, "-m", "relx", "train", str(EXPERIMENT), *variables, "-s", folder, "--force"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    output_of(command)
 
 
 def child(folder: str, job: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -153,7 +150,7 @@ def main() -> None:
         given = [part for name, value in numbers.items() if value is not None for part in (f"--{name}", str(value))]
         for job in arguments.jobs:
             command = [sys.executable, __file__, "--folder", arguments.folder or folder, *given, "--child", job]
-            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+            found = json.loads(output_of(command))
             print(f"{job:10}", ", ".join(f"{name} {value:.1f}" for name, value in found.items()), flush=True)
 
 

@@ -12,12 +12,12 @@ multiplies matrices of that size; three times the forward ones make a training s
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import torch
+from processes import output_of
 from synthetic import medians, seconds
 from torch import Tensor
 from torch.nn import functional as F
@@ -80,11 +80,12 @@ class LiteralScorer(PairScorer):
 
 
 def train(arguments: argparse.Namespace, folder: str) -> None:
-    """Run the experiment in a process of its own, so that its memory is not counted."""
-    given = [f"{name}={getattr(arguments, name)}" for name in ("head", "rounds", "epochs")] + arguments.var
+    """Run the experiment in a process of its own, so that its memory is not counted. The baselines have no rounds."""
+    names = ("head", "rounds", "epochs") if arguments.head.startswith("rin") else ("head", "epochs")
+    given = [f"{name}={getattr(arguments, name)}" for name in names] + arguments.var
     variables = [part for assignment in given for part in ("--var", assignment)]
     command = [sys.executable, "-m", "relx", "train", str(EXPERIMENT), *variables, "-s", folder, "--force"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    output_of(command)
 
 
 def child(folder: str, implementation: str, steps: int) -> None:
@@ -176,8 +177,7 @@ def main() -> None:
         found = {}
         for name in IMPLEMENTATIONS:
             command = [sys.executable, __file__, "--steps", str(arguments.steps), "--child", folder, name]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            found[name] = json.loads(done.stdout)
+            found[name] = json.loads(output_of(command))
     print(f"{arguments.head}, {arguments.rounds} rounds, {torch.get_num_threads()} threads")
     report(found)
 

@@ -1,8 +1,8 @@
 // CopyMTL (Zeng et al. 2020) on WebNLG: F1 56.4 with a decoder for each triple, 58.9 with one decoder for all, which is
 // head=copymtl_one. variant: exact, whole mentions, or star, the last word of each. form: hrl, triples or jsonl.
-// CopyMTL feeds its decoders what they wrote themselves, in training too (feed=own).
-local lib = import 'lib/interactive.libsonnet';
-local joint = import 'lib/joint.libsonnet';
+// CopyMTL feeds its decoders what they wrote themselves, in training too (feed=own). The model is that of
+// interactive_webnlg, whose other variables it has too.
+local interactive = import 'interactive_webnlg.jsonnet';
 
 function(
   data='fixtures/nyt10',
@@ -11,8 +11,14 @@ function(
   vectors=null,
   dim=100,
   head='copymtl_multi',
+  gcn=false,
+  layers=null,
+  residual=null,
+  parser=null,
+  stanza='fixtures/tiny_stanza',
   hidden=100,
   decoders=5,
+  weights=null,
   feed='gold',
   dropout=0.2,
   word_dropout=0.04,
@@ -20,9 +26,26 @@ function(
   patience=10,
   lr=2e-3,
   seed=13
-) joint.corpus(data, form)
-  + lib.input(vectors, dim, word_dropout, { hidden_size: hidden, directions: 'averaged' })
-  + lib.training(variant, epochs, patience, lr) + {
-  model+: { head: lib.head(head, decoders, feed, dropout) },
-  seed: seed,
-}
+) interactive(
+  data=data,
+  form=form,
+  variant=variant,
+  vectors=vectors,
+  dim=dim,
+  head=head,
+  gcn=gcn,
+  layers=layers,
+  residual=residual,
+  parser=parser,
+  stanza=stanza,
+  hidden=hidden,
+  decoders=decoders,
+  weights=weights,
+  feed=feed,
+  dropout=dropout,
+  word_dropout=word_dropout,
+  epochs=epochs,
+  patience=patience,
+  lr=lr,
+  seed=seed
+)

@@ -22,6 +22,7 @@ function(
   lr=2e-3,
   seed=13
 )
+  assert hidden % 2 == 0 : 'hidden is %s; use an even number: each direction of the LSTM has half of it' % hidden;
   local gcn = { layers: layers, normalization: 'mean', directed: true };
   joint.corpus(data, form)
   + lib.input(vectors, dim, word_dropout, { hidden_size: hidden / 2 }, gcn, parser, stanza)

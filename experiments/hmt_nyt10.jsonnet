@@ -8,7 +8,7 @@ function(
   form='hrl',
   vectors=null,
   head='hmt',
-  entity_task=true,
+  entity_task=null,
   hidden=300,
   word_dropout=0,
   epochs=100,
@@ -17,10 +17,12 @@ function(
   seed=13
 ) joint.corpus(data, form) + {
   model: {
-    embedder: joint.words(vectors, hidden) + { dropout: 0.5, word_dropout: word_dropout },
+    embedder: joint.words(vectors, if vectors == null then hidden) + { dropout: 0.5, word_dropout: word_dropout },
     head: joint.choose('head', head, {
-      hmt: { type: 'hmt', hidden_size: hidden, tag_dim: hidden, entity_task: entity_task, signatures: signatures },
-      novel_tagging: { type: 'novel_tagging', hidden_size: hidden, decoder_size: 2 * hidden, tag_dim: hidden },
+      hmt: { type: 'hmt', hidden_size: hidden, tag_dim: hidden, signatures: signatures }
+           + joint.given({ entity_task: entity_task }),
+      novel_tagging: joint.refuse('head=novel_tagging', { entity_task: entity_task })
+                     + { type: 'novel_tagging', hidden_size: hidden, decoder_size: 2 * hidden, tag_dim: hidden },
     }),
   },
   data_loader: { batch_size: 32 },

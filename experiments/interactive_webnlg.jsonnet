@@ -6,7 +6,7 @@
 // residual: each GCN layer adds what it was given. The paper does not; but with the plain sum over neighbours the words
 // that are copied are hard to tell apart (docs/results.md). weights=separate: each decoder has its own; shared unless
 // told otherwise.
-// form: hrl, triples or jsonl.
+// form: hrl, triples or jsonl. A variable that the others leave without effect is an error.
 local lib = import 'lib/interactive.libsonnet';
 local joint = import 'lib/joint.libsonnet';
 
@@ -17,17 +17,17 @@ function(
   vectors=null,
   dim=100,
   head='interactive',
-  interactive=true,
+  interactive=null,
   gcn=head == 'interactive',
-  layers=1,
-  residual=true,
-  parser='stanza',
+  layers=null,
+  residual=null,
+  parser=null,
   stanza='fixtures/tiny_stanza',
   hidden=100,
   decoders=5,
   weights=null,
   feed='gold',
-  tagger=false,
+  tagger=null,
   dropout=0.2,
   word_dropout=0.04,
   epochs=30,
@@ -36,8 +36,11 @@ function(
   seed=13
 )
   local lstm = { hidden_size: hidden, directions: 'averaged' };
+  local layer = { layers: 1, residual: true } + joint.given({ layers: layers, residual: residual });
+  local trees = if parser != null then parser else 'stanza';
   joint.corpus(data, form)
-  + lib.input(vectors, dim, word_dropout, lstm, if gcn then { layers: layers, residual: residual }, parser, stanza)
+  + (if gcn then {} else joint.refuse('gcn=false', { layers: layers, residual: residual, parser: parser }))
+  + lib.input(vectors, dim, word_dropout, lstm, if gcn then layer, trees, stanza)
   + lib.training(variant, epochs, patience, lr) + {
   model+: { head: lib.head(head, decoders, feed, dropout, interactive, tagger, weights) },
   seed: seed,

@@ -7,11 +7,12 @@ Members: ``meta.json`` (format, versions, plugins), ``config.json`` (the experim
 import gzip
 import io
 import json
+import logging
 import os
 import platform
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -19,22 +20,26 @@ from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from relx import __version__, config, plugins
-from relx.data.annotation import annotated
+from relx.data.annotation import annotated, identities
 from relx.data.example import Example
-from relx.data.fields import BadRecord, items, required
+from relx.data.fields import BadRecord, items, optional, required
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.errors import ArchiveError, RelxError
+from relx.errors import ArchiveError, ConfigError, RelxError
 from relx.files import atomic_binary
 from relx.model import JointExtractor
 from relx.parsers.parser import DependencyParser
 from relx.readers.reader import DatasetReader
-from relx.registry import Component, Lazy, Reference, describe, kinds, lookup
+from relx.registry import Component, Lazy, Reference, describe, kinds, lookup, nearest
 from relx.taggers.tagger import POSTagger
+from relx.tied import aliases
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.tokenizers.whitespace import WhitespaceTokenizer
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 META, CONFIG, WEIGHTS, METRICS, VOCABULARY = (
@@ -45,6 +50,7 @@ LARGEST_GROWTH = 100
 ALWAYS_ALLOWED = 64 * 1024 * 1024
 MOST_MEMBERS = 1_000
 CHUNK = 1024 * 1024
+SHOWN = 3
 
 
 class ArchivedParts:
@@ -67,12 +73,26 @@ class ArchivedParts:
         self.parser = dependency_parser
         self.loader = data_loader or DataLoader()
         self.protocols = protocols or ["exact_span"]
+        self.trained_with: dict[str, str] = {}
 
     def annotated(self, examples: list[Example]) -> list[Example]:
         """The sentences with what the model needs to know of them. Raises RelxError when that cannot be found out."""
+        self._warn_of_other_models()
         return annotated(examples, self.tagger, self.parser)
 
+    def _warn_of_other_models(self) -> None:
+        """Once, where the tagger or the parser is made of other models than those of the training."""
+        before, self.trained_with = self.trained_with, {}
+        now = identities(pos_tagger=self.tagger, dependency_parser=self.parser) if before else {}
+        for name in before:
+            if name in now and now[name] != before[name]:
+                logger.warning(OTHER_MODELS, name)
 
+
+OTHER_MODELS = (
+    "the %s has other models, or another version of its tool, than the one of the training, and predictions may "
+    "suffer: put its models back where they were, name their place with -o, or train anew"
+)
 PARTS = Reference("relx.archive", "ArchivedParts")
 
 
@@ -87,10 +107,21 @@ class Archive:
     metrics: dict[str, Any]
 
 
-def save(path: Path, experiment: dict[str, Any], model: JointExtractor, metrics: dict[str, Any]) -> None:
-    """Write an archive; it appears under its name whole or not at all. Raises RelxError when it cannot be written."""
+def save(
+    path: Path,
+    experiment: dict[str, Any],
+    model: JointExtractor,
+    metrics: dict[str, Any],
+    trained_with: Mapping[str, str] | None = None,
+) -> None:
+    """Write an archive; it appears under its name whole or not at all. Raises RelxError when it cannot be written.
+
+    The ``model_dir`` of a tokenizer, tagger or parser is written as an absolute path: prediction may run elsewhere.
+    ``trained_with`` are the ``identities`` of the tagger and the parser, of which opening warns where they are others.
+    """
+    experiment = _with_absolute_folders(experiment)
     files = {
-        META: _json_bytes(_meta(experiment)),
+        META: _json_bytes({**_meta(experiment), "trained_with": dict(trained_with or {})}),
         CONFIG: _json_bytes(experiment),
         METRICS: _json_bytes(metrics),
         **{VOCABULARY + name: content for name, content in model.vocabulary.files().items()},
@@ -109,30 +140,41 @@ def save(path: Path, experiment: dict[str, Any], model: JointExtractor, metrics:
 
 
 def weights_of(model: JointExtractor) -> bytes:
-    """The weights of a model as safetensors."""
-    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()})
+    """The weights of a model as safetensors; tied ones under their first name alone."""
+    weights = _untied(model.state_dict())
+    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in weights.items()})
 
 
-def load(path: str | Path) -> Archive:
-    """Open an archive.
+def _untied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tied = aliases(weights)
+    return {name: tensor for name, tensor in weights.items() if name not in tied}
 
-    Raises ArchiveError when it is damaged, foreign, unsafe, of another format, or needs a plugin that is not here.
+
+def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
+    """Open an archive; ``overrides`` are ``dotted.key=value``, as for ``relx train -o``, and change its experiment.
+
+    Raises ArchiveError when it is damaged, foreign, unsafe, of another format, or needs a plugin that is not here, and
+    for an override that names nothing, or asks for a model that the weights do not fit.
     """
     try:
-        return _opened(_read(Path(path)))
+        return _opened(_read(Path(path)), list(overrides))
     except (RelxError, BadRecord) as error:
         raise ArchiveError(f"{path}: {error}") from error
     except Exception as error:  # a constructor meets what a damaged or hostile file says of its arguments
         raise ArchiveError(f"{path}: no model can be made of it: {type(error).__name__}: {error}") from error
 
 
-def _opened(files: Mapping[str, bytes]) -> Archive:
+def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     meta, experiment = _object(files, META), _object(files, CONFIG)
     _check_format(meta)
     _check_plugins(meta)
+    if overrides:
+        experiment = config.override(experiment, overrides)
+        _require_used(overrides)
     tree = _parts_of(experiment)
     config.require_valid(tree, PARTS, CONFIG)
     parts: ArchivedParts = config.build(tree, PARTS)
+    parts.trained_with = optional(meta, "trained_with", dict) or {}
     vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
     model = parts.model.build(vocabulary=Vocabulary.from_files(vocabulary))
     _load_weights(model, files)
@@ -237,15 +279,49 @@ def _is_here(kind: str, name: str) -> bool:
 
 def _parts_of(experiment: dict[str, Any]) -> dict[str, Any]:
     """What an experiment says of the parts that are needed after training."""
-    names = (parameter.name for parameter in describe(PARTS).parameters)
-    return {name: experiment[name] for name in names if experiment.get(name) is not None}
+    return {name: experiment[name] for name in _part_names() if experiment.get(name) is not None}
+
+
+def _part_names() -> list[str]:
+    return [parameter.name for parameter in describe(PARTS).parameters]
+
+
+def _require_used(overrides: list[str]) -> None:
+    """Raise ConfigError for the first that changes nothing of what is needed after training."""
+    for assignment in overrides:
+        name = assignment.partition("=")[0].partition(".")[0]
+        if name not in _part_names():
+            raise ConfigError(f"-o {assignment}: {name!r} has no part in prediction{nearest(name, _part_names())}")
+
+
+def _with_absolute_folders(experiment: dict[str, Any]) -> dict[str, Any]:
+    parts = {name: experiment.get(name) for name in ("tokenizer", "pos_tagger", "dependency_parser")}
+    absolute = {
+        name: {**part, "model_dir": os.path.abspath(part["model_dir"])}
+        for name, part in parts.items()
+        if part is not None and isinstance(part.get("model_dir"), str)
+    }
+    return {**experiment, **absolute}
 
 
 def _load_weights(model: JointExtractor, files: Mapping[str, bytes]) -> None:
     try:
-        model.load_state_dict(safetensors.torch.load(_file(files, WEIGHTS)))
-    except (SafetensorError, RuntimeError) as error:
+        weights = safetensors.torch.load(_file(files, WEIGHTS))
+    except SafetensorError as error:
         raise ArchiveError(f"{WEIGHTS} does not fit the model: {error}") from None
+    own = model.state_dict()
+    held, needed = ({name: list(tensor.shape) for name, tensor in of.items()} for of in (weights, _untied(own)))
+    faults = [_fault(name, held, needed) for name in {**needed, **held} if held.get(name) != needed.get(name)]
+    if faults:
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise ArchiveError(f"{WEIGHTS} does not fit the model: {'; '.join(faults[:SHOWN])}{more}")
+    model.load_state_dict(weights | {name: weights[first] for name, first in aliases(own).items()})
+
+
+def _fault(name: str, held: Mapping[str, list[int]], needed: Mapping[str, list[int]]) -> str:
+    if name not in needed:
+        return f"the model has no {name}"
+    return f"{name} is {held.get(name, 'missing')}, the model's is {needed[name]}"
 
 
 def _meta(experiment: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
@@ -56,7 +56,7 @@ def atomic_write(path: str | Path) -> Iterator[TextIO]:
 
 @contextmanager
 def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only when the block ends well, else not at all.
+    """A file that appears under its name only when the block ends well, and then survives a power cut, else not at all.
 
     What is no plain file, such as ``/dev/stdout``, is written as it comes. Raises RelxError when the place cannot be
     written to or is full.
@@ -77,10 +77,14 @@ def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
-def force_to_disk(file: IO[Any]) -> None:
-    """Wait until what was written would survive a power cut."""
-    file.flush()
-    os.fsync(file.fileno())
+def force_folder_to_disk(folder: Path) -> None:
+    """Wait until the names in a folder would survive a power cut, where the system can promise that."""
+    with suppress(OSError):  # Windows opens no folders, and some file systems have no such promise
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def leftovers(folder: Path, name: str = "*") -> Iterator[Path]:
@@ -93,10 +97,13 @@ def append_line(path: str | Path, text: str) -> None:
 
     Raises RelxError when it cannot be written.
     """
+    new = not os.path.exists(path)
     try:
         with open(path, "a", encoding="utf-8", newline="\n") as file:
             file.write(f"{text}\n")
-            force_to_disk(file)
+            _force_to_disk(file)
+        if new:
+            force_folder_to_disk(Path(path).parent)
     except OSError as error:
         raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
 
@@ -114,10 +121,19 @@ def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
 
 def _put_in_place(temporary: Path, path: Path) -> None:
     try:
+        with open(temporary, "rb+") as file:
+            _force_to_disk(file)
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         temporary.replace(path)
+        force_folder_to_disk(path.parent)
     except OSError as error:
         raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _force_to_disk(file: IO[Any]) -> None:
+    """Wait until what was written would survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 @contextmanager

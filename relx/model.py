@@ -1,5 +1,6 @@
 """The model of every experiment: an embedder, an encoder and a head."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -36,7 +37,10 @@ class JointExtractor(nn.Module):
         self.vocabulary = vocabulary
         self.embedder = embedder.build(vocabulary=vocabulary)
         self.encoder = encoder.build(input_dim=self.embedder.output_dim)
-        self.head = head.build(input_dim=self.encoder.output_dim, views=self.encoder.views, vocabulary=vocabulary)
+        with warnings.catch_warnings():
+            # Where training has no relation there is nothing to score, and torch says so of each empty weight.
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+            self.head = head.build(input_dim=self.encoder.output_dim, views=self.encoder.views, vocabulary=vocabulary)
         self.embedder.add_tokens(self.head.markers)
 
     @property

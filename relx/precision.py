@@ -23,7 +23,7 @@ def full_precision_on_cpu(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 @contextmanager
 def products_in_bfloat16(wanted: bool) -> Iterator[None]:
     """While entered, a processor that can takes products of float32 matrices in bfloat16."""
-    settings = torch.backends.mkldnn.matmul
+    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # made at run time
     before = settings.fp32_precision
     if wanted:
         settings.fp32_precision = "bf16"

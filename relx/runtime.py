@@ -23,8 +23,12 @@ def lacks_memory(error: BaseException) -> bool:
 
 def require_device(name: str) -> None:
     """Raise RelxError for a device that cannot be used here."""
+    message = f"device {name!r} cannot be used here; try cpu, cuda or cuda:1"
     try:
-        torch.ones(1, device=name).item()
-    except (RuntimeError, AssertionError) as error:  # what torch raises without CUDA, and for what is no device
-        reason = str(error).partition("\n")[0]
-        raise RelxError(f"device {name!r} cannot be used here; try cpu, cuda or cuda:1 ({reason})") from error
+        device = torch.device(name)
+    except RuntimeError as error:  # lists all that torch knows
+        raise RelxError(message) from error
+    try:
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:  # what torch raises without CUDA
+        raise RelxError(f"{message} ({str(error).partition(chr(10))[0]})") from error

@@ -20,6 +20,7 @@ BELOW: dict[str, set[str]] = {
     "": set(),
     "allocator": set(),
     "precision": set(),
+    "tied": set(),
     "runtime": {"allocator", "errors"},
     "errors": set(),
     "files": {"errors"},
@@ -41,10 +42,10 @@ ABOVE: dict[str, set[str]] = {
     "heads": {"data", "embedders", "encoders", "precision"},
     "model": {"data", "embedders", "encoders", "heads", "precision"},
     "scoring": {"data"},
-    "archive": {"config", "data", "model", "parsers", "plugins", "readers", "taggers", "tokenizers"},
+    "archive": {"config", "data", "model", "parsers", "plugins", "readers", "taggers", "tied", "tokenizers"},
     "training": {
         "archive", "data", "embedders", "heads", "model", "parsers", "readers", "runtime", "scoring", "taggers",
-        "tokenizers",
+        "tied", "tokenizers",
     },  # fmt: skip
     "testing": {"archive", "config", "data", "model", "scoring", "training"},
     "doctor": {"config", "data", "predictors", "testing", "training"},

@@ -53,9 +53,9 @@ def plain(name: str, size: int = 0) -> tarfile.TarInfo:
     return member
 
 
-def refusal(path: str | Path) -> str:
+def refusal(path: str | Path, *overrides: str) -> str:
     with pytest.raises(ArchiveError) as caught:
-        load(path)
+        load(path, overrides)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     return message.removeprefix(f"{path}: ")
@@ -81,10 +81,9 @@ class TestRoundTrip:
         assert first[0].relations[0].score is not None
 
     def test_every_weight_is_the_same(self, archive: str, trained: Path) -> None:
-        checkpoints = Checkpoints(trained / "checkpoints", keep=2)
-        newest = checkpoints.newest()
+        newest = Checkpoints(trained / "checkpoints", keep=2).newest()
         assert newest is not None
-        best = checkpoints.best(newest["state"]["best"]["step"])["stepper"]["model"]
+        best = newest["stepper"]["best"]
         weights = load(archive).model.state_dict()
         assert best.keys() == weights.keys()
         assert all(torch.equal(best[name], weights[name]) for name in best)
@@ -137,6 +136,44 @@ class TestRoundTrip:
             save(tmp_path / "gone" / "model.tar.gz", opened.config, opened.model, {})
 
 
+class TestOverrides:
+    """Of the archive's own experiment, as ``relx train -o`` takes them."""
+
+    def test_they_change_what_is_built(self, archive: str, place: Path) -> None:
+        changed = load(archive, ["tokenizer={\"type\": \"whitespace\"}", "tokenizer.split_punctuation=false"])
+        assert changed.parts.tokenizer.split_punctuation is False  # type: ignore[attr-defined]
+        save(place, changed.config, changed.model, changed.metrics)
+        assert load(place).parts.tokenizer.split_punctuation is False  # type: ignore[attr-defined]
+
+    def test_the_weights_stay(self, archive: str) -> None:
+        weights, changed = (load(archive, o).model.state_dict() for o in ([], ["model.head.dropout=0.9"]))
+        assert all(torch.equal(weights[name], value) for name, value in changed.items())
+
+    @pytest.mark.parametrize(
+        ("override", "message"),
+        [
+            ("model", "-o model: expected dotted.key=value"),
+            ("modle.head=1", "-o modle.head=1: the file gives the experiment no key 'modle'; did you mean 'model'?"),
+            ("model.hed.dropout=1", "-o model.hed.dropout=1: the file gives model no key 'hed'; did you mean 'head'?"),
+            ("model.head.drop=1", "config.json: 1 problem\n  model.head.drop: unknown key; did you mean 'dropout'?"),
+            ("model.head.dropout=x", 'config.json: 1 problem\n  model.head.dropout: expected a number, got "x"'),
+            ("model.head.dropout=7", "model.head: dropout probability has to be between 0 and 1, but got 7.0"),
+            ("trainer.epochs=3", "-o trainer.epochs=3: 'trainer' has no part in prediction; known: data_loader, "),
+            ("modle={}", "-o modle={}: 'modle' has no part in prediction; did you mean 'model'?"),
+        ],
+    )
+    def test_one_that_names_nothing_or_is_senseless(self, archive: str, override: str, message: str) -> None:
+        assert refusal(archive, override).startswith(message)
+
+    def test_one_that_does_not_fit_the_weights(self, archive: str) -> None:
+        told = refusal(archive, "model.head.tag_dim=9")
+        assert told.startswith("weights.safetensors does not fit the model: head.")
+        assert "\n" not in told and " is [" in told and ", the model's is [" in told
+        assert refusal(archive, "model.head.entity_task=false").count("the model has no ") > 0
+        encoder = refusal(archive, 'model.encoder={"type": "lstm", "hidden_size": 4}')
+        assert "encoder." in encoder and " is missing, the model's is [" in encoder
+
+
 class TestForeign:
     def test_no_file(self, place: Path) -> None:
         assert refusal(place) == "no such archive"
@@ -144,7 +181,9 @@ class TestForeign:
     def test_a_folder(self, tmp_path: Path) -> None:
         assert refusal(tmp_path) == "cannot be read: Is a directory"
 
-    @pytest.mark.parametrize("content", [b"", b"some text\n", gzip.compress(b"some text"), gzip.compress(b""), b"\x1f"])
+    @pytest.mark.parametrize(
+        "content", [b"", b"some text\n", gzip.compress(b"some text", mtime=0), gzip.compress(b"", mtime=0), b"\x1f"]
+    )
     def test_no_archive(self, place: Path, content: bytes) -> None:
         place.write_bytes(content)
         assert refusal(place).startswith("not a whole relx archive (")

@@ -40,7 +40,7 @@ def test_bytes_that_are_not_utf8_are_placed(tmp_path):
     assert error_of(path) == f"{path}:2: not UTF-8 text (byte 6 of the line)"
 
 
-WHOLE = gzip.compress(b"line\n" * 9)
+WHOLE = gzip.compress(b"line\n" * 9, mtime=0)
 
 
 @pytest.mark.parametrize("content", [b"plain text", WHOLE[:-9], WHOLE[:12] + b"x" + WHOLE[13:], WHOLE[:-8] + b"x" * 8])
@@ -116,3 +116,24 @@ def test_what_is_no_plain_file_is_written_as_it_comes():
     with atomic_write("/dev/null") as file:
         file.write("x")
     assert not os.path.isfile("/dev/null")
+
+
+def test_a_file_and_then_its_name_are_forced_to_the_disk(tmp_path, monkeypatch):
+    forced = []
+    fsync = os.fsync
+
+    def noted(descriptor):
+        place = os.readlink(f"/proc/self/fd/{descriptor}")
+        forced.append((os.path.basename(place).split(".")[:2], sorted(os.listdir(tmp_path))))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with atomic_write(tmp_path / "new") as file:
+        file.write("content")
+    (half, before), (folder, after) = forced
+    assert half == ["", "new"] and "new" not in before
+    assert folder == tmp_path.name.split(".") and after == ["new"]
+    forced.clear()
+    for _ in range(2):
+        append_line(tmp_path / "lines", "one")
+    assert [place for place, _ in forced] == [["lines"], [tmp_path.name], ["lines"]]

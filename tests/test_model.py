@@ -9,6 +9,7 @@ from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
+from relx.heads.cascade import Cascade
 from relx.heads.hmt import HMT
 from relx.model import JointExtractor
 from relx.registry import Lazy
@@ -45,6 +46,11 @@ def said(predicted):
         + [(*entity.span, entity.type, round(entity.score, 8)) for entity in example.entities]
         for example in predicted
     ]
+
+
+def test_a_head_without_relations_is_built_without_a_warning_of_torch(recwarn):
+    JointExtractor(Vocabulary([sentence("nothing")]), WORDS, Lazy(Cascade), ENCODER)
+    assert not recwarn.list
 
 
 def test_each_part_is_told_the_size_of_the_part_before_it(model):

@@ -3,10 +3,16 @@ local joint = import 'joint.libsonnet';
 
 local tasks = { cascade: ['entity', 'subject', 'object'], table: ['entity', 'relation'] };
 
+// The value of a variable that is null or holds three numbers, which `of` names.
+local three(name, value, of) =
+  if value == null || std.isArray(value) && std.length(value) == 3 && std.length(std.filter(std.isNumber, value)) == 3
+  then value
+  else error '%s is %s; give three numbers in brackets, %s' % [name, std.toString(value), of];
+
 {
   // encoder: 'transformer', or 'words', GloVe and characters below a bidirectional LSTM, since SRN reads from left to
   // right only. recurrent, Table 2: 'srn', 'bisrn' or 'bilstm'. hidden: 300 or, over words, 100 units unless told.
-  input(head, encoder, vectors, dim, transformer, recurrent, hidden, dropout, word_dropout):
+  input(head, encoder, words, pretrained, recurrent, hidden, dropout):
     local units = if hidden != null then hidden else if encoder == 'words' then 100 else 300;
     local srn = { type: 'srn', hidden_size: units, tasks: joint.choose('head', head, tasks) };
     local upper = joint.choose('recurrent', recurrent, {
@@ -14,62 +20,50 @@ local tasks = { cascade: ['entity', 'subject', 'object'], table: ['entity', 'rel
       bisrn: srn { bidirectional: true },
       bilstm: { type: 'lstm', hidden_size: units },
     });
+    local word = joint.embedder(encoder, words, pretrained, dropout);
     joint.choose('encoder', encoder, {
-      transformer: {
-        embedder: { type: 'transformer', model: transformer, dropout: dropout },
-        encoder: upper,
-      },
+      transformer: { embedder: word, encoder: upper },
       words: {
-        embedder: {
-          type: 'concatenated',
-          embedders: [
-            joint.words(vectors, dim) + { dropout: dropout, word_dropout: word_dropout },
-            { type: 'characters', dim: 30, dropout: dropout, encoder: { type: 'cnn', filters: 30, widths: [3] } },
-          ],
-        },
+        embedder: joint.with_characters(word, dropout),
         encoder: { type: 'compose', encoders: [{ type: 'lstm', hidden_size: units }, upper] },
       },
     }),
 
   // head: 'cascade', or 'table', the table filling of PFN (Yan et al. 2021), which has no such settings.
+  // settings: fusion ('early' unless told), markers, subjects, joint, subject_vectors; weights, [alpha, beta, gamma] of
+  // Eq. 15; thresholds, of entities, subjects and objects. Null is the head's default. match_size: 150 unless told.
   // match: 'mlp', 'linear', which is Eq. 13, or another pair scorer; null takes the nearest ends instead.
-  // weights: [alpha, beta, gamma] of Eq. 15. thresholds: of entities, subjects and objects.
-  head(head, fusion, markers, subjects, joint_training, match, match_size, subject_vectors, weights, thresholds):
-    local task(number) = {
-      alpha: weights[0],
-      beta: weights[1],
-      gamma: weights[2],
-      threshold: thresholds[number],
-    };
+  head(head, settings, match, match_size):
+    local weights = three('weights', settings.weights, 'alpha, beta and gamma');
+    local thresholds = three('thresholds', settings.thresholds, 'of entities, subjects and objects');
+    local task(number) =
+      (if weights == null then {} else { alpha: weights[0], beta: weights[1], gamma: weights[2] })
+      + if thresholds == null then {} else { threshold: thresholds[number] };
+    local spans = { entity_spans: task(0), subject_spans: task(1), object_spans: task(2) };
+    local unsized = joint.refuse('match=%s' % match, { match_size: match_size });
+    local own = settings { weights: null, thresholds: null };
+    local size = if match_size != null then match_size else 150;
+    local matched = { match: { type: match, bias: -6 } + if match == 'linear' then unsized else { hidden_size: size } };
+    local nearest = unsized + { decoding: 'nearest' };
     joint.choose('head', head, {
-      table: { type: 'table' },
-      cascade: {
-        type: 'cascade',
-        fusion: fusion,
-        markers: markers,
-        subjects: subjects,
-        joint: joint_training,
-        subject_vectors: subject_vectors,
-        entity_spans: task(0),
-        subject_spans: task(1),
-        object_spans: task(2),
-      } + if match == null then { decoding: 'nearest' } else {
-        match: { type: match, bias: -6 } + if match == 'linear' then {} else { hidden_size: match_size },
-      },
+      table: joint.refuse('head=table', settings {
+        match: if match == 'mlp' then null else match,
+        match_size: match_size,
+      }) + { type: 'table' },
+      cascade: { type: 'cascade', fusion: 'early' } + joint.given(own) + spans + if match == null then nearest else matched,
     }),
 
   // Without relations to learn, entities say which epoch is best. lr: 5e-4 or, over words, 1e-3 unless told.
-  training(encoder, joint_training, batch, epochs, patience, lr, transformer_lr):
-    local pretrained = encoder == 'transformer';
+  training(encoder, pretrained, joint_training, batch, epochs, patience, lr):
+    local usual = if encoder == 'transformer' then { lr: 5e-4, grad_norm: 0.25 } else { lr: 1e-3, grad_norm: 5 };
     {
       data_loader: { batch_size: batch },
       trainer: {
         epochs: epochs,
         patience: patience,
-        validation_metric: if joint_training then '+triple_f1' else '+entity_f1',
-        optimizer: { type: 'adam', lr: if lr != null then lr else if pretrained then 5e-4 else 1e-3 },
-        grad_norm: if pretrained then 0.25 else 5,
-        [if pretrained then 'parameter_groups']: { '\\.transformer\\.': { lr: transformer_lr } },
-      },
+        validation_metric: if joint_training != false then '+triple_f1' else '+entity_f1',
+        optimizer: { type: 'adam', lr: if lr != null then lr else usual.lr },
+        grad_norm: usual.grad_norm,
+      } + joint.tuned(encoder, pretrained, 1e-5),
     },
 }

@@ -1,7 +1,9 @@
-// encoder: words or transformer. match=linear is Eq. 13 to the letter, match=null takes nearest ends. weights: alpha,
-// beta and gamma of Eq. 15. thresholds: of entities, subjects and objects. subject_vectors: late fusion that tells all
-// tokens which the subject is. Table 2: recurrent=bisrn or bilstm; markers=subject; subjects=gold; joint=false. Table 3:
-// the scores of entities by participation. Table 4: fusion, and benchmarks/cascade.py. Table 6: head=table.
+// encoder: words or transformer. frozen=true does not train the transformer, at transformer_lr (1e-5) otherwise; pooling
+// and layers: docs/embedders.md. A variable that the others leave without effect is an error.
+// match=linear is Eq. 13 to the letter, match=null takes nearest ends. weights: alpha, beta and gamma of Eq. 15.
+// thresholds: of entities, subjects and objects. subject_vectors: late fusion that tells all tokens which the subject is.
+// Table 2: recurrent=bisrn or bilstm; markers=subject; subjects=gold; joint=false. Table 3: the scores of entities by
+// participation. Table 4: fusion, and benchmarks/cascade.py. Table 6: head=table.
 local cascade = import 'cascade.libsonnet';
 local lib = import 'joint.libsonnet';
 
@@ -10,32 +12,54 @@ function(usual_data, usual_form, protocols) function(
   form=usual_form,
   encoder='words',
   vectors=null,
-  dim=100,
-  transformer='fixtures/tiny_transformer',
+  dim=null,
+  transformer=null,
+  frozen=null,
+  pooling=null,
+  layers=null,
   head='cascade',
   recurrent='srn',
   hidden=null,
-  fusion='early',
-  markers='entity_subject',
-  subjects='all',
-  joint=true,
+  fusion=null,
+  markers=null,
+  subjects=null,
+  joint=null,
   match='mlp',
-  match_size=150,
-  subject_vectors=false,
-  weights=[1, 1, 1],
-  thresholds=[0.5, 0.5, 0.5],
+  match_size=null,
+  subject_vectors=null,
+  weights=null,
+  thresholds=null,
   dropout=0.1,
-  word_dropout=0.04,
+  word_dropout=null,
   batch=4,
   epochs=100,
   patience=20,
   lr=null,
-  transformer_lr=1e-5,
+  transformer_lr=null,
   seed=13
-) lib.corpus(data, form) + cascade.training(encoder, joint, batch, epochs, patience, lr, transformer_lr) + {
-  model: cascade.input(head, encoder, vectors, dim, transformer, recurrent, hidden, dropout, word_dropout) + {
-    head: cascade.head(head, fusion, markers, subjects, joint, match, match_size, subject_vectors, weights, thresholds),
+)
+  local words = { vectors: vectors, dim: dim, word_dropout: word_dropout };
+  local pretrained = {
+    transformer: transformer,
+    transformer_lr: transformer_lr,
+    frozen: frozen,
+    pooling: pooling,
+    layers: layers,
+  };
+  local settings = {
+    fusion: fusion,
+    markers: markers,
+    subjects: subjects,
+    joint: joint,
+    subject_vectors: subject_vectors,
+    weights: weights,
+    thresholds: thresholds,
+  };
+  lib.corpus(data, form) + cascade.training(encoder, pretrained, joint, batch, epochs, patience, lr) + {
+  model: cascade.input(head, encoder, words, pretrained, recurrent, hidden, dropout) + {
+    head: cascade.head(head, settings, match, match_size),
   },
-  protocols: protocols,
+  // Which relations are symmetric is known of the published files only.
+  protocols: [name for name in protocols if name != 'symmetric_canonical' || std.member(['dygie', 'spert'], form)],
   seed: seed,
 }

@@ -2,14 +2,12 @@
 local joint = import 'joint.libsonnet';
 
 {
-  // encoder: 'transformer', the published system, or 'words', its variant CasRel_LSTM.
-  input(encoder, vectors, dim, transformer, hidden, dropout, word_dropout): joint.choose('encoder', encoder, {
-    words: {
-      embedder: joint.words(vectors, dim) + { dropout: dropout, word_dropout: word_dropout },
-      encoder: { type: 'lstm', hidden_size: hidden },
-    },
-    transformer: { embedder: { type: 'transformer', model: transformer, dropout: dropout } },
-  }),
+  // encoder: 'transformer', the published system, or 'words', its variant CasRel_LSTM of hidden units (100).
+  input(encoder, words, pretrained, hidden, dropout):
+    { embedder: joint.embedder(encoder, words, pretrained, dropout) } + joint.choose('encoder', encoder, {
+      words: { encoder: { type: 'lstm', hidden_size: if hidden != null then hidden else 100 } },
+      transformer: joint.refuse('encoder=transformer', { hidden: hidden }),
+    }),
 
   head(subjects, conditioning, threshold): {
     type: 'casrel',
@@ -20,13 +18,14 @@ local joint = import 'joint.libsonnet';
   },
 
   // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
-  // lr: 1e-5 for the published system, 1e-3 over words, unless told.
-  training(variant, encoder, batch, epochs, patience, lr): {
+  // lr: 1e-5 where a transformer is trained, else 1e-3, unless told.
+  training(variant, encoder, frozen, batch, epochs, patience, lr): {
+    local tuned = encoder == 'transformer' && frozen != true,
     data_loader: { batch_size: batch },
     trainer: {
       epochs: epochs,
       patience: patience,
-      optimizer: { type: 'adam', lr: if lr != null then lr else if encoder == 'transformer' then 1e-5 else 1e-3 },
+      optimizer: { type: 'adam', lr: if lr != null then lr else if tuned then 1e-5 else 1e-3 },
       grad_norm: 5,
     },
     protocols: joint.choose('variant', variant, {

@@ -22,14 +22,17 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true };
   },
 
   // The model itself, or a system with one or several decoders: CopyRE, whose copy score is linear, or CopyMTL.
-  head(name, decoders, feed, dropout, interactive=true, tagger=false, weights=null): joint.choose('head', name, {
-    interactive: { interactive_layer: interactive, tagger: tagger, weights: 'shared' },
-    copyre_one: copyre + one,
-    copyre_multi: copyre,
-    copymtl_one: copymtl + one,
-    copymtl_multi: copymtl,
-  }) + { type: 'interactive', decoders: decoders, feed: feed, dropout: dropout }
-     + if weights == null then {} else { weights: weights },
+  // interactive and tagger are variables of the model itself, which has an interactive layer and no tagger unless told.
+  head(name, decoders, feed, dropout, interactive=null, tagger=null, weights=null):
+    local baseline = joint.refuse('head=' + name, { interactive: interactive, tagger: tagger });
+    joint.choose('head', name, {
+      interactive: { interactive_layer: true, tagger: false, weights: 'shared' }
+                   + joint.given({ interactive_layer: interactive, tagger: tagger }),
+      copyre_one: baseline + copyre + one,
+      copyre_multi: baseline + copyre,
+      copymtl_one: baseline + copymtl + one,
+      copymtl_multi: baseline + copymtl,
+    }) + { type: 'interactive', decoders: decoders, feed: feed, dropout: dropout } + joint.given({ weights: weights }),
 
   // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
   training(variant, epochs, patience, lr): {

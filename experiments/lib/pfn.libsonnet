@@ -9,35 +9,27 @@ local joint = import 'joint.libsonnet';
   }) + { hidden_size: hidden, bidirectional: bidirectional, dropconnect: dropconnect },
 
   // encoder: 'transformer', or 'words', which are read in both directions first, since PFN reads from left to right.
-  input(encoder, vectors, dim, transformer, hidden, dropout, word_dropout, recurrent): joint.choose('encoder', encoder, {
-    transformer: {
-      embedder: { type: 'transformer', model: transformer, dropout: dropout },
-      encoder: recurrent,
-    },
-    words: {
-      embedder: {
-        type: 'concatenated',
-        embedders: [
-          joint.words(vectors, dim) + { dropout: dropout, word_dropout: word_dropout },
-          { type: 'characters', dim: 30, dropout: dropout, encoder: { type: 'cnn', filters: 30, widths: [3] } },
-        ],
+  input(encoder, words, pretrained, hidden, dropout, recurrent):
+    local word = joint.embedder(encoder, words, pretrained, dropout);
+    joint.choose('encoder', encoder, {
+      transformer: { embedder: word, encoder: recurrent },
+      words: {
+        embedder: joint.with_characters(word, dropout),
+        encoder: { type: 'compose', encoders: [{ type: 'lstm', hidden_size: hidden }, recurrent] },
       },
-      encoder: { type: 'compose', encoders: [{ type: 'lstm', hidden_size: hidden }, recurrent] },
-    },
-  }),
+    }),
 
   // lr: 5e-4 or, over words, 1e-3 unless told.
-  training(encoder, batch, epochs, patience, lr, transformer_lr):
-    local pretrained = encoder == 'transformer';
+  training(encoder, pretrained, batch, epochs, patience, lr):
+    local usual = if encoder == 'transformer' then { lr: 5e-4, grad_norm: 0.25 } else { lr: 1e-3, grad_norm: 5 };
     {
       data_loader: { batch_size: batch },
       trainer: {
         epochs: epochs,
         patience: patience,
-        optimizer: { type: 'adam', lr: if lr != null then lr else if pretrained then 5e-4 else 1e-3 },
-        grad_norm: if pretrained then 0.25 else 5,
-        [if pretrained then 'parameter_groups']: { '\\.transformer\\.': { lr: transformer_lr } },
-      },
+        optimizer: { type: 'adam', lr: if lr != null then lr else usual.lr },
+        grad_norm: usual.grad_norm,
+      } + joint.tuned(encoder, pretrained, 1e-5),
       protocols: ['strict', 'boundaries'],
     },
 }

@@ -4,6 +4,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from relx.registry import Reference
 
 
@@ -12,10 +14,15 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--var", action="append", default=[], metavar="NAME=VALUE", help="a variable of the file (JSON, else a string)"
     )
-    parser.add_argument(
-        "-o", "--override", action="append", default=[], metavar="KEY.KEY=VALUE", help="replace one value of the file"
-    )
+    add_override_argument(parser, "the file")
     add_include_argument(parser)
+
+
+def add_override_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``-o``, which replaces values of ``what``."""
+    parser.add_argument(
+        "-o", "--override", action="append", default=[], metavar="KEY.KEY=VALUE", help=f"replace one value of {what}"
+    )
 
 
 def add_include_argument(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +62,18 @@ def log_to_stderr() -> None:
     """Show what relx reports about its work."""
     import logging
 
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.addFilter(_add_prefix)
+    logging.basicConfig(format="%(prefix)s%(message)s", level=logging.WARNING, handlers=[handler])
     logging.getLogger("relx").setLevel(logging.INFO)
+
+
+def quieten_torch_of_several() -> None:
+    """Keep torch, which is not loaded yet, from warnings where this process is one of several: see Processes."""
+    import os
+
+    if "LOCAL_RANK" in os.environ:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def experiment_class() -> "Reference":
@@ -64,6 +81,14 @@ def experiment_class() -> "Reference":
     from relx.registry import Reference
 
     return Reference("relx.training.experiment", "Experiment")
+
+
+def _add_prefix(record: "LogRecord") -> bool:
+    """What stands before a message: its level, as in ``error: ...``, unless it only tells what is done."""
+    from logging import WARNING
+
+    record.prefix = f"{record.levelname.lower()}: " if record.levelno >= WARNING else ""
+    return True
 
 
 def _variables(assignments: list[str]) -> dict[str, str]:

@@ -54,12 +54,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from relx.errors import ConfigError
 
     if args.resamples < 1 or args.seed < 0:
         raise ConfigError("--resamples must be at least 1, and --seed not negative")
-    if len(set(args.runs)) < len(args.runs):
-        raise ConfigError("a run is named twice")
+    folders = [Path(name).resolve() for name in args.runs]
+    for place, folder in enumerate(folders):
+        if folder in folders[:place]:
+            raise ConfigError(f"{args.runs[place]}: a run is named twice")
 
 
 def _counts(run: "Path", split: str) -> "SentenceCounts":

@@ -14,7 +14,11 @@ EXPERIMENT = "experiment"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("kind", nargs="?", help=f"list this kind; {EXPERIMENT!r} shows the keys of an experiment file")
+    parser.add_argument(
+        "kind", nargs="?",
+        help="list this kind, or show all components of this name, or what an experiment file can say under this key "
+        f"('trainer'); {EXPERIMENT!r} shows all its keys",
+    )  # fmt: skip
     parser.add_argument("name", nargs="?", help="show this component's arguments")
     parser.add_argument("--markdown", action="store_true", help="print all of relx's own components as a page")
     add_include_argument(parser)
@@ -39,8 +43,24 @@ def _text(args: argparse.Namespace) -> str:
         return listing.overview()
     if args.kind == EXPERIMENT:
         return listing.of_experiment(experiment_class())
-    kind = _kind(args.kind)
-    return listing.of_kind(kind) if args.name is None else listing.of_component(_component(kind, args.name))
+    if args.name is not None:
+        return listing.of_component(_component(_kind(args.kind), args.name))
+    return _kind_or_named(args.kind)
+
+
+def _kind_or_named(name: str) -> str:
+    """The components of a kind, or else those of that name and the part at that key of an experiment file."""
+    from relx.errors import RegistrationError
+    from relx.registry import kinds, listing, nearest, suggestion
+
+    known = {kind.name: kind for kind in kinds()}
+    if name in known:
+        return listing.of_kind(known[name])
+    if found := listing.of_name(name, experiment_class()):
+        return found
+    close = suggestion(name, [*known, EXPERIMENT, *listing.names(experiment_class())])
+    hint = close or nearest(name, [*known, EXPERIMENT])
+    raise RegistrationError(f"no kind of component and no component is named {name!r}{hint}")
 
 
 def _kind(name: str) -> "Kind":
@@ -49,7 +69,7 @@ def _kind(name: str) -> "Kind":
 
     known = {kind.name: kind for kind in kinds()}
     if name not in known:
-        raise RegistrationError(f"no kind of component is named {name!r}{nearest(name, [*known, EXPERIMENT])}")
+        raise RegistrationError(f"no kind of component is named {name!r}{nearest(name, known)}")
     return known[name]
 
 

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: judged by content)")
     parser.add_argument("--to", default="jsonl", metavar="READER", help="the form of OUT (default: jsonl)")
+    parser.add_argument("--tokenizer", metavar="NAME", help="what splits raw texts (default: whitespace)")
     add_include_argument(parser)
 
 
@@ -27,13 +28,17 @@ def run(args: argparse.Namespace) -> int:
     """Write the converted corpus and say what it holds. Raises DataError, ConfigError, PluginError."""
     import sys
 
+    from relx import config
     from relx.readers import make_reader, reader_for
+    from relx.tokenizers.tokenizer import Tokenizer
 
     include_plugins(args)
     _refuse_same_file(args.input, args.output)
     source = args.source or reader_for(args.input)
+    tokenizer = config.build_part(Tokenizer.__kind__, args.tokenizer) if args.tokenizer else None
     counts = dict.fromkeys(("sentences", "entities", "triples", "unlocated mentions", "unlocated triples"), 0)
-    make_reader(args.to).write(_counted(make_reader(source).read(args.input), counts), args.output)
+    examples = make_reader(source, tokenizer).read(args.input)
+    make_reader(args.to).write(_counted(examples, counts), args.output)
     held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{args.input} ({source}) -> {args.output} ({args.to}): {held}", file=sys.stderr)
     return 0

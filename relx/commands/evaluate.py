@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from relx.commands.common import add_override_argument
 from relx.commands.scores import add_score_arguments, prepare, print_json, score_under, to_json
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_override_argument(parser, "the archive's experiment")
     add_score_arguments(
         parser,
         "what counts as equal; may be repeated, the first is shown in full (default: the experiment's)",
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     prepare(args)
     _refuse_merged_predictions(args)
-    reports = _reports(args, Predictor.load(args.archive, args.device))
+    reports = _reports(args, Predictor.load(args.archive, args.device, args.override))
     if args.json:
         print_json({file: to_json(by_protocol) for file, by_protocol in reports.items()})
     else:

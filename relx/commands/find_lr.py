@@ -3,7 +3,12 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment
+from relx.commands.common import (
+    add_experiment_arguments,
+    experiment_class,
+    load_experiment,
+    quieten_torch_of_several,
+)
 
 if TYPE_CHECKING:
     from relx.training.rate_finder import RangeTest
@@ -28,18 +33,21 @@ def run(args: argparse.Namespace) -> int:
     from relx import config
     from relx.commands.common import log_to_stderr
 
+    quieten_torch_of_several()
     tree = load_experiment(args.file, args)
     config.require_valid(tree, experiment_class(), args.file)
     log_to_stderr()
     experiment = config.build(tree, experiment_class())
 
-    from relx.training.processes import Processes
+    from relx.training.processes import Processes, part
     from relx.training.rate_finder import find_rate
 
     processes = Processes(args.device, experiment.trainer.precision)
     found = find_rate(experiment, args.low, args.high, args.steps, processes)
-    print(_text(found))
-    _draw(found, args.output)
+    if processes.main:
+        print(_text(found))
+        _draw(found, args.output)
+    part()
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_include_argument, include_plugins
+from relx.commands.common import add_include_argument, add_override_argument, include_plugins
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_override_argument(parser, "the archive's experiment")
     add_include_argument(parser)
 
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from relx.predictors.predictor import Predictor
     from relx.predictors.readable import readable
 
-    predictor = Predictor.load(args.archive, args.device)
+    predictor = Predictor.load(args.archive, args.device, args.override)
     with _open_output(args.output) as out:
         lines = _with_progress(args.input)
         answers = predict_lines(predictor, lines, args.input, args.text, args.on_error == "record", args.longest)
@@ -70,8 +71,11 @@ def _with_progress(name: str) -> Iterator[bytes]:
 
     from tqdm import tqdm
 
+    from relx.errors import DataError
     from relx.files import byte_lines
 
+    if os.path.isdir(name):
+        raise DataError(f"{name}: is a folder; relx convert {name} lines.jsonl makes lines of the documents of one")
     size = os.path.getsize(name) if os.path.isfile(name) and not name.endswith(".gz") else None
     with tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty())) as bar:
         for line in sys.stdin.buffer if name == "-" else byte_lines(name):

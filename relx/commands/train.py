@@ -1,14 +1,21 @@
 """``relx train``: an experiment file carried out."""
 
 import argparse
-import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment
+from relx.commands.common import (
+    add_experiment_arguments,
+    experiment_class,
+    load_experiment,
+    quieten_torch_of_several,
+)
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from pathlib import Path
+
     from relx.training.experiment import Experiment
-    from relx.training.processes import Processes
 
 HELP = "train the model of an experiment file"
 
@@ -33,23 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train. Raises PluginError, ConfigError, DataError, TrainingError."""
-    from pathlib import Path
-
     from relx import config
     from relx.commands.common import log_to_stderr
 
-    if "LOCAL_RANK" in os.environ:  # one of several: torch, not loaded yet, would warn that it looks for unused weights
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    tree = load_experiment(args.file, args)
-    output = args.output or str(Path("runs") / Path(args.file).stem)
-    runs = {output: tree}
-    if args.seeds is not None:
-        runs = {f"{output}/seed_{seed}": {**tree, "seed": seed} for seed in _seeds(args.seeds)}
-    for variant in runs.values():
-        config.require_valid(variant, experiment_class(), args.file)
+    quieten_torch_of_several()
+    runs = _runs(load_experiment(args.file, args), args)
+    for tree in runs.values():
+        config.require_valid(tree, experiment_class(), args.file)
     log_to_stderr()
-    codes = (_train(variant, folder, args) for folder, variant in runs.items())
-    code = next(filter(None, codes), 0)
+    plans = [
+        _Plan(folder, config.build(tree, experiment_class()), config.fill(tree, experiment_class()))
+        for folder, tree in runs.items()
+    ]
+    code = _try_out_all(plans, args) if args.dry_run or args.overfit is not None else _train_all(plans, args)
 
     from relx.training.processes import part
 
@@ -57,35 +60,68 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _train(tree: dict[str, Any], output: str, args: argparse.Namespace) -> int:
+class _Plan(NamedTuple):
+    folder: "Path"
+    experiment: "Experiment"
+    full: dict[str, Any]
+
+
+def _runs(tree: dict[str, Any], args: argparse.Namespace) -> dict["Path", dict[str, Any]]:
+    """The experiment of each run by its folder."""
     from pathlib import Path
 
-    from relx import config
+    output = Path(args.output or Path("runs") / Path(args.file).stem)
+    if args.seeds is None:
+        return {output: tree}
+    return {output / f"seed_{seed}": {**tree, "seed": seed} for seed in _seeds(args.seeds)}
+
+
+def _train_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
+    """Every folder is claimed before the first run starts, and locked until the last one has ended."""
+    from contextlib import ExitStack
+
+    from relx.training.processes import Processes
+
+    with ExitStack() as held:
+        Processes(args.device).on_main(lambda: _claim(plans, args, held))
+        codes = (_train(plan, args.device, args.recover) for plan in plans)
+        return next(filter(None, codes), 0)
+
+
+def _claim(plans: Sequence[_Plan], args: argparse.Namespace, held: "ExitStack") -> None:
+    from relx.training.folder_lock import locked
+    from relx.training.run_folder import RunFolder
+
+    for plan in plans:
+        if args.recover:
+            RunFolder.resume(plan.folder, plan.full)
+        else:
+            RunFolder.claim(plan.folder, args.force)
+        held.enter_context(locked(plan.folder))  # after the check: a folder of something else stays as it is
+
+
+def _train(plan: _Plan, device: str | None, recover: bool) -> int:
     from relx.training.processes import Processes
     from relx.training.run_folder import ARCHIVE, RunFolder
 
-    experiment, full = config.build(tree, experiment_class()), config.fill(tree, experiment_class())
-    processes = Processes(args.device, experiment.trainer.precision)
-    if args.dry_run or args.overfit is not None:
-        return _try_out(experiment, args.overfit, processes)
-
-    def folder_of_run() -> RunFolder:
-        return RunFolder.resume(Path(output), full) if args.recover else RunFolder.claim(Path(output), args.force)
-
-    folder = processes.on_main(folder_of_run)
-    state = experiment.run(folder, full, processes, args.recover)
+    processes = Processes(device, plan.experiment.trainer.precision)
+    state = plan.experiment.run(RunFolder(plan.folder), plan.full, processes, recover)
     if processes.main:
-        print(folder.path / ARCHIVE)
+        print(plan.folder / ARCHIVE)
     return 130 if state.interrupted else 0
 
 
-def _try_out(experiment: "Experiment", sentences: int | None, processes: "Processes") -> int:
+def _try_out_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
     from relx.training.dry_run import dry_run
     from relx.training.overfit import overfit
+    from relx.training.processes import Processes
 
-    outcome = dry_run(experiment, processes) if sentences is None else overfit(experiment, sentences, processes)
-    if processes.main:
-        print(outcome)
+    for _, experiment, _ in plans:
+        processes = Processes(args.device, experiment.trainer.precision)
+        few = args.overfit
+        outcome = dry_run(experiment, processes) if few is None else overfit(experiment, few, processes)
+        if processes.main:
+            print(outcome)
     return 0
 
 
@@ -93,6 +129,9 @@ def _seeds(text: str) -> list[int]:
     from relx.errors import ConfigError
 
     try:
-        return [int(seed) for seed in text.split(",")]
+        seeds = [int(seed) for seed in text.split(",")]
     except ValueError:
         raise ConfigError(f"--seeds {text}: expected whole numbers with commas between them, such as 1,2,3") from None
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds {text}: a seed is named twice")
+    return seeds

@@ -67,7 +67,7 @@ def _markdown(caption: str, rows: Sequence[Row]) -> str:
 
 
 def _latex(caption: str, rows: Sequence[Row]) -> str:
-    header, *body = (" & ".join(map(_escaped, row)) + r" \\" for row in rows)
+    header, *body = (" & ".join("--" if cell == NONE else _escaped(cell) for cell in row) + r" \\" for row in rows)
     columns = "l" + "r" * (len(HEADER) - 1)
     return "\n".join((
         r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\hline", header, r"\hline",
@@ -77,7 +77,7 @@ def _latex(caption: str, rows: Sequence[Row]) -> str:
 
 def _escaped(text: str) -> str:
     escaped = text.translate(LATEX)
-    return re.sub(r"(?<![\w.])([-+])(?=\d)", r"$\1$", escaped)
+    return re.sub(r"(?<![\w.])([-+]\d+(?:\.\d+)?)", r"$\1$", escaped)
 
 
 FORMS: dict[str, Callable[[str, Sequence[Row]], str]] = {"text": _text, "markdown": _markdown, "latex": _latex}

@@ -9,9 +9,10 @@ from typing import Any
 
 from relx.config import scan
 from relx.errors import ConfigError
+from relx.registry import suggestion
 
 MAX_DEPTH = 100
-_PLACE = re.compile(r"(?!std\.jsonnet:).*?:\(?\d+:\d+")
+_PLACE = re.compile(r"(?!std\.jsonnet:)(?P<file>.*?):\(?(?P<line>\d+):(?P<column>\d+)")
 
 
 def load(path: str | Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
             raise ConfigError(f"{path}: takes no variables (it is not a function), so --var {names} has no meaning")
         return _jsonnet.evaluate_snippet(str(path), text, tla_codes=codes)
     except RuntimeError as error:
-        raise ConfigError(_explain(path, text, str(error))) from None
+        raise ConfigError(_explain(path, str(error))) from None
 
 
 def _is_function(path: Path) -> bool:
@@ -121,24 +122,38 @@ def _is_function(path: Path) -> bool:
     return _jsonnet.evaluate_snippet(str(path), f"std.isFunction(import {json.dumps(path.name)})").strip() == "true"
 
 
-def _explain(path: Path, text: str, trace: str) -> str:
-    """Jsonnet's message with its place in front, and its causes named where users meet them."""
+def _explain(path: Path, trace: str) -> str:
+    """Jsonnet's message with its place in front, and its causes named where users meet them.
+
+    What an imported file raises itself (``error '...'``) is meant for who uses it, and has the user's file in front.
+    """
     message, *frames = trace.strip().split("\n\t")
     message = re.sub(r"^(RUNTIME|STATIC) ERROR: ", "", message)
     if frames and frames[0].strip() == "Top-level function":
-        return f"{path}: {_explain_variable(message, text)}"
+        return f"{path}: {_explain_variable(message, path)}"
     if message.startswith("max stack frames") and (cycle := scan.import_cycle(path)):
         return f"{path}: import cycle: {' -> '.join(map(str, cycle))}"
     if _PLACE.match(message):
         return message
     place = next((frame.split("\t")[0] for frame in frames if _PLACE.match(frame)), str(path))
-    return f"{place}: {message}"
+    return f"{path if _raised_by_import(place, path) else place}: {message}"
 
 
-def _explain_variable(message: str, text: str) -> str:
+def _raised_by_import(place: str, path: Path) -> bool:
+    """Whether an ``error`` expression of another file than ``path`` stands at a place."""
+    found = _PLACE.match(place)
+    if found is None or found["file"] == str(path) or not Path(found["file"]).is_file():
+        return False
+    line = Path(found["file"]).read_text(encoding="utf-8", errors="replace").splitlines()[int(found["line"]) - 1]
+    return line[int(found["column"]) - 1 :].startswith("error ")
+
+
+def _explain_variable(message: str, path: Path) -> str:
     if unbound := re.match(r"function parameter (\w+) not bound", message):
         return f"the variable {unbound[1]!r} has no default; give it with --var {unbound[1]}=VALUE"
     if unknown := re.match(r"function has no parameter (\w+)", message):
-        known = ", ".join(scan.variables(text))
-        return f"no variable {unknown[1]!r}" + (f"; its variables: {known}" if known else "")
+        known = scan.variables(path)
+        hint = suggestion(unknown[1], known)
+        listed = f"{' Its' if hint else '; its'} variables: {', '.join(known)}" if known else ""
+        return f"no variable {unknown[1]!r}{hint}{listed}"
     return message

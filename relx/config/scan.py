@@ -14,14 +14,13 @@ _TOKEN = re.compile(
 _Tokens = list[re.Match[str]]
 
 
-def variables(text: str) -> list[str]:
-    """The names of a file's top-level arguments; none when the file is not a function."""
-    tokens, depth = _tokens(text), 0
-    for i, token in enumerate(tokens):
-        depth += _step(token)
-        if token["word"] == "function" and depth == 0 and _ends_bindings(tokens[:i]):
-            return _argument_names(tokens[i + 1 :])
-    return []
+def variables(path: Path) -> list[str]:
+    """The names of a file's top-level arguments; none when the file is not a function.
+
+    The function may be one that the file imports (``import 'x'``), or that an imported one gives when it is called
+    (``(import 'x')(...)``).
+    """
+    return _variables(_read(path), path.parent, calls=0)
 
 
 def import_cycle(path: Path, above: tuple[Path, ...] = ()) -> list[Path] | None:
@@ -32,31 +31,76 @@ def import_cycle(path: Path, above: tuple[Path, ...] = ()) -> list[Path] | None:
     return next((cycle for cycle in cycles if cycle is not None), None)
 
 
-def _tokens(text: str) -> _Tokens:
+def _read(path: Path) -> _Tokens:
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
     return [token for token in _TOKEN.finditer(text) if token.lastgroup != "skip"]
+
+
+def _variables(tokens: _Tokens, folder: Path, calls: int) -> list[str]:
+    """The parameters of the function that remains after so many calls of what the tokens stand for."""
+    result = _result(tokens)
+    if not result:
+        return []
+    if result[0]["word"] == "function":
+        end = _group_end(result[1:]) + 1
+        return _variables(result[end:], folder, calls - 1) if calls else _argument_names(result[1:end])
+    called = result[0]["mark"] == "("
+    imported = folder / _file_named(result[called + 1])
+    return _variables(_read(imported), imported.parent, calls + (_calls(result[called + 3 :]) if called else 0))
+
+
+def _result(tokens: _Tokens) -> _Tokens:
+    """What follows the local bindings, if it is a function or an import; else nothing."""
+    depth = 0
+    for i, token in enumerate(tokens):
+        begins = i == 0 or tokens[i - 1]["mark"] == ";"
+        if depth == 0 and begins and (token["word"] == "function" or _is_import(tokens[i:])):
+            return tokens[i:]
+        depth += _step(token)
+    return []
+
+
+def _is_import(tokens: _Tokens) -> bool:
+    """Whether the tokens begin with ``import 'x'`` or ``(import 'x')``."""
+    bare = tokens[1:] if tokens[0]["mark"] == "(" else tokens
+    ends = bare is tokens or (len(bare) > 2 and bare[2]["mark"] == ")")
+    return len(bare) > 1 and bare[0]["word"] == "import" and bare[1]["string"] is not None and ends
+
+
+def _calls(tokens: _Tokens) -> int:
+    """How many groups of parentheses the tokens begin with."""
+    if not tokens or tokens[0]["mark"] != "(":
+        return 0
+    return 1 + _calls(tokens[_group_end(tokens) :])
+
+
+def _group_end(tokens: _Tokens) -> int:
+    """How many tokens there are up to the end of the group that the first one opens."""
+    depth = 0
+    for number, token in enumerate(tokens, 1):
+        depth += _step(token)
+        if depth == 0:
+            return number
+    return len(tokens)
 
 
 def _step(token: re.Match[str]) -> int:
     return {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token["mark"], 0)
 
 
-def _ends_bindings(before: _Tokens) -> bool:
-    """Whether what stands before is nothing, or local bindings that a semicolon ends."""
-    return not before or before[-1]["mark"] == ";"
-
-
 def _argument_names(tokens: _Tokens) -> list[str]:
     names, depth = [], 0
     for before, token in pairwise(tokens):
         depth += _step(before)
-        if depth == 0:
-            break
         if depth == 1 and before["mark"] in ("(", ",") and token["word"]:
             names.append(token["word"])
     return names
 
 
+def _file_named(token: re.Match[str]) -> str:
+    return token["string"].strip("@\"'")
+
+
 def _imports(path: Path) -> list[Path]:
-    tokens = _tokens(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
-    named = [after["string"] for word, after in pairwise(tokens) if word["word"] == "import"]
-    return [path.parent / name.strip("@\"'") for name in named if name]
+    pairs = pairwise(_read(path))
+    return [path.parent / _file_named(name) for word, name in pairs if word["word"] == "import" and name["string"]]

@@ -1,16 +1,23 @@
 """What sentences lack and others can find out."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
 
 from relx.data.example import Example
+from relx.errors import RelxError
+
+T = TypeVar("T")
 
 
 class Annotator(Protocol):
     """A tagger, a parser."""
 
     def fill(self, examples: Sequence[Example]) -> list[Example]:
-        """The same sentences, those that lack the annotation with it."""
+        """The same sentences with the annotation."""
+
+    def identity(self) -> str | None:
+        """What tells its answers from those of others of the same arguments; None where nothing needs to."""
 
 
 def annotated(examples: Sequence[Example], *annotators: Annotator | None) -> list[Example]:
@@ -18,3 +25,57 @@ def annotated(examples: Sequence[Example], *annotators: Annotator | None) -> lis
     for annotator in filter(None, annotators):
         examples = annotator.fill(examples)
     return list(examples)
+
+
+def identities(**annotators: Annotator | None) -> dict[str, str]:
+    """What tells each annotator from others of its arguments; nothing of one of which nothing does, or which is amiss.
+
+    One that is amiss is found out when it is used, if it is.
+    """
+    told: dict[str, str] = {}
+    for name, annotator in annotators.items():
+        with suppress(RelxError):
+            identity = annotator and annotator.identity()
+            told |= {name: identity} if identity else {}
+    return told
+
+
+def checked_answers(
+    annotator: object, sentences: Sequence[list[str]], answers: Sequence[T], fault: Callable[[T, int], str | None]
+) -> list[T]:
+    """The answers of an annotator, one for each sentence.
+
+    ``fault`` tells what is wrong with an answer for so many tokens. Raises RelxError, naming annotator and sentence.
+    """
+    name = type(annotator).__name__
+    number = len(answers) if isinstance(answers, Sequence) else type(answers).__name__
+    if number != len(sentences):
+        raise RelxError(f"{name}: expected an answer for each of {len(sentences)} sentences, got {number}")
+    for sentence, answer in zip(sentences, answers, strict=True):
+        what = fault(answer, len(sentence))
+        if what is not None:
+            raise RelxError(f"{name}: {what}; in its answer for the sentence {_beginning(sentence)}")
+    return list(answers)
+
+
+def values_fault(values: Any, kind: type, what: str, length: int) -> str | None:
+    """What is wrong with values that should be a list of one kind, one for each token; None where nothing is."""
+    if not isinstance(values, list) or len(values) != length:
+        got = f"{len(values)}" if isinstance(values, list) else type(values).__name__
+        return f"{what}: expected a list of one for each of the {length} tokens, got {got}"
+    if set(map(type, values)) <= {kind}:
+        return None
+    wrong = next(i for i, value in enumerate(values) if type(value) is not kind)
+    return f"{what}[{wrong}]: expected {kind.__name__}, got {values[wrong]!r}"
+
+
+def missing_annotation(sentences: Sequence[list[str]], what: str, annotator: str) -> str:
+    """What to tell of sentences, at least one, that should have come with an annotation: the first, and the remedy."""
+    count = "a sentence has" if len(sentences) == 1 else f"{len(sentences):,} sentences have"
+    which = "" if len(sentences) == 1 else "the first: "
+    remedy = f"-o '{annotator}={{\"type\": \"stanza\"}}' has a tool find them"
+    return f"{count} no {what}, and the {annotator} is 'given'; {remedy}; {which}{_beginning(sentences[0])}"
+
+
+def _beginning(sentence: Sequence[str]) -> str:
+    return repr(" ".join(sentence)[:80])

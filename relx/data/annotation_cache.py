@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -17,24 +17,30 @@ T = TypeVar("T")
 Sentence = list[str]
 
 FILE = "annotations.sqlite"
+DAMAGED = ".damaged"
 TABLE = "CREATE TABLE IF NOT EXISTS annotations (key BLOB PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 # So many sentences are annotated before they are stored: what a killed run loses at most.
 CHUNK = 1000
 # SQLite's older versions take no more than 999 values in a query.
 QUERY = 500
 PATIENCE = 60.0
+# After so many seconds it is said that it waits for another process.
+SILENCE = 1.0
 
 
 class AnnotationCache:
     """Annotations (any JSON values) of sentences, by their tokens and by who annotated them.
 
     All annotators share one SQLite file in ``folder``, by default the user's cache folder. Several processes may use it
-    at once, and one that is killed leaves it whole. A file that cannot be used is reported, and done without.
+    at once, and one that is killed leaves it whole. A damaged file is reported and moved aside, to make place for a new
+    one, and a damaged value in it counts as unknown; one that cannot be used for another reason is reported, once, and
+    done without.
     """
 
     def __init__(self, annotator: str, folder: str | None = None) -> None:
         self.annotator = annotator
         self.path = Path(folder or default_folder(), FILE)
+        self._has_failed = False
 
     def annotated(self, sentences: Sequence[Sentence], annotate: Callable[[list[Sentence]], Sequence[T]]) -> list[T]:
         """The annotation of each sentence; ``annotate`` is called, in batches, for those that are not known yet."""
@@ -59,7 +65,7 @@ class AnnotationCache:
             for chunk in _chunks(keys, QUERY):
                 places = ",".join("?" * len(chunk))
                 rows = database.execute(f"SELECT key, value FROM annotations WHERE key IN ({places})", chunk)
-                found.update((key, json.loads(value)) for key, value in rows)
+                found.update(_whole(rows))
 
         self._use(read)
         return found
@@ -72,16 +78,56 @@ class AnnotationCache:
         """Work on the database in one transaction."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as database, database:
-                database.execute(TABLE)
-                work(database)
+            self._transact_on_whole_file(work)
         except (OSError, sqlite3.Error) as error:
-            logger.warning("%s: the cache of annotations cannot be used (%s)", self.path, error)
+            if not self._has_failed:
+                logger.warning(
+                    "%s: the cache of annotations cannot be used, and nothing is kept (%s); XDG_CACHE_HOME, or the "
+                    "argument cache of a tagger or parser, names another folder", self.path, error,
+                )  # fmt: skip
+            self._has_failed = True
+
+    def _transact_on_whole_file(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        try:
+            self._transact(work)
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # a lock, a full disk: classes of their own below this one
+                raise
+            aside = self.path.with_name(FILE + DAMAGED)
+            self.path.replace(aside)
+            logger.warning("%s: damaged (%s); moved to %s, and a new cache begun", self.path, error, aside)
+            self._transact(work)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """The work, when no other process is at it; there is no waiting for one that was waited for in vain."""
+        patience = 0.0 if self._has_failed else PATIENCE
+        try:
+            self._transact_within(min(SILENCE, patience), work)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or self._has_failed:
+                raise
+            logger.warning("%s: in use by another process; waiting for up to %.0f s", self.path, patience)
+            self._transact_within(patience, work)
+
+    def _transact_within(self, patience: float, work: Callable[[sqlite3.Connection], object]) -> None:
+        with closing(sqlite3.connect(self.path, timeout=patience)) as database, database:
+            database.text_factory = bytes  # a damaged value need not be text
+            database.execute(TABLE)
+            work(database)
 
 
 def default_folder() -> Path:
     """The user's cache folder for relx."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "relx")
+
+
+def _whole(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, Any]]:
+    """The keys and values of those rows whose value can be read."""
+    for key, value in rows:
+        try:
+            yield key, json.loads(value)
+        except ValueError:
+            continue
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

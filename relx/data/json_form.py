@@ -21,6 +21,7 @@ from relx.data.fields import (
     required,
     shown,
 )
+from relx.data.trees import tree_fault
 from relx.tokenizers.tokenizer import Tokenizer
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
@@ -41,31 +42,22 @@ def example_from_json(record: Any, tokenizer: Tokenizer | None = None) -> Exampl
         for i, entity in enumerate(optional_items(record, "entities", dict) or ())
     ]
     example.relations = [
-        _relation(relation, example.entities, f"relations[{i}]")
+        _relation(relation, example, f"relations[{i}]")
         for i, relation in enumerate(optional_items(record, "relations", dict) or ())
     ]
     return example
 
 
 def example_to_json(example: Example) -> dict[str, Any]:
-    """The JSON form of an Example; what it does not have is left out, entities and relations apart.
-
-    An argument of a relation that is not among the entities joins them.
-    """
-    arguments = dict.fromkeys(entity for relation in example.relations for entity in (relation.head, relation.tail))
-    known = set(example.entities)
-    entities = [*example.entities, *(argument for argument in arguments if argument not in known)]
-    number = {entity: i for i, entity in reversed(list(enumerate(entities)))}
+    """The JSON form of an Example; what it does not have is left out, entities and relations apart."""
+    numbers = {entity: i for i, entity in reversed(list(enumerate(example.entities)))}
     return _without_none(
         id=example.id,
         text=example.text,
         tokens=example.tokens,
         offsets=example.offsets and [list(offset) for offset in example.offsets],
-        entities=[_entity_to_json(example, entity) for entity in entities],
-        relations=[
-            _without_none(head=number[r.head], type=r.type, tail=number[r.tail], score=r.score)
-            for r in example.relations
-        ],
+        entities=[_entity_to_json(example, entity) for entity in example.entities],
+        relations=[_relation_to_json(example, relation, numbers) for relation in example.relations],
         pos_tags=example.pos_tags,
         heads=example.heads,
         deprels=example.deprels,
@@ -106,13 +98,17 @@ def _sentence(record: dict[str, Any]) -> Example:
     for i, token in enumerate(tokens):
         if not token.strip():
             raise BadRecord(f"tokens[{i}]: expected a word, got {shown(token)}")
+    heads = _heads(record, len(tokens))
+    deprels = one_each(optional_items(record, "deprels", str), "deprels", len(tokens))
+    if deprels is not None and heads is None:
+        raise BadRecord("deprels: have no meaning without heads")
     return Example(
         tokens,
         text=text,
         offsets=_offsets(record, text, len(tokens)),
         pos_tags=one_each(optional_items(record, "pos_tags", str), "pos_tags", len(tokens)),
-        heads=_heads(record, len(tokens)),
-        deprels=one_each(optional_items(record, "deprels", str), "deprels", len(tokens)),
+        heads=heads,
+        deprels=deprels,
         id=optional(record, "id", str),
         meta=optional(record, "meta", dict),
     )
@@ -120,11 +116,9 @@ def _sentence(record: dict[str, Any]) -> Example:
 
 def _heads(record: dict[str, Any], length: int) -> list[int] | None:
     heads = one_each(optional_items(record, "heads", int), "heads", length)
-    for i, head in enumerate(heads or ()):
-        if not 0 <= head <= length:
-            raise BadRecord(f"heads[{i}]: expected 0 (root) or a token's number, 1 to {length}, got {head}")
-        if head == i + 1:
-            raise BadRecord(f"heads[{i}]: a token cannot be its own head; 0 says that it is a root")
+    fault = tree_fault(heads or ())
+    if fault is not None:
+        raise BadRecord(f"heads[{fault[0]}]: {fault[1]}")
     return heads
 
 
@@ -198,18 +192,29 @@ def _slice(example: Example, entity: Entity) -> str | None:
     return None if characters is None or example.text is None else example.text[slice(*characters)]
 
 
-def _relation(record: dict[str, Any], entities: list[Entity], where: str) -> Relation:
+def _relation(record: dict[str, Any], example: Example, where: str) -> Relation:
     only_keys(record, RELATION_KEYS, where)
-    head, tail = (_argument(record, key, entities, where) for key in ("head", "tail"))
+    head, tail = (_argument(record, key, example, where) for key in ("head", "tail"))
     return Relation(head, required(record, "type", str, where), tail, optional(record, "score", float, where))
 
 
-def _argument(record: dict[str, Any], key: str, entities: list[Entity], where: str) -> Entity:
-    index = required(record, key, int, where)
+def _argument(record: dict[str, Any], key: str, example: Example, where: str) -> Entity:
+    """The entity of a number, or a mention that is none of the entities."""
+    if isinstance(record.get(key), dict):
+        return _entity(record[key], example, f"{where}.{key}")
+    index, entities = required(record, key, int, where), example.entities
     if not 0 <= index < len(entities):
         expected = f"the number of an entity, 0 to {len(entities) - 1}" if entities else "no relation without entities"
         raise BadRecord(f"{where}.{key}: expected {expected}, got {index}")
     return entities[index]
+
+
+def _relation_to_json(example: Example, relation: Relation, numbers: dict[Entity, int]) -> dict[str, Any]:
+    head, tail = (
+        numbers[argument] if argument in numbers else _entity_to_json(example, argument)
+        for argument in (relation.head, relation.tail)
+    )
+    return _without_none(head=head, type=relation.type, tail=tail, score=relation.score)
 
 
 def _entity_to_json(example: Example, entity: Entity) -> dict[str, Any]:

@@ -80,12 +80,21 @@ def _explained(name: str) -> Iterator[None]:
         reason = str(error).partition("\n")[0]
         if Path(name).is_dir():
             raise RelxError(f"{name}: no transformer can be read from this folder: {reason}") from error
+        if _is_path(name):
+            raise RelxError(f"{name}: no transformer can be had from it: there is no such folder") from error
         offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")
         advice = "unset HF_HUB_OFFLINE to have it downloaded" if offline else f"try: hf download {name}"
         raise RelxError(
             f"no transformer {name!r}: it is no folder here, and not to be had from the Hugging Face hub ({reason}); "
             f"give the path of a model's folder, or {advice}"
         ) from error
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only mean a folder: those of the hub are NAME or OWNER/NAME."""
+    path = Path(name)
+    inside = len(path.parts) == 2 and path.parent.is_dir()
+    return path.is_absolute() or name.startswith((".", "~")) or len(path.parts) > 2 or inside or path.exists()
 
 
 def _keep_layers(config: Any, layers: int | None) -> None:

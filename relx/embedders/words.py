@@ -29,8 +29,9 @@ class WordEmbedder(TokenEmbedder):
     A word is looked up as it is written, then in lower case. ``vectors`` names a GloVe or word2vec text file (``.gz``
     too); ``dim`` defaults to the size of its vectors and may exceed it: the further columns start at random. Words of
     the file that do not occur in training keep their vector, frozen, for prediction unless ``keep_unseen`` is false.
-    ``word_dropout`` is the share of training words that are replaced by the unknown word. With ``sparse`` a step of the
-    optimizer changes only the vectors of the words in its batch, which saves much time where the table is large.
+    ``word_dropout`` is the share of training words that are replaced by the unknown word, a head's markers apart. With
+    ``sparse`` a step of the optimizer changes only the vectors of the words in its batch, which saves much time where
+    the table is large.
 
     Raises ValueError for a ``dim`` below the size of the vectors, DataError for a bad vectors file.
     """
@@ -91,7 +92,7 @@ class WordEmbedder(TokenEmbedder):
         rows = batch["words"]
         if self.training and self.word_dropout:
             dropped = torch.rand_like(rows, dtype=torch.float) < self.word_dropout
-            rows = rows.masked_fill(dropped & batch.mask, UNKNOWN)
+            rows = rows.masked_fill(dropped & batch.mask & ~self._is_added(rows), UNKNOWN)
         return self.dropout(self._vectors(rows))
 
     def _vectors(self, rows: Tensor) -> Tensor:
@@ -102,6 +103,10 @@ class WordEmbedder(TokenEmbedder):
             return seen
         other = F.embedding((rows - len(self.table)).clamp(min=0), self.unseen)
         return torch.where((rows < len(self.table)).unsqueeze(-1), seen, other)
+
+    def _is_added(self, rows: Tensor) -> Tensor:
+        first = FIRST_WORD + len(self.words)
+        return (rows >= first) & (rows < first + len(self.added))
 
     def _row(self, word: str) -> int:
         if (number := self.added.get(word)) is not None:

@@ -19,7 +19,8 @@ UNTAGGED = "mention bears no entity tags of its own"
 class PairCells:
     """An entity of a relation is told by its first or last token, its ``anchor``, and has the extent of its tags.
 
-    ``allow_self`` says whether head and tail may be told by the same token.
+    ``allow_self`` says whether head and tail may be told by the same token: without it such relations are neither
+    learnt nor read. The diagonal stays in the table all the same.
     """
 
     def __init__(self, relations: Namespace, anchor: Anchor, allow_self: bool) -> None:

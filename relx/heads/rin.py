@@ -27,6 +27,9 @@ class RIN(PairTaggingHead):
     ``entities`` of the round before, and the encoded ``words``; by default all. Rounds share their weights, and only
     the predictions after the last are learnt. ``hidden_size`` is that of the features of a task, by default the
     encoder's. ``rounds=0`` is the paper's BiLSTM_s, and BiLSTM with ``projections=false`` in addition.
+
+    ``allow_self=False`` learns and predicts no relation whose head and tail are told by one token. The diagonal stays
+    in the table: it takes part in the maxima over tails, and is learnt to be unrelated.
     """
 
     def __init__(

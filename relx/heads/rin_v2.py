@@ -19,7 +19,7 @@ class RINv2(PairTaggingHead):
     """As ``rin``, but each task's prediction goes into a GRU cell of its own whose state is the encoded token.
 
     The encoded token then grows by the features of both tasks. ``rounds`` as published: WebNLG 2, NYT 4 (3 and 7 where
-    whole mentions count).
+    whole mentions count). ``allow_self`` is that of ``rin``.
     """
 
     def __init__(

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 
+from relx.data.annotation import missing_annotation
+from relx.data.example import Example
 from relx.errors import DataError
 from relx.parsers.parser import DependencyParser, Parse
 
 
 @DependencyParser.register("given")
 class GivenParses(DependencyParser):
-    """No parser: every sentence must come with its tree (``heads``)."""
+    """No parser: every sentence must come with its tree (``heads``). The other parsers replace such trees."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """Raises DataError: a sentence that has to be parsed lacks what should have been given."""
-        raise DataError(
-            f"{len(sentences)} sentences have no heads, and the dependency_parser is 'given'; the first: "
-            f"{' '.join(sentences[0])[:80]!r}"
-        )
+        raise DataError(missing_annotation(sentences, "heads", "dependency_parser"))
+
+    def fill(self, examples: Sequence[Example]) -> list[Example]:
+        """The sentences as they are. Raises DataError where one has no tree."""
+        unparsed = [example.tokens for example in examples if example.heads is None]
+        if unparsed:
+            self.parse(unparsed)
+        return list(examples)

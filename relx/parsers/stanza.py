@@ -21,13 +21,17 @@ class StanzaParser(DependencyParser):
     def __init__(
         self, language: str = "en", model_dir: str | None = None, use_gpu: bool = True, cache: str | None = None
     ) -> None:
-        self.models = StanzaModels(language, model_dir, ("pos", "lemma", "depparse"))
+        self.models = StanzaModels(language, model_dir, ("pos", "lemma", "depparse"), "dependency_parser")
         self.use_gpu = use_gpu
         self.cache = cache
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """The tree of each sentence. Raises RelxError when a model is missing."""
         return [Parse(*kept) for kept in self._cache.annotated(sentences, self._parse)]
+
+    def identity(self) -> str:
+        """The content of the models, and Stanza's version. Raises RelxError when there are none."""
+        return self.models.identity
 
     def _parse(self, sentences: list[list[str]]) -> list[Parse]:
         parsed = annotated_words(sentences, lambda spoken: self._pipeline(spoken))
@@ -39,4 +43,4 @@ class StanzaParser(DependencyParser):
 
     @cached_property
     def _cache(self) -> AnnotationCache:
-        return AnnotationCache(self.models.identity(), self.cache)
+        return AnnotationCache(self.identity(), self.cache)

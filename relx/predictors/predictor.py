@@ -11,7 +11,7 @@ from relx.data.example import Example
 from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, tokenized
 from relx.data.loader import DataLoader
-from relx.errors import RelxError
+from relx.errors import DataError, RelxError
 from relx.runtime import lacks_memory, prepare_process, require_device
 
 # Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
@@ -39,11 +39,14 @@ class Predictor:
         self.tokenizer = opened.parts.tokenizer
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu") -> "Predictor":
-        """Open an archive for prediction. Raises ArchiveError, and RelxError for a device that is not there."""
+    def load(cls, path: str | Path, device: str = "cpu", overrides: Iterable[str] = ()) -> "Predictor":
+        """Open an archive for prediction; ``overrides`` are those of ``archive.load``.
+
+        Raises ArchiveError, and RelxError for a device that is not there.
+        """
         prepare_process()
         require_device(device)
-        opened = archive.load(path)
+        opened = archive.load(path, overrides)
         opened.model.to(device)
         return cls(opened)
 
@@ -62,29 +65,39 @@ class Predictor:
         return [self._example(number, record) for number, record in enumerate(records, 1)]
 
     def stream(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Predictions in order, in constant memory. Raises NoMemory for a sentence that needs more than there is."""
+        """Predictions in order, in constant memory.
+
+        Raises NoMemory for a sentence that needs more than there is, DataError for one that lacks what the model needs
+        to know of it, such as tags that should have been given.
+        """
         for answer in self.attempts(examples):
-            if isinstance(answer, NoMemory):
+            if isinstance(answer, RelxError):
                 raise answer
             yield answer
 
-    def attempts(self, examples: Iterable[Example]) -> Iterator["Example | NoMemory"]:
+    def attempts(self, examples: Iterable[Example]) -> Iterator[Example | NoMemory | DataError]:
         """The same, with the error in place of the prediction of such a sentence."""
         remaining = iter(examples)
         while chunk := list(islice(remaining, CHUNK)):
-            yield from self._attempt(self.archive.parts.annotated(chunk))
+            yield from self._attempt(chunk)
 
-    def _attempt(self, examples: list[Example]) -> "list[Example | NoMemory]":
-        """Each half for itself where the memory does not suffice for all, until a sentence alone is too much."""
+    def _attempt(self, examples: list[Example], annotated: bool = False) -> list[Example | NoMemory | DataError]:
+        """Each half for itself where something is amiss with all together, until it is known with which sentence."""
+        fault: NoMemory | DataError
         try:
+            examples = examples if annotated else self.archive.parts.annotated(examples)
+            annotated = True
             return [*self.model.extract(examples, LOADER)]
+        except DataError as error:
+            fault = error
         except (RuntimeError, MemoryError) as error:
             if not lacks_memory(error):
                 raise
+            fault = NoMemory(f"the memory does not suffice for a sentence of {len(examples[0]):,} tokens; split it")
         if len(examples) == 1:
-            return [NoMemory(f"the memory does not suffice for a sentence of {len(examples[0]):,} tokens; split it")]
+            return [fault]
         half = len(examples) // 2
-        return self._attempt(examples[:half]) + self._attempt(examples[half:])
+        return self._attempt(examples[:half], annotated) + self._attempt(examples[half:], annotated)
 
     def _example(self, number: int, record: Any) -> Example:
         if isinstance(record, Example):

@@ -14,6 +14,11 @@ def readable(answer: dict[str, Any]) -> str:
 
 
 def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
-    head, tail = (entities[relation[argument]]["text"] for argument in ("head", "tail"))
+    head, tail = (_mention(relation[argument], entities)["text"] for argument in ("head", "tail"))
     score = f"  ({relation['score']:.2f})" if "score" in relation else ""
     return f"{head}  --{relation['type']}->  {tail}{score}"
+
+
+def _mention(argument: int | dict[str, Any], entities: list[dict[str, Any]]) -> dict[str, Any]:
+    """The entity of a number, or the mention that stands there itself."""
+    return argument if isinstance(argument, dict) else entities[argument]

@@ -19,6 +19,7 @@ from relx.readers.documents import DOCUMENT, START, start_of
 from relx.readers.held import held
 from relx.readers.raw_sentences import line_sentence, lines_of, marked_sentences
 from relx.readers.reader import DatasetReader
+from relx.readers.sentences import at_least_one
 from relx.registry import Injected
 from relx.tokenizers.tokenizer import Tokenizer
 
@@ -47,28 +48,32 @@ class BratReader(DatasetReader):
 
     @classmethod
     def recognises(cls, path: str | Path) -> bool:
-        """Whether the path is a folder that holds a .txt file."""
-        return next(Path(path).rglob("*.txt"), None) is not None
+        """Whether the path is a folder that holds a .txt or an .ann file."""
+        return any(next(Path(path).rglob(name), None) for name in ("*.txt", "*.ann"))
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """The sentences of the folder's texts, in the order of their names.
 
-        Raises DataError, starting with ``file:line``, at the first bad line. A mention in several pieces or in two
-        sentences has no place, nor has the one at the far end of a relation of two sentences; they are counted in the
-        log, and so are lines that an Example cannot hold.
+        Raises DataError, starting with ``file:line``, at the first bad line, and for a folder without a sentence. A
+        mention in several pieces or in two sentences has no place, nor has the one at the far end of a relation of two
+        sentences; they are counted in the log, and so are lines that an Example cannot hold.
         """
         counts: Counter[str] = Counter()
-        files = iter(_texts(Path(path)))
-        while chunk := list(islice(files, DOCUMENTS_AT_ONCE)):
-            for document in self._documents(Path(path), chunk):
-                document.annotate(counts)
-                yield from document.sentences
+        yield from at_least_one(self._sentences(Path(path), counts), path)
         if counts:
             logger.warning("%s: %s", path, _summary(counts))
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """A .txt and an .ann for each document, in a folder that is new or empty. Raises DataError, RelxError."""
         write_folder(held(examples, path), Path(path))
+
+    def _sentences(self, folder: Path, counts: Counter[str]) -> Iterator[Example]:
+        """Labelled sentences, in order; what they cannot hold is counted."""
+        files = iter(_texts(folder))
+        while chunk := list(islice(files, DOCUMENTS_AT_ONCE)):
+            for document in self._documents(folder, chunk):
+                document.annotate(counts)
+                yield from document.sentences
 
     def _documents(self, folder: Path, files: Sequence[Path]) -> Iterator["_Document"]:
         """Documents whose sentences have no labels yet; the lines of all are tokenized in one call."""
@@ -142,13 +147,13 @@ def _texts(folder: Path) -> list[Path]:
     """The texts of a folder, by name."""
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of .txt and .ann files")
-    texts = sorted(folder.rglob("*.txt"))
+    texts = set(folder.rglob("*.txt"))
     for file in sorted(folder.rglob("*.ann")):
         if file.with_suffix(".txt") not in texts:
             raise DataError(f"{file}: has no text; expected {file.with_suffix('.txt').name} beside it")
     if not texts:
         raise DataError(f"{folder}: holds no .txt file")
-    return texts
+    return sorted(texts)
 
 
 def _summary(counts: Counter[str]) -> str:

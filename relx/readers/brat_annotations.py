@@ -16,8 +16,10 @@ SKIPPED = {
 }  # fmt: skip
 RELATIONS_OF_EVENTS = "relations of events"
 
+HEAD, TAIL = "Arg1", "Arg2"
+
 _PLACES = re.compile(r"\d+ \d+(?:;\d+ \d+)*")
-_ARGUMENT = re.compile(r"[^\s:]+:(\S+)")
+_ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 
 
 class Mention(NamedTuple):
@@ -53,7 +55,8 @@ def read_annotations(path: Path, text: str) -> Annotations:
         where, line = f"{path}:{number}", line.rstrip("\r\n")
         if line.startswith("T"):
             name, mention = _mention(line, text, where)
-            found.mentions[name] = mention
+            if found.mentions.setdefault(name, mention) is not mention:
+                raise DataError(f"{where}: {name} names a mention above already")
         elif line.startswith("R"):
             links.append((_link(line, where), where))
         elif line.strip():
@@ -98,12 +101,13 @@ def _joined(fragments: list[tuple[int, int]], text: str) -> list[tuple[int, int]
 
 
 def _link(line: str, where: str) -> Link:
+    """The relation of a line; arguments of other names than Arg1 and Arg2 stand in the order head, tail."""
     cells = line.split("\t")
     type, *arguments = cells[1].split() if len(cells) > 1 else [""]
-    matches = [_ARGUMENT.fullmatch(argument) for argument in arguments]
-    if len(matches) != 2 or not all(matches):
+    named = {match[1]: match[2] for match in map(_ARGUMENT.fullmatch, arguments) if match}
+    if len(arguments) != 2 or len(named) != 2:
         raise DataError(f"{where}: expected R1 <tab> type Arg1:T1 Arg2:T2, got {shown(line)}")
-    head, tail = (match[1] for match in matches if match)
+    head, tail = (named[HEAD], named[TAIL]) if named.keys() == {HEAD, TAIL} else named.values()
     return Link(type, head, tail)
 
 

@@ -1,16 +1,21 @@
 """Sentences as a folder of brat's .txt and .ann files."""
 
+import logging
+import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
+from relx.data.alignment import token_span
 from relx.data.example import Entity, Example
 from relx.errors import DataError, RelxError
 from relx.files import atomic_write
 from relx.readers.documents import document_of, start_of
+
+logger = logging.getLogger(__name__)
 
 NAMELESS = "sentences"
 
@@ -18,8 +23,9 @@ NAMELESS = "sentences"
 def write_folder(examples: Iterable[Example], folder: Path) -> None:
     """A .txt and an .ann for each document; sentences of no document are the lines of ``sentences.txt``.
 
-    Raises DataError for a folder that holds something, a document's name that leads out of it and a type that is not
-    one word; RelxError when the folder cannot be written to.
+    A mention that is a part of its tokens is written as that part where its own words tell which; how often they do
+    not is logged. Raises DataError for a folder that holds something, a document's name that leads out of it and a type
+    that is not one word; RelxError when the folder cannot be written to.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: is there and not empty; brat's form is a folder, name a new one")
@@ -34,6 +40,11 @@ def write_folder(examples: Iterable[Example], folder: Path) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    if widened := sum(document.widened for document in documents.values()):
+        logger.warning(
+            "%s: %d mentions have words of their own that do not stand once in their tokens; the tokens are written",
+            folder, widened,
+        )  # fmt: skip
 
 
 @dataclass
@@ -45,6 +56,7 @@ class _Document:
     lines: list[str] = field(default_factory=list)
     mentions: int = 0
     relations: int = 0
+    widened: int = 0
 
     def add(self, example: Example, where: str) -> None:
         """Put a sentence where it begins in its document, or else on the next line."""
@@ -61,7 +73,7 @@ class _Document:
         for entity in example.entities:
             self.mentions += 1
             names[entity] = f"T{self.mentions}"
-            start, end = offsets[entity.span[0]][0], offsets[entity.span[1] - 1][1]
+            start, end = self._place(entity, text, offsets)
             words = " ".join(text[start:end].split())
             place = f"{begin + start} {begin + end}"
             self.lines.append(f"{names[entity]}\t{_one_word(entity.type, where)} {place}\t{words}\n")
@@ -69,6 +81,24 @@ class _Document:
             self.relations += 1
             arguments = f"Arg1:{names[relation.head]} Arg2:{names[relation.tail]}"
             self.lines.append(f"R{self.relations}\t{_one_word(relation.type, where)} {arguments}\n")
+
+    def _place(self, entity: Entity, text: str, offsets: list[tuple[int, int]]) -> tuple[int, int]:
+        """The characters of a mention in its sentence."""
+        places = list(_places_of_own_words(entity, text, offsets)) if entity.text else []
+        if len(places) == 1:
+            return places[0]
+        self.widened += entity.text is not None
+        return offsets[entity.span[0]][0], offsets[entity.span[1] - 1][1]
+
+
+def _places_of_own_words(entity: Entity, text: str, offsets: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where the words of a mention stand so that it touches the tokens that it has, and no others."""
+    words = re.compile(r"\s+".join(map(re.escape, (entity.text or "").split())))
+    first, last = (offsets[token] for token in (entity.span[0], entity.span[1] - 1))
+    for begin in range(*first):
+        match = words.match(text, begin, last[1])
+        if match and match.end() > begin and token_span(offsets, begin, match.end()) == entity.span:
+            yield match.span()
 
 
 def _write(path: Path, content: str) -> None:

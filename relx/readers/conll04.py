@@ -12,6 +12,7 @@ from relx.errors import DataError
 from relx.files import atomic_write, text_lines
 from relx.readers.held import held
 from relx.readers.reader import DatasetReader
+from relx.readers.sentences import at_least_one
 from relx.readers.spert import SpertReader
 
 MARK = "#doc"
@@ -33,15 +34,20 @@ class Conll04Reader(DatasetReader):
         return first.startswith(MARK) or (len(_cells(first)) == 5 and _cells(first)[0].isdigit())
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad line."""
+        """The sentences of a file, in order.
+
+        Raises DataError, starting with ``file:line``, at the first bad line, and for a file without a sentence.
+        """
         if _first_line(path)[:1] in ("[", "{"):
             yield from SpertReader().read(path)
             return
-        for id, rows in _sentences(path):
-            yield _example(id, rows)
+        yield from at_least_one((_example(id, rows) for id, rows in _sentences(path)), path)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
-        """A line for each token. Raises DataError for mentions that overlap, which tags cannot hold; RelxError."""
+        """A line for each token.
+
+        Raises DataError for mentions that overlap and whatever else the columns cannot hold, RelxError.
+        """
         with atomic_write(path) as file:
             for number, example in enumerate(held(examples, path), 1):
                 _check_holdable(example, f"{path}: sentence {number}")
@@ -144,13 +150,31 @@ def _mention(at: dict[int, Entity], token: int, row: _Row) -> Entity:
 
 
 def _check_holdable(example: Example, where: str) -> None:
+    if not example.tokens:
+        raise DataError(f"{where}: has no token; the form cannot hold it")
+    if any(relation.type == NONE for relation in example.relations):
+        raise DataError(f"{where}: a relation is of the type {NONE!r}, which says in this form that there is none")
+    _check_apart(example, where)
+    _check_cells("id", [example.id], where)
+    _check_cells("token", example.tokens, where)
+    _check_cells("type", (entity.type for entity in example.entities), where)
+
+
+def _check_apart(example: Example, where: str) -> None:
     spans = sorted(entity.span for entity in example.entities)
     for before, after in pairwise(spans):
         if after[0] < before[1]:
             words = " and ".join(repr(" ".join(example.tokens[slice(*span)])) for span in (before, after))
             raise DataError(f"{where}: the mentions {words} share tokens; BIO tags cannot hold both")
-    if any(set(token) & set("\t\n") for token in example.tokens):
-        raise DataError(f"{where}: a token holds a tab or a line end; the form cannot hold it")
+
+
+def _check_cells(name: str, cells: Iterable[str | None], where: str) -> None:
+    for cell in cells:
+        if cell is not None and (not cell or cell != cell.strip() or set(cell) & set("\t\n")):
+            raise DataError(
+                f"{where}: the {name} {cell!r} is empty, holds a tab or a line end, or begins or ends with a blank; "
+                "the form cannot hold it"
+            )
 
 
 def _lines(example: Example) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from relx.data.example import Example
 from relx.data.fields import shown
+from relx.data.trees import tree_fault
 from relx.errors import DataError
 from relx.files import text_lines
 from relx.readers.reader import DatasetReader
@@ -16,8 +17,9 @@ COLUMNS = 10
 EXPECTED = f"expected CoNLL-U: {COLUMNS} columns between tabs on the line of a word, a blank line after each sentence"
 
 # A range is a multi-word token, whose words follow it; a decimal is an empty node of the enhanced graph.
-_NO_WORD = re.compile(r"[0-9]+[-.][0-9]+")
-_NAME = re.compile(r"#\s*sent_id\s*=\s*(.*\S)")
+_RANGE = re.compile(r"([0-9]+)-([0-9]+)")
+_EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
+_COMMENT = re.compile(r"#\s*(sent_id|text)\s*=\s*(.*\S)")
 
 
 class Word(NamedTuple):
@@ -27,9 +29,20 @@ class Word(NamedTuple):
     columns: list[str]
 
 
+class Sentence(NamedTuple):
+    """What its comments say, its words, and its multi-word tokens: the last word and the form, by the first word."""
+
+    comments: dict[str, str]
+    words: list[Word]
+    ranges: dict[int, tuple[int, str]]
+
+
 @DatasetReader.register("conllu")
 class ConlluReader(DatasetReader):
     """Treebanks of Universal Dependencies: words, tags and dependency trees, without entities and relations.
+
+    A sentence keeps its ``# text``, and the offsets of its words where they follow one another in it; the words of a
+    multi-word token share its characters.
 
     ``tagset`` is the treebank's own (``xpos``; the universal tag where a word has none) or the universal one.
     """
@@ -39,7 +52,9 @@ class ConlluReader(DatasetReader):
 
     @classmethod
     def recognises(cls, path: str | Path) -> bool:
-        """Whether the first line that is no comment has the columns of a word."""
+        """By its name, ``*.conllu``, or by the columns of a word on the first line that is no comment."""
+        if Path(str(path).removesuffix(".gz")).suffix == ".conllu" and Path(path).is_file():
+            return True
         try:
             lines = (line for _, line in text_lines(path) if line.strip() and not line.startswith("#"))
             columns = next(lines, "").split("\t")
@@ -50,44 +65,73 @@ class ConlluReader(DatasetReader):
     def read(self, path: str | Path) -> Iterator[Example]:
         """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad line."""
         found = False
-        for name, words in _sentences(path):
+        for sentence in _sentences(path):
             found = True
-            yield Example(
-                [_form(word, number) for number, word in enumerate(words, 1)],
-                pos_tags=_if_any(words, self._tag),
-                heads=_heads(words),
-                deprels=_if_any(words, lambda columns: columns[DEPREL]),
-                id=name,
-            )
+            yield self._example(sentence)
         if not found:
             raise DataError(f"{path}:1: holds no sentence; {EXPECTED}")
+
+    def _example(self, sentence: Sentence) -> Example:
+        words, heads = sentence.words, _heads(sentence.words)
+        tokens = [_form(word, number) for number, word in enumerate(words, 1)]
+        return Example(
+            tokens,
+            text=sentence.comments.get("text"),
+            offsets=_offsets(sentence),
+            pos_tags=_if_any(words, self._tag),
+            heads=heads,
+            deprels=_deprels(words, heads),
+            id=sentence.comments.get("sent_id"),
+        )
 
     def _tag(self, columns: list[str]) -> str:
         own, universal = columns[XPOS], columns[UPOS]
         return own if self.tagset == "xpos" and own != "_" else universal
 
 
-def _sentences(path: str | Path) -> Iterator[tuple[str | None, list[Word]]]:
-    """The ``sent_id`` and the words of each sentence."""
-    name: str | None = None
-    words: list[Word] = []
+def _sentences(path: str | Path) -> Iterator[Sentence]:
+    """The sentences that have words."""
+    sentence = Sentence({}, [], {})
     for number, line in text_lines(path):
         line = line.rstrip("\r\n")
         if line.startswith("#"):
-            match = _NAME.match(line)
-            name = match[1] if match else name
+            match = _COMMENT.match(line)
+            sentence.comments.update({match[1]: match[2]} if match else {})
         elif line.strip():
-            columns = line.split("\t")
-            if len(columns) != COLUMNS:
-                raise DataError(f"{path}:{number}: {len(columns)} columns; {EXPECTED}")
-            if not _NO_WORD.fullmatch(columns[ID]):
-                words.append(Word(f"{path}:{number}", columns))
+            _add_row(sentence, Word(f"{path}:{number}", line.split("\t")))
         else:
-            if words:
-                yield name, words
-            name, words = None, []
-    if words:
-        yield name, words
+            if sentence.words:
+                yield sentence
+            sentence = Sentence({}, [], {})
+    if sentence.words:
+        yield sentence
+
+
+def _add_row(sentence: Sentence, row: Word) -> None:
+    where, columns = row
+    if len(columns) != COLUMNS:
+        raise DataError(f"{where}: {len(columns)} columns; {EXPECTED}")
+    several = _RANGE.fullmatch(columns[ID])
+    if several:
+        sentence.ranges[int(several[1])] = int(several[2]), columns[FORM]
+    elif not _EMPTY_NODE.fullmatch(columns[ID]):
+        sentence.words.append(row)
+
+
+def _offsets(sentence: Sentence) -> list[tuple[int, int]] | None:
+    """The characters of each word in the text; None where the words do not follow one another in it."""
+    offsets: list[tuple[int, int]] = []
+    text, end = sentence.comments.get("text", ""), 0
+    for number, word in enumerate(sentence.words, 1):
+        if number <= len(offsets):  # stands in a multi-word token
+            continue
+        last, form = sentence.ranges.get(number, (number, word.columns[FORM]))
+        start = text.find(form, end)
+        if start < 0 or text[end:start].strip():
+            return None
+        end = start + len(form)
+        offsets += [(start, end)] * (last + 1 - number)
+    return offsets if len(offsets) == len(sentence.words) else None
 
 
 def _form(word: Word, number: int) -> str:
@@ -107,7 +151,24 @@ def _heads(words: Sequence[Word]) -> list[int] | None:
         if columns[HEAD] not in numbers:
             expected = f"0 (root) or a word's number, 1 to {len(words)}"
             raise DataError(f"{where}: HEAD: expected {expected}, got {shown(columns[HEAD])}")
-    return [numbers[word.columns[HEAD]] for word in words]
+    heads = [numbers[word.columns[HEAD]] for word in words]
+    fault = tree_fault(heads)
+    if fault is not None:
+        raise DataError(f"{words[fault[0]].where}: HEAD: {fault[1]}")
+    return heads
+
+
+def _deprels(words: Sequence[Word], heads: list[int] | None) -> list[str] | None:
+    """The relations to the heads; None where no word has one."""
+    deprels = _if_any(words, lambda columns: columns[DEPREL])
+    if deprels is None:
+        return None
+    if heads is None:
+        raise DataError(f"{words[0].where}: HEAD: expected heads, as there are relations to them (DEPREL)")
+    if "_" in deprels:
+        where = words[deprels.index("_")].where
+        raise DataError(f'{where}: DEPREL: expected a relation, as other words of the sentence have one, got "_"')
+    return deprels
 
 
 def _if_any(words: Sequence[Word], value: Callable[[list[str]], str]) -> list[str] | None:

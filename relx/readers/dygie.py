@@ -15,6 +15,7 @@ from relx.readers.documents import DOCUMENT, by_document
 from relx.readers.held import held
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
+from relx.readers.sentences import at_least_one
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class DygieReader(JsonReader):
         many there are is logged.
         """
         across = 0
-        for example in super().read(path):
+        for example in at_least_one(super().read(path), path):
             across += sum(not relation.located for relation in example.relations)
             yield example
         if across:

@@ -1,9 +1,22 @@
 """Sentences as the public corpora write them."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from relx.data.example import Example
+from relx.errors import DataError
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 _SPLITTER = WhitespaceTokenizer(split_punctuation=False)
+
+
+def at_least_one(examples: Iterator[Example], path: str | Path) -> Iterator[Example]:
+    """The sentences of a file. Raises DataError where there is none."""
+    first = next(examples, None)
+    if first is None:
+        raise DataError(f"{path}: holds no sentence")
+    yield first
+    yield from examples
 
 
 def unquoted(sentence: str) -> str:

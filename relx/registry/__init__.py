@@ -2,7 +2,7 @@
 
 from relx.registry.registrable import Component, Kind, Registrable, components, describe, kind_of, kinds, lookup
 from relx.registry.signature import Injected, Lazy, Parameter, Part, Reference
-from relx.registry.wording import nearest, type_name, with_article
+from relx.registry.wording import nearest, suggestion, type_name, with_article
 
 __all__ = [
     "Component",
@@ -19,6 +19,7 @@ __all__ = [
     "kinds",
     "lookup",
     "nearest",
+    "suggestion",
     "type_name",
     "with_article",
 ]

@@ -17,50 +17,84 @@ INTRODUCTION = (
 
 def overview() -> str:
     """Every kind, with the number of its components."""
-    rows = [(kind.name, str(len(components(kind))), kind.doc) for kind in kinds()]
+    rows = [(kind.name, str(len(components(kind))), kind.summary) for kind in kinds()]
     return _columns(rows)
 
 
 def of_kind(kind: Kind) -> str:
     """Every component of a kind, with its first line of documentation and its place."""
-    rows = [(component.name or "", component.doc, component.place) for component in components(kind).values()]
+    rows = [(component.name or "", component.summary, component.place) for component in components(kind).values()]
     return _columns(rows)
 
 
 def of_component(component: Component, heading: str | None = None) -> str:
-    """One component with its arguments."""
+    """One component with its documentation and its arguments, and below it the parts that it nests by position."""
     named = f"{component.name} ({component.kind.name})" if component.kind else component.reference.name
-    rows = [(f"  {p.name}", _default(p), _type(p)) for p in component.parameters]
-    return "\n".join([heading or named, component.doc, component.place, "", _columns(rows) or "  (no arguments)"])
+    parts = [_block(heading or named, component)]
+    return "\n\n".join([*parts, *(_block(", ".join(places), part) for part, places in _nested(component).items())])
+
+
+def of_name(name: str, root: Reference) -> str:
+    """Every component of that name, of whichever kind, and the part at that key of the experiment file that ``root``
+    describes; nothing where there is none.
+    """
+    keys = ((part, key) for part, places in _nested(describe(root)).items() for key in places)
+    of_keys = [of_component(part, f"{key} (in the experiment file)") for part, key in keys if key == name]
+    named = [found for kind in kinds() for found in components(kind).values() if found.name == name]
+    return "\n\n".join([*of_keys, *map(of_component, named)])
+
+
+def names(root: Reference) -> list[str]:
+    """What ``of_name`` knows."""
+    keys = [key for places in _nested(describe(root)).values() for key in places]
+    return [*keys, *(name for kind in kinds() for name in components(kind))]
 
 
 def of_experiment(root: Reference) -> str:
     """The keys of an experiment file whose top level is the class that ``root`` names."""
-    return "\n\n".join(of_component(component, path or "experiment") for path, component in _plain_parts(root, ""))
+    return of_component(describe(root), "experiment")
 
 
 def page(root: Reference) -> str:
     """relx's own components as Markdown, with the experiment that ``root`` describes in front."""
-    lines = ["# Components", "", *INTRODUCTION, "", "## The experiment file", ""]
-    for path, component in _plain_parts(root, ""):
-        lines += [*([f"### `{path}`", ""] if path else []), *_section(component)]
+    lines = ["# Components", "", *INTRODUCTION, "", "## The experiment file", "", *_sections(describe(root), "###")]
     for kind in filter(lambda kind: _is_own(kind.reference), kinds()):
         lines += [f"## {kind.name}", "", *_about(kind)]
         if kind.injects:
             lines += [f"Given at run time: {', '.join(kind.injects)}.", ""]
         for component in filter(lambda component: _is_own(component.reference), components(kind).values()):
-            lines += [f"### `{component.name}`", "", *_section(component)]
+            lines += [f"### `{component.name}`", "", *_sections(component, "####")]
     return "\n".join(lines)
 
 
-def _plain_parts(reference: Reference, path: str) -> Iterator[tuple[str, Component]]:
-    """A class and those that it nests by position rather than by name, each with its dotted path."""
-    component = describe(reference)
-    yield path, component
+def _nested(component: Component) -> dict[Component, list[str]]:
+    """The classes that a component nests by position rather than by name, each with the dotted paths of its places."""
+    places: dict[Component, list[str]] = {}
+    for path, part in _parts_below(component, ""):
+        places.setdefault(part, []).append(path)
+    return places
+
+
+def _parts_below(component: Component, path: str) -> Iterator[tuple[str, Component]]:
     for parameter in component.parameters:
         for part in _parts(parameter.schema):
             if kind_of(part.reference) is None:
-                yield from _plain_parts(part.reference, f"{path}.{parameter.name}".lstrip("."))
+                place, nested = f"{path}.{parameter.name}".lstrip("."), describe(part.reference)
+                yield place, nested
+                yield from _parts_below(nested, place)
+
+
+def _block(heading: str, component: Component) -> str:
+    rows = [(f"  {p.name}", _default(p), _type(p)) for p in component.parameters]
+    return "\n".join([heading, component.doc, component.place, "", _columns(rows) or "  (no arguments)"])
+
+
+def _sections(component: Component, level: str) -> list[str]:
+    """A component and, under headings of that level, the parts that it nests by position."""
+    lines = _section(component)
+    for part, places in _nested(component).items():
+        lines += [f"{level} {', '.join(f'`{place}`' for place in places)}", "", *_section(part)]
+    return lines
 
 
 def _section(component: Component) -> list[str]:
@@ -70,7 +104,7 @@ def _section(component: Component) -> list[str]:
 
 def _about(described: Component | Kind) -> list[str]:
     file = os.path.relpath(described.file, ROOT.parent).replace(os.sep, "/")
-    return [f"{described.doc} ([{file}](../{file}))", ""]
+    return [f"{described.summary} ([{file}](../{file}))", ""]
 
 
 def _escaped(text: str) -> str:

@@ -34,6 +34,11 @@ class Kind:
         """The package whose modules hold relx's own components of this kind."""
         return self.reference.module.rpartition(".")[0]
 
+    @property
+    def summary(self) -> str:
+        """The first line of its documentation."""
+        return self.doc.partition("\n")[0]
+
 
 @dataclass(frozen=True)
 class Component:
@@ -52,6 +57,11 @@ class Component:
     def place(self) -> str:
         """``file:line`` of the definition."""
         return f"{self.file}:{self.line}"
+
+    @property
+    def summary(self) -> str:
+        """The first line of its documentation."""
+        return self.doc.partition("\n")[0]
 
     def load(self) -> type:
         """The class itself, imported if need be."""
@@ -185,7 +195,7 @@ def _file(cls: type) -> str:
 
 
 def _doc(cls: type) -> str:
-    return (cls.__doc__ or "").strip().partition("\n")[0]
+    return inspect.cleandoc(cls.__doc__ or "")
 
 
 @functools.cache

@@ -35,8 +35,8 @@ class ClassSource:
 
     @property
     def doc(self) -> str:
-        """First line of the docstring."""
-        return (ast.get_docstring(self.node) or "").partition("\n")[0]
+        """The docstring."""
+        return ast.get_docstring(self.node) or ""
 
     @property
     def kind(self) -> str | None:

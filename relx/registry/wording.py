@@ -30,7 +30,10 @@ def with_article(name: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` when something known is close, else the known names."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known)) or 'none'}"
+    return suggestion(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` when something known is close, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,6 +1,6 @@
 """Scores of entities: in all, by type, and by whether they take part in a triple."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from relx.data.example import Entity, Example
@@ -16,9 +16,9 @@ Key = Callable[[Example, Entity], Hashable]
 class EntityScores:
     """The counts of all entities and of parts of them; ``protocol`` says what was compared.
 
-    ``per_type`` is empty where gold has no types. ``per_participation`` (Table 3 of Cascade-SRN, after Yan et al. 2021)
-    parts gold entities by whether they are an argument of a gold triple. A correct prediction is of the part of the
-    gold entity that it equals, a wrong one of the first part if it is an argument of a predicted triple: the papers
+    ``per_type`` is empty where no types were compared. ``per_participation`` (Table 3 of Cascade-SRN, after Yan et al.
+    2021) parts gold entities by whether they are an argument of a gold triple. A correct prediction is of the part of
+    the gold entity that it equals, a wrong one of the first part if it is an argument of a predicted triple: the papers
     leave this open, and so every prediction is in one part.
     """
 
@@ -29,8 +29,11 @@ class EntityScores:
 
 
 def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> EntityScores:
-    """Entities by position, and by type as well if every gold entity has one; the name says which."""
-    typed = all(entity.type is not None for example in gold for entity in example.entities)
+    """Entities by position, and by type as well if every gold entity has one; the name says which.
+
+    Predictions of which none has a type, as those of a head that gives none, are compared by position.
+    """
+    typed = all(_types(gold)) and (any(_types(predicted)) or not any(example.entities for example in predicted))
     key: Key = typed_span if typed else span
     matching = Matching.of(_entities(gold, key, "gold"), _entities(predicted, key, "predicted"))
     theirs, ours = set(_arguments(gold, key, "gold")), set(_arguments(predicted, key, "predicted"))
@@ -46,6 +49,11 @@ def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> Ent
         per_type=matching.by(_type) if typed else {},
         per_participation={part: parts.get(part, Counts()) for part in PARTICIPATION},
     )
+
+
+def _types(examples: Sequence[Example]) -> Iterator[bool]:
+    """Whether each entity has a type."""
+    return (entity.type is not None for example in examples for entity in example.entities)
 
 
 def _entities(examples: Sequence[Example], key: Key, side: str) -> list[Item]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from relx.data.annotation import missing_annotation
 from relx.errors import DataError
 from relx.taggers.tagger import POSTagger
 
@@ -12,7 +13,4 @@ class GivenTags(POSTagger):
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
         """Raises DataError: a sentence that has to be tagged lacks what should have been given."""
-        raise DataError(
-            f"{len(sentences)} sentences have no pos_tags, and the pos_tagger is 'given'; the first: "
-            f"{' '.join(sentences[0])[:80]!r}"
-        )
+        raise DataError(missing_annotation(sentences, "pos_tags", "pos_tagger"))

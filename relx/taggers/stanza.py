@@ -25,13 +25,17 @@ class StanzaTagger(POSTagger):
         tagset: Literal["xpos", "upos"] = "xpos",
         cache: str | None = None,
     ) -> None:
-        self.models = StanzaModels(language, model_dir, ("pos",))
+        self.models = StanzaModels(language, model_dir, ("pos",), "pos_tagger")
         self.tagset = tagset
         self.cache = cache
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
         """A tag for each token of each sentence. Raises RelxError when the model is missing."""
         return self._cache.annotated(sentences, self._tag)
+
+    def identity(self) -> str:
+        """The content of the model, Stanza's version and the tagset. Raises RelxError when there is none."""
+        return f"{self.models.identity} {self.tagset}"
 
     def _tag(self, sentences: list[list[str]]) -> list[list[str]]:
         tagged = annotated_words(sentences, lambda spoken: self._pipeline(spoken))
@@ -46,4 +50,4 @@ class StanzaTagger(POSTagger):
 
     @cached_property
     def _cache(self) -> AnnotationCache:
-        return AnnotationCache(f"{self.models.identity()} {self.tagset}", self.cache)
+        return AnnotationCache(self.identity(), self.cache)

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,15 @@ class ModelTestCase:
     def check(cls, **settings: Any) -> None:
         """Run every test. ``settings`` replace attributes of the class, such as ``model``.
 
-        Raises AssertionError that lists all tests which failed.
+        Raises AssertionError that lists all tests which failed, whatever they raised. Raises TypeError for an unknown
+        setting and for a lacking one, ConfigError for a description that does not fit.
         """
         known = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
         if unknown := settings.keys() - known:
             raise TypeError(f"{cls.__name__} has no setting {unknown.pop()!r}; it has {', '.join(sorted(known))}")
         case = type(cls.__name__, (cls,), settings)()
+        case._require_described()
+        config.require_valid(case.description(), MODEL, "the model of the test")
         tests = {name: getattr(case, name) for name in dir(cls) if name.startswith("test_")}
         failures = [f"{name}: {error}" for name, test in tests.items() if test and (error := _failure_of(test))]
         require(not failures, "\n".join([f"{len(failures)} of {len(tests)} tests failed", *failures]))
@@ -70,6 +74,13 @@ class ModelTestCase:
     def description(self) -> Description:
         """The model under test."""
         return self.model
+
+    def _require_described(self) -> None:
+        """Raise TypeError where what ``description`` is made of was not said."""
+        describing = next(base for base in type(self).__mro__ if "description" in vars(base))
+        for name in inspect.get_annotations(describing):
+            if not hasattr(self, name):
+                raise TypeError(f"{type(self).__name__} has no {name!r} to test: check({name}={{'type': ...}})")
 
     def copies(self) -> list[Example]:
         """The sentences, safe from a component that changes what it is given."""
@@ -187,12 +198,17 @@ class ModelTestCase:
         return model.eval()
 
 
-def _failure_of(test: Callable[[], None]) -> AssertionError | None:
+def _failure_of(test: Callable[[], None]) -> str:
+    """Why it fails; empty where it does not."""
     try:
         test()
     except AssertionError as error:
-        return error
-    return None
+        return str(error) or "AssertionError"
+    except Exception as error:  # whatever the component under test raises
+        frames = traceback.extract_tb(error.__traceback__)
+        place = [frame for frame in frames if "/torch/" not in Path(frame.filename).as_posix()][-1]
+        return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno}, in {place.name})"
+    return ""
 
 
 _KEPT = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from relx.stanza_models import StanzaModels
+from relx.stanza_models import StanzaModels, stanza_package
 from relx.tokenizers.tokenizer import Tokenizer, Tokens
 
 
@@ -16,7 +16,7 @@ class StanzaTokenizer(Tokenizer):
     """
 
     def __init__(self, language: str = "en", model_dir: str | None = None):
-        self.models = StanzaModels(language, model_dir, ("tokenize",))
+        self.models = StanzaModels(language, model_dir, ("tokenize",), "tokenizer")
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text, its sentences joined. Raises RelxError when the model is missing."""
@@ -28,9 +28,8 @@ class StanzaTokenizer(Tokenizer):
         return results
 
     def _process(self, texts: list[str]) -> list[Any]:
-        from stanza import Document  # noqa: PLC0415  (takes seconds, and most models never need it)
-
-        return self._pipeline.bulk_process([Document([], text=text) for text in texts]) if texts else []
+        document = stanza_package().Document
+        return self._pipeline.bulk_process([document([], text=text) for text in texts]) if texts else []
 
     @cached_property
     def _pipeline(self) -> Any:

@@ -138,6 +138,8 @@ class Experiment:
         triples = sum(len(example.relations) for example in examples)
         unlocated = sum(not relation.located for example in examples for relation in example.relations)
         logger.info("%s: %d sentences, %d triples", path, len(examples), triples)
+        if split == "train" and not triples:
+            logger.warning("%s: holds no relation; none can be learnt", path)
         if empty or unlocated:
             logger.warning("%s: %d sentences without tokens, %d triples not located", path, empty, unlocated)
         return annotated(examples, self.tagger, self.parser)

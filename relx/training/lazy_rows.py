@@ -85,12 +85,16 @@ def lazily(algorithm: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer
     return type(f"Lazy{algorithm.__name__}", (LazyRows, algorithm), {})
 
 
-def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
-    """Scale the gradients, sparse ones too, so that the norm of all together is at most ``limit``.
+def clip_gradients(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:
+    """Scale the gradients, sparse ones too, so that the norm of all together is at most ``limit``, if there is one.
 
     Returns the norm before: a scalar. Gradients that a loss scaler has scaled must be unscaled first.
     """
-    return nn.utils.clip_grad_norm_([_with_dense_gradient(parameter) for parameter in parameters], limit)
+    dense = [_with_dense_gradient(parameter) for parameter in parameters]
+    if limit is not None:
+        return nn.utils.clip_grad_norm_(dense, limit)
+    norms = [parameter.grad.norm() for parameter in dense if parameter.grad is not None]
+    return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
 def _with_dense_gradient(parameter: nn.Parameter) -> nn.Parameter:

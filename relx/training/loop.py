@@ -16,7 +16,7 @@ from relx.training.course import Course
 from relx.training.interrupts import Interrupts
 from relx.training.processes import Processes
 from relx.training.state import Metrics, TrainingState
-from relx.training.stepper import Part, Stepper
+from relx.training.stepper import BadLoss, Part, Step, Stepper
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Loop:
         self._plan_epoch()
         batches = self.steps[state.position]
         sentences = sum(map(len, batches))
-        step = self.stepper.step(state.step, [self._part(rows) for rows in batches], sentences)
+        step = self._taken(batches, sentences)
         state.advance(step.loss, sentences, len(self.steps))
         self.clock.sentences += sentences
         report = StepReport(state.present_epoch, state.step, step.loss, state.mean_loss, step.grad_norm, step.lr)
@@ -93,11 +93,13 @@ class Loop:
             for callback in self.run.callbacks:
                 callback.on_epoch_start(self.planned + 1, len(self.steps), self.state.position)
 
-    def _part(self, rows: np.ndarray) -> Part:
-        """This process's share of a batch. One that goes empty works on a sentence that does not count."""
-        share = self.run.processes.share(rows)
-        worked_on = share if len(share) else rows[:1]
-        return Part(self.run.corpus.batch(worked_on.tolist()), len(share))
+    def _taken(self, batches: Sequence[np.ndarray], sentences: int) -> Step:
+        run, state = self.run, self.state
+        parts = [Part.share(run.corpus, rows, run.processes) for rows in batches]
+        try:
+            return self.stepper.step(state.step, parts, sentences)
+        except BadLoss as error:
+            raise BadLoss(f"epoch {state.epoch + 1}, step {state.step + 1}: {error}") from error
 
     def _report(self) -> None:
         state = self.state
@@ -105,6 +107,8 @@ class Loop:
         metrics = self._validate()
         improved = self.course.is_better(metrics, state)
         state.note_report(metrics, improved)
+        if improved:
+            self.stepper.keep()
         seconds = self.clock.restart()
         state.seconds += seconds
         report = Report(state.present_epoch, state.step, loss, metrics, improved, speed, seconds)

@@ -55,9 +55,15 @@ def overfit(experiment: "Experiment", count: int, processes: Processes) -> str:
     outcome = f"{len(examples)} sentences, {steps} steps: loss {before.loss:.3f} -> {after.loss:.3f}, {_found(report)}"
     if ceiling.triples.f1 < 1:
         outcome += f"; the scheme allows triples {percentages(ceiling.triples)}"
-    if after.loss <= LEARNT * before.loss and report.triples.f1 >= ceiling.triples.f1:
-        return f"learnt by heart: {outcome}"
-    raise TrainingError("\n  ".join([f"not learnt by heart: {outcome}", *_reasons(trial, before, after)]))
+    learnt = after.loss <= LEARNT * before.loss and report.triples.f1 >= ceiling.triples.f1
+    reasons = [] if learnt else _reasons(trial, before, after)
+    return processes.on_main(lambda: _verdict(outcome, reasons))
+
+
+def _verdict(outcome: str, reasons: Sequence[str]) -> str:
+    if reasons:
+        raise TrainingError("\n  ".join([f"not learnt by heart: {outcome}", *reasons]))
+    return f"learnt by heart: {outcome}"
 
 
 def _chosen(examples: Sequence[Example], count: int) -> list[Example]:
@@ -118,11 +124,12 @@ def _reasons(trial: Trial, before: Look, after: Look) -> list[str]:
 def _idle_weights(trial: Trial) -> list[str]:
     """Weights that the loss of the sentences does not reach."""
     model = trial.model.train()
-    model.zero_grad()
     corpus = trial.corpus(_chosen(trial.data["train"], NAMED))
-    model(corpus.batch(range(len(corpus))).to(model.device)).backward()
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    idle = [name for name, p in trained.items() if p.grad is None or not p.grad.norm()]
+    loss = model(corpus.batch(range(len(corpus))).to(model.device))
+    # Not by backward, which would have several processes wait for each other's gradients.
+    gradients = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
+    idle = [name for name, grad in zip(trained, gradients, strict=True) if grad is None or not grad.norm()]
     frozen = sum(not p.requires_grad for p in model.parameters())
     found = [f"{len(idle)} of {len(trained)} weights get no gradient: {_some(idle)}"] if idle else []
     return found + ([f"{frozen} weights are frozen (trainable, parameter_groups)"] if frozen else [])

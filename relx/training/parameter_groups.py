@@ -82,7 +82,7 @@ def parameter_groups(
     """
     every = dict(parameters)
     trained = {name: parameter for name, parameter in every.items() if parameter.requires_grad}
-    taken = {regex: _found(regex, every if groups[regex].frozen else trained) for regex in groups}
+    taken = {regex: _found(regex, every, trained, groups[regex].frozen) for regex in groups}
     _require_disjoint(taken)
     rest = trained.keys() - {name for names in taken.values() for name in names}
     made = [
@@ -104,12 +104,17 @@ def _freeze(weights: Iterable[nn.Parameter]) -> None:
         weight.requires_grad_(False)
 
 
-def _found(regex: str, weights: Iterable[str]) -> list[str]:
-    names = list(weights)
-    found = [name for name in names if re.search(regex, name)]
-    if not found:
-        some = ", ".join(names[:: max(1, len(names) // SHOWN)])
+def _found(regex: str, every: Parameters, trained: Parameters, to_freeze: bool) -> list[str]:
+    named = [name for name in every if re.search(regex, name)]
+    if not named:
+        some = ", ".join(list(every)[:: max(1, len(every) // SHOWN)])
         raise ConfigError(f"trainer.parameter_groups: {regex!r} is found in the name of no weight; some are: {some}")
+    found = named if to_freeze else [name for name in named if name in trained]
+    if not found:
+        raise ConfigError(
+            f"trainer.parameter_groups: {regex!r} is found in the names of frozen weights only, such as {named[0]}; "
+            "leave the group out, or have them trained (trainable: true)"
+        )
     return found
 
 

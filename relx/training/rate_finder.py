@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from relx.data.batch import IndexedCorpus
-from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
-from relx.runtime import prepare_process
-from relx.training.parameter_groups import parameter_groups
 from relx.training.processes import Processes
-from relx.training.randomness import seed_everything
 from relx.training.schedules import Schedule
-from relx.training.stepper import BadLoss, Part, Stepper
+from relx.training.stepper import BadLoss, Stepper
+from relx.training.trial import Trial, take
 
 if TYPE_CHECKING:
     from relx.training.experiment import Experiment
@@ -62,16 +59,12 @@ def find_rate(experiment: "Experiment", low: float, high: float, steps: int, pro
     """
     if not 0 < low < high or steps < 10:
         raise ConfigError("expected rates above 0, the low one below the high one, and at least 10 steps")
-    prepare_process()
-    seed_everything(experiment.seed)
-    examples = experiment.read()["train"]
-    model = experiment.build(Vocabulary(examples))
-    trainer = experiment.trainer
-    optimizer = trainer.optimizer.of(parameter_groups(model.named_parameters(), trainer.groups))
-    growth = _Growth(low, high, optimizer.defaults["lr"])
-    stepper = Stepper(model, optimizer, processes, trainer.grad_norm, growth, total=steps)
-    parts = _parts(experiment, IndexedCorpus(examples, model.index_labelled))
-    losses, diverged = _losses(stepper, (list(itertools.islice(parts, trainer.accumulate)) for _ in range(steps)))
+    trial = Trial(experiment, processes)
+    corpus, stepper = trial.corpus(trial.data["train"]), trial.stepper(total=steps)
+    stepper.schedule = growth = _Growth(low, high, stepper.optimizer.defaults["lr"])
+    batches = _batches(experiment, corpus)
+    plan = (list(itertools.islice(batches, experiment.trainer.accumulate)) for _ in range(steps))
+    losses, diverged = _losses(stepper, corpus, plan)
     if len(losses) < 2:
         raise ConfigError(f"the loss is not finite at a rate of {low:g} already; try a lower --low")
     return RangeTest([growth.rate(step, steps) for step in range(len(losses))], losses, diverged)
@@ -91,19 +84,18 @@ class _Growth(Schedule):
         return self.rate(step, total) / self.own
 
 
-def _parts(experiment: "Experiment", corpus: IndexedCorpus) -> Iterator[Part]:
+def _batches(experiment: "Experiment", corpus: IndexedCorpus) -> Iterator[np.ndarray]:
     """Batches of sentences of mixed length, whose losses differ less than those of training, epoch after epoch."""
     for epoch in itertools.count():
-        for rows in experiment.loader.mixed(corpus.lengths, experiment.seed, epoch):
-            yield Part(corpus.batch(rows.tolist()), len(rows))
+        yield from experiment.loader.mixed(corpus.lengths, experiment.seed, epoch)
 
 
-def _losses(stepper: Stepper, steps: Iterable[list[Part]]) -> tuple[list[float], bool]:
+def _losses(stepper: Stepper, corpus: IndexedCorpus, steps: Iterable[list[np.ndarray]]) -> tuple[list[float], bool]:
     """The loss of each step until it diverged, and whether it did."""
     losses: list[float] = []
-    for number, parts in enumerate(steps):
+    for number, batches in enumerate(steps):
         try:
-            losses.append(stepper.step(number, parts, sum(part.sentences for part in parts)).loss)
+            losses.append(take(stepper, number, corpus, batches).loss)
         except BadLoss:
             return losses, True
         smoothed = list(_smoothed(losses))

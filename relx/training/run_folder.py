@@ -10,6 +10,7 @@ from relx.errors import TrainingError
 from relx.files import atomic_write, leftovers
 from relx.scoring import sentences
 from relx.training.differences import differences, require_harmless
+from relx.training.folder_lock import LOCK
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
@@ -87,8 +88,8 @@ class RunFolder:
     def _holds_something(cls, path: Path) -> bool:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            halves = {half for name in FILES for half in leftovers(path, name)}
-            return any(file not in halves for file in path.iterdir())
+            ours = {path / LOCK, *(half for name in FILES for half in leftovers(path, name))}
+            return any(file not in ours for file in path.iterdir())
         except OSError as error:
             raise TrainingError(f"{path}: cannot be used as output folder: {error.strerror}") from None
 

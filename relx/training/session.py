@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from relx import archive
+from relx.data.annotation import identities
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import padding_waste
@@ -76,6 +77,8 @@ class Session:
         newest, path = self.checkpoints.newest(), self.folder.path
         if newest is None and (path / run_folder.ARCHIVE).exists():
             raise TrainingError(f"{path}: this run has no checkpoints any more; give --force to start anew")
+        if newest is not None:
+            snapshot.require_course(newest, self.experiment.trainer.course.epochs)
         return newest
 
     def _fit(
@@ -83,7 +86,7 @@ class Session:
     ) -> TrainingState:
         corpus = IndexedCorpus(data["train"], model.index_labelled)
         self._log_size(model, corpus)
-        about = snapshot.about(model, corpus, self.processes)
+        about = snapshot.about(model, corpus, data.get("validation", ()), self.processes)
         if resumed is not None:
             snapshot.require_continuable(resumed, about)
         if not self.processes.main:  # what the model drew when it was built is the same everywhere
@@ -146,7 +149,8 @@ class Session:
             raise state.failure
         path = self.folder.path / run_folder.ARCHIVE
         self.folder.write(run_folder.METRICS, metrics)
-        archive.save(path, self.config, model, metrics)
+        annotators = identities(pos_tagger=self.experiment.tagger, dependency_parser=self.experiment.parser)
+        archive.save(path, self.config, model, metrics, annotators)
         if state.failure is not None:
             raise TrainingError(f"{state.failure}\n{path} holds the best weights so far, of epoch {state.best_epoch}")
 

@@ -3,6 +3,8 @@
 import hashlib
 import logging
 import platform
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -11,8 +13,11 @@ import torch
 
 from relx import __version__
 from relx.data.batch import IndexedCorpus
-from relx.errors import TrainingError
+from relx.data.example import Example
+from relx.errors import RelxError, TrainingError
 from relx.model import JointExtractor
+from relx.training import tensor_file
+from relx.training.callbacks import Callback
 from relx.training.loop import Run
 from relx.training.processes import Processes
 from relx.training.randomness import random_state, restore_random_state
@@ -30,7 +35,7 @@ def taken(run: Run, stepper: Stepper, state: TrainingState) -> Tree:
         "state": state.to_json(),
         "stepper": stepper.state_dict(),
         "random": run.processes.gather(random_state(run.processes.device)),
-        "callbacks": {type(callback).__name__: callback.state_dict() for callback in run.callbacks},
+        "callbacks": {name: callback.state_dict() for name, callback in _named(run.callbacks)},
         **run.about,
     }
 
@@ -41,18 +46,36 @@ def restored(tree: Tree, run: Run, stepper: Stepper) -> TrainingState:
     Weights and optimizer are taken out of the tree: they are too large to be held twice.
     """
     stepper.load_state_dict(tree.pop("stepper"))
-    for callback in run.callbacks:
-        if (name := type(callback).__name__) in tree["callbacks"]:
+    for name, callback in _named(run.callbacks):
+        if name in tree["callbacks"]:
             callback.load_state_dict(tree["callbacks"][name])
     restore_random_state(tree["random"][run.processes.rank], run.processes.device)
     return TrainingState.from_json(tree["state"])
 
 
-def about(model: JointExtractor, corpus: IndexedCorpus, processes: Processes) -> Tree:
+def _named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
+    """Each under the name of its class, from the second of that name on with its number among them."""
+    seen: Counter[str] = Counter()
+    for callback in callbacks:
+        name = type(callback).__name__
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} {seen[name]}", callback
+
+
+def require_keepable(callbacks: Sequence[Callback]) -> None:
+    """Raise TrainingError for a callback whose state no checkpoint can hold."""
+    for name, callback in _named(callbacks):
+        try:
+            tensor_file.require_keepable(callback.state_dict(), "state_dict")
+        except RelxError as error:
+            raise TrainingError(f"trainer.callbacks: {name}: {error}") from error
+
+
+def about(model: JointExtractor, corpus: IndexedCorpus, validation: Sequence[Example], processes: Processes) -> Tree:
     """What stays the same in the course of a run: vocabulary, data, and where it runs."""
     return {
         "vocabulary": dict(model.vocabulary.files()),
-        "data": _digest(corpus),
+        "data": {"training": _digest(corpus), "validation": _digest_of_gold(validation)},
         "processes": processes.count,
         "made_by": {
             "relx": __version__,
@@ -66,8 +89,9 @@ def about(model: JointExtractor, corpus: IndexedCorpus, processes: Processes) ->
 
 def require_continuable(tree: Tree, present: Tree) -> None:
     """Raise TrainingError where a run cannot go on as it was; warn where its last digits may come out differently."""
-    if tree["data"] != present["data"]:
-        raise TrainingError("the training data is not that of the checkpoint; give --force to start anew")
+    for split, digest in present["data"].items():
+        if tree["data"][split] != digest:
+            raise TrainingError(f"the {split} data is not that of the checkpoint; give --force to start anew")
     if tree["processes"] != present["processes"]:
         raise TrainingError(
             f"the checkpoint is that of {tree['processes']} processes, these are {present['processes']}; start as "
@@ -79,6 +103,16 @@ def require_continuable(tree: Tree, present: Tree) -> None:
         logger.warning("the run goes on under other conditions, so its last digits may differ: %s", changed)
 
 
+def require_course(tree: Tree, epochs: int) -> None:
+    """Raise TrainingError where a run has gone further than so many epochs."""
+    reached = TrainingState.from_json(tree["state"]).present_epoch
+    if reached > epochs:
+        raise TrainingError(
+            f"trainer.epochs is {epochs}, but the run has come to epoch {reached}; give it at least {reached}, or "
+            "--force to start anew"
+        )
+
+
 def _digest(corpus: IndexedCorpus) -> str:
     """Of all that training sees of its sentences."""
     found = hashlib.sha256(corpus.lengths.tobytes())
@@ -86,4 +120,13 @@ def _digest(corpus: IndexedCorpus) -> str:
         found.update(name.encode())
         for array in (column.shapes, column.buffer):
             found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def _digest_of_gold(examples: Sequence[Example]) -> str:
+    """Of all that a validation sees of its sentences."""
+    found = hashlib.sha256()
+    for e in examples:
+        seen = (e.tokens, e.entities, e.relations, e.text, e.offsets, e.pos_tags, e.heads, e.deprels)
+        found.update(repr(seen).encode("utf-8", "surrogatepass"))
     return found.hexdigest()

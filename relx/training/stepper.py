@@ -6,19 +6,24 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from relx.data.batch import Batch
-from relx.data.example import Example
+from relx.data.batch import Batch, IndexedCorpus
 from relx.errors import TrainingError
 from relx.runtime import lacks_memory
+from relx.tied import copies
 from relx.training.averaging import Averaging
 from relx.training.lazy_rows import clip_gradients
 from relx.training.processes import Processes
 from relx.training.schedules import Schedule, set_rates
 
 SHOWN = 3
+ADVICE = (
+    "Look at these sentences; if nothing is wrong with them, try a lower trainer.optimizer.lr, or a smaller "
+    "trainer.grad_norm"
+)
 
 
 class BadLoss(TrainingError):
@@ -27,15 +32,26 @@ class BadLoss(TrainingError):
 
 @dataclass(frozen=True)
 class Part:
-    """What one process works out of a step at a time: a batch, and how many of the step's sentences it stands for."""
+    """What one process works out of a step at a time: a batch, and how many of the step's sentences it stands for.
+
+    ``rows`` are the places of the batch's sentences in their corpus.
+    """
 
     batch: Batch
     sentences: int
+    rows: Sequence[int] = ()
+
+    @classmethod
+    def share(cls, corpus: IndexedCorpus, rows: np.ndarray, processes: Processes) -> "Part":
+        """What falls to this process of a batch; one that goes empty works on a sentence that does not count."""
+        share = processes.share(rows)
+        worked_on = (share if len(share) else rows[:1]).tolist()
+        return cls(corpus.batch(worked_on), len(share), worked_on)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step came to: the mean loss of its sentences, the norm of the gradients where they are clipped, the rate
+    """What a step came to: the mean loss of its sentences, the norm of the gradients before they were clipped, the rate
     of the first group of weights."""
 
     loss: float
@@ -46,7 +62,7 @@ class Step:
 class Stepper:
     """A model on the device of the processes, and what changes its weights in a run of ``total`` steps.
 
-    Gradients are clipped to ``grad_norm``; ``averaging`` follows the weights.
+    Gradients are clipped to ``grad_norm``; ``averaging`` follows the weights. ``best`` are those that were kept.
     """
 
     def __init__(
@@ -68,6 +84,7 @@ class Stepper:
         self.schedule = schedule
         self.averaging = averaging
         self.total = total
+        self.best: dict[str, Tensor] | None = None
 
     def step(self, number: int, parts: Sequence[Part], sentences: int) -> Step:
         """Change the weights by the gradients of the mean loss of so many sentences, this process's parts among them.
@@ -87,7 +104,7 @@ class Stepper:
         loss = self.processes.total(sum(value * share for value, share in zip(losses, shares, strict=True)))
         if not math.isfinite(loss):
             raise BadLoss(self._complaint(loss, losses, parts, sentences))
-        norm = self._clip()
+        norm: float | None = self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.optimizer.step_was_skipped:  # in fp16, where gradients overflow: the scale was too large, no more
@@ -99,8 +116,13 @@ class Stepper:
     def state_dict(self) -> dict[str, Any]:
         """Everything that a step changes, and the weights that it leaves alone."""
         states = {name: part.state_dict() for name, part in self._followers().items()}
-        own = {"model": dict(self.model.state_dict()), "optimizer": self.optimizer.state_dict(), "total": self.total}
-        return {**own, **states}
+        return {
+            "model": dict(self.model.state_dict()),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "total": self.total,
+            **states,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what ``state_dict`` gave.
@@ -109,19 +131,24 @@ class Stepper:
         """
         self._require_same_schedule(state["total"])
         self.model.load_state_dict(state["model"])
+        self.best = state["best"]
         self.optimizer.load_state_dict(state["optimizer"])
         for name, part in self._followers().items():
             part.load_state_dict(state[name])
 
-    def settle(self, state: dict[str, Any] | None = None) -> None:
-        """Leave the model for good with the weights to keep: those of now, or of what ``state_dict`` gave then."""
-        if state is not None:
-            self.model.load_state_dict(state["model"])
-            if self.averaging is not None:
-                self.averaging.load_state_dict(state["averaging"])
+    def keep(self) -> None:
+        """Remember the weights of now, as the best so far; not those that never change."""
+        frozen = {name for name, weight in self.model.named_parameters() if not weight.requires_grad}
         with self.weights_to_keep():
-            kept = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        self.model.load_state_dict(kept)
+            weights = self.model.state_dict()
+            self.best = copies({name: weight for name, weight in weights.items() if name not in frozen})
+
+    def settle(self) -> None:
+        """Leave the model for good with the weights that were kept; where none were, with those of now."""
+        if self.best is None:
+            self.keep()
+        assert self.best is not None
+        self.model.load_state_dict({**self.model.state_dict(), **self.best})
 
     def _require_same_schedule(self, total: int) -> None:
         schedule = self.schedule
@@ -152,18 +179,26 @@ class Stepper:
             self.accelerator.backward(loss * (share * self.processes.count))  # processes average what they add up
             return loss.item()
 
-    def _clip(self) -> float | None:
-        if self.grad_norm is None:
-            return None
+    def _clip(self) -> float:
+        """The norm of the gradients before."""
         self.accelerator.unscale_gradients()
         return clip_gradients(self.weights, self.grad_norm).item()
 
     def _complaint(self, loss: float, losses: Sequence[float], parts: Sequence[Part], sentences: int) -> str:
-        """The first sentences of the batches whose loss is not finite, whichever process had them."""
-        bad = [part.batch.examples for part, value in zip(parts, losses, strict=True) if not math.isfinite(value)]
-        own = [_shown(example) for examples in bad for example in examples[:SHOWN]]
-        everywhere = [text for texts in self.processes.gather(own) for text in texts]
-        return f"the loss is {loss} on a batch of {sentences} sentences; the first: {'; '.join(everywhere[:SHOWN])}"
+        """Which sentences have a loss that is not finite by themselves, whichever process had them."""
+        bad = [part for part, value in zip(parts, losses, strict=True) if part.sentences and not math.isfinite(value)]
+        own = [(part, place) for part in bad for place in range(len(part.batch))]
+        judged = [(_named(part, place), self._is_finite(_alone(part.batch, place))) for part, place in own]
+        everywhere = [found for process in self.processes.gather(judged) for found in process]
+        culprits = [name for name, finite in everywhere if not finite]
+        which = f"alone, {len(culprits)} of them have such a loss" if culprits else "alone, each has a finite one"
+        first = "; ".join((culprits or [name for name, _ in everywhere])[:SHOWN])
+        return f"the loss is {loss} on a batch of {sentences} sentences; {which}; the first: {first}\n{ADVICE}"
+
+    @torch.no_grad()
+    def _is_finite(self, sentence: Batch) -> bool:
+        with self.accelerator.autocast():
+            return bool(torch.isfinite(self.model(sentence.to(self.processes.device))))
 
 
 class _Loss(nn.Module):
@@ -177,8 +212,15 @@ class _Loss(nn.Module):
         return self.model(batch)
 
 
-def _shown(example: Example) -> str:
-    return (f"{example.id}: " if example.id is not None else "") + " ".join(example.tokens)[:80]
+def _alone(batch: Batch, place: int) -> Batch:
+    row = slice(place, place + 1)
+    return Batch({name: tensor[row] for name, tensor in batch.tensors.items()}, batch.mask[row], batch.examples[row])
+
+
+def _named(part: Part, place: int) -> str:
+    example = part.batch.examples[place]
+    number = f"training sentence {part.rows[place] + 1}" if part.rows else "a sentence"
+    return f"{number if example.id is None else example.id}: {' '.join(example.tokens)[:80]}"
 
 
 @contextmanager

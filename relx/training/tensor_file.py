@@ -1,12 +1,13 @@
 """A tree of plain values and tensors as one safetensors file that knows its own checksum; no pickle.
 
-The tensors are the file's tensors, named by their path in the tree; the rest is JSON in the file's metadata, with marks
-where a tensor stood, and for what JSON lacks: bytes, tuples, and keys that are no strings.
+The tensors are the file's tensors, named by their path in the tree, one that stands in it several times by its first;
+the rest is JSON in the file's metadata, with marks where a tensor stood, and for what JSON lacks: bytes, tuples, and
+keys that are no strings.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from relx.errors import RelxError
-from relx.files import atomic_binary, force_to_disk
+from relx.files import atomic_binary
+from relx.tied import memory
 
 TENSOR, BYTES, TUPLE, PAIRS = "$tensor", "$bytes", "$tuple", "$pairs"
 CONTENT, CHECKSUM = "content", "sha256"
@@ -31,18 +33,22 @@ class DamagedFile(RelxError):
 def write_tree(path: Path, tree: Mapping[str, Any]) -> None:
     """Write the tree; it appears under its name whole, and safe from a power cut, or not at all.
 
-    Raises RelxError when it cannot be written, TypeError for a value that is neither plain nor a tensor.
+    Raises RelxError when it cannot be written, or for a value that is neither plain nor a tensor.
     """
-    tensors: Tensors = {}
-    content = json.dumps(_packed(tree, "", tensors), separators=(",", ":"))
-    metadata = {CONTENT: content, CHECKSUM: _checksum(content, tensors)}
+    packer = _Packer()
+    content = json.dumps(packer.packed(tree, ""), separators=(",", ":"))
+    metadata = {CONTENT: content, CHECKSUM: _checksum(content, packer.tensors)}
     try:
-        packed = safetensors.torch.save(tensors, metadata)
-    except (SafetensorError, RuntimeError) as error:  # such as weights that two names share
+        packed = safetensors.torch.save(packer.tensors, metadata)
+    except (SafetensorError, RuntimeError) as error:  # such as weights that are a part of others
         raise RelxError(f"{path}: the weights cannot be saved: {error}") from error
     with atomic_binary(path) as file:
         file.write(packed)
-        force_to_disk(file)
+
+
+def require_keepable(value: Any, name: str) -> None:
+    """Raise RelxError, with its place below ``name``, for a value that no file can hold."""
+    _Packer().packed(value, name)
 
 
 def read_tree(path: Path) -> dict[str, Any]:
@@ -60,26 +66,42 @@ def read_tree(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _packed(value: Any, path: str, tensors: Tensors) -> Any:
-    path = path.lstrip("/")
-    match value:
-        case Tensor():
-            tensors[path] = value.detach().cpu().contiguous()
-            return {TENSOR: path}
-        case bytes():
-            tensors[path] = torch.frombuffer(bytearray(value), dtype=torch.uint8) if value else torch.empty(0)
-            return {BYTES: path}
-        case tuple():
-            return {TUPLE: [_packed(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]}
-        case list():
-            return [_packed(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
-        case dict():
-            items = {key: _packed(item, f"{path}/{key}", tensors) for key, item in value.items()}
-            plain = all(isinstance(key, str) and not key.startswith("$") for key in items)
-            return items if plain else {PAIRS: [[key, item] for key, item in items.items()]}
-        case None | bool() | int() | float() | str():
-            return value
-    raise TypeError(f"{path}: a {type(value).__name__} cannot be kept in a checkpoint")
+class _Packer:
+    """Takes the ``tensors`` out of a tree, by their paths; one that stands in it several times, once."""
+
+    def __init__(self) -> None:
+        self.tensors: Tensors = {}
+        self.known: dict[Hashable, str] = {}
+
+    def packed(self, value: Any, path: str) -> Any:
+        """What is left, as JSON can hold it."""
+        path = path.lstrip("/")
+        match value:
+            case Tensor():
+                return {TENSOR: self._place(value, path)}
+            case bytes():
+                self.tensors[path] = torch.frombuffer(bytearray(value), dtype=torch.uint8) if value else torch.empty(0)
+                return {BYTES: path}
+            case tuple():
+                return {TUPLE: [self.packed(item, f"{path}/{index}") for index, item in enumerate(value)]}
+            case list():
+                return [self.packed(item, f"{path}/{index}") for index, item in enumerate(value)]
+            case dict():
+                items = {key: self.packed(item, f"{path}/{key}") for key, item in value.items()}
+                plain = all(isinstance(key, str) and not key.startswith("$") for key in items)
+                return items if plain else {PAIRS: [[key, item] for key, item in items.items()]}
+            case None | bool() | int() | float() | str():
+                return value
+        raise RelxError(
+            f"{path}: a {type(value).__name__} cannot be kept in a checkpoint, only numbers, strings, lists, dicts and "
+            "tensors"
+        )
+
+    def _place(self, tensor: Tensor, path: str) -> str:
+        known = self.known.setdefault(memory(tensor), path)
+        if known == path:
+            self.tensors[path] = tensor.detach().cpu().contiguous()
+        return known
 
 
 def _unpacked(value: Any, tensors: Tensors) -> Any:

@@ -8,7 +8,6 @@ from relx.registry import Lazy
 from relx.training import snapshot
 from relx.training.averaging import Averaging
 from relx.training.callbacks import Callback
-from relx.training.checkpoints import Moment
 from relx.training.course import Course, Every
 from relx.training.interrupts import Interrupts
 from relx.training.loop import Loop, Run
@@ -79,19 +78,20 @@ class Trainer:
     def fit(self, run: Run) -> TrainingState:
         """Train the model in place until the epochs, the patience, an interrupt or a loss that is not finite end it.
 
-        The model is left with the best weights, or with the last ones if no report was made or nothing is kept. A loss
-        that is not finite is the ``failure`` of the state, with the sentences of the batch. Raises ConfigError for
-        groups that do not fit the model, TrainingError for a checkpoint that cannot be written or the memory that does
-        not suffice.
+        The model is left with the best weights, or with the last ones if no report was made. A loss that is not finite
+        is the ``failure`` of the state, with the sentences of the batch. Raises ConfigError for groups that do not fit
+        the model, TrainingError for a checkpoint that cannot be written, a callback whose state cannot be kept, or the
+        memory that does not suffice.
         """
         stepper = self._stepper(run)
         state = snapshot.restored(run.resumed, run, stepper) if run.resumed is not None else TrainingState()
+        if run.checkpoints is not None:
+            run.processes.on_main(lambda: snapshot.require_keepable(run.callbacks))
 
         def save() -> None:
             if run.checkpoints is not None:
                 keep, tree = run.checkpoints.save, snapshot.taken(run, stepper, state)
-                moment = Moment(state.step, state.best.step if state.best is not None else 0)
-                run.processes.on_main(lambda: keep(moment, tree))
+                run.processes.on_main(lambda: keep(state.step, tree))
 
         try:
             with Interrupts(run.processes.count > 1) as interrupts:
@@ -102,7 +102,7 @@ class Trainer:
             for callback in run.callbacks:
                 callback.on_end()
         self._warn_of_nothing_learnt(state)
-        self._settle(run, stepper, state)
+        stepper.settle()
         return state
 
     def _stepper(self, run: Run) -> Stepper:
@@ -112,14 +112,6 @@ class Trainer:
             run.model, self.optimizer.of(groups), run.processes, self.grad_norm, self.schedule, self.averaging,
             total=steps * self.course.epochs,
         )  # fmt: skip
-
-    def _settle(self, run: Run, stepper: Stepper, state: TrainingState) -> None:
-        """Leave the model with the weights that are to be archived."""
-        best, checkpoints = state.best, run.checkpoints
-        if best is not None and checkpoints is not None:
-            stepper.settle(run.processes.on_main(lambda: checkpoints.best(best.step))["stepper"])
-        elif state.failure is None:
-            stepper.settle()
 
     def _warn_of_nothing_learnt(self, state: TrainingState) -> None:
         if state.best_metrics.get(self.metric) == 0:

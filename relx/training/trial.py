@@ -49,6 +49,6 @@ class Trial:
 
 
 def take(stepper: Stepper, number: int, corpus: IndexedCorpus, batches: Sequence[np.ndarray]) -> Step:
-    """A step on these batches. Raises BadLoss and TrainingError as the stepper does."""
-    parts = [Part(corpus.batch(rows.tolist()), len(rows)) for rows in batches]
+    """A step on these batches, of each of which every process takes its share. Raises as the stepper does."""
+    parts = [Part.share(corpus, rows, stepper.processes) for rows in batches]
     return stepper.step(number, parts, sum(map(len, batches)))

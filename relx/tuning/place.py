@@ -1,22 +1,15 @@
-"""The folder of a search: what was searched, and who is at work in it."""
+"""The folder of a search: what was searched."""
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from relx.errors import TrainingError
 from relx.files import atomic_write
 from relx.training.differences import differences
+from relx.training.folder_lock import LOCK
 
-try:
-    import fcntl
-except ImportError:  # Windows: nobody is kept from working in one folder twice
-    fcntl = None  # type: ignore[assignment]
-
-SEARCH, LOCK = "search.json", "lock"
+SEARCH = "search.json"
 
 
 def claim(folder: Path, search: dict[str, Any]) -> None:
@@ -40,35 +33,3 @@ def claim(folder: Path, search: dict[str, Any]) -> None:
         raise TrainingError(
             f"{folder}: was begun with another search:{listed}\nTake this back, or choose another folder"
         )
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[TextIO]:
-    """While entered, no other process can enter for this folder; the processes that inherit the file stay inside.
-
-    Raises TrainingError when another one is inside, which may be a trial that outlived its search.
-    """
-    with open(folder / LOCK, "a+", encoding="utf-8") as lock:
-        if fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.seek(0)
-                raise TrainingError(
-                    f"{folder}: another relx tune, or a trial that outlived one, is at work here (process "
-                    f"{lock.read().strip()}); wait for it to end"
-                ) from None
-        note_process(lock, os.getpid())
-        yield lock
-
-
-def inherited(lock: TextIO) -> tuple[int, ...]:
-    """What a process has to inherit to stay inside."""
-    return (lock.fileno(),) if fcntl is not None else ()
-
-
-def note_process(lock: TextIO, number: int) -> None:
-    """Write down who is at work."""
-    lock.truncate(0)
-    lock.write(str(number))
-    lock.flush()

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from relx.errors import TrainingError
 from relx.files import atomic_write
-from relx.tuning.place import locked
+from relx.training.folder_lock import locked
 from relx.tuning.space import Space, Value, assignments
 from relx.tuning.trial import Trial, Watch
 

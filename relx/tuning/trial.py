@@ -12,7 +12,7 @@ from typing import TextIO
 from relx.comparison.reports import Report, read_reports
 from relx.comparison.runs import finished_runs
 from relx.errors import DataError
-from relx.tuning.place import inherited, note_process
+from relx.training.folder_lock import inherited, note_process
 
 PROGRAM = (sys.executable, "-m", "relx", "train")
 ATTEMPTS = 2

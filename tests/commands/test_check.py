@@ -109,7 +109,8 @@ def test_variables(check: Check) -> None:
     code, out, _ = check(FUNCTION, "--full", "--var", "dim=5", "--var", "name=x")
     assert (code, json.loads(out)["model"]["embedder"]["dim"]) == (0, 5)
     assert "model.embedder.dim: expected a whole number" in check(FUNCTION, "--var", "dim=x", "--var", "name=x")[2]
-    assert "no variable 'dims'; its variables: dim, name" in check(FUNCTION, "--var", "dims=5", "--var", "name=x")[2]
+    mistyped = check(FUNCTION, "--var", "dims=5", "--var", "name=x")[2]
+    assert "no variable 'dims'; did you mean 'dim'? Its variables: dim, name" in mistyped
     assert "the variable 'name' has no default; give it with --var name=VALUE" in check(FUNCTION)[2]
     assert check(FUNCTION, "--var", "dim")[2] == "error: --var dim: expected name=value\n"
     assert "--var =3: expected name=value" in check(FUNCTION, "--var", "=3")[2]

@@ -116,3 +116,8 @@ def test_what_the_user_can_mend_is_one_message_and_code_2(
     assert main(["compare", *(str(trained) if word == "TRAINED" else word for word in arguments)]) == 2
     out, error = capsys.readouterr()
     assert out == "" and message in error and "Traceback" not in error
+
+
+def test_one_folder_under_two_names_is_named_twice(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(trained), f"{trained.parent}/./{trained.name}/"]) == 2
+    assert "run/: a run is named twice" in capsys.readouterr().err

@@ -36,6 +36,25 @@ def test_one_component(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["vocabulary", "at", "run", "time"] in [line.split() for line in lines]
 
 
+def test_a_component_is_found_by_its_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, "cascade")
+    assert text == output(capsys, "head", "cascade")
+    assert "A subject or an object that is not among the entities is dropped" in text
+    assert "\n\nentity_spans, subject_spans, object_spans\n" in text
+    assert ["threshold", "0.5", "float"] in [line.split() for line in text.splitlines()]
+
+
+def test_a_name_of_several_kinds_shows_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, "stanza")
+    assert all(f"stanza ({kind})\n" in text for kind in ("tokenizer", "pos_tagger", "dependency_parser"))
+
+
+def test_a_key_of_an_experiment_file_shows_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, "trainer")
+    assert text.startswith("trainer (in the experiment file)\n")
+    assert ["epochs", "100", "int"] in [line.split() for line in text.splitlines()]
+
+
 def test_the_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     text = output(capsys, "experiment")
     assert ["train_data_path", "required", "str"] in [line.split() for line in text.splitlines()]
@@ -56,7 +75,12 @@ def test_plugins_are_listed_too(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 def test_unknown_kind_and_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert error(capsys, "hed") == "error: no kind of component is named 'hed'; did you mean 'head'?\n"
+    unknown = "error: no kind of component and no component is named"
+    assert error(capsys, "hed") == f"{unknown} 'hed'; did you mean 'head'?\n"
+    assert error(capsys, "cascad") == f"{unknown} 'cascad'; did you mean 'cascade'?\n"
+    assert error(capsys, "trainr") == f"{unknown} 'trainr'; did you mean 'trainer'?\n"
+    assert error(capsys, "zzz").startswith(f"{unknown} 'zzz'; known: ")
+    assert error(capsys, "hed", "hmt") == "error: no kind of component is named 'hed'; did you mean 'head'?\n"
     assert error(capsys, "head", "htm") == "error: no head is registered as 'htm'; did you mean 'hmt'?\n"
 
 

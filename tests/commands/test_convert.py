@@ -5,6 +5,7 @@ import pytest
 
 from relx.commands import main
 from relx.readers import make_reader, read
+from relx.scoring import score
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 FORMATS = Path(__file__).parents[2] / "fixtures/formats"
@@ -58,6 +59,44 @@ def test_relations_of_two_sentences_are_counted(tmp_path, capsys, caplog):
     assert "2 entities, 1 triples, 0 unlocated mentions, 1 unlocated triples" in capsys.readouterr().err
     assert "1 relations join two sentences" in caplog.text
     assert "1 relations of such mentions are left out" in caplog.text
+
+
+def test_relations_of_two_sentences_stay_as_they_are_in_our_form(tmp_path):
+    source, notes = tmp_path / "in.json", tmp_path / "notes"
+    source.write_text(
+        '{"doc_key": "a", "sentences": [["a", "c"], ["b"]], "ner": [[[0, 0, "A"]], [[2, 2, "B"]]],'
+        ' "relations": [[[0, 0, 2, 2, "r"], [0, 0, 1, 1, "r"]], []]}'
+    )
+    notes.mkdir()
+    (notes / "a.txt").write_text("Ann came.\nThe U.S.-born Bo left.\n")
+    mentions = "T1\tPER 0 3\tAnn\nT2\tPER 24 26\tBo\nT3\tLOC 14 18\tU.S.\n"
+    (notes / "a.ann").write_text(mentions + "R1\tknows Arg1:T1 Arg2:T2\n")
+    for given in (source, notes):
+        gold, out = list(read(given)), tmp_path / f"{given.name}.jsonl"
+        assert main(["convert", str(given), str(out)]) == 0
+        assert list(read(out)) == gold
+        assert score(gold, list(read(out))).entities.f1 == 1.0
+    assert main(["convert", str(tmp_path / "notes.jsonl"), str(tmp_path / "back"), "--to", "brat"]) == 0
+    assert (tmp_path / "back/a.ann").read_text() == mentions
+
+
+def test_raw_texts_are_split_by_the_tokenizer_that_is_named(tmp_path, capsys):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "Bo left."}')
+    splitter = '{"type": "whitespace", "split_punctuation": false}'
+    assert main(["convert", str(source), str(out), "--tokenizer", splitter]) == 0
+    assert [example.tokens for example in read(out)] == [["Bo", "left."]]
+    assert "'stanzza' is not a registered tokenizer" in error_of(capsys, source, out, "--tokenizer", "stanzza")
+
+
+def test_folders_without_documents(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert f"{tmp_path / 'empty'}: a folder without .txt files; brat's form" in error_of(
+        capsys, tmp_path / "empty", tmp_path / "out"
+    )
+    (tmp_path / "empty/a.ann").write_text("")
+    assert "a.ann: has no text; expected a.txt beside it" in error_of(capsys, tmp_path / "empty", tmp_path / "out")
+    assert os.listdir(tmp_path) == ["empty"]
 
 
 def test_unlocated_mentions_are_counted(tmp_path, capsys):

@@ -75,7 +75,7 @@ class TestInput:
         ("name", "message"),
         [
             ("gone.jsonl", "gone.jsonl: no such file"),
-            (".", ".: is a folder; expected a file"),
+            (".", ".: is a folder; relx convert . lines.jsonl makes lines of the documents of one"),
             ("cut.gz", "cut.gz:10: damaged gzip file"),
             ("text.gz", "text.gz:1: damaged gzip file"),
         ],

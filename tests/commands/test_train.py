@@ -15,7 +15,9 @@ import pytest
 import tiny as sample
 
 from relx.commands import main
+from relx.errors import TrainingError
 from relx.predictors import Predictor
+from relx.training.folder_lock import locked
 from relx.training.run_folder import FILES
 
 SLOW = """
@@ -61,7 +63,7 @@ class TestFolder:
     ) -> None:
         assert main(["train", str(tiny), *data, "--var", "epochs=1"]) == 0
         assert capsys.readouterr().out == "runs/tiny/model.tar.gz\n"
-        files = {*FILES, "checkpoints"}
+        files = {*FILES, "checkpoints", ".lock"}
         assert set(os.listdir("runs/tiny")) == files
 
     def test_an_earlier_run_is_replaced_only_by_force(
@@ -126,6 +128,34 @@ class TestRecover:
             main(["train", str(tiny), "--recover", "--force"])
 
 
+class TestTwoAtOnce:
+    @pytest.mark.parametrize("way", ["--recover", "--force"])
+    def test_the_second_is_refused_and_changes_nothing(
+        self, tiny: Path, data: list[str], way: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = ["train", str(tiny), *data, "--var", "epochs=1", "-s", "out"]
+        assert main(command) == 0
+        before = {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file() and file.name != ".lock"}
+        with locked(Path("out")):
+            assert main([*command, way]) == 2
+        assert re.search(r"error: out: another relx is at work here \(process \d+ on ", capsys.readouterr().err)
+        assert {file: file.read_bytes() for file in before} == before
+
+    def test_a_run_holds_its_folder_to_its_end_and_no_longer(self, tiny: Path, data: list[str]) -> None:
+        Path("slow.py").write_text(SLOW)
+        slow = ["--include", "slow.py", "-o", 'model.encoder={"type": "slow", "seconds": 100}']
+        process = sample.start("train", tiny, *data, *slow, "-s", "out", stderr=subprocess.PIPE)
+        try:
+            wait_for("thinking", process.stderr.readline)
+            with pytest.raises(TrainingError, match=f"process {process.pid} on"), locked(Path("out")):
+                pass
+        finally:
+            process.kill()
+            process.communicate()
+        with locked(Path("out")):
+            pass
+
+
 class TestSeeds:
     def test_each_seed_is_a_run_in_a_folder_of_its_own(
         self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]
@@ -138,6 +168,19 @@ class TestSeeds:
             losses[seed] = json.loads(Path(f"runs/tiny/seed_{seed}/epochs.jsonl").read_text())["loss"]
         assert main(["train", str(tiny), *data, "--var", "epochs=1", "--var", "seed=1", "-s", "one"]) == 0
         assert json.loads(Path("one/epochs.jsonl").read_text())["loss"] == losses[1] != losses[3]
+
+    def test_every_folder_is_looked_at_before_the_first_run(
+        self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("out/seed_2").mkdir(parents=True)
+        Path("out/seed_2/notes.txt").write_text("mine")
+        assert main(["train", str(tiny), *data, "--seeds", "1,2", "-s", "out"]) == 2
+        assert "error: out/seed_2: exists and is not empty" in capsys.readouterr().err
+        assert os.listdir("out/seed_1") == [".lock"] and os.listdir("out/seed_2") == ["notes.txt"]
+
+    def test_a_seed_stands_there_once(self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["train", str(tiny), *data, "--seeds", "1,2,01"]) == 2
+        assert "error: --seeds 1,2,01: a seed is named twice" in capsys.readouterr().err
 
     def test_what_is_no_list_of_them(self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["train", str(tiny), *data, "--seeds", "1;2"]) == 2
@@ -159,7 +202,7 @@ class TestErrors:
             (["-o", "model.head.hidden_size=0"], "hidden_size"),
             (["-o", 'protocols=["exact"]'], '"exact" is not a choice'),
             (["--include", "gone.py"], "plugin 'gone.py': no such file"),
-            (["--device", "gpu"], "device 'gpu' cannot be used here; try cpu, cuda or cuda:1"),
+            (["--device", "tpu"], "device 'tpu' cannot be used here; try cpu, cuda or cuda:1\n"),
             (["--device", "cpu", "-o", "trainer.precision=fp16"], "trainer.precision: fp16 needs a GPU"),
             (["-o", "trainer.every=often"], "trainer: every is 'often'; write a number of steps or epochs"),
             (["-o", 'trainer.initialize={"head": "gone.tar.gz"}'], "gone.tar.gz: no such archive"),
@@ -181,7 +224,9 @@ class TestErrors:
     def test_a_loss_that_explodes(self, tiny: Path, data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         wild = ["-o", 'trainer.optimizer={"type": "sgd", "lr": 1e30}', "-o", "trainer.grad_norm=null"]
         assert main(["train", str(tiny), *data, *wild, "-s", "out"]) == 2
-        assert re.match(r"error: the loss is (nan|inf) on a batch of 4 sentences; the first: ", capsys.readouterr().err)
+        error = capsys.readouterr().err
+        assert re.match(r"error: epoch 1, step \d: the loss is (nan|inf) on a batch of 4 sentences; alone, ", error)
+        assert "; the first: training sentence " in error and "trainer.optimizer.lr" in error
 
 
 class TestInterrupt:
@@ -209,7 +254,8 @@ class TestInterrupt:
         process.send_signal(number)
         out, rest = process.communicate(timeout=50)
         assert (process.returncode, out) == (130, "out/model.tar.gz\n")
-        assert "interrupted: finishing the step and saving; interrupt again to stop at once" in rest
+        assert "warning: interrupted: finishing the step and saving; interrupt again to stop at once" in rest
+        assert "warning: epoch" not in seen and "\nepoch 3" in seen
         assert "\r" not in seen + rest and "Traceback" not in rest  # no terminal, no progress bar
         metrics = json.loads(Path("out/metrics.json").read_text())
         assert metrics["interrupted"] and metrics["epochs"] >= 3 and "test" not in metrics

@@ -51,7 +51,7 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("space", "more", "message"),
         [
-            ("{ sed: [1, 2] }", (), "no variable 'sed'; its variables: data, head, vectors, epochs, "),
+            ("{ sed: [1, 2] }", (), "no variable 'sed'; did you mean 'seed'? Its variables: data, head, "),
             ("{ head: ['hmt', 3] }", ("--var", "head=hmt"), "--var head: is searched; take it out of space.jsonnet"),
             ("{ epochs: ['a', 'b'] }", (), 'trainer.epochs: expected a whole number, got "a"'),
             ("{ seed: [1] }", (), "seed: expected at least two values to choose from"),

@@ -42,8 +42,8 @@ def test_in_latex() -> None:
     assert lines[:2] == [r"\begin{table}", r"\centering"]
     assert lines[2] == r"\begin{tabular}{lrrrrrrrr}"
     assert lines[4] == r"system & runs & precision & recall & F1 & best F1 & difference & 95 \% interval & p \\"
-    first = r"runs/a\_1 & 3 & 50.0 $\pm$ 1.0 & 25.0 $\pm$ 2.0 & 33.3 $\pm$ 1.2 & 36.0 & - & - & - \\"
-    second = r"b|\textasciitilde{} & 1 & 60.0 & 50.0 & 54.5 & 54.5 & $+$21.2 & $-$10.0 to $+$40.0 & 0.0123 \\"
+    first = r"runs/a\_1 & 3 & 50.0 $\pm$ 1.0 & 25.0 $\pm$ 2.0 & 33.3 $\pm$ 1.2 & 36.0 & -- & -- & -- \\"
+    second = r"b|\textasciitilde{} & 1 & 60.0 & 50.0 & 54.5 & 54.5 & $+21.2$ & $-10.0$ to $+40.0$ & 0.0123 \\"
     assert lines[6:8] == [first, second]
     assert lines[9].startswith(r"\end{tabular}") and lines[10].startswith(r"\caption{exact\_span on test: ")
     assert lines[11] == r"\end{table}"

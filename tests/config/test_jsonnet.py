@@ -66,7 +66,8 @@ def test_imports_locals_and_extension() -> None:
 def test_a_function_may_come_from_another_file() -> None:
     write("base.jsonnet", FUNCTION)
     assert load(write("a.jsonnet", "import 'base.jsonnet'"), {"hidden": "5"})["hidden"] == 5
-    assert "no variable 'other'" in error("a.jsonnet", "import 'base.jsonnet'", {"other": "5"})
+    message = error("a.jsonnet", "import 'base.jsonnet'", {"other": "5"})
+    assert message == "a.jsonnet: no variable 'other'; its variables: data, hidden, task"
 
 
 def test_an_experiment_of_another_folder_finds_its_imports() -> None:
@@ -83,7 +84,7 @@ def test_json_is_accepted() -> None:
 
 def test_unknown_variable_lists_the_known_ones() -> None:
     message = error("a.jsonnet", FUNCTION, {"hiden": "3"})
-    assert message == "a.jsonnet: no variable 'hiden'; its variables: data, hidden, task"
+    assert message == "a.jsonnet: no variable 'hiden'; did you mean 'hidden'? Its variables: data, hidden, task"
 
 
 def test_variable_without_value() -> None:
@@ -130,6 +131,15 @@ def test_broken_jsonnet_is_shown_with_file_and_line(text: str | bytes, expected:
 def test_an_error_inside_an_import_names_the_imported_file() -> None:
     write("lib.libsonnet", "{\n  a: 1 +\n}")
     assert error("a.jsonnet", "import 'lib.libsonnet'").startswith("lib.libsonnet:3:1: ")
+
+
+def test_what_an_imported_file_objects_to_is_told_of_the_users_file() -> None:
+    lib = "{\n  choose(x): if x == 1 then x else error 'x is %s; choose 1' % x,\n  half: 1 / 0,\n}"
+    write("lib.libsonnet", lib)
+    message = error("a.jsonnet", "function(x) { a: (import 'lib.libsonnet').choose(x) }", {"x": "2"})
+    assert message == "a.jsonnet: x is 2; choose 1"
+    fault = error("a.jsonnet", "{ a: (import 'lib.libsonnet').half }")
+    assert fault.startswith("lib.libsonnet:3:9-14: division by zero")
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,35 @@ from relx.config.scan import import_cycle, variables
         ("", []),
     ],
 )
-def test_variables(text: str, names: list[str]) -> None:
-    assert variables(text) == names
+def test_variables(text: str, names: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonnet"
+    file.write_text(text)
+    assert variables(file) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import 'lib/one.libsonnet'", ["a"]),
+        ("// import 'no'\nlocal x = import 'lib/two.libsonnet'; import @'lib/one.libsonnet'", ["a"]),
+        ("(import 'lib/one.libsonnet')", ["a"]),
+        ("(import 'lib/two.libsonnet')(b={ c: [1, (2)] })", ["d", "e"]),
+        ("local x = 1; (import 'lib/two.libsonnet')(x)", ["d", "e"]),
+        ("(import 'lib/three.libsonnet')(1)(2)", ["d", "e"]),
+        ("import 'lib/three.libsonnet'", ["f"]),
+        ("function(x) import 'lib/one.libsonnet'", ["x"]),
+        ("(import 'lib/one.libsonnet' + {})(1)", []),
+        ("import 'gone.libsonnet'", []),
+    ],
+)
+def test_variables_of_an_imported_function(text: str, names: list[str], tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "one.libsonnet").write_text("function(a) {}")
+    (tmp_path / "lib" / "two.libsonnet").write_text("function(b, c=(1)) local y = 2; function(d, e=b) {}")
+    (tmp_path / "lib" / "three.libsonnet").write_text("function(f) import 'two.libsonnet'")
+    file = tmp_path / "a.jsonnet"
+    file.write_text(text)
+    assert variables(file) == names
 
 
 def test_import_cycle(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -99,15 +100,65 @@ def test_an_annotator_that_loses_sentences_is_found_out(tmp_path):
         AnnotationCache("one", str(tmp_path)).annotated(SENTENCES, lambda given: [1])
 
 
-@pytest.mark.parametrize("content", [b"no database" * 1000, None])
-def test_without_a_usable_file_everything_is_annotated(tmp_path, content, caplog):
-    if content is not None:
-        (tmp_path / FILE).write_bytes(content)
-    folder = tmp_path if content is not None else tmp_path / "file"
-    if content is None:
-        folder.write_text("in the place of the folder")
+def test_without_a_usable_file_everything_is_annotated(tmp_path, caplog):
+    folder = tmp_path / "file"
+    folder.write_text("in the place of the folder")
     assert AnnotationCache("one", str(folder)).annotated([["a"], ["bc"]], Annotator()) == [[1], [2]]
     assert "the cache of annotations cannot be used" in caplog.text
+    assert "XDG_CACHE_HOME" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["no database", "pages lost"])
+def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(tmp_path, damage, caplog):
+    path, many = tmp_path / FILE, [[str(number)] for number in range(900)]
+    AnnotationCache("one", str(tmp_path)).annotated(many, Annotator())
+    content = path.read_bytes()
+    damaged = b"no database" * 1000 if damage == "no database" else content[:4096] + b"\xff" * (len(content) - 4096)
+    path.write_bytes(damaged)
+    annotator = Annotator()
+    for _ in range(2):
+        assert AnnotationCache("one", str(tmp_path)).annotated([["a"], ["bc"]], annotator) == [[1], [2]]
+    assert annotator.asked == [["a"], ["bc"]], "the new one keeps what it is given"
+    assert (tmp_path / f"{FILE}.damaged").read_bytes() == damaged
+    assert caplog.text.count(f"moved to {path}.damaged") == 1
+
+
+@pytest.mark.parametrize("value", ["[1, 2", "", b"\xff\xfe", "\x00"])
+def test_a_damaged_value_counts_as_unknown(tmp_path, value, caplog):
+    cache = AnnotationCache("one", str(tmp_path))
+    cache.annotated([["a"], ["bc"]], Annotator())
+    with closing(sqlite3.connect(tmp_path / FILE)) as database, database:
+        database.execute("UPDATE annotations SET value = CAST(? AS TEXT)", (value,))
+    annotator = Annotator()
+    for _ in range(2):
+        assert cache.annotated([["a"], ["bc"]], annotator) == [[1], [2]]
+    assert annotator.asked == [["a"], ["bc"]], "the second time it is known again"
+    assert "cannot be used" not in caplog.text
+
+
+def test_it_says_that_it_waits_and_fails_but_once(tmp_path, monkeypatch, caplog):
+    cache = AnnotationCache("one", str(tmp_path))
+    cache.annotated([["a"]], Annotator())
+    monkeypatch.setattr("relx.data.annotation_cache.SILENCE", 0.01)
+    monkeypatch.setattr("relx.data.annotation_cache.PATIENCE", 0.02)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for word in "bcd":
+            assert cache.annotated([[word]], Annotator()) == [[1]]
+    assert caplog.text.count("in use by another process; waiting for up to") == 1
+    assert caplog.text.count("the cache of annotations cannot be used") == 1
+    assert cache.annotated([["a"]], lambda given: ["anew"]) == [[1]], "it is used again as soon as it can be"
+
+
+def test_a_file_in_use_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch, caplog):
+    cache = AnnotationCache("one", str(tmp_path))
+    cache.annotated([["a"]], Annotator())
+    monkeypatch.setattr("relx.data.annotation_cache.PATIENCE", 0.01)
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert cache.annotated([["b"]], Annotator()) == [[1]]
+    assert "locked" in caplog.text
+    assert os.listdir(tmp_path) == [FILE]
 
 
 def test_two_processes_may_write_at_once(tmp_path):

@@ -97,10 +97,14 @@ def test_a_line_is_one_line_and_keeps_letters():
     assert "\n" not in to_line(example_to_json(Example(["a\nb"])))
 
 
-def test_an_argument_that_is_no_entity_joins_the_entities():
-    read = through_json(Example(WORDS, [], [Relation(ANN, "lives in", LYON), Relation(LYON, "of", ANN)]))
-    assert read.entities == [ANN, LYON]
-    assert read.relations == [Relation(ANN, "lives in", LYON), Relation(LYON, "of", ANN)]
+def test_an_argument_that_is_no_entity_stands_in_its_relation():
+    far = Entity(None, None, "PER", "Bo")
+    example = Example(WORDS, [ANN], [Relation(ANN, "lives in", LYON), Relation(far, "knows", ANN)])
+    assert example_to_json(example)["relations"] == [
+        {"head": 0, "type": "lives in", "tail": {"start": 4, "end": 5, "text": "Lyon"}},
+        {"head": {"type": "PER", "text": "Bo"}, "type": "knows", "tail": 0},
+    ]
+    assert through_json(example) == example
 
 
 def test_text_is_tokenized():
@@ -152,6 +156,8 @@ def test_null_is_as_good_as_absent():
         ({"tokens": ["a"], "pos_tags": ["A", "B"]}, "pos_tags: expected one for each of the 1 tokens, got 2"),
         ({"tokens": ["a"], "heads": [2]}, "heads[0]: expected 0 (root) or a token's number, 1 to 1, got 2"),
         ({"tokens": ["a", "b"], "heads": [0, 2]}, "heads[1]: a token cannot be its own head; 0 says that it is a root"),
+        ({"tokens": ["a", "b", "c"], "heads": [0, 3, 2]}, "heads[1]: the heads lead in a circle, 2 to 3 to 2"),
+        ({"tokens": ["a"], "deprels": ["root"]}, "deprels: have no meaning without heads"),
         ({"tokens": ["a"], "heads": [True]}, "heads[0]: expected a whole number, got true"),
         ({"tokens": ["a"], "offsets": [[0, 1]]}, "offsets: have no meaning without text"),
         ({"tokens": ["a"], "text": "a", "offsets": [[0, 2]]}, "offsets[0]: expected 0 <= start < end <= 1"),
@@ -198,6 +204,8 @@ def test_characters_without_offsets():
         ({"head": 0, "tail": 0}, "relations[0].type: missing; expected a string"),
         ({"head": 0, "type": "r"}, "relations[0].tail: missing; expected a whole number"),
         ({"head": -1, "type": "r", "tail": 0}, "relations[0].head: expected the number of an entity, 0 to 2, got -1"),
+        ({"head": {"strt": 0}, "type": "r", "tail": 0}, "relations[0].head.strt: unknown key; did you mean 'start'?"),
+        ({"head": 0, "type": "r", "tail": {"start": 0, "end": 9}}, "relations[0].tail: expected 0 <= start < end <= 5"),
         ({"head": 0, "type": "r", "tail": 3}, "relations[0].tail: expected the number of an entity, 0 to 2, got 3"),
         ({"head": True, "type": "r", "tail": 0}, "relations[0].head: expected a whole number, got true"),
         ({"head": 0, "label": "r", "tail": 0}, "relations[0].label: unknown key; known: head, score, tail, type"),

@@ -220,10 +220,20 @@ class TestModelsThatCannotBeHad:
     def test_no_folder_and_no_model_of_the_hub(self, monkeypatch):
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        for name in ("no/such/folder", "nobody/nothing"):
+        for name in ("nothing", "nobody/nothing"):
             with pytest.raises(RelxError, match=f"^no transformer '{name}': it is no folder here") as error:
                 transformer(name)
             assert "unset HF_HUB_OFFLINE" in str(error.value) and "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("name", ["/nope", "./nope", "../nope", "~/nope", "no/such/folder", "here/nope", "file"])
+    def test_a_path_that_leads_nowhere(self, name, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "here").mkdir()
+        (tmp_path / "file").touch()
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(RelxError) as error:
+            transformer(name)
+        assert str(error.value) == f"{name}: no transformer can be had from it: there is no such folder"
 
     @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
     @pytest.mark.parametrize("damage", ["missing", "cut"])

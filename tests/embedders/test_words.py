@@ -139,6 +139,13 @@ def test_word_dropout_replaces_words_in_training_only():
     assert (embedder.eval()(batch)[0] == embedder.table[FIRST_WORD]).all()
 
 
+def test_word_dropout_leaves_added_tokens_alone():
+    embedder = WordEmbedder(vocabulary(), dim=4, word_dropout=1.0)
+    embedder.add_tokens(["<e>", "</e>"])
+    out = embedded(embedder, "<e> the </e>")
+    assert (out == embedder.table[[-2, UNKNOWN, -1]]).all()
+
+
 def test_dropout_acts_in_training_only():
     embedder = WordEmbedder(vocabulary(), dim=50, dropout=0.5)
     assert (embedded(embedder, "the") == 0).any()

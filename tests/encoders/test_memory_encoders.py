@@ -190,5 +190,6 @@ def test_dropconnect_drops_weights_of_the_state_in_training_only(name):
     "options", [{"tasks": []}, {"tasks": ["a", "a"]}, {"hidden_size": 0}, {"dropconnect": 1.5}], ids=str
 )
 def test_impossible_arguments_are_refused(options):
-    with pytest.raises(ValueError):
+    (name,) = options
+    with pytest.raises(ValueError, match=name):
         SRNEncoder(DIM, **{"hidden_size": SIZE, **options})

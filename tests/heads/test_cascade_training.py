@@ -23,6 +23,7 @@ CASCADE: list[dict[str, Any]] = [
     {"subjects": "gold"},
     {"joint": "false"},
     {"head": "table"},
+    {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": 2},
     {"head": "table", "recurrent": "bilstm", "encoder": "transformer"},
     *({"match": match} for match in ("linear", "additive", "biaffine", "null")),
     {"weights": "[1, 0.5, 0.1]", "thresholds": "[0.4, 0.3, 0.2]"},
@@ -31,6 +32,7 @@ CASCADE: list[dict[str, Any]] = [
 CASREL: list[dict[str, Any]] = [
     {},
     {"encoder": "transformer", "variant": "exact"},
+    {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": 2},
     {"subjects": "all", "conditioning": "concatenated", "threshold": 0.4},
     {"data": "corpus", "form": "triples", "vectors": "glove.txt", "hidden": 50, "lr": 0.01, "seed": 2},
 ]
@@ -43,6 +45,65 @@ FILES = {"cascade_srn_scierc": CASCADE, "cascade_srn_ace05": [{}], "cascade_srn_
 @pytest.mark.parametrize(("name", "variables"), [(name, one) for name, tried in FILES.items() for one in tried])
 def test_every_variable_is_valid(name: str, variables: dict[str, Any]) -> None:
     assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "told"),
+    [
+        ("casrel_nyt", {"encoder": "transformer", "hidden": 9}, "encoder=transformer takes no hidden"),
+        ("casrel_webnlg", {"encoder": "transformer", "dim": 9}, "encoder=transformer takes no dim"),
+        ("casrel_webnlg", {"frozen": "true"}, "encoder=words takes no frozen"),
+        ("cascade_srn_ace05", {"encoder": "transformer", "vectors": "v"}, "encoder=transformer takes no vectors"),
+        ("cascade_srn_conll04", {"transformer_lr": 1}, "encoder=words takes no transformer_lr"),
+        ("cascade_srn_scierc", {"head": "table", "joint": "false"}, "head=table takes no joint"),
+        ("cascade_srn_scierc", {"head": "table", "match": "linear"}, "head=table takes no match"),
+        ("cascade_srn_scierc", {"match": "linear", "match_size": 9}, "match=linear takes no match_size"),
+        ("cascade_srn_scierc", {"match": "null", "match_size": 9}, "match=null takes no match_size"),
+        ("hmt_nyt10", {"head": "novel_tagging", "entity_task": "false"}, "head=novel_tagging takes no entity_task"),
+    ],
+)
+def test_a_variable_that_the_others_leave_without_effect_is_an_error(
+    name: str, variables: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = EXPERIMENTS / f"{name}.jsonnet"
+    assert main(["check", str(file), *arguments(variables)]) == 2
+    assert capsys.readouterr().err == f"error: {file}: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"weights": "[1, 1]"}, "weights is [1, 1]; give three numbers in brackets, alpha, beta and gamma"),
+        ({"weights": '[1, 1, "1"]'}, 'weights is [1, 1, "1"]; give three numbers'),
+        ({"thresholds": "0.5"}, "thresholds is 0.5; give three numbers in brackets, of entities, subjects and objects"),
+    ],
+)
+def test_settings_of_tasks_are_three_numbers(
+    variables: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = EXPERIMENTS / "cascade_srn_scierc.jsonnet"
+    assert main(["check", str(file), *arguments(variables)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {file}: {told}")
+
+
+def test_symmetric_relations_are_scored_in_the_forms_of_the_published_corpora_only() -> None:
+    path = EXPERIMENTS / "cascade_srn_scierc.jsonnet"
+    protocols = {form: load(path, {"form": form})["protocols"] for form in ("dygie", "spert", "brat", "jsonl")}
+    assert protocols["dygie"] == protocols["spert"] == ["strict", "boundaries", "symmetric_canonical"]
+    assert protocols["brat"] == protocols["jsonl"] == ["strict", "boundaries"]
+
+
+def test_the_settings_of_tasks_are_those_of_the_variables() -> None:
+    path = EXPERIMENTS / "cascade_srn_scierc.jsonnet"
+    head = load(path, {"weights": "[1, 0.5, 0.1]", "thresholds": "[0.4, 0.3, 0.2]"})["model"]["head"]
+    assert head["subject_spans"] == {"alpha": 1, "beta": 0.5, "gamma": 0.1, "threshold": 0.3}
+    assert load(path)["model"]["head"]["fusion"] == "early"
+
+
+def test_vectors_have_the_size_of_their_file_unless_told_otherwise() -> None:
+    path = EXPERIMENTS / "casrel_webnlg.jsonnet"
+    sizes = [load(path, v)["model"]["embedder"]["dim"] for v in ({}, {"vectors": "v"}, {"vectors": "v", "dim": "60"})]
+    assert sizes == [100, None, 60]
 
 
 @pytest.mark.parametrize(("one", "other"), [("scierc", "ace05"), ("scierc", "conll04")])
@@ -106,7 +167,8 @@ def test_markers_are_kept_with_a_transformer(tmp_path: Path, capsys: pytest.Capt
     given = {"data": corpus(tmp_path / "data"), "form": "jsonl", "encoder": "transformer", "transformer": TINY}
     experiment, run = str(EXPERIMENTS / "cascade_srn_scierc.jsonnet"), tmp_path / "run"
     low = {"thresholds": "[0.1, 0.1, 0.1]", "epochs": 8}
-    assert main(["train", experiment, "-s", str(run), *arguments({**SMALL, **given, **low})]) == 0
+    small = {name: value for name, value in SMALL.items() if name not in ("dim", "word_dropout")}
+    assert main(["train", experiment, "-s", str(run), *arguments({**small, **given, **low})]) == 0
     capsys.readouterr()
     data = str(tmp_path / "data/test.jsonl")
     assert main(["evaluate", str(run / "model.tar.gz"), data, "--json"]) == 0

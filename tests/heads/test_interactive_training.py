@@ -8,6 +8,7 @@ from experiment_files import EXPERIMENTS, arguments, learn_and_predict
 
 from relx.commands import main
 from relx.config import load
+from relx.errors import ConfigError
 
 FIXTURES = EXPERIMENTS.parent / "fixtures"
 HEADS = ("interactive", "copyre_one", "copyre_multi", "copymtl_one", "copymtl_multi")
@@ -27,7 +28,11 @@ OF_INTERACTIVE = [
 VARIABLES = {
     "interactive_nyt": [*OF_ALL, *OF_PARSES, *OF_INTERACTIVE],
     "interactive_webnlg": [*OF_ALL, {}],
-    "copymtl_webnlg": [*OF_ALL, {"head": "copymtl_one", "decoders": 7, "feed": "own"}],
+    "copymtl_webnlg": [
+        *OF_ALL,
+        *({**row, "gcn": "true"} for row in OF_PARSES),
+        {"head": "copymtl_one", "decoders": 7, "feed": "own", "weights": "separate"},
+    ],
     "graphrel_webnlg": [*OF_ALL, *OF_PARSES, {"phases": 1, "relation_weight": 5}],
 }
 
@@ -41,6 +46,30 @@ def experiment(name: str, **variables: Any) -> dict[str, Any]:
 )
 def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[str, Any]) -> None:
     assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"head": "copyre_one", "interactive": "false"}, "head=copyre_one takes no interactive"),
+        ({"head": "copymtl_multi", "tagger": "true"}, "head=copymtl_multi takes no tagger"),
+        ({"gcn": "false", "layers": "2", "parser": "chain"}, "gcn=false takes no layers, parser"),
+    ],
+)
+def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=f": {told}$"):
+        experiment("interactive_nyt", **variables)
+
+
+def test_graphrel_asks_for_an_even_size() -> None:
+    with pytest.raises(ConfigError, match="hidden is 25; use an even number"):
+        experiment("graphrel_webnlg", hidden="25")
+
+
+def test_copymtl_is_a_row_of_the_interactive_experiment() -> None:
+    for head in ("copymtl_one", "copymtl_multi"):
+        row = experiment("interactive_webnlg", head=head, variant="exact")
+        assert experiment("copymtl_webnlg", head=head) == row
 
 
 def test_a_parser_is_asked_for_only_where_a_gcn_reads_its_trees() -> None:

@@ -16,6 +16,7 @@ VARIANTS: list[dict[str, Any]] = [
     *({"recurrent": recurrent, "bidirectional": "true"} for recurrent in ("partition_filter", "srn")),
     *({"tables": tables} for tables in ("first", "last", "both")),
     {"encoder": "transformer", "transformer": "models/scibert", "transformer_lr": 2e-5, "lr": 1e-4},
+    {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": 2},
     {"data": "corpus", "form": "spert", "vectors": "glove.txt", "hidden": 50, "global_feature": "false"},
     {"dropout": 0.0, "dropconnect": 0.0, "batch": 8, "epochs": 5, "patience": 2, "seed": 7},
 ]
@@ -24,6 +25,12 @@ VARIANTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("variables", VARIANTS, ids=str)
 def test_every_variable_of_the_experiment_is_valid(variables: dict[str, Any]) -> None:
     assert main(["check", str(EXPERIMENT), *arguments(variables)]) == 0
+
+
+def test_a_variable_without_effect_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"encoder": "transformer", "word_dropout": 0, "vectors": "glove.txt"}
+    assert main(["check", str(EXPERIMENT), *arguments(given)]) == 2
+    assert capsys.readouterr().err == f"error: {EXPERIMENT}: encoder=transformer takes no vectors, word_dropout\n"
 
 
 @pytest.mark.parametrize(("encoder", "hidden"), [("words", 100), ("transformer", 300)])

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from relx import archive
 from relx.commands import main
 from relx.config import load
+from relx.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIANTS: list[dict[str, Any]] = [
@@ -34,9 +35,60 @@ def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[s
     assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
 
 
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"head": "rin_v2", "without": "relations", "updater": "rnn"}, "head=rin_v2 takes no updater, without"),
+        ({"head": "bilstm", "rounds": 3}, "head=bilstm takes no rounds"),
+        ({"head": "bilstm_s", "without": "words"}, "head=bilstm_s takes no without"),
+        ({"updater": "linear", "without": "words"}, "updater=linear takes no without"),
+        ({"rounds": 0, "updater": "rnn"}, "rounds=0 takes no updater"),
+        ({"encoder": "transformer", "vectors": "v", "word_dropout": 0, "dim": 9},
+         "encoder=transformer takes no dim, vectors, word_dropout"),
+        ({"transformer": "x", "frozen": "true", "transformer_lr": 0},
+         "encoder=words takes no frozen, transformer, transformer_lr"),
+        ({"encoder": "transformer", "frozen": "true", "transformer_lr": 0}, "frozen=true takes no transformer_lr"),
+        ({"stanza": "models"}, "pos=null takes no stanza"),
+        ({"pos": "given", "stanza": "models"}, "pos=given takes no stanza"),
+    ],
+)  # fmt: skip
+def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: dict[str, Any], told: str) -> None:
+    experiment = EXPERIMENTS / "rin_webnlg.jsonnet"
+    with pytest.raises(ConfigError) as error:
+        load(experiment, {name: str(value) for name, value in variables.items()})
+    assert str(error.value) == f"{experiment}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "rounds", "lr"),
+    [
+        ("rin_webnlg", {}, 3, 1e-3),
+        ("rin_nyt", {"variant": "exact"}, 5, 1e-3),
+        ("rin_webnlg", {"head": "rin_v2"}, 2, 5e-4),
+        ("rin_webnlg", {"head": "rin_v2", "variant": "exact"}, 3, 5e-4),
+        ("rin_nyt", {"head": "rin_v2"}, 4, 1e-3),
+        ("rin_nyt", {"head": "rin_v2", "variant": "exact"}, 7, 1e-3),
+        ("rin_webnlg", {"head": "rin_v2", "rounds": "1", "lr": "0.1"}, 1, 0.1),
+        ("rin_webnlg", {"head": "bilstm"}, 0, 1e-3),
+    ],
+)
+def test_rounds_and_rate_are_those_published_for_the_version(
+    name: str, variables: dict[str, str], rounds: int, lr: float
+) -> None:
+    tree = load(EXPERIMENTS / f"{name}.jsonnet", variables)
+    assert (tree["model"]["head"]["rounds"], tree["trainer"]["optimizer"]["lr"]) == (rounds, lr)
+
+
+def test_the_transformer_reads_as_the_variables_say() -> None:
+    given = {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": "mix"}
+    told = load(EXPERIMENTS / "rin_webnlg.jsonnet", given)["model"]["embedder"]
+    assert (told["trainable"], told["pooling"], told["layers"]) == (False, "mean", "mix")
+    assert load(EXPERIMENTS / "rin_webnlg.jsonnet", {**given, "layers": "1"})["model"]["embedder"]["layers"] == 1
+
+
 def test_ablations_of_table_5_leave_out_what_they_name() -> None:
     whole = load(EXPERIMENTS / "rin_webnlg.jsonnet")["model"]["head"]
-    assert whole["interaction"] is None
+    assert "interaction" not in whole
     without = load(EXPERIMENTS / "rin_webnlg.jsonnet", {"without": "entities"})["model"]["head"]
     assert without == {**whole, "interaction": ["relations", "words"]}
 
@@ -54,7 +106,11 @@ def test_star_and_exact_data_are_selected_and_scored_by_their_own_protocol() -> 
     assert first == ["last_word", "exact_span"]
 
 
-@pytest.mark.parametrize("variables", [{}, {"pos": "given"}], ids=["alone", "with tags"])
+@pytest.mark.parametrize(
+    "variables",
+    [{"transformer_lr": 0}, {"transformer_lr": 0, "pos": "given"}, {"frozen": "true"}],
+    ids=["alone", "with tags", "frozen"],
+)
 def test_a_transformer_takes_the_place_of_word_vectors_and_lstm(variables: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     tokens, tags = ["Ada", "was", "born", "in", "London"], ["NNP", "VBD", "VBN", "IN", "NNP"]
@@ -65,14 +121,29 @@ def test_a_transformer_takes_the_place_of_word_vectors_and_lstm(variables: dict[
         (tmp_path / "corpus" / f"{split}.jsonl").write_text(json.dumps(gold))
     transformer = ROOT / "fixtures" / "tiny_transformer"
     given = {"data": tmp_path / "corpus", "form": "jsonl", "encoder": "transformer", "transformer": transformer}
-    given |= {"epochs": 1, "transformer_lr": 0, **variables}
+    given |= {"epochs": 1, **variables}
     run = ["-s", str(tmp_path / "run"), *arguments(given)]
     assert main(["train", str(EXPERIMENTS / "rin_webnlg.jsonnet"), *run]) == 0
     weights = archive.load(tmp_path / "run" / "model.tar.gz").model.state_dict()
     (name,) = (name for name in weights if name.endswith("embeddings.word_embeddings.weight"))
     before = load_file(transformer / "model.safetensors")
     assert torch.equal(weights[name], next(v for k, v in before.items() if k.endswith("word_embeddings.weight")))
-    assert any(name.endswith("table.weight") for name in weights) == bool(variables)
+    assert any(name.endswith("table.weight") for name in weights) == ("pos" in variables)
+
+
+def test_tags_in_files_of_jointer_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokens, triple = ["Ada", "lives", "in", "York"], [0, 1, "None-label", "lives_in", 3, 4, "None-label"]
+    record = {"tokens": tokens, "spo_list": [["Ada", "lives_in", "York"]], "spo_details": [triple]}
+    for split in ("train", "dev", "test"):
+        content = json.dumps([{**record, "pos_tags": ["NNP", "VBZ", "IN", "NNP"]}])
+        (tmp_path / f"jointer_{split}.json").write_text(content)
+    given = {"data": tmp_path / "jointer_%s.json", "form": "triples", "variant": "exact", "pos": "given"}
+    experiment = str(EXPERIMENTS / "rin_webnlg.jsonnet")
+    assert main(["train", experiment, "--dry-run", *arguments(given)]) == 0
+    (tmp_path / "jointer_dev.json").write_text(json.dumps([record]))
+    capsys.readouterr()
+    assert main(["train", experiment, "--dry-run", *arguments(given)]) == 2
+    assert "a sentence has no pos_tags, and the pos_tagger is 'given'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "rounds": 1}], ids=str)
@@ -80,3 +151,10 @@ def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
     variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learn_and_predict("rin_webnlg", {**variables, "epochs": 20, "dim": 16, "lr": 0.02}, tmp_path, capsys)
+    model, text = str(tmp_path / "run" / "model.tar.gz"), str(tmp_path / "text.txt")
+    assert main(["predict", model, text, "--text", "-o", "model.head.threshold=0.9999999"]) == 0
+    assert json.loads(capsys.readouterr().out)["relations"] == []
+    gold = str(tmp_path / "corpus" / "test_triples.json")
+    assert main(["evaluate", model, gold, "--json", "-o", "model.head.threshold=0.9999999"]) == 0
+    (report,) = json.loads(capsys.readouterr().out).values()
+    assert report["last_word"]["triples"]["predicted"] == 0

@@ -8,12 +8,14 @@ import pytest
 import tiny as sample
 from corpora import CORPORA
 
+from relx.archive import load
+from relx.data.annotation import identities
 from relx.data.example import Example
 from relx.data.json_form import example_to_json, to_line
 from relx.errors import DataError, RelxError
 from relx.parsers.chain import ChainParser
 from relx.parsers.given import GivenParses
-from relx.parsers.parser import Parse
+from relx.parsers.parser import DependencyParser, Parse
 from relx.parsers.stanza import StanzaParser
 from relx.predictors import Predictor
 from relx.readers import read
@@ -102,26 +104,69 @@ class TestStanza:
         with open(tmp_path / "other" / model, "ab") as file:
             file.write(b"\0")
         same, other = (parser_of(parser.cache, tmp_path / name) for name in ("same", "other"))
-        assert same.models.identity() == parser.models.identity() != other.models.identity()
+        assert same.identity() == parser.identity() != other.identity()
 
     def test_missing_models_are_one_error_that_names_the_command(self, tmp_path):
         with pytest.raises(RelxError) as error:
             parser_of(tmp_path, tmp_path).parse([ADA])
-        assert str(error.value).startswith(f"no Stanza models (pos, lemma, depparse) for 'en' in {tmp_path} (Resources")
+        assert str(error.value).startswith(f"no Stanza models (pos, lemma, depparse) for 'en' in {tmp_path} (no model")
         assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+        assert str(error.value).endswith("-o dependency_parser.model_dir=FOLDER")
         assert "\n" not in str(error.value)
 
-    @pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
-    def test_a_model_that_is_missing_or_damaged_among_others(self, damage, tmp_path):
-        folder = shutil.copytree(TINY, tmp_path / "damaged")
-        model = folder / "depparse.pt"
-        if damage == "missing":
-            model.unlink()
-        else:
-            model.write_bytes(model.read_bytes()[: {"empty": 0, "cut": 999}[damage]])
-        with pytest.raises(RelxError, match="stanza.download") as error:
-            parser_of(tmp_path / "cache", folder).parse([ADA])
-        assert "()" not in str(error.value), "it has a reason"
+    @pytest.mark.parametrize("file", ["resources.json", "depparse.pt"])
+    @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "garbage"])
+    def test_a_file_that_is_missing_or_damaged_among_others_is_named(self, damage, file, tmp_path, capfd):
+        path = shutil.copytree(TINY, tmp_path / "damaged") / file
+        content = path.read_bytes()
+        path.unlink()
+        if damage != "missing":
+            path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "garbage": b"garbage" * 99}[damage])
+        with pytest.raises(RelxError) as error:
+            parser_of(tmp_path / "cache", path.parent).parse([ADA])
+        assert str(error.value).startswith(f"{path}: {'missing, though' if damage == 'missing' else 'damaged; '}")
+        assert str(error.value).endswith("-o dependency_parser.model_dir=FOLDER")
+        assert capfd.readouterr() == ("", ""), "Stanza itself says nothing"
+
+    def test_no_folder_is_named_by_nothing(self):
+        with pytest.raises(ValueError, match="^model_dir: expected a folder, got ''"):
+            StanzaParser(model_dir="")
+
+    @pytest.mark.parametrize("fault", ["raise OSError('no such library')", "import no_such_module", "1 / 0"])
+    def test_a_broken_package_is_one_error(self, fault, tmp_path):
+        (tmp_path / "stanza.py").write_text(fault)
+        use = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from relx.errors import RelxError
+from relx.parsers.stanza import StanzaParser
+from relx.tokenizers.stanza import StanzaTokenizer
+parser, tokenizer = StanzaParser(model_dir={str(TINY)!r}, cache={str(tmp_path)!r}), StanzaTokenizer()
+for use in (lambda: parser.parse([["Ada"]]), lambda: tokenizer.tokenize(["Ada"])):
+    try:
+        use()
+    except RelxError as error:
+        print(error)
+"""
+        said = subprocess.run([sys.executable, "-c", use], capture_output=True, text=True)
+        assert said.stdout.count("the package stanza cannot be imported (") == 2, said.stderr
+        assert said.stdout.count("pip install") == 2
+
+    def test_models_in_stanzas_own_layout_are_told_apart_by_their_content(self, tmp_path):
+        (tmp_path / "resources.json").write_text('{"en": {"alias": "xx"}, "xx": {}}')
+        models = [tmp_path / "xx" / kind / "default.pt" for kind in ("pos", "lemma", "depparse", "pretrain")]
+        others = [tmp_path / "xx/ner/default.pt", tmp_path / "de/pos/default.pt"]
+        for path in (*models, *others):
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b"one")
+        seen = {parser_of(tmp_path, tmp_path).identity()}
+        for path in others:
+            path.write_bytes(b"two")
+        assert {parser_of(tmp_path, tmp_path).identity()} == seen, "the pipeline is made of no such model"
+        for path in models:
+            path.write_bytes(b"two")
+            seen.add(parser_of(tmp_path, tmp_path).identity())
+        assert len(seen) == 1 + len(models)
 
     def test_it_is_imported_on_use_only(self):
         code = "import sys, relx.parsers.stanza as module; module.StanzaParser(); print('stanza' in sys.modules)"
@@ -147,19 +192,62 @@ class TestChain:
         assert ChainParser().parse([["a", "b", "c"], [], ["a"]]) == expected
 
 
+class Wrong(DependencyParser):
+    """A parser that answers whatever it is told to."""
+
+    def __init__(self, *answers):
+        self.answers = answers
+
+    def parse(self, sentences):
+        return self.answers
+
+
 class TestFilling:
-    def test_only_what_is_missing(self):
+    def test_the_trees_of_the_data_are_replaced(self, caplog):
+        caplog.set_level("INFO", "relx")
         examples = [Example(["a", "b"]), Example(["a", "b"], heads=[2, 0], id="given"), Example([])]
         filled = ChainParser().fill(examples)
-        assert [example.heads for example in filled] == [[0, 1], [2, 0], []]
-        assert [example.deprels for example in filled] == [["root", "dep"], None, []]
-        assert examples[0].heads is None, "the caller's sentences stay as they are"
+        assert [example.heads for example in filled] == [[0, 1], [0, 1], []]
+        assert [example.deprels for example in filled] == [["root", "dep"], ["root", "dep"], []]
+        assert (examples[0].heads, examples[1].heads) == (None, [2, 0]), "the caller's sentences stay as they are"
         assert filled[1].id == "given"
+        assert "1 of 3 sentences came with a tree; that of ChainParser replaces it" in caplog.text
+        caplog.clear()
+        assert ChainParser().fill([]) == [] and "replaces it" not in caplog.text
+
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            (Parse([0, 3], ["a", "b"]), "heads[1]: expected 0 (root) or a token's number, 1 to 2, got 3"),
+            (Parse([0, 2], ["a", "b"]), "heads[1]: a token cannot be its own head; 0 says that it is a root"),
+            (Parse([2, 1], ["a", "b"]), "heads[0]: the heads lead in a circle, 1 to 2 to 1, and to no root (0)"),
+            (Parse([0], ["a", "b"]), "heads: expected a list of one for each of the 2 tokens, got 1"),
+            (Parse([0, 1], ["a"]), "deprels: expected a list of one for each of the 2 tokens, got 1"),
+            (Parse([0, "1"], ["a", "b"]), "heads[1]: expected int, got '1'"),
+            (Parse([0, 1], ["a", None]), "deprels[1]: expected str, got None"),
+            (Parse((0, 1), ["a", "b"]), "heads: expected a list of one for each of the 2 tokens, got tuple"),
+            ([[0, 1], ["a", "b"]], "expected a Parse, got list"),
+        ],
+    )
+    def test_an_answer_that_is_no_tree_is_one_error(self, answer, message):
+        with pytest.raises(RelxError) as error:
+            Wrong(Parse([0], ["root"]), answer).fill([Example(["c"]), Example(["a", "b"])])
+        assert str(error.value) == f"Wrong: {message}; in its answer for the sentence 'a b'"
+
+    @pytest.mark.parametrize("number", [0, 2])
+    def test_too_few_or_too_many_answers_are_one_error(self, number):
+        with pytest.raises(RelxError, match=f"^Wrong: expected an answer for each of 1 sentences, got {number}$"):
+            Wrong(*[Parse([0], ["root"])] * number).fill([Example(["a"])])
+
+    def test_no_answer_is_one_error(self, monkeypatch):
+        monkeypatch.setattr(Wrong, "parse", lambda self, sentences: None)
+        with pytest.raises(RelxError, match="^Wrong: expected an answer for each of 1 sentences, got NoneType$"):
+            Wrong().fill([Example(["a"])])
 
     def test_given_heads_must_be_there(self):
         parsed = [Example(ADA, heads=[0] * 7)]
         assert GivenParses().fill(parsed) == parsed
-        with pytest.raises(DataError, match="1 sentences have no heads, .* is 'given'; the first: 'Rain fell"):
+        with pytest.raises(DataError, match="^a sentence has no heads, .*-o 'dependency_parser=.*; 'Rain fell"):
             GivenParses().fill([*parsed, Example(RAIN)])
 
 
@@ -181,12 +269,41 @@ def test_an_experiment_parses_once_and_its_archive_parses_raw_text(tiny, tmp_pat
     predictor = Predictor.load(archive)
     [example] = predictor(["Ada Keller was born in Lyon."])
     assert (example.heads, example.deprels) == tuple(ADA_PARSE)
-    assert predictor([example_to_json(example)])[0].heads == ADA_PARSE.heads
+    given = {**example_to_json(example), "heads": [0] * 7}
+    assert predictor([given])[0].heads == ADA_PARSE.heads, "the model has learnt from the parser's trees"
 
     from relx.commands import main
 
     assert main(["evaluate", archive, str(tiny.parent / "dev.jsonl")]) == 0
     assert "triples" in capsys.readouterr().out
+
+
+def test_an_archive_knows_the_models_of_its_parser_and_prediction_warns_of_others(tiny, tmp_path, caplog):
+    models = shutil.copytree(TINY, tmp_path / "models")
+    stanza = {"type": "stanza", "model_dir": str(models), "cache": str(tmp_path / "cache")}
+    sample.train(tiny, tmp_path / "run", *experiment(stanza), epochs=1)
+    archive = tmp_path / "run/model.tar.gz"
+    other = shutil.copytree(TINY, tmp_path / "other")
+    with open(other / "depparse.pt", "ab") as file:
+        file.write(b"\0")
+
+    def warnings(*overrides):
+        caplog.clear()
+        predictor = Predictor.load(archive, overrides=overrides)
+        assert [predictor([["Ada", "sang"]])[0].tokens for _ in range(2)] == [["Ada", "sang"]] * 2
+        return caplog.text.count("the dependency_parser has other models, or another version")
+
+    assert load(archive).meta["trained_with"] == {"dependency_parser": parser_of(tmp_path, models).identity()}
+    assert warnings() == 0
+    assert warnings(f"dependency_parser.model_dir={TINY}") == 0, "the same models elsewhere"
+    assert warnings('dependency_parser={"type": "chain"}') == 0, "told to do without"
+    assert warnings(f"dependency_parser.model_dir={other}") == 1
+    shutil.copy(other / "depparse.pt", models)
+    assert warnings() == 1, "put in the place of those of the training"
+
+
+def test_an_archive_is_written_though_the_models_are_gone(tmp_path):
+    assert identities(dependency_parser=parser_of(tmp_path, tmp_path), pos_tagger=None) == {}
 
 
 def test_heads_that_the_data_give_are_used(tiny, tmp_path):
@@ -197,7 +314,7 @@ def test_heads_that_the_data_give_are_used(tiny, tmp_path):
     sample.train(tiny, tmp_path / "run", *overrides, epochs=1, data=str(tmp_path))
     predictor = Predictor.load(tmp_path / "run/model.tar.gz")
     assert len(predictor([{"tokens": ["a", "b"], "heads": [0, 1], "deprels": ["root", "dep"]}])) == 1
-    with pytest.raises(DataError, match="the dependency_parser is 'given'; the first: 'Ada'"):
+    with pytest.raises(DataError, match="the dependency_parser is 'given'; .*; 'Ada'$"):
         predictor([["Ada"]])
 
 

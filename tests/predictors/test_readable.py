@@ -13,6 +13,12 @@ def test_triples_stand_below_their_sentence() -> None:
     ]
 
 
+def test_a_mention_that_is_no_entity_stands_in_its_relation() -> None:
+    relations = [{"head": {"text": "Bo"}, "type": "of", "tail": 1}]
+    answer = {"tokens": ["Bo"], "entities": ENTITIES, "relations": relations}
+    assert readable(answer).splitlines()[1] == "    Bo  --of->  New York"
+
+
 def test_without_text_the_tokens_are_shown() -> None:
     assert readable({"tokens": ["a", "b"], "entities": [], "relations": []}) == "a b"
 

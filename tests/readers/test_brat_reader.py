@@ -83,6 +83,16 @@ def test_a_mention_that_is_annotated_twice_is_one_entity(notes):
     assert read(notes)[0].entities == [ANN]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "head"),
+    [("Arg1:T1 Arg2:T2", ANN), ("Arg2:T2 Arg1:T1", ANN), ("Place:T2 Person:T1", LYON), ("Arg2:T2 Person:T1", LYON)],
+)
+def test_the_names_of_its_arguments_say_which_is_the_head_or_else_their_order(notes, arguments, head):
+    annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "LOC", "Lyon"), f"R1\tin {arguments}")
+    (relation,) = read(notes)[0].relations
+    assert (relation.head, relation.tail) == ((ANN, LYON) if head == ANN else (LYON, ANN))
+
+
 class TestWithoutAPlace:
     def test_discontinuous_mentions(self, notes, caplog):
         annotate(notes, "T1\tPER 0 3;17 21\tAnn Lyon", mention(2, "PER", "Ann Lee"), "R1\tis Arg1:T2 Arg2:T1")
@@ -149,6 +159,8 @@ def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
         ("T1\tPER 33 34\t", "a.ann:2: no visible character stands at 33 to 34"),
         ("T1\tPER 0-7\tAnn Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
         ("T1 PER 0 7 Ann Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
+        ("R1\tin Arg1:T1 Arg1:T2", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
+        ("R1\tin Arg1:T1 Arg2:T2 Arg3:T3", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
         ("R1\tin Arg1:T1", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
         ("R1\tin Arg1:T9 Arg2:T9", "a.ann:2: T9 is no mention of this file"),
         ("X1\tsomething", "a.ann:2: expected a line that begins with T, R or *, E, A, M, N, #"),
@@ -159,6 +171,18 @@ def test_a_bad_line(notes, line, message):
     with pytest.raises(DataError) as error:
         read(notes)
     assert message in str(error.value)
+
+
+def test_a_name_of_two_mentions(notes):
+    annotate(notes, mention(1, "PER", "Ann Lee"), "", mention(1, "LOC", "Lyon"))
+    with pytest.raises(DataError, match=r"a\.ann:3: T1 names a mention above already"):
+        read(notes)
+
+
+def test_a_folder_of_empty_texts(notes):
+    annotate(notes, text="\n \n")
+    with pytest.raises(DataError, match=f"{notes}: holds no sentence"):
+        read(notes)
 
 
 def test_a_bad_folder(notes):

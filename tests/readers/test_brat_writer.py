@@ -56,6 +56,29 @@ def test_a_sentence_that_would_overlap_the_one_before_goes_on_the_next_line(tmp_
     assert (tmp_path / "out/a.txt").read_text() == "     Ann came.\nBo left.\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "own", "span", "place"),
+    [
+        ("The U.S.-born Bo", "U.S.", (1, 2), "4 8"),
+        ("The U.S.-born Bo", "born  Bo", (1, 3), "9 16"),
+        ("a x-a", "a", (1, 2), "4 5"),
+    ],
+)
+def test_a_mention_that_cuts_a_token_stays_as_it_was_annotated(tmp_path, caplog, text, own, span, place):
+    READER.write([placed(text, "a", 0, [Entity(*span, "X", own)])], tmp_path / "out")
+    words = " ".join(own.split())
+    assert (tmp_path / "out/a.ann").read_text() == f"T1\tX {place}\t{words}\n"
+    assert [example.entities for example in READER.read(tmp_path / "out")] == [[Entity(*span, "X", words)]]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("own", ["Bogotá", "a"])
+def test_own_words_that_stand_nowhere_or_twice_give_way_to_the_tokens(tmp_path, caplog, own):
+    READER.write([placed("see Bagota", "a", 0, [Entity(1, 2, "X", own)])], tmp_path / "out")
+    assert (tmp_path / "out/a.ann").read_text() == "T1\tX 4 10\tBagota\n"
+    assert f"{tmp_path / 'out'}: 1 mentions have words of their own that do not stand once" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["../a", "/a", "b/../../a"])
 def test_a_document_cannot_leave_the_folder(tmp_path, name):
     with pytest.raises(DataError, match="leads out of the folder"):

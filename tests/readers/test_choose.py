@@ -62,7 +62,7 @@ def test_an_unknown_form_is_an_error_that_says_what_is_there(tmp_path):
 
 
 def test_a_folder_without_texts_is_no_corpus(tmp_path):
-    assert "is a folder; expected a file" in error_of(tmp_path)
+    assert "a folder without .txt files; brat's form is a folder of .txt and .ann files" in error_of(tmp_path)
 
 
 def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from relx.readers.conll04 import Conll04Reader
 from relx.readers.spert import SpertReader
 
 ANN, LYON, ROME = Entity(0, 2, "PER"), Entity(3, 4, "LOC"), Entity(4, 5, "LOC")
+A = Entity(0, 1, "A")
 LINES = [
     "#doc 7",
     "0\tAnn\tB-PER\t['N']\t[0]",
@@ -108,6 +109,31 @@ def test_mentions_that_share_tokens_cannot_be_written(tmp_path):
     assert not path.exists()
 
 
-def test_a_token_with_a_tab_cannot_be_written(tmp_path):
-    with pytest.raises(DataError, match="a token holds a tab or a line end"):
-        Conll04Reader().write([Example(["a\tb"])], tmp_path / "out.txt")
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        (Example(["a\tb"]), r"the token 'a\\tb' is empty, holds a tab or a line end"),
+        (Example(["a", "b\u00a0"]), r"the token 'b\\xa0' .* begins or ends with a blank"),
+        (Example(["a"], [Entity(0, 1, "P\tQ")]), r"the type 'P\\tQ'"),
+        (Example(["a"], [Entity(0, 1, "")]), "the type '' is empty"),
+        (Example(["a"], id="1\n2"), r"the id '1\\n2'"),
+        (Example([]), "has no token"),
+        (Example(["a"], [A], [Relation(A, "N", A)]), "a relation is of the type 'N'"),
+    ],
+)
+def test_what_the_columns_cannot_hold_is_refused(tmp_path, example, message):
+    with pytest.raises(DataError, match=f"sentence 2: {message}"):
+        Conll04Reader().write([EXAMPLE, example], tmp_path / "out.txt")
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_odd_types_of_relations_are_read_again(tmp_path):
+    example = Example(["a"], [Entity(0, 1, "A b")], id="x y")
+    example.relations = [Relation(example.entities[0], "it's\ta \"tab\"\n", example.entities[0])]
+    Conll04Reader().write([example], tmp_path / "out.txt")
+    assert list(Conll04Reader().read(tmp_path / "out.txt")) == [example]
+
+
+@pytest.mark.parametrize("lines", [[], ["", ""], ["#doc 7", "#doc 8"]])
+def test_a_file_without_a_sentence(tmp_path, lines):
+    assert error_of(tmp_path, *lines) == ": holds no sentence"

@@ -5,6 +5,7 @@ import pytest
 from corpora import CORPORA
 
 from relx.data.example import Example
+from relx.data.json_form import example_from_json, example_to_json
 from relx.errors import DataError
 from relx.readers import make_reader, read, reader_for
 from relx.readers.conllu import ConlluReader
@@ -50,12 +51,38 @@ def test_words_are_tokens_and_neither_ranges_nor_empty_nodes_are(tmp_path, endin
     one, two = read(path)
     assert one == Example(
         ["de", "le", "village", "10 000", "reviennent"],
+        text="Du village 10 000 reviennent",
+        offsets=[(0, 2), (0, 2), (3, 10), (11, 17), (18, 28)],
         pos_tags=["P", "DET", "N", "M", "V"],
         heads=[3, 3, 5, 5, 0],
         deprels=["case", "det", "obl:arg", "nsubj", "root"],
         id="one",
     )
     assert (two.tokens, two.heads, two.id) == (["#", "Oui"], [2, 0], None)
+    assert (two.text, two.offsets) == (None, None), "nothing is kept from the sentence before"
+    assert example_from_json(example_to_json(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "offsets"),
+    [
+        ("ab, c", ["a", "b", ",", "c"], [(0, 1), (1, 2), (2, 3), (4, 5)]),
+        ("a x b", ["a", "b"], None),
+        ("a", ["a", "b"], None),
+        ("a a", ["a", "a"], [(0, 1), (2, 3)]),
+    ],
+)
+def test_offsets_are_known_where_the_words_follow_one_another_in_the_text(tmp_path, text, rows, offsets):
+    words = "".join(word(number, form, head=str(number - 1)) for number, form in enumerate(rows, 1))
+    [example] = read(written(tmp_path, f"# text_en = other\n# text = {text}\n{words}"))
+    assert (example.text, example.offsets) == (text, offsets)
+
+
+@pytest.mark.parametrize("numbers", ["2-1", "1-3", "5-9"])
+def test_a_range_of_other_words_gives_no_wrong_offsets(tmp_path, numbers):
+    strange = word(form="ab").replace("1", numbers, 1)
+    [example] = read(written(tmp_path, f"# text = ab\n{strange}{word(1)}{word(2, 'b', head='1')}"))
+    assert (example.tokens, example.offsets) in ((["a", "b"], None), (["a", "b"], [(0, 1), (1, 2)]))
 
 
 def test_the_universal_tags(tmp_path):
@@ -93,6 +120,10 @@ def test_a_sentence_without_words_is_none(tmp_path):
         (word(head="2"), ':1: HEAD: expected 0 (root) or a word\'s number, 1 to 1, got "2"'),
         (word(head="-1"), ':1: HEAD: expected 0 (root) or a word\'s number, 1 to 1, got "-1"'),
         (word() + word(2, head="_"), ':2: HEAD: expected 0 (root) or a word\'s number, 1 to 2, got "_"'),
+        (word(head="1"), ":1: HEAD: a token cannot be its own head; 0 says that it is a root"),
+        (word() + word(2, head="3") + word(3, head="2"), ":2: HEAD: the heads lead in a circle, 2 to 3 to 2"),
+        (word() + word(2, head="1", deprel="_"), ":2: DEPREL: expected a relation, as other words of the sentence"),
+        (word(head="_"), ":1: HEAD: expected heads, as there are relations to them (DEPREL)"),
         ("# nothing\n\n", ":1: holds no sentence; expected CoNLL-U"),
         ("", ":1: holds no sentence"),
     ],
@@ -109,6 +140,15 @@ def test_sentences_are_read_one_by_one_and_unpacked(tmp_path):
     path.write_bytes(gzip.compress((TEXT + "\nbroken\n").encode()))
     assert reader_for(path) == "conllu"
     assert next(read(path)).id == "one"
+
+
+@pytest.mark.parametrize("name", ["a.conllu", "a.conllu.gz"])
+def test_a_damaged_treebank_is_known_by_its_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"1\ta\n") if name.endswith("gz") else b"1\ta\n")
+    assert reader_for(path) == "conllu"
+    with pytest.raises(DataError, match=":1: 2 columns; expected CoNLL-U"):
+        list(read(path))
 
 
 @pytest.mark.parametrize("text", ["plain text\n", '{"tokens": []}\n', "", "\x00\xff"])

@@ -74,6 +74,10 @@ def test_labels_may_be_absent(tmp_path):
     assert list(DygieReader().read(path)) == [Example(FIRST), Example([])]
 
 
+def test_documents_without_a_sentence(tmp_path):
+    assert error_of(tmp_path, sentences=[], ner=[], relations=[]) == ": holds no sentence"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -196,7 +196,7 @@ def test_jointer_offsets_and_texts_tell_the_same(split, other_name):
 
 
 @pytest.mark.parametrize(
-    "file", ["nyt_5k/test_triples.json", "nyt10_4k/test.json", "webnlg/jointer_test.json", SCIERC[0]]
+    "file", ["nyt_5k/test_triples.json", "nyt10_4k/test.json", "webnlg/jointer_test.json", SCIERC[0], SCIERC_SPERT[1]]
 )
 def test_our_form_loses_nothing(file):
     assert all(example_from_json(example_to_json(example)) == example for example in read(DATA / file))

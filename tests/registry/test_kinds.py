@@ -28,7 +28,7 @@ def test_a_registered_component_is_found_with_its_place_and_signature() -> None:
     assert component.load() is Dense
     assert (component.file, component.line) == (FILE, line_of('@Layer.register("dense")'))
     assert component.place == f"{FILE}:{component.line}"
-    assert component.doc == "One matrix product."
+    assert (component.doc, component.summary) == ("One matrix product.\n\nAnd more about it.", "One matrix product.")
     assert [p.name for p in component.parameters] == ["input_dim", "size", "rate", "activation", "bias"]
 
 

@@ -4,6 +4,7 @@ import pytest
 from sample_components import MACHINE, Layer, Source
 
 import relx
+from relx.heads.head import Head
 from relx.registry import components, listing, lookup
 
 
@@ -28,7 +29,8 @@ def test_a_component_is_shown_with_its_arguments() -> None:
     component = lookup(Layer.__kind__, "dense")
     assert component is not None
     text = listing.of_component(component)
-    assert text.splitlines()[:4] == ["dense (sample_layer)", "One matrix product.", component.place, ""]
+    documentation = ["One matrix product.", "", "And more about it."]
+    assert text.splitlines()[:6] == ["dense (sample_layer)", *documentation, component.place, ""]
     assert rows(text) == [
         ["input_dim", "at", "run time"],
         ["size", "required", "int"],
@@ -61,6 +63,15 @@ def test_the_page_holds_only_relx_s_own_components() -> None:
     assert "sample_layer" not in page.split("## dataset_reader")[1]
     assert "### `hmt`" in page
     assert 'slow" \\| 2 \\| false' in page
+
+
+def test_parts_that_a_component_nests_are_listed_once_with_all_their_places() -> None:
+    component = components(Head.__kind__)["cascade"]
+    page, text = listing.page(MACHINE), listing.of_component(component)
+    assert text.count("\n\nentity_spans, subject_spans, object_spans\nOne task of span extraction") == 1
+    places = "`entity_spans`, `subject_spans`, `object_spans`"
+    _, section = page.split("### `cascade`\n")[1].split(f"#### {places}\n")
+    assert "| `threshold` | 0.5 | float |" in section.split("\n### ")[0]
 
 
 def test_the_page_names_files_as_they_lie_in_the_repository() -> None:

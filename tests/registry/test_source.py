@@ -85,7 +85,7 @@ def test_names_are_followed_through_imports_and_aliases(package: Write) -> None:
         ),
     )
     (found,) = source.registered("relx.part")
-    assert (found.name, found.line, found.doc) == ("x", 3, "Doc.")
+    assert (found.name, found.line, found.doc) == ("x", 3, "Doc.\n\nMore.")
     assert found.registered_under == Reference("relx.base", "Base")
     size, mode, deep = found.parameters
     assert size.injected

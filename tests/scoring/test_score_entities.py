@@ -34,9 +34,19 @@ def test_without_types_in_gold_there_is_nothing_to_count_by_type():
 
 
 def test_a_prediction_without_a_type_is_of_no_type():
-    report = score([sentence(person(0))], [sentence(Entity(0, 1))])
-    assert report.per_entity_type == {"PER": Counts(predicted=0, gold=1, correct=0)}
-    assert report.entities == Counts(predicted=1, gold=1, correct=0)
+    report = score([sentence(person(0))], [sentence(Entity(0, 1), place(1))])
+    assert report.per_entity_type == {"LOC": Counts(predicted=1), "PER": Counts(gold=1)}
+    assert (report.entity_protocol, report.entities) == ("entity strict", Counts(predicted=2, gold=1, correct=0))
+
+
+def test_predictions_that_have_no_types_at_all_are_compared_by_position():
+    report = score([sentence(person(0), place(1))], [sentence(Entity(0, 1))])
+    assert (report.entity_protocol, report.entities) == ("entity boundaries", Counts(predicted=1, gold=2, correct=1))
+    assert report.per_entity_type == {}
+
+
+def test_without_predictions_entities_are_compared_as_gold_has_them():
+    assert score([sentence(person(0))], [sentence()]).entity_protocol == "entity strict"
 
 
 def test_types_of_mentions_that_were_not_found_count_in_the_recall():

@@ -1,16 +1,21 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import tiny as sample
 from corpora import CORPORA
 
 from relx.data.example import Example
+from relx.data.json_form import example_to_json, to_line
 from relx.errors import DataError, RelxError
 from relx.predictors import Predictor
+from relx.predictors.lines import predict_lines
+from relx.readers import read
 from relx.taggers.given import GivenTags
 from relx.taggers.stanza import StanzaTagger
+from relx.taggers.tagger import POSTagger
 
 REAL = CORPORA / "models/stanza_en_small"
 ANN, DOG = ["Ann", "sings", "."], ["The", "dog", "sleeps", "."]
@@ -49,15 +54,16 @@ class TestStanza:
         with open(tmp_path / "other" / "pos.pt", "ab") as file:
             file.write(b"\0")
         same, other = (StanzaTagger(model_dir=str(tmp_path / n), cache=tagger.cache) for n in ("same", "other"))
-        assert same.models.identity() == tagger.models.identity() != other.models.identity()
+        assert same.identity() == tagger.identity() != other.identity()
         same.tag([ANN])
         assert "_pipeline" not in vars(same)
 
     def test_a_missing_model_is_one_error_that_names_the_command(self, tmp_path):
         with pytest.raises(RelxError) as error:
             StanzaTagger("en", str(tmp_path), cache=str(tmp_path)).tag([ANN])
-        assert str(error.value).startswith(f"no Stanza models (pos) for 'en' in {tmp_path} (Resources file not found")
+        assert str(error.value).startswith(f"no Stanza models (pos) for 'en' in {tmp_path} (no model of these lies")
         assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+        assert str(error.value).endswith(", or name the folder where they lie: -o pos_tagger.model_dir=FOLDER")
         assert "\n" not in str(error.value)
 
     def test_it_is_imported_on_use_only(self):
@@ -81,8 +87,25 @@ class TestFilling:
     def test_given_tags_must_be_there(self):
         tagged = [Example(ANN, pos_tags=["A", "B", "C"])]
         assert GivenTags().fill(tagged) == tagged
-        with pytest.raises(DataError, match="1 sentences have no pos_tags, and the pos_tagger is 'given'; .* 'The dog"):
+        with pytest.raises(DataError) as one:
             GivenTags().fill([*tagged, Example(DOG)])
+        told = """a sentence has no pos_tags, and the pos_tagger is 'given'; -o 'pos_tagger={"type": "stanza"}' """
+        assert str(one.value).startswith(told) and str(one.value).endswith("; 'The dog sleeps .'")
+        with pytest.raises(DataError, match="^2 sentences have no pos_tags, .*; the first: 'The dog sleeps .'$"):
+            GivenTags().fill([*tagged, Example(DOG), Example(ANN)])
+
+
+@pytest.mark.parametrize(
+    ("answers", "what"),
+    [([], "an answer for each of 1 sentences, got 0"), ([["A"]], "a list of one for each of the 2 tokens, got 1")],
+)
+def test_answers_that_are_not_a_tag_for_each_token_are_one_error(answers, what):
+    class Wrong(POSTagger):
+        def tag(self, sentences):
+            return answers
+
+    with pytest.raises(RelxError, match=f"^Wrong: .*expected {what}"):
+        Wrong().fill([Example(["a", "b"])])
 
 
 def experiment(tiny, stanza_folder, cache):
@@ -107,6 +130,68 @@ def test_an_experiment_tags_once_and_its_archive_tags_raw_text(tiny, stanza_fold
 
     assert main(["evaluate", archive, str(tiny.parent / "dev.jsonl")]) == 0
     assert "triples" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def given(tiny, tmp_path_factory):
+    """The archive of a run whose tags stood in its data."""
+    folder = tmp_path_factory.mktemp("given")
+    for split in ("train", "dev", "test"):
+        examples = [replace(e, pos_tags=["NNP"] * len(e)) for e in read(tiny.parent / f"{split}.jsonl")]
+        (folder / f"{split}.jsonl").write_text("".join(to_line(example_to_json(e)) + "\n" for e in examples))
+    embedder = '{"type": "concatenated", "embedders": [{"type": "words", "dim": 8}, {"type": "tags"}]}'
+    overrides = (f"model.embedder={embedder}", 'pos_tagger={"type": "given"}')
+    sample.train(tiny, folder / "run", *overrides, epochs=1, data=str(folder))
+    return folder / "run/model.tar.gz"
+
+
+TAGGED, UNTAGGED = b'{"tokens": ["Ann"], "pos_tags": ["NNP"]}', b'{"tokens": ["Bob", "sings"]}'
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [([], "and the pos_tagger is 'given'"), (["pos_tagger=null"], "which the embedder 'tags' needs")],
+)
+def test_a_line_without_given_tags_is_answered_by_an_error_in_its_place(given, overrides, reason):
+    predictor = Predictor.load(given, overrides=overrides)
+    lines = [TAGGED, UNTAGGED, TAGGED, b"oops", UNTAGGED]
+    answers = list(predict_lines(predictor, lines, "in.jsonl", plain_text=False, record_errors=True))
+    assert [answer.get("line") for answer in answers] == [None, 2, None, 4, 5]
+    assert all(reason in answers[place]["error"] and "'Bob sings'" in answers[place]["error"] for place in (1, 4))
+    assert answers[0]["tokens"] == answers[2]["tokens"] == ["Ann"]
+    with pytest.raises(DataError, match=f"^in.jsonl:2: .*{reason}"):
+        list(predict_lines(predictor, lines, "in.jsonl", plain_text=False, record_errors=False))
+    with pytest.raises(DataError, match=reason):
+        predictor([["Bob", "sings"]])
+
+
+def test_a_tagger_named_at_prediction_fills_in_what_is_missing(given, stanza_folder, tmp_path):
+    tagger = f'pos_tagger={{"type": "stanza", "model_dir": "{stanza_folder}", "cache": "{tmp_path}"}}'
+    predictor = Predictor.load(given, overrides=[tagger])
+    tagged, untagged = predictor([{"tokens": ["x"], "pos_tags": ["A"]}, ["Ann", "sings"]])
+    assert (tagged.pos_tags, untagged.pos_tags) == (["A"], ["NNP", "VBZ"])
+
+
+def test_an_archive_finds_its_models_from_any_folder_and_elsewhere_if_told(
+    tiny, stanza_folder, tmp_path, monkeypatch, capsys
+):
+    models = shutil.copytree(stanza_folder, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    sample.train(tiny, tmp_path / "run", *experiment(tiny, "models", tmp_path / "cache"), epochs=1)
+    (tmp_path / "in.jsonl").write_text('{"tokens": ["Ann", "sings"]}\n')
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    archive = str(tmp_path / "run/model.tar.gz")
+    assert Predictor.load(archive).archive.config["pos_tagger"]["model_dir"] == str(models)
+    models.rename("moved")
+
+    from relx.commands import main
+
+    command = ["predict", archive, str(tmp_path / "in.jsonl")]
+    assert main(command) == 2
+    assert f"in {models} (" in (told := capsys.readouterr().err) and "-o pos_tagger.model_dir=FOLDER" in told
+    assert main([*command, "-o", "pos_tagger.model_dir=moved"]) == 0
+    assert '"pos_tags": ["NNP", "VBZ"]' in capsys.readouterr().out
 
 
 def test_without_a_tagger_the_tags_are_missed(tiny, stanza_folder, tmp_path):

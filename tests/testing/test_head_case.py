@@ -1,5 +1,6 @@
 """The test case of heads passes a good head, and says of a bad one what is wrong with it."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from relx.data.example import Entity, Example, Relation
 from relx.errors import ConfigError
 from relx.heads.head import Encode, Head, Scores, Targets
 from relx.heads.rin import RIN
-from relx.testing import SENTENCES, HeadTestCase, ModelTestCase
+from relx.testing import SENTENCES, EmbedderTestCase, HeadTestCase, ModelTestCase, Seq2VecEncoderTestCase
 
 pytestmark = pytest.mark.usefixtures("registry")
 GOOD = {"type": "rin", "rounds": 0}
@@ -160,6 +161,47 @@ def test_every_failure_is_listed() -> None:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     lines = str(caught.value).splitlines()
     assert lines[0] == "2 of 10 tests failed" and len(lines) == 3
+
+
+class Crashing(RIN):
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        raise KeyError("no such row")
+
+
+class CrashingBelow(RIN):
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        return nn.functional.linear(torch.ones(1, 2), torch.ones(1, 3)).sum()
+
+
+def test_whatever_a_test_raises_is_a_failure_and_the_others_still_run() -> None:
+    Head.register("bad")(Crashing)
+    with pytest.raises(AssertionError) as caught:
+        HeadTestCase.check(head={"type": "bad", "rounds": 0})
+    count, *lines = str(caught.value).splitlines()
+    assert count == f"{len(lines)} of 10 tests failed" and 3 < len(lines) < 10
+    assert any(line.startswith("test_its_targets_decode_to_gold: KeyError: 'no such row' (") for line in lines)
+    assert all(line.endswith(", in decode)") and "test_head_case.py:" in line for line in lines)
+
+
+def test_the_place_is_the_authors_and_not_torchs() -> None:
+    Head.register("bad")(CrashingBelow)
+    with pytest.raises(AssertionError, match=r"test_it_trains: RuntimeError: .*/test_head_case.py:\d+, in loss\)"):
+        HeadTestCase.check(head={"type": "bad", "rounds": 0})
+
+
+@pytest.mark.parametrize(
+    ("case", "lacking"),
+    [
+        (HeadTestCase, "head"),
+        (ModelTestCase, "model"),
+        (EmbedderTestCase, "embedder"),
+        (Seq2VecEncoderTestCase, "encoder"),
+    ],
+)
+def test_without_what_it_is_to_test_it_says_what_to_set(case: type[ModelTestCase], lacking: str) -> None:
+    message = f"{case.__name__} has no '{lacking}' to test: check({lacking}={{'type': ...}})"
+    with pytest.raises(TypeError, match=re.escape(message)):
+        case.check()
 
 
 def test_a_description_that_does_not_fit_is_the_error_of_an_experiment() -> None:

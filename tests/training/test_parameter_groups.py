@@ -68,7 +68,7 @@ def test_the_steps_are_the_groups_own():
     ("groups", "message"),
     [
         ({"embedder": {}}, "'embedder' is found in the name of no weight; some are: encoder.weight, encoder.bias"),
-        ({"frozen": {}}, "'frozen' is found in the name of no weight"),
+        ({"frozen": {}}, "'frozen' is found in the names of frozen weights only, such as frozen.weight; leave"),
         ({"head": {}, "bias": {}}, "head.bias is found by both 'head' and 'bias'"),
     ],
 )

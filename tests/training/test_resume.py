@@ -116,7 +116,7 @@ class TestExactness:
         folder = tmp_path / "run"
         interrupt_at(14)
         sample.train(tiny, folder, *EVERYTHING, epochs=6)
-        [newest] = (folder / "checkpoints").glob("step_14_*")
+        [newest] = (folder / "checkpoints").glob("step_14.*")
         newest.write_bytes(newest.read_bytes()[:-100])
         go_on(tiny, folder, *EVERYTHING, epochs=6)
         assert any("step_14" in message and "going on from the checkpoint" in message for message in caplog.messages)
@@ -127,11 +127,14 @@ class TestExactness:
             go_on(tiny, tmp_path / "run", *EVERYTHING, epochs=6)
         assert outcome(tmp_path / "run") == peace
 
-    def test_one_that_is_killed_before_its_archive_gets_it(
+    def test_one_that_is_killed_before_its_archive_gets_it_whatever_befalls_older_checkpoints(
         self, peace: dict[str, Any], tiny: Path, tmp_path: Path
     ) -> None:
         folder = tmp_path / "run"
-        sample.train(tiny, folder, *EVERYTHING, epochs=6)
+        sample.train(tiny, folder, *EVERYTHING, "trainer.keep_checkpoints=9", epochs=6)
+        for file in (folder / "checkpoints").iterdir():
+            if file.name != "step_30.safetensors":
+                file.write_bytes(b"damaged")
         for name in ("model.tar.gz", "metrics.json"):
             (folder / name).unlink()
         with open(folder / "epochs.jsonl", "a") as file:
@@ -176,14 +179,37 @@ class TestAnotherExperiment:
             go_on(tiny, tmp_path / "run", "model.head.hidden_size=5", epochs=3, seed=2)
         assert (tmp_path / "run" / "config.json").read_bytes() == before
 
-    def test_other_data_under_the_same_name_is_refused(self, tiny: Path, tmp_path: Path) -> None:
-        for split in ("train", "dev", "test"):
-            sample.write_corpus(tmp_path / f"{split}.jsonl")
-        sample.train(tiny, tmp_path / "run", epochs=1, data=str(tmp_path))
-        lines = (tmp_path / "train.jsonl").read_text().splitlines(keepends=True)
-        (tmp_path / "train.jsonl").write_text("".join(lines[1:] + lines[:1]))
-        with pytest.raises(TrainingError, match="the training data is not that of the checkpoint"):
+    @pytest.mark.parametrize(("split", "name"), [("train", "training"), ("dev", "validation")])
+    def test_other_data_under_the_same_name_is_refused(
+        self, tiny: Path, tmp_path: Path, split: str, name: str
+    ) -> None:
+        self.run_and_turn(tiny, tmp_path, split)
+        with pytest.raises(TrainingError, match=f"the {name} data is not that of the checkpoint"):
             go_on(tiny, tmp_path / "run", epochs=2, data=str(tmp_path))
+
+    def test_the_test_set_has_no_say_in_a_run(self, tiny: Path, tmp_path: Path) -> None:
+        self.run_and_turn(tiny, tmp_path, "test")
+        assert go_on(tiny, tmp_path / "run", epochs=2, data=str(tmp_path)).epoch == 2
+
+    def run_and_turn(self, tiny: Path, folder: Path, turned: str) -> None:
+        """A run, after which the first line of a split's file is its last."""
+        for split in ("train", "dev", "test"):
+            sample.write_corpus(folder / f"{split}.jsonl")
+        sample.train(tiny, folder / "run", epochs=1, data=str(folder))
+        file = folder / f"{turned}.jsonl"
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(lines[1:] + lines[:1]))
+
+    def test_fewer_epochs_than_were_trained_are_refused_and_nothing_is_written(
+        self, tiny: Path, tmp_path: Path, interrupt_at: Callable[[int], None]
+    ) -> None:
+        interrupt_at(10)  # the first step of the second epoch
+        sample.train(tiny, tmp_path / "run", epochs=3)
+        before = outcome(tmp_path / "run"), (tmp_path / "run" / "config.json").read_bytes()
+        with pytest.raises(TrainingError, match="trainer.epochs is 1, but the run has come to epoch 2; give it at"):
+            go_on(tiny, tmp_path / "run", epochs=1)
+        assert (outcome(tmp_path / "run"), (tmp_path / "run" / "config.json").read_bytes()) == before
+        assert go_on(tiny, tmp_path / "run", epochs=2).epoch == 2
 
     def test_other_conditions_are_a_warning(
         self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

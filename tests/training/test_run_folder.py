@@ -39,8 +39,9 @@ def test_an_empty_folder_is_taken_and_so_is_one_where_a_run_was_killed_before_it
     place.mkdir(parents=True)
     RunFolder.claim(place, force=False)
     (place / ".config.json.abc").touch()
+    (place / ".lock").touch()
     RunFolder.claim(place, force=False).start(EXPERIMENT)
-    assert os.listdir(place) == ["config.json"]
+    assert sorted(os.listdir(place)) == [".lock", "config.json"]
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -71,8 +71,11 @@ class TestStep:
         assert step.grad_norm is not None and step.grad_norm > 0.1
         assert (weights(model) - before).norm().item() == pytest.approx(0.01, rel=1e-3)
 
-    def test_without_a_limit_there_is_no_norm(self) -> None:
-        assert stepper(Regression()).step(0, [part(0)], 1).grad_norm is None
+    def test_without_a_limit_the_norm_is_told_all_the_same_and_nothing_is_clipped(self) -> None:
+        with_limit, without = Regression(), Regression()
+        high = stepper(with_limit, grad_norm=1e9).step(0, [part(0, 1)], 2).grad_norm
+        assert stepper(without).step(0, [part(0, 1)], 2).grad_norm == pytest.approx(high)
+        assert torch.equal(weights(with_limit), weights(without))
 
     def test_the_schedule_is_asked_for_the_factor_of_each_step(self) -> None:
         taken = stepper(Regression(), schedule=LinearSchedule(), total=4)
@@ -107,6 +110,32 @@ class TestStep:
         torch.testing.assert_close(average, 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2])
         taken.settle()
         assert torch.equal(weights(model), average)
+
+    def test_weights_that_never_change_are_not_kept_twice(self) -> None:
+        model = Regression()
+        model.layer.bias.requires_grad_(False)
+        taken = stepper(model)
+        taken.step(0, [part(0)], 1)
+        taken.keep()
+        assert taken.best is not None and list(taken.best) == ["layer.weight"]
+        before = weights(model)
+        taken.step(1, [part(1)], 1)
+        taken.settle()
+        assert torch.equal(weights(model), before)
+
+    def test_what_was_kept_is_settled_on_and_comes_back_with_the_state(self) -> None:
+        model, other = Regression(), Regression()
+        taken = stepper(model)
+        taken.step(0, [part(0)], 1)
+        taken.keep()
+        best = weights(model)
+        taken.step(1, [part(1)], 1)
+        resumed = stepper(other)
+        resumed.load_state_dict(copy.deepcopy(taken.state_dict()))
+        assert torch.equal(weights(other), weights(model)) and not torch.equal(weights(model), best)
+        for each in (taken, resumed):
+            each.settle()
+        assert torch.equal(weights(model), best) and torch.equal(weights(other), best)
 
 
 class TestState:
@@ -156,10 +185,29 @@ class TestTrouble:
         before = weights(model)
         bad = part(1, 2, 3, 4)
         bad.batch["rows"][2, 0] = value
-        message = "on a batch of 5 sentences; the first: s1: word 1; word 2; s3: word 3$"
+        message = (
+            r"on a batch of 5 sentences; alone, 1 of them have such a loss; the first: s3: word 3\n.*"
+            "lower trainer.optimizer.lr, or a smaller trainer.grad_norm$"
+        )
         with pytest.raises(BadLoss, match=message):
             stepper(model).step(0, [part(0), bad], 5)
         assert torch.equal(weights(model), before)
+
+    def test_sentences_without_an_id_go_by_their_number_in_the_training_data(self) -> None:
+        bad = part(4)
+        bad.batch["rows"][0, 0] = math.nan
+        with pytest.raises(BadLoss, match="the first: training sentence 8: word 4\n"):
+            stepper(Regression()).step(0, [Part(bad.batch, 1, [7])], 1)
+
+    def test_where_only_the_batch_is_at_fault_its_first_sentences_are_shown(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = Regression()
+        forward = model.forward
+        monkeypatch.setattr(model, "forward", lambda batch: forward(batch) * (math.nan if len(batch) > 1 else 1))
+        message = "alone, each has a finite one; the first: a sentence: word 0; s1: word 1; a sentence: word 2\n"
+        with pytest.raises(BadLoss, match=message):
+            stepper(model).step(0, [part(0, 1, 2, 3)], 4)
 
     @pytest.mark.parametrize(
         "error", [RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("x out of memory")]

@@ -77,12 +77,20 @@ def test_a_file_of_something_else_is_damaged(tmp_path: Path) -> None:
 
 
 def test_a_value_without_a_form_is_refused_with_its_place_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="a/1: a set cannot be kept in a checkpoint"):
+    with pytest.raises(RelxError, match="a/1: a set cannot be kept in a checkpoint"):
         write_tree(tmp_path / "tree", {"a": [1, {2}]})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_that_share_memory_are_one_error(tmp_path: Path) -> None:
+def test_a_tensor_that_stands_there_twice_is_kept_once(tmp_path: Path) -> None:
+    table = torch.ones(3)
+    write_tree(tmp_path / "tree", {"one": table, "other": [table.detach()], "equal": torch.ones(3)})
+    assert sorted(load_file(tmp_path / "tree")) == ["equal", "one"]
+    tree = read_tree(tmp_path / "tree")
+    assert tree["other"][0] is tree["one"] and tree["equal"] is not tree["one"]
+
+
+def test_weights_that_are_a_part_of_others_are_one_error(tmp_path: Path) -> None:
     table = torch.ones(3)
     with pytest.raises(RelxError, match=r"tree: the weights cannot be saved: \s*Some tensors share"):
-        write_tree(tmp_path / "tree", {"one": table, "other": table})
+        write_tree(tmp_path / "tree", {"one": table, "other": table[:2]})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny as sample
 import torch
@@ -17,7 +18,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
 from relx.model import JointExtractor
 from relx.training.callbacks import Callback, Report, StepReport
-from relx.training.checkpoints import Checkpoints, Moment
+from relx.training.checkpoints import Checkpoints
 from relx.training.loop import Run
 from relx.training.state import Metrics
 from relx.training.trainer import Trainer
@@ -54,13 +55,10 @@ class InMemory(Checkpoints):
     """Keeps every checkpoint."""
 
     def __init__(self) -> None:
-        self.trees: dict[Moment, dict[str, Any]] = {}
+        self.trees: dict[int, dict[str, Any]] = {}
 
-    def save(self, moment: Moment, tree: dict[str, Any]) -> None:
-        self.trees[moment] = copy.deepcopy(tree)
-
-    def best(self, step: int) -> dict[str, Any]:
-        return self.trees[Moment(step, step)]
+    def save(self, step: int, tree: dict[str, Any]) -> None:
+        self.trees[step] = copy.deepcopy(tree)
 
     def weights(self) -> list[Weights]:
         return [tree["stepper"]["model"] for tree in self.trees.values()]
@@ -180,6 +178,7 @@ class TestEarlyStopping:
         first, second, third = fixture.kept.weights()
         assert equal(second, fixture.weights())
         assert not equal(first, second) and not equal(second, third)
+        assert [equal(tree["stepper"]["best"], second) for tree in fixture.kept.trees.values()] == [False, True, True]
 
     def test_without_validation_those_of_the_last_are(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=3")
@@ -232,7 +231,10 @@ class TestBadLoss:
 
         monkeypatch.setattr(fixture.model.head, "loss", broken)
         before = fixture.weights()
-        message = rf"the loss is {value} on a batch of 2 sentences; the first: \w+ .*; \w+ .*"
+        message = (
+            rf"epoch 1, step 4: the loss is {value} on a batch of 2 sentences; alone, 2 of them have such a loss; the "
+            r"first: training sentence \d+: \w+ .*; training sentence \d+: \w+ .*\n.* lower trainer.optimizer.lr.*"
+        )
         failure = fixture.trainer.fit(fixture.run()).failure
         assert isinstance(failure, TrainingError) and re.fullmatch(message, str(failure))
         assert fixture.recorder.events[-2:] == ["step", "end"]
@@ -253,7 +255,7 @@ class TestInterrupt:
         self.interrupt_at(fixture, 1)
         state = fixture.trainer.fit(fixture.run(scores()))
         assert (state.interrupted, state.epoch, state.best_epoch) == (True, 0, None)
-        assert list(fixture.kept.trees) == [Moment(1, 0)]
+        assert list(fixture.kept.trees) == [1]
 
     def interrupt_at(self, fixture: Fixture, step: int) -> list[float]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -272,3 +274,14 @@ class TestInterrupt:
 def test_settings_without_sense_are_refused(arguments: dict) -> None:
     with pytest.raises(ValueError, match="must be at least 1|must be above 0"):
         Trainer(**arguments)
+
+
+def test_a_callback_whose_state_cannot_be_kept_is_one_error_before_the_first_step(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture = Fixture(tiny)
+    monkeypatch.setattr(fixture.recorder, "state_dict", lambda: {"seen": [np.zeros(3)]})
+    message = "trainer.callbacks: Recorder: state_dict/seen/0: a ndarray cannot be kept in a checkpoint, only numbers"
+    with pytest.raises(TrainingError, match=message):
+        fixture.trainer.fit(fixture.run())
+    assert fixture.recorder.events == []

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from relx.errors import TrainingError
-from relx.tuning.place import claim, locked
+from relx.tuning.place import claim
 
 SEARCH = {"experiment": {"seed": 1, "trainer": {"epochs": 2}}, "space": {"lr": "from 1 to 2"}}
 
@@ -39,10 +39,3 @@ def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TrainingError, match="file: cannot be used as output folder"):
         claim(tmp_path / "file", SEARCH)
-
-
-def test_only_one_can_be_at_work(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(TrainingError, match="another relx tune"), locked(tmp_path):
-        pass
-    with locked(tmp_path):
-        pass

@@ -27,6 +27,8 @@ class MemoryEncoder(Seq2SeqEncoder):
     ) -> None:
         """Make the recurrences. Raises ValueError for tasks, sizes or probabilities that make no sense."""
         require_sizes(hidden_size=hidden_size)
+        if not 0 <= dropconnect <= 1:
+            raise ValueError(f"dropconnect is {dropconnect}; it must lie between 0 and 1")
         if not tasks or len(set(tasks)) < len(tasks):
             raise ValueError("tasks must name at least one, and none twice")
         directions = 2 if bidirectional else 1

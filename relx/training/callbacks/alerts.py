@@ -20,9 +20,9 @@ FIRST_STEPS = 20
 class Alerts(Callback):
     """Warns of a model that predicts no relation, and of gradients that jump.
 
-    The first after ``no_relation_after`` epochs; the second, once an epoch, where the norm of the gradients is
-    ``spike`` times its median over the last 100 steps, or not finite. A loss that is not finite stops the run in any
-    case.
+    The first after ``no_relation_after`` reports in a row, once for each such stretch; the second, once an epoch, where
+    the norm of the gradients is ``spike`` times its median over the last 100 steps, or not finite. A loss that is not
+    finite stops the run in any case.
     """
 
     def __init__(self, no_relation_after: int = 3, spike: float = 20.0) -> None:
@@ -32,10 +32,9 @@ class Alerts(Callback):
             raise ValueError(f"spike is {spike}; it must be above 1")
         self.no_relation_after = no_relation_after
         self.spike = spike
-        self.gold = self.predicted = 0
+        self.gold = self.silent = 0
         self.norms: deque[float] = deque(maxlen=REMEMBERED)
         self.warned_in = 0
-        self.told = False
 
     def on_step_end(self, report: StepReport) -> None:
         """Compare the norm of the gradients with those before."""
@@ -52,33 +51,32 @@ class Alerts(Callback):
             self.norms.append(report.grad_norm)
 
     def on_validation(self, gold: Sequence[Example], predicted: Sequence[Example]) -> None:
-        """Count what was predicted."""
+        """Count the reports in a row for which nothing was predicted."""
         self.gold = sum(len(example.relations) for example in gold)
-        self.predicted += sum(len(example.relations) for example in predicted)
+        missing = self.gold > 0 and not any(example.relations for example in predicted)
+        self.silent = self.silent + 1 if missing else 0
 
     def on_report(self, report: Report) -> None:
-        """Warn where nothing was, in so many epochs."""
-        if report.epoch >= self.no_relation_after and self.gold and not (self.predicted or self.told):
-            self.told = True
+        """Warn when they are so many."""
+        if self.silent == self.no_relation_after:
             logger.warning(
-                "no relation was predicted in %d epochs, of %d in the validation set. Most models need a few epochs; "
-                "if it stays so, try a higher learning rate (trainer.optimizer.lr), and see with --overfit 8 whether "
-                "the model learns a few sentences at all",
-                report.epoch, self.gold,
+                "no relation was predicted in %d reports in a row, of %d in the validation set. Most models need a few "
+                "epochs; if it stays so, try another learning rate (trainer.optimizer.lr), and see with --overfit 8 "
+                "whether the model learns a few sentences at all",
+                self.silent, self.gold,
             )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """What has been seen so far."""
         return {
-            "predicted": self.predicted,
-            "told": self.told,
+            "silent": self.silent,
             "norms": list(self.norms),
             "warned_in": self.warned_in,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.predicted, self.told, self.warned_in = state["predicted"], state["told"], state["warned_in"]
+        self.silent, self.warned_in = state["silent"], state["warned_in"]
         self.norms = deque(state["norms"], maxlen=REMEMBERED)
 
     def _jumps(self, norm: float) -> bool:

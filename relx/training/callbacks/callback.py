@@ -13,8 +13,8 @@ class StepReport:
     """What a step of the optimizer came to.
 
     ``step`` is counted from 1 over the whole run. ``loss`` is the mean over the step's sentences, ``mean_loss`` over
-    those since the last report. ``grad_norm`` is the norm of the gradients before they were clipped, None where it was
-    not computed; ``lr`` the learning rate of the first group of weights.
+    those since the last report. ``grad_norm`` is the norm of the gradients before they were clipped, None for a step
+    that was left out because they overflow in fp16; ``lr`` the learning rate of the first group of weights.
     """
 
     epoch: int
@@ -66,7 +66,7 @@ class Callback(Registrable, kind="callback", injects=("folder", "epochs", "metri
         """After the last epoch, also when an error or an interrupt ended it early."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to go on as if it had never stopped, as JSON can hold it."""
+        """What a resumed run needs to go on as if it had never stopped: plain values and tensors."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -24,12 +24,19 @@ class TestNoRelation:
         assert caplog.messages == []
         after_epochs(alerts, SILENT, SILENT, SILENT)
         [message] = caplog.messages
-        assert message.startswith("no relation was predicted in 2 epochs, of 1 in the validation set.")
+        assert message.startswith("no relation was predicted in 2 reports in a row, of 1 in the validation set.")
         assert "trainer.optimizer.lr" in message and "--overfit 8" in message
 
     def test_a_single_relation_is_enough(self, caplog: pytest.LogCaptureFixture) -> None:
         after_epochs(Alerts(), SILENT, GOLD, SILENT, SILENT)
         assert caplog.messages == []
+
+    def test_every_such_stretch_is_told_of_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        alerts = Alerts(no_relation_after=2)
+        after_epochs(alerts, GOLD, SILENT, SILENT, SILENT)
+        assert len(caplog.messages) == 1
+        after_epochs(alerts, GOLD, SILENT, SILENT)
+        assert len(caplog.messages) == 2
 
     def test_gold_without_relations_is_no_reason(self, caplog: pytest.LogCaptureFixture) -> None:
         alerts = Alerts(no_relation_after=1)
@@ -71,13 +78,13 @@ class TestGradients:
 
 def test_a_resumed_run_remembers_what_was_seen(caplog: pytest.LogCaptureFixture) -> None:
     before, after = Alerts(no_relation_after=2, spike=10), Alerts(no_relation_after=2, spike=10)
-    after_epochs(before, GOLD)
+    after_epochs(before, GOLD, SILENT)
     for number in range(1, 31):
         before.on_step_end(step(number))
     after.load_state_dict(json.loads(json.dumps(before.state_dict())))
     after.on_validation(GOLD, SILENT)
-    after.on_report(report(2))
-    assert caplog.messages == []
+    after.on_report(report(3))
+    assert "no relation was predicted in 2 reports in a row" in caplog.text
     after.on_step_end(step(31, grad_norm=99.0))
     assert "the norm of the gradients is 99" in caplog.text
 

@@ -1,12 +1,13 @@
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import tiny as sample
 
 from relx.commands import main
 from relx.errors import MissingExtra
-from relx.training.callbacks import tracker
-from relx.training.run_folder import EPOCHS, SAMPLES, TENSORBOARD
+from relx.training.callbacks import Callback, tracker
+from relx.training.run_folder import EPOCHS, SAMPLES, TENSORBOARD, RunFolder
 
 NAMED = 'trainer.callbacks=[{"type": "samples", "sentences": 2}, {"type": "tensorboard", "every": 3}]'
 
@@ -41,6 +42,29 @@ def test_a_missing_package_ends_a_run_before_it_reads_data_and_leaves_the_run_be
             'train_data_path="nowhere.jsonl"',
         )  # fmt: skip
     assert list((tmp_path / "run").iterdir()) == []
+
+
+class Stamp(Callback):
+    made: ClassVar[list["Stamp"]] = []
+
+    def __init__(self, name: str) -> None:
+        self.names = [name]
+        self.made.append(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"names": self.names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.names = [*state["names"], "resumed"]
+
+
+def test_of_two_of_one_kind_each_goes_on_with_its_own_state(tiny: Path, tmp_path: Path, registry: None) -> None:
+    Callback.register("stamp")(Stamp)
+    two = 'trainer.callbacks=[{"type": "stamp", "name": "one"}, {"type": "stamp", "name": "two"}]'
+    sample.train(tiny, tmp_path / "run", two, epochs=1)
+    made, full = sample.experiment(tiny, two, epochs=2)
+    made.run(RunFolder.resume(tmp_path / "run", full), full, recover=True)
+    assert [stamp.names for stamp in Stamp.made] == [["one"], ["two"], ["one", "resumed"], ["two", "resumed"]]
 
 
 @pytest.mark.parametrize(

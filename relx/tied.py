@@ -1,0 +1,23 @@
+"""Weights that are one tensor under two names, as where a layer takes over the weights of another."""
+
+from collections.abc import Hashable, Mapping
+
+from torch import Tensor
+
+
+def memory(tensor: Tensor) -> Hashable:
+    """Equal for tensors that are the same numbers in the same memory, as long as they live, and for no others."""
+    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+
+
+def aliases(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """The first name of each tensor that has several, by each of its other names."""
+    first: dict[Hashable, str] = {}
+    named = ((name, first.setdefault(memory(tensor), name)) for name, tensor in tensors.items())
+    return {name: known for name, known in named if name != known}
+
+
+def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same in memory of its own, on the processor; what is tied stays tied."""
+    made = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+    return made | {name: made[known] for name, known in aliases(tensors).items()}

@@ -1,0 +1,66 @@
+"""A folder in which one program is at work at a time, by a lock that the system takes from a process that ends."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from relx.errors import TrainingError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody is kept from working in one folder twice
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+LOCK = ".lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[TextIO]:
+    """While entered, no other process can enter for this folder; the processes that inherit the file stay inside.
+
+    The folder has to be there. The file ``.lock`` stays in it and says who was last at work; it locks nothing by
+    itself. Raises TrainingError when another process is inside, and when the file cannot be written.
+    """
+    with _opened(folder) as lock:
+        _enter(lock, folder)
+        note_process(lock, os.getpid())
+        yield lock
+
+
+def inherited(lock: TextIO) -> tuple[int, ...]:
+    """What a process has to inherit to stay inside."""
+    return (lock.fileno(),) if fcntl is not None else ()
+
+
+def note_process(lock: TextIO, number: int) -> None:
+    """Write down who is at work."""
+    lock.truncate(0)
+    lock.write(f"process {number} on {socket.gethostname()}")
+    lock.flush()
+
+
+def _opened(folder: Path) -> TextIO:
+    try:
+        return open(folder / LOCK, "a+", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"{folder}: cannot be used as output folder: {error.strerror}") from None
+
+
+def _enter(lock: TextIO, folder: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise TrainingError(
+            f"{folder}: another relx is at work here ({lock.read()}); wait for it to end, or choose another folder (-s)"
+        ) from None
+    except OSError as error:
+        logger.warning("%s: cannot be locked (%s); see to it that only one relx works in it", folder, error.strerror)

@@ -1,0 +1,48 @@
+"""What the benchmarks tell when what they run fails."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+def test_what_a_process_prints(capfd: pytest.CaptureFixture[str]) -> None:
+    from processes import output_of
+
+    assert output_of([sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)"]) == "1\n"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "end"),
+    [("exit('no such data')", "no such data", 1), ("exit(7)", "ended with exit code 7: ", 7),
+     ("import os; os.kill(os.getpid(), 9)", "ended with exit code -9: ", 1)],
+)  # fmt: skip
+def test_one_that_fails_ends_the_benchmark_with_its_reason(
+    code: str, told: str, end: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from processes import output_of
+
+    with pytest.raises(SystemExit) as ended:
+        output_of([sys.executable, "-c", code])
+    assert ended.value.code == end
+    assert capfd.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize("name", ["rin", "pfn"])
+def test_a_training_that_fails_ends_the_benchmark_with_its_reason(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {"head": "rin", "rounds": 1, "epochs": 1, "transformer": "x", "data": "x", "batch": 1, "var": ["nope=1"]}
+    with pytest.raises(SystemExit) as ended:
+        __import__(name).train(argparse.Namespace(**given), str(tmp_path))
+    assert ended.value.code == 2
+    assert "no variable 'nope'; its variables: data, form, " in capfd.readouterr().err
