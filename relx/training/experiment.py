@@ -41,8 +41,8 @@ class Experiment:
 
     ``protocols`` name the scores; the first one selects the best epoch. ``tokenizer`` splits raw text, in the
     data and at prediction time; ``pos_tagger`` tags sentences that come without tags, then and in training, and
-    ``dependency_parser`` parses those that come without heads. Without ``validation_data_path`` there is no early
-    stopping and the last weights are kept. The test set is scored once, at the end, with the best weights.
+    ``dependency_parser`` gives all sentences their trees. Without ``validation_data_path`` there is no early stopping
+    and the last weights are kept. The test set is scored once, at the end, with the best weights.
     """
 
     def __init__(
