@@ -24,6 +24,7 @@ test: venv
 
 lint: venv
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet relx tests benchmarks
 	$(BIN)/mypy
 
 docs: venv

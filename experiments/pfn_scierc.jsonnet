@@ -2,6 +2,7 @@
 // average over the five runs of the published code. Wang et al. (2022), Table 6: recurrent=srn, 67.8 and 38.3.
 // encoder: words or transformer. recurrent: partition_filter or srn. hidden: 300 or, over words, 100 units unless told.
 // frozen=true does not train the transformer; pooling and layers: docs/embedders.md.
+// warmup: a share of the run, after which the learning rates fall to 0 at its end; they are constant unless told.
 // tables=both keeps two mentions with one first token apart; the published nested version does so (67.9 and 38.7).
 // form: dygie, spert, jsonl and others.
 local lib = import 'lib/joint.libsonnet';
@@ -30,6 +31,7 @@ function(
   patience=20,
   lr=null,
   transformer_lr=null,
+  warmup=null,
   seed=13
 )
   local words = { vectors: vectors, dim: dim, word_dropout: word_dropout };
@@ -40,7 +42,8 @@ function(
     pooling: pooling,
     layers: layers,
   };
-  lib.corpus(data, form) + pfn.training(encoder, pretrained, batch, epochs, patience, lr) + {
+  local run = { batch: batch, epochs: epochs, patience: patience, lr: lr, warmup: warmup };
+  lib.corpus(data, form) + pfn.training(encoder, pretrained, run) + {
   local units = if hidden != null then hidden else if encoder == 'words' then 100 else 300,
   model: pfn.input(
     encoder, words, pretrained, units, dropout,

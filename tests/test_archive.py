@@ -116,9 +116,7 @@ class TestRoundTrip:
         assert len(predictor(SENTENCES)) == len(SENTENCES)
         assert "Paris" in predictor.model.embedder.unseen_words  # type: ignore[operator]
 
-    def test_it_appears_whole_or_not_at_all(
-        self, archive: str, place: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_it_appears_whole_or_not_at_all(self, archive: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         opened = load(archive)
         place.write_text("earlier")
 
@@ -140,7 +138,7 @@ class TestOverrides:
     """Of the archive's own experiment, as ``relx train -o`` takes them."""
 
     def test_they_change_what_is_built(self, archive: str, place: Path) -> None:
-        changed = load(archive, ["tokenizer={\"type\": \"whitespace\"}", "tokenizer.split_punctuation=false"])
+        changed = load(archive, ['tokenizer={"type": "whitespace"}', "tokenizer.split_punctuation=false"])
         assert changed.parts.tokenizer.split_punctuation is False  # type: ignore[attr-defined]
         save(place, changed.config, changed.model, changed.metrics)
         assert load(place).parts.tokenizer.split_punctuation is False  # type: ignore[attr-defined]
@@ -251,9 +249,7 @@ class TestUnsafe:
         pack_members(place, [(member, b"")])
         assert refusal(place) == "unpacks to far more than a model needs; refused"
 
-    def test_a_bomb_behind_the_last_member(
-        self, place: Path, archive: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_bomb_behind_the_last_member(self, place: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
         place.write_bytes(Path(archive).read_bytes() + gzip.compress(bytes(20_000_000)))
         assert refusal(place) == "unpacks to far more than a model needs; refused"

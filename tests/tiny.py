@@ -100,7 +100,7 @@ def start(*arguments: object, **options: Any) -> "subprocess.Popen[str]":
 def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
     """The same, waited for."""
     process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=200)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 

@@ -1,5 +1,6 @@
 // Cascade-SRN and the ablations of its paper (Wang et al. 2022).
 local joint = import 'joint.libsonnet';
+local pfn = import 'pfn.libsonnet';
 
 local tasks = { cascade: ['entity', 'subject', 'object'], table: ['entity', 'relation'] };
 
@@ -53,17 +54,8 @@ local three(name, value, of) =
       cascade: { type: 'cascade', fusion: 'early' } + joint.given(own) + spans + if match == null then nearest else matched,
     }),
 
-  // Without relations to learn, entities say which epoch is best. lr: 5e-4 or, over words, 1e-3 unless told.
-  training(encoder, pretrained, joint_training, batch, epochs, patience, lr):
-    local usual = if encoder == 'transformer' then { lr: 5e-4, grad_norm: 0.25 } else { lr: 1e-3, grad_norm: 5 };
-    {
-      data_loader: { batch_size: batch },
-      trainer: {
-        epochs: epochs,
-        patience: patience,
-        validation_metric: if joint_training != false then '+triple_f1' else '+entity_f1',
-        optimizer: { type: 'adam', lr: if lr != null then lr else usual.lr },
-        grad_norm: usual.grad_norm,
-      } + joint.tuned(encoder, pretrained, 1e-5),
-    },
+  // As PFN is trained. Without relations to learn, entities say which epoch is best.
+  training(encoder, pretrained, joint_training, run): pfn.training(encoder, pretrained, run) + {
+    trainer+: { validation_metric: if joint_training != false then '+triple_f1' else '+entity_f1' },
+  },
 }

@@ -1,6 +1,7 @@
 // encoder: words or transformer. frozen=true does not train the transformer, at transformer_lr (1e-5) otherwise; pooling
 // and layers: docs/embedders.md. A variable that the others leave without effect is an error.
 // match=linear is Eq. 13 to the letter, match=null takes nearest ends. weights: alpha, beta and gamma of Eq. 15.
+// warmup: a share of the run, after which the learning rates fall to 0 at its end; they are constant unless told.
 // thresholds: of entities, subjects and objects. subject_vectors: late fusion that tells all tokens which the subject is.
 // Table 2: recurrent=bisrn or bilstm; markers=subject; subjects=gold; joint=false. Table 3: the scores of entities by
 // participation. Table 4: fusion, and benchmarks/cascade.py. Table 6: head=table.
@@ -36,6 +37,7 @@ function(usual_data, usual_form, protocols) function(
   patience=20,
   lr=null,
   transformer_lr=null,
+  warmup=null,
   seed=13
 )
   local words = { vectors: vectors, dim: dim, word_dropout: word_dropout };
@@ -55,7 +57,8 @@ function(usual_data, usual_form, protocols) function(
     weights: weights,
     thresholds: thresholds,
   };
-  lib.corpus(data, form) + cascade.training(encoder, pretrained, joint, batch, epochs, patience, lr) + {
+  local run = { batch: batch, epochs: epochs, patience: patience, lr: lr, warmup: warmup };
+  lib.corpus(data, form) + cascade.training(encoder, pretrained, joint, run) + {
   model: cascade.input(head, encoder, words, pretrained, recurrent, hidden, dropout) + {
     head: cascade.head(head, settings, match, match_size),
   },

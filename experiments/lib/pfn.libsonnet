@@ -19,16 +19,18 @@ local joint = import 'joint.libsonnet';
       },
     }),
 
-  // lr: 5e-4 or, over words, 1e-3 unless told.
-  training(encoder, pretrained, batch, epochs, patience, lr):
+  // run: batch, epochs, patience, lr, warmup. lr: 5e-4 or, over words, 1e-3 unless told. warmup: a share of the run, after
+  // which the learning rates fall to 0 at its end; they are constant unless told.
+  training(encoder, pretrained, run):
     local usual = if encoder == 'transformer' then { lr: 5e-4, grad_norm: 0.25 } else { lr: 1e-3, grad_norm: 5 };
     {
-      data_loader: { batch_size: batch },
+      data_loader: { batch_size: run.batch },
       trainer: {
-        epochs: epochs,
-        patience: patience,
-        optimizer: { type: 'adam', lr: if lr != null then lr else usual.lr },
+        epochs: run.epochs,
+        patience: run.patience,
+        optimizer: { type: 'adam', lr: if run.lr != null then run.lr else usual.lr },
         grad_norm: usual.grad_norm,
+        schedule: if run.warmup == null then { type: 'constant' } else { type: 'linear', warmup: run.warmup },
       } + joint.tuned(encoder, pretrained, 1e-5),
       protocols: ['strict', 'boundaries'],
     },

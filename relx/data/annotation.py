@@ -73,7 +73,7 @@ def missing_annotation(sentences: Sequence[list[str]], what: str, annotator: str
     """What to tell of sentences, at least one, that should have come with an annotation: the first, and the remedy."""
     count = "a sentence has" if len(sentences) == 1 else f"{len(sentences):,} sentences have"
     which = "" if len(sentences) == 1 else "the first: "
-    remedy = f"-o '{annotator}={{\"type\": \"stanza\"}}' has a tool find them"
+    remedy = f'-o \'{annotator}={{"type": "stanza"}}\' has a tool find them'
     return f"{count} no {what}, and the {annotator} is 'given'; {remedy}; {which}{_beginning(sentences[0])}"
 
 

@@ -83,4 +83,4 @@ class Example:
         return Example(
             self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads,
             deprels=self.deprels, id=self.id, meta=self.meta,
-        )
+        )  # fmt: skip

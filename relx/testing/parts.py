@@ -111,9 +111,7 @@ def _require_shape(made: Tensor, mask: Tensor, size: int) -> None:
     require(bool(made[mask].any()), "its output is zero everywhere")
 
 
-def _require_rows_alike(
-    encode: Callable[[Batch], Tensor], model: JointExtractor, sentences: Sequence[Example]
-) -> None:
+def _require_rows_alike(encode: Callable[[Batch], Tensor], model: JointExtractor, sentences: Sequence[Example]) -> None:
     together = encode(_batch(model, sentences))
     for row, example in enumerate(sentences):
         alone = encode(_batch(model, [example]))[0, : len(example)]

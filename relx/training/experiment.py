@@ -31,7 +31,13 @@ from relx.training.trainer import Trainer
 logger = logging.getLogger(__name__)
 
 ProtocolName = Literal[
-    "exact_span", "exact_text", "begin_offset", "last_word", "first_word", "strict", "boundaries",
+    "exact_span",
+    "exact_text",
+    "begin_offset",
+    "last_word",
+    "first_word",
+    "strict",
+    "boundaries",
     "symmetric_canonical",
 ]
 

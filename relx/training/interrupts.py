@@ -28,6 +28,11 @@ class Interrupts:
         self._ignored_until = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
+    def raise_requested(self) -> None:
+        """Raises KeyboardInterrupt if one was requested: for a place where it does no harm."""
+        if self.requested:
+            raise KeyboardInterrupt
+
     def __enter__(self) -> "Interrupts":
         if _in_main_thread():
             self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}

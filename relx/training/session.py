@@ -103,9 +103,7 @@ class Session:
         waste = 100 * padding_waste(corpus.lengths, plan)
         logger.info("%d weights to train; padding is %.1f%% of the batches", weights, waste)
 
-    def _validation(
-        self, model: JointExtractor, data: dict[str, list[Example]]
-    ) -> Callable[[], Metrics] | None:
+    def _validation(self, model: JointExtractor, data: dict[str, list[Example]]) -> Callable[[], Metrics] | None:
         """How the model is validated; None without a validation set."""
         gold = data.get("validation")
         if gold is None:

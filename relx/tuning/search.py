@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from relx.errors import TrainingError
 from relx.files import atomic_write
 from relx.training.folder_lock import locked
+from relx.training.interrupts import Interrupts
 from relx.tuning.space import Space, Value, assignments
 from relx.tuning.trial import Trial, Watch
 
@@ -48,12 +49,14 @@ class Search:
     def run(self, trials: int) -> str:
         """Go on until there are so many trials; returns the command that trains with the best values.
 
-        Raises TrainingError when another search is at work in the folder, and when no trial has succeeded.
+        Raises TrainingError when another search is at work in the folder, and when no trial has succeeded. An interrupt
+        is raised where nothing is half written.
         """
-        with locked(self.folder) as lock:
+        with locked(self.folder) as lock, Interrupts() as interrupts:
             study = self._study()
             while len(study.get_trials(deepcopy=False, states=DONE)) < trials:
-                self._try(study, lock)
+                interrupts.raise_requested()
+                self._try(study, lock, interrupts)
                 self._write_best(study)
             best = self._write_best(study)
         if best is None:
@@ -71,12 +74,12 @@ class Search:
             load_if_exists=True,
         )
 
-    def _try(self, study: optuna.Study, lock: TextIO) -> None:
+    def _try(self, study: optuna.Study, lock: TextIO, interrupts: Interrupts) -> None:
         trial = self._next(study)
         number, values = trial.number, dict(trial.params)
         logger.info("trial %d: %s", number, " ".join(assignments(values)))
         run = Trial(self.folder / f"trial_{number}", [*self._with(values), *UNTESTED], self.metric, _judge(trial))
-        outcome = run.carry_out(lock)
+        outcome = run.carry_out(lock, interrupts)
         if outcome.value is None:
             study.tell(number, state=TrialState.FAIL)
             logger.warning("trial %d: failed; the last lines of %s say why", number, run.log)

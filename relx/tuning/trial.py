@@ -13,6 +13,7 @@ from relx.comparison.reports import Report, read_reports
 from relx.comparison.runs import finished_runs
 from relx.errors import DataError
 from relx.training.folder_lock import inherited, note_process
+from relx.training.interrupts import Interrupts
 
 PROGRAM = (sys.executable, "-m", "relx", "train")
 ATTEMPTS = 2
@@ -40,15 +41,15 @@ class Trial:
     metric: str
     watch: Watch
 
-    def carry_out(self, lock: TextIO) -> Outcome:
+    def carry_out(self, lock: TextIO, interrupts: Interrupts) -> Outcome:
         """Do it, or what is left of it. One that is killed is taken up again, once.
 
-        An interrupt is passed on to the process, and raised again when that has saved what it has.
+        An interrupt is passed on to the process, and raised when that has saved what it has.
         """
         for _ in range(ATTEMPTS):
             if self._is_finished():
                 break
-            code = self._attempt(lock)
+            code = self._attempt(lock, interrupts)
             if code is None:
                 return Outcome(self._best(), pruned=True)
             if 0 < code != INTERRUPTED:
@@ -60,7 +61,7 @@ class Trial:
         """What the process said."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
-    def _attempt(self, lock: TextIO) -> int | None:
+    def _attempt(self, lock: TextIO, interrupts: Interrupts) -> int | None:
         """The exit code, negative for a process that was killed; None for one that was given up."""
         command = [*PROGRAM, *self.arguments, "-s", str(self.folder), "--recover"]
         with open(self.log, "a", encoding="utf-8") as log:
@@ -72,15 +73,16 @@ class Trial:
             )  # fmt: skip
         note_process(lock, process.pid)
         try:
-            return self._follow(process)
+            return self._follow(process, interrupts)
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
             process.wait()
             raise
 
-    def _follow(self, process: "subprocess.Popen[bytes]") -> int | None:
+    def _follow(self, process: "subprocess.Popen[bytes]", interrupts: Interrupts) -> int | None:
         told = 0
         while process.poll() is None:
+            interrupts.raise_requested()
             time.sleep(PAUSE)
             for number, report in enumerate(self._reports()[told:], told + 1):
                 told = number

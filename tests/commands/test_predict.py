@@ -48,9 +48,7 @@ class TestInput:
         assert main(["predict", archive, "in.txt", "--text"]) == 0
         assert [answer["text"] for answer in answers(capsys.readouterr().out)] == [TEXT, "", "last"]
 
-    def test_labelled_data_of_the_run(
-        self, archive: str, tiny: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_labelled_data_of_the_run(self, archive: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["predict", archive, str(tiny.parent / "dev.jsonl")]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 36
 
@@ -153,7 +151,6 @@ class TestOutput:
         assert main(["predict", archive, "bad.jsonl", "--triples", "--on-error", "record"]) == 0
         assert "\nline 2: not JSON at column 1" in capsys.readouterr().out
 
-
     @pytest.mark.parametrize("option", [[], ["--triples"]])
     def test_any_text_is_written_under_any_locale(
         self, archive: str, option: list[str], monkeypatch: pytest.MonkeyPatch
@@ -168,7 +165,7 @@ class TestOutput:
     def test_a_full_disk_behind_standard_output(self) -> None:
         with open("/dev/full", "w") as full:
             process = sample.start("components", stdout=full, stderr=subprocess.PIPE)
-        _, error = process.communicate(timeout=50)
+        _, error = process.communicate(timeout=200)
         assert (process.returncode, error) == (2, "error: standard output cannot be written: No space left on device\n")
 
     def test_the_reader_of_a_pipe_may_leave_early(self, archive: str) -> None:
@@ -179,4 +176,3 @@ class TestOutput:
         process.stdout.close()
         assert (process.wait(50), process.stderr.read()) == (141, "")
         process.stderr.close()
-

@@ -50,7 +50,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wait_for(pattern: str, read: Callable[[], str]) -> str:
     """What was read up to the pattern."""
-    text, end = "", time.monotonic() + 50
+    text, end = "", time.monotonic() + 200
     while not re.search(pattern, text):
         assert time.monotonic() < end, text
         text += read()
@@ -252,7 +252,7 @@ class TestInterrupt:
         process = start(*data, "--var", "epochs=10000")
         seen = wait_for(r"epoch 3/10000 .*\n", process.stderr.readline)
         process.send_signal(number)
-        out, rest = process.communicate(timeout=50)
+        out, rest = process.communicate(timeout=200)
         assert (process.returncode, out) == (130, "out/model.tar.gz\n")
         assert "warning: interrupted: finishing the step and saving; interrupt again to stop at once" in rest
         assert "warning: epoch" not in seen and "\nepoch 3" in seen
@@ -274,7 +274,7 @@ class TestInterrupt:
         os.close(theirs)
         wait_for(r"\repoch 1/2: .* \d+/1800 .*loss \d", lambda: os.read(ours, 1000).decode(errors="replace"))
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=50)
+        out, _ = process.communicate(timeout=200)
         os.close(ours)
         assert (process.returncode, out) == (130, "out/model.tar.gz\n")
         metrics = json.loads(Path("out/metrics.json").read_text())
@@ -288,7 +288,7 @@ class TestInterrupt:
         process.send_signal(signal.SIGINT)
         wait_for("interrupted: finishing", process.stderr.readline)
         process.send_signal(signal.SIGINT)
-        out, rest = process.communicate(timeout=20)
+        out, rest = process.communicate(timeout=200)
         assert (process.returncode, out) == (130, "")
         assert "Traceback" not in rest
         assert not Path("out/model.tar.gz").exists()

@@ -166,7 +166,7 @@ def test_two_processes_may_write_at_once(tmp_path):
     for process in workers:
         process.stdin.write("\n")
         process.stdin.flush()
-    assert [process.communicate(timeout=60)[1] for process in workers] == ["", ""], "nobody was refused"
+    assert [process.communicate(timeout=200)[1] for process in workers] == ["", ""], "nobody was refused"
     assert stored(tmp_path) == 1500
     sentences = [["w", str(number)] for number in range(1500)]
     found = AnnotationCache("worker", str(tmp_path)).annotated(sentences, Annotator())
@@ -184,7 +184,7 @@ def test_killed_writers_leave_it_whole(tmp_path):
         process.stdout.readline()
         time.sleep(random.Random(number).random() * 0.05)
         os.kill(process.pid, signal.SIGKILL)
-    assert survivor.communicate(timeout=60)[1] == ""
+    assert survivor.communicate(timeout=200)[1] == ""
     for process in victims:
         process.communicate()
         assert process.returncode == -signal.SIGKILL

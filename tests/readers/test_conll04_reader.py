@@ -129,7 +129,7 @@ def test_what_the_columns_cannot_hold_is_refused(tmp_path, example, message):
 
 def test_odd_types_of_relations_are_read_again(tmp_path):
     example = Example(["a"], [Entity(0, 1, "A b")], id="x y")
-    example.relations = [Relation(example.entities[0], "it's\ta \"tab\"\n", example.entities[0])]
+    example.relations = [Relation(example.entities[0], 'it\'s\ta "tab"\n', example.entities[0])]
     Conll04Reader().write([example], tmp_path / "out.txt")
     assert list(Conll04Reader().read(tmp_path / "out.txt")) == [example]
 

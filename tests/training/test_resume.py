@@ -180,9 +180,7 @@ class TestAnotherExperiment:
         assert (tmp_path / "run" / "config.json").read_bytes() == before
 
     @pytest.mark.parametrize(("split", "name"), [("train", "training"), ("dev", "validation")])
-    def test_other_data_under_the_same_name_is_refused(
-        self, tiny: Path, tmp_path: Path, split: str, name: str
-    ) -> None:
+    def test_other_data_under_the_same_name_is_refused(self, tiny: Path, tmp_path: Path, split: str, name: str) -> None:
         self.run_and_turn(tiny, tmp_path, split)
         with pytest.raises(TrainingError, match=f"the {name} data is not that of the checkpoint"):
             go_on(tiny, tmp_path / "run", epochs=2, data=str(tmp_path))

@@ -192,7 +192,7 @@ class TestInterruptions:
 
     def wait_for_report(self, place: Place, number: int) -> None:
         file = place.folder / "out" / f"trial_{number}" / "epochs.jsonl"
-        end = time.monotonic() + 30
+        end = time.monotonic() + 200
         while not (file.is_file() and file.read_text()):
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -216,7 +216,7 @@ class TestInterruptions:
         assert [place.runs(number) for number in range(5)] == [1, 1, 2, 1, 1]
 
     def run_when_free(self, place: Place) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 100
         while True:
             try:
                 place.search().run(5)
@@ -232,12 +232,30 @@ class TestInterruptions:
         process = start(3)
         self.wait_for_report(place, 1)
         os.kill(process.pid, signal.SIGINT)
-        process.join(10)
+        process.join(100)
         assert process.exitcode != 0
         assert "interrupted" in (place.folder / "out" / "trial_1" / "metrics.json").read_text()
         assert place.trials()[1].state is TrialState.RUNNING
         place.search().run(3)
         assert [trial.state for trial in place.trials()] == [TrialState.COMPLETE] * 3
+
+    @pytest.mark.parametrize("noted", ["set_trial_intermediate_value", "set_trial_state_values"])
+    def test_an_interrupt_while_optuna_writes_waits_for_it(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch, noted: str
+    ) -> None:
+        write = getattr(optuna.storages.RDBStorage, noted)
+
+        def interrupted(*args: object, **named: object) -> object:
+            signal.raise_signal(signal.SIGINT)
+            return write(*args, **named)
+
+        monkeypatch.setattr(optuna.storages.RDBStorage, noted, interrupted)
+        place.tell(trial_0="hopeless")
+        with pytest.raises(KeyboardInterrupt):
+            place.search().run(3)
+        [begun] = place.trials()
+        assert begun.intermediate_values
+        monkeypatch.undo()
 
     def test_a_trial_that_was_finished_but_not_noted_is_not_run_again(self, place: Place) -> None:
         search = place.search()

@@ -36,9 +36,7 @@ class LSTMEncoder(Seq2SeqEncoder):
         self.output_dim = hidden_size * (2 if bidirectional and directions == "concatenated" else 1)
         sizes = [input_dim] + [self.output_dim] * (layers - 1)
         self.forwards = nn.ModuleList(nn.LSTM(size, hidden_size, batch_first=True) for size in sizes)
-        self.backwards = nn.ModuleList(
-            nn.LSTM(size, hidden_size, batch_first=True) for size in sizes if bidirectional
-        )
+        self.backwards = nn.ModuleList(nn.LSTM(size, hidden_size, batch_first=True) for size in sizes if bidirectional)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, length, output_dim]."""
