@@ -10,10 +10,10 @@ import ctypes
 import json
 import resource
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
+from processes import output_of
 from synthetic import hmt, seconds, sentences, training_step
 
 from relx.allocator import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
@@ -69,8 +69,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     """What a process of its own says."""
     sizes = [f"--{size}={getattr(arguments, size)}" for size in ("hidden", "words", "steps")]
     command = [sys.executable, str(Path(__file__)), *sizes, "--child", name]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    return json.loads(output_of(command))
 
 
 def main() -> None:

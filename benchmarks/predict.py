@@ -8,12 +8,12 @@ sentence is a call of its own.
 import argparse
 import json
 import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
+from processes import output_of
 from synthetic import seconds
 
 from relx.predictors.lines import predict_lines
@@ -48,7 +48,7 @@ def measure(arguments: argparse.Namespace, count: int, how: str) -> dict[str, fl
     """What a process of its own says."""
     command = [sys.executable, str(Path(__file__)), arguments.archive, arguments.corpus]
     command += ["--lines", str(count), "--child", how]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found = json.loads(output_of(command))
     print(f"{how:10} {count:8} lines {found['rate']:8.0f} sentences/s {found['MiB']:8.0f} MiB at most", flush=True)
     return found
 

@@ -48,7 +48,7 @@ local three(name, value, of) =
     local nearest = unsized + { decoding: 'nearest' };
     joint.choose('head', head, {
       table: joint.refuse('head=table', settings {
-        match: if match == 'mlp' then null else match,
+        match: if match == 'mlp' then null else std.toString(match),
         match_size: match_size,
       }) + { type: 'table' },
       cascade: { type: 'cascade', fusion: 'early' } + joint.given(own) + spans + if match == null then nearest else matched,

@@ -57,6 +57,7 @@ def test_every_variable_is_valid(name: str, variables: dict[str, Any]) -> None:
         ("cascade_srn_conll04", {"transformer_lr": 1}, "encoder=words takes no transformer_lr"),
         ("cascade_srn_scierc", {"head": "table", "joint": "false"}, "head=table takes no joint"),
         ("cascade_srn_scierc", {"head": "table", "match": "linear"}, "head=table takes no match"),
+        ("cascade_srn_scierc", {"head": "table", "match": "null"}, "head=table takes no match"),
         ("cascade_srn_scierc", {"match": "linear", "match_size": 9}, "match=linear takes no match_size"),
         ("cascade_srn_scierc", {"match": "null", "match_size": 9}, "match=null takes no match_size"),
         ("hmt_nyt10", {"head": "novel_tagging", "entity_task": "false"}, "head=novel_tagging takes no entity_task"),

@@ -21,8 +21,9 @@ class Alerts(Callback):
     """Warns of a model that predicts no relation, and of gradients that jump.
 
     The first after ``no_relation_after`` reports in a row, once for each such stretch; the second, once an epoch, where
-    the norm of the gradients is ``spike`` times its median over the last 100 steps, or not finite. A loss that is not
-    finite stops the run in any case.
+    the norm of the gradients is ``spike`` times the highest median over 100 steps that it has had, or not finite. (Late
+    in a run, when norms are small, a jump to what was usual once says nothing.) A loss that is not finite stops the run
+    in any case.
     """
 
     def __init__(self, no_relation_after: int = 3, spike: float = 20.0) -> None:
@@ -34,6 +35,7 @@ class Alerts(Callback):
         self.spike = spike
         self.gold = self.silent = 0
         self.norms: deque[float] = deque(maxlen=REMEMBERED)
+        self.usual = 0.0
         self.warned_in = 0
 
     def on_step_end(self, report: StepReport) -> None:
@@ -43,12 +45,14 @@ class Alerts(Callback):
         if self._jumps(report.grad_norm) and self.warned_in != report.epoch:
             self.warned_in = report.epoch
             logger.warning(
-                "epoch %d, step %d: the norm of the gradients is %.3g, the median of the last %d steps is %.3g. If "
-                "this recurs, try a lower learning rate (trainer.optimizer.lr) or clipping (trainer.grad_norm)",
-                report.epoch, report.step, report.grad_norm, len(self.norms), self._usual(),
+                "epoch %d, step %d: the norm of the gradients is %.3g; the highest median of %d steps was %.3g. "
+                "If this recurs, try a lower learning rate (trainer.optimizer.lr) or clipping (trainer.grad_norm)",
+                report.epoch, report.step, report.grad_norm, REMEMBERED, self.usual,
             )  # fmt: skip
         if math.isfinite(report.grad_norm):
             self.norms.append(report.grad_norm)
+            if len(self.norms) >= FIRST_STEPS:
+                self.usual = max(self.usual, median(self.norms))
 
     def on_validation(self, gold: Sequence[Example], predicted: Sequence[Example]) -> None:
         """Count the reports in a row for which nothing was predicted."""
@@ -71,18 +75,16 @@ class Alerts(Callback):
         return {
             "silent": self.silent,
             "norms": list(self.norms),
+            "usual": self.usual,
             "warned_in": self.warned_in,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.silent, self.warned_in = state["silent"], state["warned_in"]
+        self.silent, self.usual, self.warned_in = state["silent"], state["usual"], state["warned_in"]
         self.norms = deque(state["norms"], maxlen=REMEMBERED)
 
     def _jumps(self, norm: float) -> bool:
         if not math.isfinite(norm):
             return True
-        return len(self.norms) >= FIRST_STEPS and norm > self.spike * self._usual()
-
-    def _usual(self) -> float:
-        return median(self.norms) if self.norms else math.nan
+        return len(self.norms) >= FIRST_STEPS and norm > self.spike * self.usual

@@ -55,10 +55,17 @@ class TestGradients:
         alerts = Alerts(spike=10)
         self.steps(alerts, *[1.0, 3.0] * 10, 19.0, 35.0, 40.0)
         [message] = caplog.messages
-        start = "epoch 1, step 22: the norm of the gradients is 35, the median of the last 21 steps is 3"
+        start = "epoch 1, step 22: the norm of the gradients is 35; the highest median of 100 steps was 3."
         assert message.startswith(start) and "trainer.grad_norm" in message
         self.steps(alerts, 1.0, 50.0, start=24, epoch=2)
         assert [m.partition(":")[0] for m in caplog.messages] == ["epoch 1, step 22", "epoch 2, step 25"]
+
+    def test_a_jump_to_what_was_usual_once_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
+        alerts = Alerts(spike=10)
+        self.steps(alerts, *[1.0] * 100, *[0.01] * 100, 9.0)
+        assert caplog.messages == []
+        self.steps(alerts, 11.0, start=202)
+        assert "the norm of the gradients is 11" in caplog.text
 
     def test_the_first_steps_are_wild(self, caplog: pytest.LogCaptureFixture) -> None:
         self.steps(Alerts(), *[0.001] * 19, 1000.0)
