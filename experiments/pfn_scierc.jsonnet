@@ -2,7 +2,7 @@
 // average over the five runs of the published code. Wang et al. (2022), Table 6: recurrent=srn, 67.8 and 38.3.
 // encoder: words or transformer. recurrent: partition_filter or srn. hidden: 300 or, over words, 100 units unless told.
 // frozen=true does not train the transformer; pooling and layers: docs/embedders.md.
-// warmup: a share of the run, after which the learning rates fall to 0 at its end; they are constant unless told.
+// warmup: a share of the run, or steps, after which the learning rates fall to 0 at its end; they are constant unless told.
 // tables=both keeps two mentions with one first token apart; the published nested version does so (67.9 and 38.7).
 // form: dygie, spert, jsonl and others.
 local lib = import 'lib/joint.libsonnet';

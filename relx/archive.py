@@ -211,6 +211,8 @@ def _read(path: Path) -> dict[str, bytes]:
             return files
     except FileNotFoundError:
         raise ArchiveError("no such archive") from None
+    except IsADirectoryError:
+        raise ArchiveError("is a folder; name the archive in it, which relx train calls model.tar.gz") from None
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ArchiveError(f"not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import IO, Any, BinaryIO, TextIO
 
 from relx.errors import DataError, RelxError
 
+SHOWN = 6
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -38,7 +39,7 @@ def byte_lines(path: str | Path) -> Iterator[bytes]:
                 number += 1
                 yield line
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(f"{path}: no such file{_files_beside(Path(path))}") from None
     except IsADirectoryError:
         raise DataError(f"{path}: is a folder; expected a file") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -106,6 +107,14 @@ def append_line(path: str | Path, text: str) -> None:
             force_folder_to_disk(Path(path).parent)
     except OSError as error:
         raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _files_beside(path: Path) -> str:
+    """Which files of the kind there are, for the message that one is missing."""
+    with suppress(OSError):
+        names = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix)
+        return f"; beside it stand {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}" if names else ""
+    return ""
 
 
 def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:

@@ -177,7 +177,7 @@ class TestForeign:
         assert refusal(place) == "no such archive"
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        assert refusal(tmp_path) == "cannot be read: Is a directory"
+        assert refusal(tmp_path) == "is a folder; name the archive in it, which relx train calls model.tar.gz"
 
     @pytest.mark.parametrize(
         "content", [b"", b"some text\n", gzip.compress(b"some text", mtime=0), gzip.compress(b"", mtime=0), b"\x1f"]

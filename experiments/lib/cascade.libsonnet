@@ -41,6 +41,9 @@ local three(name, value, of) =
       (if weights == null then {} else { alpha: weights[0], beta: weights[1], gamma: weights[2] })
       + if thresholds == null then {} else { threshold: thresholds[number] };
     local spans = { entity_spans: task(0), subject_spans: task(1), object_spans: task(2) };
+    local alone = joint.refuse('joint=false', settings { joint: null, weights: null, thresholds: null });
+    local untold = joint.refuse('fusion=early', { subject_vectors: settings.subject_vectors });
+    local idle = if settings.joint == false then alone else if settings.fusion == 'late' then {} else untold;
     local unsized = joint.refuse('match=%s' % match, { match_size: match_size });
     local own = settings { weights: null, thresholds: null };
     local size = if match_size != null then match_size else 150;
@@ -51,7 +54,7 @@ local three(name, value, of) =
         match: if match == 'mlp' then null else std.toString(match),
         match_size: match_size,
       }) + { type: 'table' },
-      cascade: { type: 'cascade', fusion: 'early' } + joint.given(own) + spans + if match == null then nearest else matched,
+      cascade: idle + { type: 'cascade', fusion: 'early' } + joint.given(own) + spans + if match == null then nearest else matched,
     }),
 
   // As PFN is trained. Without relations to learn, entities say which epoch is best.

@@ -1,7 +1,7 @@
 // encoder: words or transformer. frozen=true does not train the transformer, at transformer_lr (1e-5) otherwise; pooling
 // and layers: docs/embedders.md. A variable that the others leave without effect is an error.
 // match=linear is Eq. 13 to the letter, match=null takes nearest ends. weights: alpha, beta and gamma of Eq. 15.
-// warmup: a share of the run, after which the learning rates fall to 0 at its end; they are constant unless told.
+// warmup: a share of the run, or steps, after which the learning rates fall to 0 at its end; they are constant unless told.
 // thresholds: of entities, subjects and objects. subject_vectors: late fusion that tells all tokens which the subject is.
 // Table 2: recurrent=bisrn or bilstm; markers=subject; subjects=gold; joint=false. Table 3: the scores of entities by
 // participation. Table 4: fusion, and benchmarks/cascade.py. Table 6: head=table.

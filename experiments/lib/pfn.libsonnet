@@ -19,7 +19,7 @@ local joint = import 'joint.libsonnet';
       },
     }),
 
-  // run: batch, epochs, patience, lr, warmup. lr: 5e-4 or, over words, 1e-3 unless told. warmup: a share of the run, after
+  // run: batch, epochs, patience, lr, warmup. lr: 5e-4 or, over words, 1e-3 unless told. warmup: a share of the run, or steps, after
   // which the learning rates fall to 0 at its end; they are constant unless told.
   training(encoder, pretrained, run):
     local usual = if encoder == 'transformer' then { lr: 5e-4, grad_norm: 0.25 } else { lr: 1e-3, grad_norm: 5 };

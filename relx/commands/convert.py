@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from relx.commands.common import add_include_argument, include_plugins
 
 if TYPE_CHECKING:
-    from relx.data.example import Example
+    from relx.data.example import Entity, Example
 
 HELP = "convert a corpus from one form into another"
 
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: judged by content)")
     parser.add_argument("--to", default="jsonl", metavar="READER", help="the form of OUT (default: jsonl)")
     parser.add_argument("--tokenizer", metavar="NAME", help="what splits raw texts (default: whitespace)")
+    parser.add_argument("--untyped", metavar="TYPE", help="the type of mentions without one, for forms that need one")
     add_include_argument(parser)
 
 
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     tokenizer = config.build_part(Tokenizer.__kind__, args.tokenizer) if args.tokenizer else None
     counts = dict.fromkeys(("sentences", "entities", "triples", "unlocated mentions", "unlocated triples"), 0)
     examples = make_reader(source, tokenizer).read(args.input)
+    if args.untyped:
+        examples = (_typed(example, args.untyped) for example in examples)
     make_reader(args.to).write(_counted(examples, counts), args.output)
     held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{args.input} ({source}) -> {args.output} ({args.to}): {held}", file=sys.stderr)
@@ -51,6 +54,19 @@ def _refuse_same_file(source: str, target: str) -> None:
 
     if Path(source).resolve() == Path(target).resolve():
         raise DataError(f"{target}: is the input; give the output another name")
+
+
+def _typed(example: "Example", type: str) -> "Example":
+    """The same with that type where a mention has none."""
+    from dataclasses import replace
+
+    def typed(entity: "Entity") -> "Entity":
+        return entity if entity.type is not None else entity._replace(type=type)
+
+    relations = [
+        relation._replace(head=typed(relation.head), tail=typed(relation.tail)) for relation in example.relations
+    ]
+    return replace(example, entities=[typed(entity) for entity in example.entities], relations=relations)
 
 
 def _counted(examples: "Iterable[Example]", counts: dict[str, int]) -> "Iterator[Example]":

@@ -47,6 +47,8 @@ class TransformerEmbedder(TokenEmbedder):
     ) -> None:
         super().__init__()
         require_sizes(max_pieces=max_pieces)
+        if not model:
+            raise ValueError("model is empty; it names a folder, or a model of the Hugging Face hub")
         self.trainable = trainable
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.dropout = nn.Dropout(dropout)

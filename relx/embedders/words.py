@@ -52,6 +52,8 @@ class WordEmbedder(TokenEmbedder):
     ) -> None:
         super().__init__()
         require_sizes(dim=dim, min_count=min_count)
+        if vectors == "":
+            raise ValueError("vectors is empty; it names a file, or is left out for random vectors")
         if not 0 <= word_dropout <= 1:
             raise ValueError(f"word_dropout is {word_dropout}; it must lie between 0 and 1")
         self.word_dropout = word_dropout

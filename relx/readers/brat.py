@@ -1,5 +1,6 @@
 """brat's standoff form (Stenetorp et al. 2012): a folder of texts, each with a file of annotations by character."""
 
+import codecs
 import logging
 from bisect import bisect_right
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Literal
 from relx.data.alignment import token_span
 from relx.data.example import Entity, Example, Relation
 from relx.errors import DataError
-from relx.files import text_lines
+from relx.files import byte_lines, text_lines
 from relx.readers.brat_annotations import Mention, read_annotations
 from relx.readers.brat_writer import write_folder
 from relx.readers.documents import DOCUMENT, START, start_of
@@ -77,7 +78,7 @@ class BratReader(DatasetReader):
 
     def _documents(self, folder: Path, files: Sequence[Path]) -> Iterator["_Document"]:
         """Documents whose sentences have no labels yet; the lines of all are tokenized in one call."""
-        texts = ["".join(line for _, line in text_lines(file)) for file in files]
+        texts = [_text(file) for file in files]
         lines = [lines_of(text) for text in texts]
         tokens = iter(self.tokenizer.tokenize([line for of_text in lines for _, line in of_text]))
         for file, text, of_text in zip(files, texts, lines, strict=True):
@@ -141,6 +142,12 @@ def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:
         return Entity(None, None, mention.type, mention.text)
     entity = Entity(*span, mention.type)
     return entity if example.characters(entity) == (start, end) else entity._replace(text=mention.text)
+
+
+def _text(file: Path) -> str:
+    """What brat counts the characters of: a byte order mark is one of them, and stands as a blank here."""
+    marked = next(byte_lines(file), b"").startswith(codecs.BOM_UTF8)
+    return marked * " " + "".join(line for _, line in text_lines(file))
 
 
 def _texts(folder: Path) -> list[Path]:

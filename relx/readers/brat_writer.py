@@ -74,7 +74,7 @@ class _Document:
             self.mentions += 1
             names[entity] = f"T{self.mentions}"
             start, end = self._place(entity, text, offsets)
-            words = " ".join(text[start:end].split())
+            words = re.sub(r"[\t\n\r]", " ", text[start:end])  # as they stand in the text, but on one line
             place = f"{begin + start} {begin + end}"
             self.lines.append(f"{names[entity]}\t{_one_word(entity.type, where)} {place}\t{words}\n")
         for relation in example.relations:

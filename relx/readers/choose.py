@@ -29,6 +29,8 @@ def reader_for(path: str | Path) -> str:
         raise DataError(f"{path}: could be any of the forms {', '.join(names)}; name one with --reader")
     if Path(path).is_dir():
         raise DataError(f"{path}: a folder without .txt files; brat's form is a folder of .txt and .ann files")
+    if Path(path).suffix == ".ann":
+        raise DataError(f"{path}: brat's form is a folder of .txt and .ann files; name the folder")
     first = next(records(path))
     keys = f"the keys {', '.join(first.value)}" if isinstance(first.value, dict) else "no object"
     known = ", ".join(components(KIND))

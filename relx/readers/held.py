@@ -23,11 +23,9 @@ def held(examples: Iterable[Example], path: str | Path) -> Iterator[Example]:
         mentions += sum(not entity.located for entity in example.entities)
         relations += len(example.relations) - len(kept.relations)
         yield kept
-    if mentions or relations:
-        logger.warning(
-            "%s: %d mentions without a place and %d relations of such mentions are left out; the form cannot hold them",
-            path, mentions, relations,
-        )  # fmt: skip
+    counts = ((mentions, "mentions without a place"), (relations, "relations with an argument without a place"))
+    if lost := " and ".join(f"{count} {what}" for count, what in counts if count):
+        logger.warning("%s: left out, since the form cannot hold them: %s", path, lost)
 
 
 def _located(example: Example) -> Example:
@@ -40,4 +38,7 @@ def _located(example: Example) -> Example:
 def _require_types(example: Example, where: str) -> None:
     for entity in example.entities:
         if entity.type is None:
-            raise DataError(f"{where}: the mention {example.mention_text(entity)!r} has no type; the form needs one")
+            words = example.mention_text(entity)
+            raise DataError(
+                f"{where}: the mention {words!r} has no type; the form needs one (relx convert: --untyped TYPE)"
+            )

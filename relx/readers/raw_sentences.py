@@ -37,7 +37,8 @@ def marked_sentences(start: int, line: str, tokens: Tokens) -> Iterator[RawSente
     """The sentences of a line.
 
     One ends at a full stop, a question or an exclamation mark that is a token of its own, and at the quotes and
-    brackets that close right after it, if a blank and then a capital letter or an opening quote follow.
+    brackets that close right after it, if a blank and then a capital letter, or one of a script without capitals, or an
+    opening quote follow.
     """
     ends = [i for i in range(1, len(tokens.words)) if _parts(tokens, i)]
     yield from _between(start, line, tokens, [0, *ends, len(tokens.words)])
@@ -54,7 +55,8 @@ def _between(start: int, line: str, tokens: Tokens, ends: Sequence[int]) -> Iter
 def _parts(tokens: Tokens, i: int) -> bool:
     """Whether a sentence ends right before this token."""
     word, offsets = tokens.words[i], tokens.offsets
-    if offsets[i - 1][1] == offsets[i][0] or not (word[0].isupper() or word[0] in _OPENING):
+    begins = word[0].isalpha() and not word[0].islower() or word[0] in _OPENING
+    if offsets[i - 1][1] == offsets[i][0] or not begins:
         return False
     last = i - 1
     while last > 0 and tokens.words[last] in _CLOSING and offsets[last - 1][1] == offsets[last][0]:

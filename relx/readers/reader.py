@@ -5,7 +5,7 @@ from pathlib import Path
 
 from relx.data.example import Example
 from relx.errors import DataError
-from relx.registry import Registrable
+from relx.registry import Registrable, components
 
 
 class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
@@ -22,4 +22,8 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write Examples in this form. Raises DataError for a form that is only read, or that cannot hold them."""
-        raise DataError(f"{path}: not written; {type(self).__name__} reads its form but cannot write it")
+        readers = ((name, component.load()) for name, component in components(self.__kind__).items())
+        written = [name for name, reader in readers if reader.write is not DatasetReader.write]  # type: ignore[attr-defined]
+        raise DataError(
+            f"{path}: not written, since its form is only read; forms that are written: {', '.join(written)}"
+        )

@@ -35,7 +35,8 @@ def check_typed(gold: Sequence[Example]) -> None:
                 head, tail = example.mention_text(relation.head), example.mention_text(relation.tail)
                 raise DataError(
                     f"sentence {number}: an entity of the gold triple {head!r} {relation.type!r} {tail!r} "
-                    "has no type to compare; the protocol 'boundaries' needs none"
+                    "has no type to compare; the protocol 'boundaries' needs none (--protocol boundaries, or in an "
+                    "experiment -o 'protocols=[\"boundaries\"]')"
                 )
 
 

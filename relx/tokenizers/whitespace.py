@@ -69,7 +69,10 @@ def _end_of_word(text: str, start: int, end: int) -> int:
 
 
 def _ends_abbreviation(text: str, start: int, end: int) -> bool:
-    return text[end - 1] == "." and any(rule.match(text, start, end - 1) for rule in _ABBREVIATIONS)
+    """Scripts without capitals have no initials, so that a full stop after one letter ends the sentence there."""
+    if text[end - 1] != "." or text[end - 2].lower() == text[end - 2].upper():
+        return False
+    return any(rule.match(text, start, end - 1) for rule in _ABBREVIATIONS)
 
 
 def _split_clitic(text: str, start: int, end: int) -> Iterator[Span]:

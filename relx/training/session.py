@@ -137,6 +137,7 @@ class Session:
         reports = [score(gold, predicted, protocol, seen) for protocol in self.experiment.protocols]
         for report in reports:
             logger.info("%s: triples %s (%s)", split, percentages(report.triples), report.protocol)
+        logger.info("%s: entities %s (%s)", split, percentages(reports[0].entities), reports[0].entity_protocol)
         counts = sentence_counts(gold, predicted, self.experiment.protocols)
         self.processes.on_main(lambda: save_counts(self.folder.path, split, counts))
         return {report.protocol: report.to_json() for report in reports}

@@ -49,6 +49,18 @@ def test_entities_without_types_cannot_become_typed_ones(tmp_path, capsys):
         assert not os.listdir(tmp_path)
 
 
+def test_a_type_can_be_given_to_mentions_that_have_none(tmp_path, capsys):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out"
+    source.write_text(
+        '{"tokens": ["Ann", "likes", "Bo"],'
+        ' "entities": [{"start": 0, "end": 1, "type": "PER"}, {"start": 2, "end": 3}],'
+        ' "relations": [{"head": 0, "type": "of", "tail": {"start": 1, "end": 2}}]}'
+    )
+    assert main(["convert", str(source), str(target), "--to", "brat", "--untyped", "Thing"]) == 0
+    lines = (target / "sentences.ann").read_text().splitlines()
+    assert lines[:3] == ["T1\tPER 0 3\tAnn", "T2\tThing 10 12\tBo", "T3\tThing 4 9\tlikes"]
+
+
 def test_relations_of_two_sentences_are_counted(tmp_path, capsys, caplog):
     source = tmp_path / "in.json"
     source.write_text(
@@ -58,7 +70,7 @@ def test_relations_of_two_sentences_are_counted(tmp_path, capsys, caplog):
     assert main(["convert", str(source), str(tmp_path / "out.json"), "--to", "spert"]) == 0
     assert "2 entities, 1 triples, 0 unlocated mentions, 1 unlocated triples" in capsys.readouterr().err
     assert "1 relations join two sentences" in caplog.text
-    assert "1 relations of such mentions are left out" in caplog.text
+    assert "1 relations with an argument without a place" in caplog.text
 
 
 def test_relations_of_two_sentences_stay_as_they_are_in_our_form(tmp_path):
@@ -126,7 +138,8 @@ def test_a_bad_input_leaves_no_output(tmp_path, capsys):
 
 def test_forms_that_cannot_be_written_or_do_not_exist(tmp_path, capsys):
     source, target = FORMATS / "hrl.json", tmp_path / "out"
-    assert "HrlReader reads its form but cannot write it" in error_of(capsys, source, target, "--to", "hrl")
+    message = error_of(capsys, source, target, "--to", "hrl")
+    assert "its form is only read; forms that are written: brat, conll04, dygie, jsonl, spert" in message
     assert "'hlr' is not a registered dataset_reader; did you mean 'hrl'?" in error_of(
         capsys, source, target, "--from", "hlr"
     )

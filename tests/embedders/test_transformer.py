@@ -82,6 +82,11 @@ def test_windows_change_nothing_where_a_sentence_fits():
     assert torch.equal(embedded(fitting, WORDS), embedded(embedder, WORDS))
 
 
+def test_an_empty_name_is_refused():
+    with pytest.raises(ValueError, match="model is empty"):
+        transformer(model="")
+
+
 def test_the_models_own_limit_is_kept():
     embedder = transformer()
     arrays = embedder.pieces.index(["xqx"] * 100)

@@ -97,6 +97,11 @@ def test_a_larger_size_leaves_room_for_columns_of_its_own(vectors):
     assert paris[2:].abs().min() > 0
 
 
+def test_an_empty_name_is_no_wish_for_random_vectors():
+    with pytest.raises(ValueError, match="vectors is empty"):
+        WordEmbedder(vocabulary(), vectors="")
+
+
 def test_a_smaller_size_is_refused(vectors):
     with pytest.raises(ValueError, match="dim is 1, but the vectors have 2"):
         WordEmbedder(vocabulary(), dim=1, vectors=vectors)

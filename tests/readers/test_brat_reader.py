@@ -44,6 +44,12 @@ def test_mentions_and_relations_stand_in_their_sentence(notes):
     assert [example.relations for example in sentences] == [[Relation(ANN, "in", LYON)], [], [], []]
 
 
+def test_a_byte_order_mark_is_a_character_as_it_is_for_brat(notes):
+    annotate(notes, "T1\tPER 1 8\tAnn Lee", text=f"\ufeff{TEXT}")
+    first = read(notes)[0]
+    assert (first.entities, first.text, first.meta["start"]) == ([ANN], "Ann Lee moved to Lyon.", 1)
+
+
 def test_sentences_know_their_document_and_their_place_in_it(notes):
     (notes / "more").mkdir()
     annotate(notes, text="Ann.\n\n  Bo came. Cy left.\n")

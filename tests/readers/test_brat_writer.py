@@ -30,6 +30,12 @@ def test_sentences_of_no_document_are_the_lines_of_one(tmp_path):
     }
 
 
+def test_words_are_written_as_they_stand_in_the_text(tmp_path):
+    example = placed("Ann  \u00a0Lee in New\tYork", "a", 0, [ANN, Entity(3, 5, "LOC")])
+    READER.write([example], tmp_path / "out")
+    assert content(tmp_path / "out")["a.ann"] == "T1\tPER 0 9\tAnn  \u00a0Lee\nT2\tLOC 13 21\tNew York\n"
+
+
 def test_sentences_stand_where_they_stood_in_their_document(tmp_path):
     bo = Entity(0, 1, "PER")
     examples = [placed("Ann came.", "x/a", 2), placed("Bo left.", "x/a", 13, [bo]), placed("Cy.", "b", 0)]

@@ -65,6 +65,11 @@ def test_a_folder_without_texts_is_no_corpus(tmp_path):
     assert "a folder without .txt files; brat's form is a folder of .txt and .ann files" in error_of(tmp_path)
 
 
+def test_one_file_of_a_brat_folder_is_no_corpus(tmp_path):
+    (tmp_path / "a.ann").write_text("T1\tPER 0 3\tAnn\n")
+    assert error_of(tmp_path / "a.ann").endswith("a folder of .txt and .ann files; name the folder")
+
+
 def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     path.write_text('{"sentext": "a"}')

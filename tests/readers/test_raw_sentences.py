@@ -24,6 +24,7 @@ def test_lines_know_where_they_begin():
         ("Mr. Lee of the U.S. Army came at 3.5 p.m. or so.", ["Mr. Lee of the U.S. Army came at 3.5 p.m. or so."]),
         ("See Fig. 3 and so on. the end", ["See Fig. 3 and so on. the end"]),
         ("It is version 2.X of it.", ["It is version 2.X of it."]),
+        ("李 明 lebt in 東京. 李 明 came. 4 left.", ["李 明 lebt in 東京.", "李 明 came. 4 left."]),
         ("no mark at all", ["no mark at all"]),
         ("  blanks around. They go.  ", ["blanks around.", "They go."]),
         (".", ["."]),

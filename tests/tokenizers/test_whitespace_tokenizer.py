@@ -28,6 +28,7 @@ def words(text: str, split_punctuation: bool = True) -> list[str]:
         ("see http://example.org/a.html, ok?", "see http://example.org/a.html , ok ?"),
         ("``Quoted'' text", "`` Quoted '' text"),
         ("in the '90s", "in the ' 90s"),
+        ("J. Li 李 明. Ö. É", "J. Li 李 明 . Ö. É"),
         ("tokenised text ' s stays . ''", "tokenised text ' s stays . ''"),
     ],
 )

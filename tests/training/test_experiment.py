@@ -149,6 +149,7 @@ class TestRecords:
         assert "weights to train; padding is" in log
         assert "\nepoch 1/1  loss " in log
         assert "\ntest: triples P 0.0 R 0.0 F1 0.0 (last_word)" in log
+        assert "\ntest: entities P " in log
 
 
 class TestData:

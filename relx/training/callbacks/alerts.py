@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from relx.data.example import Example
+from relx.registry import Injected
 from relx.training.callbacks.callback import Callback, Report, StepReport
 
 logger = logging.getLogger(__name__)
@@ -20,19 +21,20 @@ FIRST_STEPS = 20
 class Alerts(Callback):
     """Warns of a model that predicts no relation, and of gradients that jump.
 
-    The first after ``no_relation_after`` reports in a row, once for each such stretch; the second, once an epoch, where
-    the norm of the gradients is ``spike`` times the highest median over 100 steps that it has had, or not finite. (Late
-    in a run, when norms are small, a jump to what was usual once says nothing.) A loss that is not finite stops the run
-    in any case.
+    The first after ``no_relation_after`` reports in a row, once for each such stretch, unless the run is judged by a
+    score of entities; the second, once an epoch, where the norm of the gradients is ``spike`` times the highest median
+    over 100 steps that it has had, or not finite. (Late in a run, when norms are small, a jump to what was usual once
+    says nothing.) A loss that is not finite stops the run in any case.
     """
 
-    def __init__(self, no_relation_after: int = 3, spike: float = 20.0) -> None:
+    def __init__(self, no_relation_after: int = 3, spike: float = 20.0, metric: Injected[str] = "triple_f1") -> None:
         if no_relation_after < 1:
             raise ValueError(f"no_relation_after is {no_relation_after}; it must be at least 1")
         if spike <= 1:
             raise ValueError(f"spike is {spike}; it must be above 1")
         self.no_relation_after = no_relation_after
         self.spike = spike
+        self.relations_count = not metric.startswith("entity")
         self.gold = self.silent = 0
         self.norms: deque[float] = deque(maxlen=REMEMBERED)
         self.usual = 0.0
@@ -57,7 +59,7 @@ class Alerts(Callback):
     def on_validation(self, gold: Sequence[Example], predicted: Sequence[Example]) -> None:
         """Count the reports in a row for which nothing was predicted."""
         self.gold = sum(len(example.relations) for example in gold)
-        missing = self.gold > 0 and not any(example.relations for example in predicted)
+        missing = self.relations_count and self.gold > 0 and not any(example.relations for example in predicted)
         self.silent = self.silent + 1 if missing else 0
 
     def on_report(self, report: Report) -> None:

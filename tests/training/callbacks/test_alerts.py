@@ -27,6 +27,10 @@ class TestNoRelation:
         assert message.startswith("no relation was predicted in 2 reports in a row, of 1 in the validation set.")
         assert "trainer.optimizer.lr" in message and "--overfit 8" in message
 
+    def test_a_run_that_is_judged_by_entities_may_lack_relations(self, caplog: pytest.LogCaptureFixture) -> None:
+        after_epochs(Alerts(no_relation_after=1, metric="entity_f1"), SILENT, SILENT)
+        assert caplog.messages == []
+
     def test_a_single_relation_is_enough(self, caplog: pytest.LogCaptureFixture) -> None:
         after_epochs(Alerts(), SILENT, GOLD, SILENT, SILENT)
         assert caplog.messages == []
