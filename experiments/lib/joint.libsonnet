@@ -18,7 +18,9 @@
   // {train,val,test}_triples.json, 'conll04' {train,dev,test}.txt, 'brat' the folders train, dev and test. Files with
   // other names are given with %s in place of train, dev and test: 'corpora/conll04_%s.json'.
   corpus(folder, form): {
-    local file(split) = if std.length(std.findSubstr('%s', folder)) > 0 then folder % split else folder + $.choose('form', form, {
+    local place = if std.isString(folder) then folder
+    else error 'data is %s; give a folder, or a pattern with %%s in it' % std.toString(folder),
+    local file(split) = if std.length(std.findSubstr('%s', place)) > 0 then place % split else place + $.choose('form', form, {
       jsonl: '/%s.jsonl' % split,
       hrl: '/%s.json' % split,
       dygie: self.hrl,

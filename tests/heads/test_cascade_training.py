@@ -60,6 +60,7 @@ def test_every_variable_is_valid(name: str, variables: dict[str, Any]) -> None:
         ("cascade_srn_scierc", {"subject_vectors": "true"}, "fusion=early takes no subject_vectors"),
         ("cascade_srn_scierc", {"joint": "false", "subjects": "gold"}, "joint=false takes no subjects"),
         ("cascade_srn_scierc", {"joint": "false", "fusion": "late"}, "joint=false takes no fusion"),
+        ("cascade_srn_scierc", {"data": "5"}, "data is 5; give a folder, or a pattern with %s in it"),
         ("cascade_srn_scierc", {"head": "table", "match": "null"}, "head=table takes no match"),
         ("cascade_srn_scierc", {"match": "linear", "match_size": 9}, "match=linear takes no match_size"),
         ("cascade_srn_scierc", {"match": "null", "match_size": 9}, "match=null takes no match_size"),
