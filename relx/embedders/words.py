@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.data.sizes import require_sizes
+from relx.data.sizes import require_shares, require_sizes
 from relx.data.vectors import read_vectors
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
@@ -54,8 +54,7 @@ class WordEmbedder(TokenEmbedder):
         require_sizes(dim=dim, min_count=min_count)
         if vectors == "":
             raise ValueError("vectors is empty; it names a file, or is left out for random vectors")
-        if not 0 <= word_dropout <= 1:
-            raise ValueError(f"word_dropout is {word_dropout}; it must lie between 0 and 1")
+        require_shares(word_dropout=word_dropout)
         self.word_dropout = word_dropout
         self.sparse = sparse
         self.dropout = nn.Dropout(dropout)

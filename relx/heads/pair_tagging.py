@@ -7,6 +7,7 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.sizes import require_inner_shares
 from relx.data.vocabulary import Vocabulary
 from relx.heads.entity_tags import EntityTags, EntityTypes
 from relx.heads.head import Head, Scores, Targets
@@ -26,8 +27,7 @@ class PairTaggingHead(Head):
 
     def set_scheme(self, vocabulary: Vocabulary, anchor: Anchor, allow_self: bool, threshold: float) -> None:
         """What is tagged, and which cells are triples. Raises ValueError for a threshold that is no probability."""
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
+        require_inner_shares(threshold=threshold)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
         self.pair_cells = PairCells(relations, anchor, allow_self)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example
-from relx.data.sizes import require_sizes
+from relx.data.sizes import require_inner_shares, require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.cascade_steps import CascadeSteps
@@ -55,8 +55,7 @@ class TableFilling(Head):
     ) -> None:
         super().__init__()
         require_sizes(hidden_size=hidden_size)
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
+        require_inner_shares(threshold=threshold)
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.scheme, self.cells = MentionTriples(relations, self._label, allow_self), MentionCells(tables)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from relx.data.sizes import require_inner_shares
+
 
 class Averaging:
     """A moving average of the weights, used in their place where a model is validated and archived.
@@ -18,8 +20,7 @@ class Averaging:
     """
 
     def __init__(self, decay: float = 0.999) -> None:
-        if not 0 < decay < 1:
-            raise ValueError(f"decay is {decay}; it must lie between 0 and 1")
+        require_inner_shares(decay=decay)
         self.decay = decay
         self.steps = 0
         self.weights: dict[str, Tensor] = {}

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from torch.optim import Optimizer as TorchOptimizer
 
+from relx.data.sizes import require_inner_shares
 from relx.registry import Registrable
 
 
@@ -126,8 +127,7 @@ class ReduceOnPlateauSchedule(Schedule):
         super().__init__(warmup)
         if patience < 1:
             raise ValueError(f"patience is {patience}; it must be at least 1")
-        if not 0 < decay < 1:
-            raise ValueError(f"decay is {decay}; it must lie between 0 and 1")
+        require_inner_shares(decay=decay)
         self.patience = patience
         self.decay = decay
         self.best = 0.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from relx.data.sizes import require_sizes
+from relx.data.sizes import require_shares, require_sizes
 from relx.encoders.seq2seq.directions import join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.gate_products import tasks_of
@@ -27,8 +27,7 @@ class MemoryEncoder(Seq2SeqEncoder):
     ) -> None:
         """Make the recurrences. Raises ValueError for tasks, sizes or probabilities that make no sense."""
         require_sizes(hidden_size=hidden_size)
-        if not 0 <= dropconnect <= 1:
-            raise ValueError(f"dropconnect is {dropconnect}; it must lie between 0 and 1")
+        require_shares(dropconnect=dropconnect)
         if not tasks or len(set(tasks)) < len(tasks):
             raise ValueError("tasks must name at least one, and none twice")
         directions = 2 if bidirectional else 1

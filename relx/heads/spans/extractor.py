@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.sizes import require_inner_shares
 from relx.heads.pair_scorers import Cells, PairScorer
 from relx.heads.pair_scorers.hidden import MLPPairScorer
 from relx.heads.pair_scorers.scorer import logit
@@ -29,8 +30,7 @@ class SpanTask:
         for name, weight in weights.items():
             if not 0 <= weight < math.inf:
                 raise ValueError(f"{name} is {weight}; it must be 0 or more")
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
+        require_inner_shares(threshold=threshold)
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
         self.threshold = threshold
 
