@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from relx.errors import DataError, RelxError
+from relx.text import printable
 
 SHOWN = 6
+AROUND = 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -50,9 +52,19 @@ def byte_lines(path: str | Path) -> Iterator[bytes]:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[TextIO]:
-    """A UTF-8 text file as ``atomic_binary`` writes it, compressed if it ends in ``.gz``."""
-    with atomic_binary(path) as raw, _text(raw, Path(path)) as file:
-        yield file
+    """A UTF-8 text file as ``atomic_binary`` writes it, compressed if it ends in ``.gz``.
+
+    Raises RelxError for half of a surrogate pair, which UTF-8 cannot hold; JSON is to be written with ``json_text``.
+    """
+    try:
+        with atomic_binary(path) as raw, _text(raw, Path(path)) as file:
+            yield file
+    except UnicodeEncodeError as error:
+        around = printable(error.object[max(0, error.start - AROUND) : error.end + AROUND])
+        raise RelxError(
+            f"{path}: cannot be written: '{around}' holds half of a surrogate pair, which UTF-8 text cannot hold; "
+            "remove it from the data (JSON can hold it: --to jsonl)"
+        ) from None
 
 
 @contextmanager

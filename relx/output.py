@@ -1,18 +1,19 @@
-"""Standard output, told apart from every other file that may fail."""
+"""Standard output and standard error: any text can be written to them, and a failure says which stream it is."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from relx.errors import RelxError
+from relx.text import encodable, without_terminal_codes
 
 
 class OutputError(RelxError):
     """Standard output that takes nothing more."""
 
 
-class StandardOutput:
-    """A stream whose failures are OutputErrors; a pipe that nobody reads any more stays a BrokenPipeError."""
+class SafeStream:
+    """A stream that writes any text: terminal codes are escaped, and so is what its encoding lacks."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -21,9 +22,21 @@ class StandardOutput:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
+        """Write to the stream."""
+        text = without_terminal_codes(text)
+        try:
+            return self.stream.write(text)
+        except UnicodeEncodeError:
+            return self.stream.write(encodable(text, self.stream.encoding))
+
+
+class StandardOutput(SafeStream):
+    """A stream whose failures are OutputErrors; a pipe that nobody reads any more stays a BrokenPipeError."""
+
+    def write(self, text: str) -> int:
         """Write to the stream. Raises OutputError."""
         with _told_apart():
-            return self.stream.write(text)
+            return super().write(text)
 
     def flush(self) -> None:
         """Flush the stream. Raises OutputError."""

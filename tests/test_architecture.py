@@ -23,13 +23,14 @@ BELOW: dict[str, set[str]] = {
     "tied": set(),
     "runtime": {"allocator", "errors"},
     "errors": set(),
-    "files": {"errors"},
-    "output": {"errors"},
-    "plugins": {"errors"},
-    "registry": {"errors", "plugins"},
-    "config": {"errors", "registry"},
+    "text": set(),
+    "files": {"errors", "text"},
+    "output": {"errors", "text"},
+    "plugins": {"errors", "text"},
+    "registry": {"errors", "plugins", "text"},
+    "config": {"errors", "registry", "text"},
 }
-BASE = {"errors", "files", "registry"}
+BASE = {"errors", "files", "registry", "text"}
 ABOVE: dict[str, set[str]] = {
     "stanza_models": set(),
     "tokenizers": {"stanza_models"},

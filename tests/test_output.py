@@ -1,9 +1,11 @@
+import io
 import os
 from typing import TextIO
 
 import pytest
 
-from relx.output import OutputError, StandardOutput
+from relx.commands import main
+from relx.output import OutputError, SafeStream, StandardOutput
 
 
 @pytest.mark.parametrize("size", [1, 10_000, 1_000_000])
@@ -35,3 +37,18 @@ def written_to(stream: TextIO, text: str) -> None:
     finally:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         stream.close()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_any_text_can_be_written_in_any_encoding(encoding: str) -> None:
+    written = io.BytesIO()
+    stream = SafeStream(io.TextIOWrapper(written, encoding=encoding, newline=""))
+    print("é 米 \ud83d \x1b[31m\x9b", file=stream, flush=True)
+    text = written.getvalue().decode(encoding)
+    assert text.endswith("\\ud83d \\x1b[31m\\x9b\n")
+    assert text.startswith("é 米" if encoding == "utf-8" else "\\xe9 \\u7c73" if encoding == "ascii" else "é \\u7c73")
+
+
+def test_no_terminal_code_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "\x1b[2J\rgone"]) == 2
+    assert capsys.readouterr().err.startswith("error: \\x1b[2J\\rgone: ")

@@ -5,11 +5,12 @@ import importlib
 import os
 import sys
 import traceback
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 
 from relx import __version__
 from relx.errors import RelxError
-from relx.output import OutputError, StandardOutput
+from relx.output import OutputError, SafeStream, StandardOutput
+from relx.text import printable_lines
 
 COMMANDS = (
     "train",
@@ -30,6 +31,11 @@ COMMANDS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command line and return its exit code: 2 for an error that the user can mend, 130 when interrupted."""
+    with redirect_stderr(SafeStream(sys.stderr)):
+        return _run(argv)
+
+
+def _run(argv: list[str] | None) -> int:
     args = _parser().parse_args(argv)
     try:
         with redirect_stdout(StandardOutput(sys.stdout)):
@@ -65,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(error: RelxError, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {printable_lines(str(error))}", file=sys.stderr)
     return 2
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment
+from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment, print_json
 
 HELP = "check an experiment file without running it"
 
@@ -17,11 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check a file. Raises ConfigError that lists every problem."""
-    import json
-
     from relx import config
 
     tree, root = load_experiment(args.file, args), experiment_class()
     config.require_valid(tree, root, args.file, args.verbose)
-    print(json.dumps(config.fill(tree, root), indent=2, ensure_ascii=False) if args.full else f"{args.file}: valid")
+    if args.full:
+        print_json(config.fill(tree, root))
+    else:
+        print(f"{args.file}: valid")
     return 0

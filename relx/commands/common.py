@@ -48,6 +48,18 @@ def load_experiment(path: str, args: argparse.Namespace) -> dict[str, Any]:
     return config.override(config.load(path, _variables(args.var)), args.override)
 
 
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object: in UTF-8 as it is, in any other encoding of standard output with escapes."""
+    import codecs
+    import json
+    import sys
+
+    from relx.text import json_text
+
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    print(json_text(content, indent=2) if is_utf8 else json.dumps(content, indent=2))
+
+
 def require_extra(package: str, extra: str) -> None:
     """Raise MissingExtra, with what to type, where an optional package is not installed."""
     from importlib.util import find_spec
@@ -63,7 +75,7 @@ def log_to_stderr() -> None:
     import logging
 
     handler = logging.StreamHandler()
-    handler.addFilter(_add_prefix)
+    handler.addFilter(_make_printable)
     logging.basicConfig(format="%(prefix)s%(message)s", level=logging.WARNING, handlers=[handler])
     logging.getLogger("relx").setLevel(logging.INFO)
 
@@ -83,10 +95,13 @@ def experiment_class() -> "Reference":
     return Reference("relx.training.experiment", "Experiment")
 
 
-def _add_prefix(record: "LogRecord") -> bool:
-    """What stands before a message: its level, as in ``error: ...``, unless it only tells what is done."""
+def _make_printable(record: "LogRecord") -> bool:
+    """Escape what a terminal cannot show, and put the level in front, as in ``error: ...``, from a warning on."""
     from logging import WARNING
 
+    from relx.text import printable_lines
+
+    record.msg, record.args = printable_lines(record.getMessage()), None
     record.prefix = f"{record.levelname.lower()}: " if record.levelno >= WARNING else ""
     return True
 

@@ -5,7 +5,13 @@ import os
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from relx.commands.common import add_experiment_arguments, experiment_class, include_plugins, load_experiment
+from relx.commands.common import (
+    add_experiment_arguments,
+    experiment_class,
+    include_plugins,
+    load_experiment,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from relx.readers.reader import DatasetReader
@@ -25,8 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report. Raises DataError, ConfigError, PluginError."""
-    import json
-
     from relx.data.report import report_corpus
     from relx.data.report_text import render
 
@@ -35,7 +39,10 @@ def run(args: argparse.Namespace) -> int:
     files = _files_of(experiment, args) if experiment is not None else _named_files(args)
     vectors = _vectors((experiment or {}).get("model", {}))
     report = report_corpus({name: list(reader.read(path)) for name, path, reader in files}, vectors)
-    print(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if args.json else render(report))
+    if args.json:
+        print_json(report.to_json())
+    else:
+        print(render(report))
     return 0
 
 

@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_override_argument
-from relx.commands.scores import add_score_arguments, prepare, print_json, score_under, to_json
+from relx.commands.common import add_override_argument, print_json
+from relx.commands.scores import add_score_arguments, prepare, score_under, to_json
 
 if TYPE_CHECKING:
     from relx.archive import ArchivedParts

@@ -2,7 +2,8 @@
 
 import argparse
 
-from relx.commands.scores import add_score_arguments, prepare, print_json, score_under, to_json
+from relx.commands.common import print_json
+from relx.commands.scores import add_score_arguments, prepare, score_under, to_json
 
 HELP = "score predictions against gold data, under named protocols"
 

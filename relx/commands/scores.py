@@ -45,10 +45,3 @@ def score_under(
 def to_json(reports: "Iterable[Report]") -> dict[str, Any]:
     """The reports by protocol, for programs."""
     return {report.protocol: report.to_json() for report in reports}
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    import json
-
-    print(json.dumps(content, indent=2, ensure_ascii=False))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from relx.comparison.bootstrap import Difference
 from relx.comparison.systems import Comparison, Scores, System
+from relx.text import aligned, distinct_names, printable
 
 HEADER = ("system", "runs", "precision", "recall", "F1", "best F1", "difference", "95 % interval", "p")
 NONE = "-"
@@ -17,8 +18,9 @@ Row = Sequence[str]
 
 def render(comparison: Comparison, split: str, form: str) -> str:
     """The table under a line that says what the numbers are; ``form`` is one of FORMS."""
-    rows = [HEADER, *map(_row, comparison.systems)]
-    return FORMS[form](_caption(comparison, split), rows)
+    names = distinct_names(system.name for system in comparison.systems)
+    rows = [HEADER, *map(_row, names, comparison.systems)]
+    return FORMS[form](printable(_caption(comparison, split)), rows)
 
 
 def _caption(comparison: Comparison, split: str) -> str:
@@ -34,9 +36,9 @@ def _caption(comparison: Comparison, split: str) -> str:
     return text
 
 
-def _row(system: System) -> Row:
+def _row(name: str, system: System) -> Row:
     scores = (_scores(scores) for scores in (system.precision, system.recall, system.f1))
-    return system.name, str(system.runs), *scores, f"{100 * system.f1.best:.1f}", *_difference(system.against)
+    return name, str(system.runs), *scores, f"{100 * system.f1.best:.1f}", *_difference(system.against)
 
 
 def _scores(scores: Scores) -> str:
@@ -52,12 +54,7 @@ def _difference(found: Difference | None) -> tuple[str, str, str]:
 
 
 def _text(caption: str, rows: Sequence[Row]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
-        for pairs in (zip(row, widths, strict=True) for row in rows)
-    )
-    return "\n".join((caption, "", *lines))
+    return "\n".join((caption, "", *aligned(rows)))
 
 
 def _markdown(caption: str, rows: Sequence[Row]) -> str:

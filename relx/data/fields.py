@@ -1,17 +1,18 @@
 """Checks of the fields of one JSON record, each with a message that says what was expected."""
 
-import json
 from collections.abc import Collection
 from typing import Any, TypeVar
 
+from relx.errors import RelxError
 from relx.registry import nearest
+from relx.text import json_text
 
 T = TypeVar("T")
 
 _WORDS = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
 
-class BadRecord(ValueError):
+class BadRecord(RelxError, ValueError):
     """What is wrong with one record. Whoever knows its file and line puts them in front."""
 
 
@@ -77,7 +78,10 @@ def shown(value: Any) -> str:
     """A value as a message shows it."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
-    text = json.dumps(value)
+    try:
+        text = json_text(value)
+    except TypeError:  # a value that no JSON holds
+        return f"a value of the type {type(value).__name__}"
     return text if len(text) <= 60 else text[:56] + '..."'
 
 

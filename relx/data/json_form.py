@@ -3,7 +3,6 @@
 ``docs/formats.md`` describes it. Reading what was written gives an equal Example.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from relx.data.fields import (
     shown,
 )
 from relx.data.trees import tree_fault
+from relx.text import json_text
 from relx.tokenizers.tokenizer import Tokenizer
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
@@ -78,12 +78,7 @@ def tokenized(records: Sequence[Any], tokenizer: Tokenizer | None) -> list[Any]:
 
 def to_line(record: dict[str, Any]) -> str:
     """A record as one line of JSON, without its newline."""
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot hold
-        return json.dumps(record)
-    return line
+    return json_text(record)
 
 
 def _has_only_text(record: Any) -> bool:

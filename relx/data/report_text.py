@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from relx.data.overlap import OVERLAP_CLASSES
 from relx.data.report import PERCENTILES, SIZES, CorpusReport, Coverage, Leakage, Mentions, SplitReport
+from relx.text import aligned, distinct_names, printable
 
 MOST_TYPES = 30
 WIDTH = 100
+NAME_WIDTH = 28
 
 Row = tuple[str, Sequence[int | str]]
 Figure = tuple[str, Callable[[SplitReport], int]]
@@ -49,15 +51,8 @@ def render(report: CorpusReport) -> str:
 
 
 def _table(title: str, splits: Sequence[SplitReport], rows: Sequence[Row]) -> str:
-    head = [split.name for split in splits]
-    cells = [[_cell(value) for value in values] for _, values in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    label = max(28, len(title), *(len(name) for name, _ in rows))
-    lines = [(title, head), *((name, row) for (name, _), row in zip(rows, cells, strict=True))]
-    return "\n".join(
-        "  ".join([name.ljust(label), *(cell.rjust(width) for cell, width in zip(row, widths, strict=True))])
-        for name, row in lines
-    )
+    header = [title.ljust(NAME_WIDTH), *(split.name for split in splits)]
+    return "\n".join(aligned([header, *([name, *map(_cell, values)] for name, values in rows)]))
 
 
 def _cell(value: int | str) -> str:
@@ -80,7 +75,8 @@ def _types(title: str, splits: Sequence[SplitReport], field: str) -> str:
     names = list(dict.fromkeys(name for split in splits for name in getattr(split, field)))
     if not names:
         return ""
-    rows: list[Row] = [(f"  {n}", [getattr(split, field).get(n, 0) for split in splits]) for n in names[:MOST_TYPES]]
+    counts = [[getattr(split, field).get(name, 0) for split in splits] for name in names[:MOST_TYPES]]
+    rows: list[Row] = [(f"  {name}", row) for name, row in zip(distinct_names(names)[:MOST_TYPES], counts, strict=True)]
     more = f"\n  and {len(names) - MOST_TYPES} more; --json lists them all" if len(names) > MOST_TYPES else ""
     return _table(title, splits, rows) + more
 
@@ -109,4 +105,6 @@ def _mentions(title: str, found: Sequence[Mentions]) -> Iterator[str]:
     examples = [example for mentions in found for example in mentions.examples]
     if examples:
         yield f"{title}, for example"
-        yield from (f"  {textwrap.shorten(example, WIDTH - 2, placeholder=' ...')}" for example in examples[:3])
+        yield from (
+            f"  {printable(textwrap.shorten(example, WIDTH - 2, placeholder=' ...'))}" for example in examples[:3]
+        )

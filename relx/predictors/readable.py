@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relx.data.printable import printable
+from relx.text import printable
 
 
 def readable(answer: dict[str, Any]) -> str:

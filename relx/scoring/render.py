@@ -1,9 +1,11 @@
 """Scores as a table for a terminal, in percent: the protocol's name stands in each line."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from relx.scoring.counts import Counts
 from relx.scoring.report import Report
+from relx.text import aligned, distinct_names
 
 HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision %", "recall %", "f1 %")
 Row = tuple[str, ...]
@@ -12,8 +14,8 @@ Row = tuple[str, ...]
 def render(report: Report, *others: Report) -> str:
     """The headline numbers of every report, then the parts of the first."""
     groups = [[HEADER, *_headlines((report, *others))], *(list(part) for part in _parts(report))]
-    widths = [max(map(len, column)) for column in zip(*(row for group in groups for row in group), strict=True)]
-    tables = ["\n".join(_line(row, widths) for row in group) for group in groups if group]
+    lines = iter(aligned([row for group in groups for row in group], left=2))
+    tables = ["\n".join(islice(lines, len(group))) for group in groups if group]
     return "\n\n".join(tables + [_note(part) for part in (report, *others) if part.unlocated][:1])
 
 
@@ -40,18 +42,13 @@ def _parts(report: Report) -> Iterator[Iterator[Row]]:
 
 
 def _by_gold(counts: dict[str, Counts]) -> list[tuple[str, Counts]]:
-    return sorted(counts.items(), key=lambda pair: (-pair[1].gold, pair[0]))
+    shown = zip(distinct_names(counts), counts.values(), strict=True)
+    return sorted(shown, key=lambda pair: (-pair[1].gold, pair[0]))
 
 
 def _row(protocol: str, scored: str, counts: Counts) -> Row:
     ratios = (f"{100 * ratio:.1f}" for ratio in (counts.precision, counts.recall, counts.f1))
     return protocol, scored, str(counts.predicted), str(counts.gold), str(counts.correct), *ratios
-
-
-def _line(row: Row, widths: list[int]) -> str:
-    names = (cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True))
-    numbers = (cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))
-    return "  ".join((*names, *numbers))
 
 
 def _note(report: Report) -> str:

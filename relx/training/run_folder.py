@@ -9,6 +9,7 @@ from typing import Any
 from relx.errors import TrainingError
 from relx.files import atomic_write, leftovers
 from relx.scoring import sentences
+from relx.text import json_text
 from relx.training.differences import differences, require_harmless
 from relx.training.folder_lock import LOCK
 
@@ -96,8 +97,7 @@ class RunFolder:
     def write(self, name: str, content: Any) -> None:
         """Write one of the run's files as JSON. Raises RelxError when it cannot be written."""
         with atomic_write(self.path / name) as file:
-            json.dump(content, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+            file.write(json_text(content, indent=2) + "\n")
 
 
 def _config_of(path: Path) -> dict[str, Any] | None:

@@ -93,7 +93,7 @@ def test_round_trip_of_tokenized_text_is_exact():
 
 
 def test_a_line_is_one_line_and_keeps_letters():
-    assert to_line({"text": "Bogotá\n\u2028"}) == '{"text": "Bogotá\\n\u2028"}'
+    assert to_line({"text": "Bogotá\n\u2028"}) == '{"text": "Bogotá\\n\\u2028"}'
     assert "\n" not in to_line(example_to_json(Example(["a\nb"])))
 
 

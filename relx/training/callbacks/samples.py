@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example, Relation
-from relx.data.printable import printable
 from relx.data.sizes import require_sizes
 from relx.registry import Injected
 from relx.scoring import find_protocol
+from relx.text import printable
 from relx.training.callbacks.callback import Callback, StepReport
 from relx.training.callbacks.log_file import LogFile
 from relx.training.run_folder import SAMPLES
