@@ -1,5 +1,10 @@
 """What relx asks of the process before it computes."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import torch
 
 from relx.allocator import keep_freed_memory
@@ -11,6 +16,22 @@ def prepare_process() -> None:
     keep_freed_memory()
     # Trained models are full of probabilities near zero, and a processor is ten times slower on denormal numbers.
     torch.set_flush_denormal(True)
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Restore the random states of Python, numpy and torch at the end, whatever the block draws or seeds.
+
+    Code that relx does not own (Stanza's models, callbacks) runs in such a block, so that it cannot change a run.
+    """
+    python, numbers = random.getstate(), np.random.get_state()
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)
 
 
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")

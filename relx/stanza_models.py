@@ -35,24 +35,27 @@ class StanzaModels:
             raise ValueError(f"model_dir: expected a folder, got {self.folder!r}; null is Stanza's own")
 
     def pipeline(self, use_gpu: bool = True) -> Any:
-        """The pipeline; one without ``tokenize`` takes lists of tokens.
+        """The pipeline; one without ``tokenize`` takes lists of tokens. Making it draws no random numbers of the run.
 
         Raises RelxError when a model, or the package itself, is missing or damaged.
         """
+        from relx.runtime import random_state_kept  # noqa: PLC0415  (loads torch, as Stanza does)
+
         pipeline = stanza_package().Pipeline
         options: dict[str, Any] = {} if self.folder is None else {"dir": self.folder}
         options |= {f"{path.stem}_model_path": str(path) for path in self._own_files()}
         try:
-            return pipeline(
-                self.language,
-                processors=",".join(dict.fromkeys(("tokenize", *self.processors))),
-                tokenize_pretokenized="tokenize" not in self.processors,
-                allow_unknown_language=bool(self._own_files()),
-                download_method=None,
-                use_gpu=use_gpu,
-                logging_level="CRITICAL",
-                **options,
-            )
+            with random_state_kept():  # Stanza draws first weights before it reads the trained ones
+                return pipeline(
+                    self.language,
+                    processors=",".join(dict.fromkeys(("tokenize", *self.processors))),
+                    tokenize_pretokenized="tokenize" not in self.processors,
+                    allow_unknown_language=bool(self._own_files()),
+                    download_method=None,
+                    use_gpu=use_gpu,
+                    logging_level="CRITICAL",
+                    **options,
+                )
         except Exception as error:  # a missing or damaged file makes Stanza, torch and pickle raise all sorts
             raise self._failure(_first_line(error)) from error
 

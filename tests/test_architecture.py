@@ -32,7 +32,7 @@ BELOW: dict[str, set[str]] = {
 }
 BASE = {"errors", "files", "registry", "text"}
 ABOVE: dict[str, set[str]] = {
-    "stanza_models": set(),
+    "stanza_models": {"runtime"},
     "tokenizers": {"stanza_models"},
     "data": {"tokenizers"},
     "readers": {"config", "data", "tokenizers"},

@@ -10,6 +10,7 @@ import numpy as np
 from relx.data.batch import IndexedCorpus
 from relx.data.loader import DataLoader
 from relx.model import JointExtractor
+from relx.runtime import random_state_kept
 from relx.training.callbacks import Callback, Report, StepReport
 from relx.training.checkpoints import Checkpoints
 from relx.training.course import Course
@@ -83,15 +84,17 @@ class Loop:
         state.advance(step.loss, sentences, len(self.steps))
         self.clock.sentences += sentences
         report = StepReport(state.present_epoch, state.step, step.loss, state.mean_loss, step.grad_norm, step.lr)
-        for callback in self.run.callbacks:
-            callback.on_step_end(report)
+        with random_state_kept():
+            for callback in self.run.callbacks:
+                callback.on_step_end(report)
 
     def _plan_epoch(self) -> None:
         if self.planned != self.state.epoch:
             run, self.planned = self.run, self.state.epoch
             self.steps = run.loader.steps(run.corpus.lengths, run.seed, self.planned, self.accumulate)
-            for callback in self.run.callbacks:
-                callback.on_epoch_start(self.planned + 1, len(self.steps), self.state.position)
+            with random_state_kept():
+                for callback in self.run.callbacks:
+                    callback.on_epoch_start(self.planned + 1, len(self.steps), self.state.position)
 
     def _taken(self, batches: Sequence[np.ndarray], sentences: int) -> Step:
         run, state = self.run, self.state
@@ -112,8 +115,9 @@ class Loop:
         seconds = self.clock.restart()
         state.seconds += seconds
         report = Report(state.present_epoch, state.step, loss, metrics, improved, speed, seconds)
-        for callback in self.run.callbacks:
-            callback.on_report(report)
+        with random_state_kept():
+            for callback in self.run.callbacks:
+                callback.on_report(report)
         self.save()
 
     def _validate(self) -> Metrics:

@@ -14,7 +14,7 @@ from relx.data.overlap import TextTriple
 from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
 from relx.model import JointExtractor
-from relx.runtime import prepare_process
+from relx.runtime import prepare_process, random_state_kept
 from relx.scoring import corpus_triples, score
 from relx.scoring.render import percentages
 from relx.scoring.sentences import save_counts, sentence_counts
@@ -53,8 +53,9 @@ class Session:
         started = time.perf_counter()
         prepare_process()
         resumed = self.processes.on_main(self._newest) if recover else None
-        seed_everything(self.experiment.seed)
+        seed_everything(self.experiment.seed)  # for a reader that draws
         data = self.experiment.read()
+        seed_everything(self.experiment.seed)  # what was read, or taken from a cache, does not change the weights
         model = self.experiment.build(_vocabulary(data, resumed))
         ceilings = self.experiment.check_oracle(model, data)
         self.processes.on_main(lambda: self.folder.start(self.config, anew=resumed is None))
@@ -111,8 +112,9 @@ class Session:
 
         def validate() -> Metrics:
             predicted = model.extract(gold, self.experiment.loader, self.processes.map)
-            for callback in self.callbacks:
-                callback.on_validation(gold, predicted)
+            with random_state_kept():
+                for callback in self.callbacks:
+                    callback.on_validation(gold, predicted)
             return score(gold, predicted, self.experiment.protocols[0]).metrics()
 
         return validate

@@ -26,10 +26,11 @@ class Trial:
 
     def __init__(self, experiment: "Experiment", processes: Processes) -> None:
         prepare_process()
-        seed_everything(experiment.seed)
+        seed_everything(experiment.seed)  # for a reader that draws
         self.experiment = experiment
         self.processes = processes
         self.data = experiment.read()
+        seed_everything(experiment.seed)  # as a run does
         self.model = experiment.build(Vocabulary(self.data["train"]))
 
     def corpus(self, examples: Sequence[Example]) -> IndexedCorpus:
