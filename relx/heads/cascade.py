@@ -1,18 +1,20 @@
 """Cascade-SRN's three tasks of span extraction (Wang et al. 2022, arXiv:2202.07281)."""
 
+from collections import defaultdict
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example
+from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.cascade_fusion import EarlyFusion, Fusion, LateFusion, Sentences
 from relx.heads.cascade_steps import CascadeSteps
 from relx.heads.entity_tags import EntityTypes
 from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.limits import Cell, Limit, Tied, limit_of_ties, limits_of_sums
 from relx.heads.mention_triples import GoldTriples, MentionTriples
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.spans import SpanExtractor, Spans, SpanTask
@@ -20,6 +22,9 @@ from relx.heads.spans.extractor import SpanDecoding
 from relx.registry import Injected, Lazy
 
 NOT_EXTRACTED = "only entities are extracted"
+SHARED_OBJECTS = "all subjects of a sentence have the same objects, since the fusion does not tell them apart"
+
+Span = tuple[int, int]
 
 
 @Head.register("cascade")
@@ -61,7 +66,8 @@ class Cascade(Head):
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.scheme = MentionTriples(relations, self._label, allow_self)
         self.steps = CascadeSteps(relations, allow_self)
-        self.joint, self.all_subjects = joint, subjects == "all"
+        self.joint = self.finds_relations = joint
+        self.all_subjects = subjects == "all"
         told = markers == "entity_subject"
         types = self.types.names.items
         self.fusion = Fusion(views)
@@ -79,7 +85,36 @@ class Cascade(Head):
     def targets(self, example: Example) -> Targets:
         """What ``MentionTriples.write`` makes of the sentence."""
         found = self.scheme.write(example)
-        return found if self.joint else Targets(found.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
+        if not self.joint:
+            return Targets(found.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
+        short = self.scheme.cut_short(example, found, entities=True) if self.object.match is None else []
+        return Targets(found.arrays, found.lost + short)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of a fusion that does not tell objects of their subject, else of pairs scored by a sum."""
+        if not self.joint:
+            return []
+        if self.fusion.shares_objects:
+            return limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
+        if self.object.match is None or not self.object.match.is_sum:
+            return []
+        tables: dict[tuple[Span, str], dict[Cell, Relation]] = defaultdict(dict)
+        for relation in held.relations:
+            tables[relation.head.span, relation.type][relation.tail.span] = relation
+        mentions = {entity.span for entity in held.entities}
+        return limits_of_sums(tables.values(), lambda cell: cell in mentions)
+
+    def _shared(self, held: Example) -> list[list[Tied]]:
+        """For each type and object, the subjects that lie alike to the object: it is found for all of them or none."""
+        subjects = dict.fromkeys(relation.head.span for relation in held.relations)
+        wanted = {(r.type, r.tail.span, r.head.span): r for r in held.relations}
+        groups: dict[tuple[str, Span, tuple[bool, ...]], list[Tied]] = defaultdict(list)
+        for kind, tail in dict.fromkeys((r.type, r.tail.span) for r in held.relations):
+            for head in subjects:
+                if head != tail or self.scheme.allow_self:
+                    inside = tuple(head[0] <= token < head[1] for token in range(*tail))
+                    groups[kind, tail, inside].append(Tied(head, wanted.get((kind, tail, head))))
+        return list(groups.values())
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """With targets in the batch, features for each task: ``entity`` [batch, length, d], ``subject`` [sentences with

@@ -34,11 +34,13 @@ class Sentences:
 class Fusion(nn.Module):
     """Gives the three tasks their features of a sentence's tokens, of the ``sizes`` entity, subject and object.
 
-    ``markers`` are the tokens that it sets among the words.
+    ``markers`` are the tokens that it sets among the words. ``shares_objects`` says whether the features of a token
+    outside of the subject are the same for all subjects.
     """
 
     sizes: dict[str, int]
     markers: Sequence[str] = ()
+    shares_objects = False
 
     def __init__(self, views: TaskViews) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ class LateFusion(Fusion):
         self.subject = nn.Embedding(2, tag_dim)
         told = tag_dim if types is not None else 0
         self.sizes["subject"] += told
-        self.vectors = vectors
+        self.vectors, self.shares_objects = vectors, not vectors
         self.sizes["object"] += told + tag_dim + (views.size("object") if vectors else 0)
 
     def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:

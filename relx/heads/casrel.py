@@ -9,11 +9,16 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.limits import Limit, Tied, limit_of_ties
 from relx.heads.mention_triples import GoldTriples, MentionTriples
 from relx.heads.prediction import prediction
 from relx.heads.spans import SpanExtractor, Spans, SpanTask
 from relx.heads.spans.spans import mean_of_ends
 from relx.registry import Injected
+
+Span = tuple[int, int]
+
+SYMMETRIC = "of two subjects of one token each, the sum cannot tell head from tail"
 
 
 @Head.register("casrel")
@@ -48,7 +53,21 @@ class CasRel(Head):
 
     def targets(self, example: Example) -> Targets:
         """What ``MentionTriples.write`` makes of the sentence, all mentions having one label."""
-        return self.scheme.write(example)
+        found = self.scheme.write(example)
+        return Targets(found.arrays, found.lost + self.scheme.cut_short(example, found, entities=False))
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of the ``sum``: of mentions of one token each, (s, r, o) and (o, r, s) have the same score."""
+        if not self.summed:
+            return []
+        subjects = {relation.head.span for relation in held.relations}
+        wanted = {(r.type, r.head.span, r.tail.span): r for r in held.relations}
+        pairs: dict[tuple[str, frozenset[Span]], list[Tied]] = {}
+        for kind, head, tail in wanted:
+            if head != tail and {head, tail} <= subjects and {_size(head), _size(tail)} == {1}:
+                both = [Tied(one, wanted.get((kind, one, other))) for one, other in ((head, tail), (tail, head))]
+                pairs[kind, frozenset((head, tail))] = both
+        return limit_of_ties(SYMMETRIC, pairs.values(), held.relations)
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """With targets in the batch: ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers
@@ -106,6 +125,11 @@ class CasRel(Head):
         tokens = encoded[subjects.row]
         own = mean_of_ends(encoded, subjects).unsqueeze(1)
         return tokens + own if self.summed else torch.cat((tokens, own.expand_as(tokens)), dim=-1)
+
+
+def _size(span: Span) -> int:
+    start, end = span
+    return end - start
 
 
 def _found(subjects: Spans, objects: Spans) -> Scores:

@@ -1,5 +1,6 @@
 """GraphRel (Fu et al. 2019, ACL): text as relational graphs. The Bi-RNN and the GCN of phase 1 are the encoder."""
 
+from collections import defaultdict
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.entity_tags import EntityTags, EntityTypes
 from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.limits import Cell, Limit, limits_of_sums
 from relx.heads.pair_blocks import PairBlocks
 from relx.heads.pair_scorers.additive import AdditivePairScorer
 from relx.heads.pair_scorers.scorer import Cells
@@ -101,6 +103,16 @@ class GraphRel(Head):
         tags = self.entity_tags.write(example)
         cells, lost = self.pair_blocks.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
         return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of the pair scorer, a sum. With a ``threshold`` above 0 a wrong label need not be a wrong triple."""
+        if not self.first.pair_scorer.is_sum or self.pair_blocks.threshold > 0:
+            return []
+        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
+        for relation in held.relations:
+            tables[relation.type][relation.head.span, relation.tail.span] = relation
+        related = {cell for table in tables.values() for cell in table}
+        return limits_of_sums(tables.values(), lambda cell: cell not in related)
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """Logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length, length,

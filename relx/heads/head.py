@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example, Relation
+from relx.heads.limits import Limit
 from relx.registry import Registrable
 
 Scores = dict[str, Tensor]
@@ -25,7 +26,11 @@ class Encode(Protocol):
 
 @dataclass(frozen=True)
 class Targets:
-    """What a head is to learn of one sentence, and the gold relations that its scheme cannot hold, with the cause."""
+    """What a head is to learn of one sentence, and the gold relations that do not come back from it, with the cause.
+
+    ``lost`` lists those that the arrays cannot hold and those that they hold but ``decode`` reads otherwise. A gold
+    relation that is missing in ``decode(oracle(targets))`` and is not listed is a fault of the head.
+    """
 
     arrays: Arrays
     lost: list[tuple[Relation, str]] = field(default_factory=list)
@@ -36,10 +41,11 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "views", "
 
     A head is handed a function that encodes a batch rather than the encoded batch, because some heads encode more than
     once. The names of its target arrays are its own. ``markers`` are the tokens that it sets among the words: each gets
-    a vector of its own.
+    a vector of its own. A head that finds only entities sets ``finds_relations`` to False.
     """
 
     markers: Sequence[str] = ()
+    finds_relations: bool = True
 
     def index(self, example: Example) -> Arrays:
         """What the head has to know of a sentence besides its vectors, labelled or not."""
@@ -48,6 +54,13 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "views", "
     def targets(self, example: Example) -> Targets:
         """Gold labels -> target arrays."""
         raise NotImplementedError
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Find relations that no weights return together without an error. ``held`` is what the targets decode to.
+
+        Override this where the form of the scores ties relations to each other, whatever the encoder gives.
+        """
+        return []
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """A batch -> the head's scores by name, each [batch, ...]."""

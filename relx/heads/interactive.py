@@ -1,5 +1,6 @@
 """The bidirection-interactive Seq2Seq model, and its kin CopyRE (Zeng et al. 2018) and CopyMTL (Zeng et al. 2020)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
@@ -8,13 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example
+from relx.data.example import Entity, Example, Relation
 from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec.pooling import MeanEncoder
 from relx.heads.entity_tags import EntityTags, EntityTypes
 from relx.heads.head import Encode, Head, Scores, Targets
 from relx.heads.interactive_layers import DecodeLayer, Decoders, InteractiveLayer, Sentences, Start, Weights
+from relx.heads.limits import Limit, Outcome
 from relx.heads.pair_cells import Anchor, PairCells
 from relx.heads.prediction import prediction
 from relx.heads.tagging import best_tags, certain, tagging_loss
@@ -22,6 +24,8 @@ from relx.heads.triple_slots import TripleOrder, TripleSlots
 from relx.heads.triple_writer import GreedyFeed, TripleWriter
 from relx.heads.word_scores import AttentionForm, CopyForm
 from relx.registry import Injected
+
+ONE_PAIR = "the linear copy score copies the same two words in every decoder"
 
 
 @Head.register("interactive")
@@ -60,6 +64,7 @@ class Interactive(Head):
         require_sizes(decoders=decoders)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.slots = TripleSlots(PairCells(relations, anchor, allow_self), decoders, order)
+        self.copy_score = copy_score
         self.feed = feed
         self.na = na
         self.dropout = nn.Dropout(dropout)
@@ -79,6 +84,21 @@ class Interactive(Head):
         tags = self.entity_tags.write(example)
         triples, lost = self.slots.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
         return Targets({"triples": triples, "entity_tags": tags}, lost)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of a linear copy score, in which the state has no say: it always ranks the words of a sentence alike.
+
+        The best word is copied as the head, and as the tail too unless ``allow_self`` forbids it.
+        """
+        if self.copy_score != "linear":
+            return []
+        pairs: dict[tuple[int, int], list[Relation]] = defaultdict(list)
+        for relation in held.relations:
+            pairs[self.slots.cells.tokens(relation)].append(relation)
+        returned = [found for (head, tail), found in pairs.items() if (head == tail) == self.slots.cells.allow_self]
+        best = max(returned, key=len, default=[])
+        lost = tuple(relation for relation in held.relations if relation not in best)
+        return [Limit(ONE_PAIR, [Outcome(lost)])] if lost else []
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """Logits whose number 0 is NA: ``relation`` [batch, decoders, 1 + relations], ``words`` of head and tail

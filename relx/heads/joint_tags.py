@@ -1,7 +1,7 @@
 """Relations as one tag for each token: relation type x role x position (Zheng et al. 2017; HMT, Wei et al. 2019)."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ NOT_LOCATED = "mention not found among the tokens"
 UNKNOWN = "relation type never seen in training"
 TAKEN = "a token already bears another tag"
 DROPPED = "sentence dropped for a conflict of tags"
+OVERWRITTEN = "a later triple overwrites its tags"
+PAIRED = "its tags are held, but decoding pairs the mentions with nearer ones"
 
 
 class TaggedRelations(NamedTuple):
@@ -57,19 +59,39 @@ class JointTags:
                 lost.append((relation, cause))
         if self.conflict == "drop_sentence" and any(cause == TAKEN for _, cause in lost):
             return TaggedRelations(np.zeros_like(tags), False, [(relation, DROPPED) for relation in example.relations])
-        return TaggedRelations(tags, True, lost)
+        return TaggedRelations(tags, True, lost + self._not_read(example.relations, lost, tags))
 
     def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[Relation]:
         """The relations that the tags spell; a relation's score is the product of its two mentions'."""
+        return self._related(self._mentions(tags, scores))
+
+    def _mentions(self, tags: Sequence[int], scores: Sequence[float]) -> dict[Role, list[TaggedSpan[Role]]]:
         mentions: dict[Role, list[TaggedSpan[Role]]] = {}
         for span in self.scheme.read(tags, scores):
             mentions.setdefault(span.label, []).append(span)
+        return mentions
+
+    def _related(self, mentions: Mapping[Role, list[TaggedSpan[Role]]]) -> list[Relation]:
         found = []
         for (relation, role), heads in mentions.items():
             if role == "E1":
                 tails = mentions.get((relation, "E2"), [])
                 found += [_relation(head, relation, tail) for head, tail in self._pairs(heads, tails)]
         return found
+
+    def _not_read(
+        self, relations: Sequence[Relation], lost: Sequence[tuple[Relation, str]], tags: np.ndarray
+    ) -> list[tuple[Relation, str]]:
+        """The relations that were written and that ``read`` does not return, with the cause."""
+        mentions = self._mentions(tags.tolist(), [1.0] * len(tags))
+        read = {(r.head.span, r.type, r.tail.span) for r in self._related(mentions)}
+        known = {relation for relation, _ in lost}
+        missing = [r for r in relations if r not in known and (r.head.span, r.type, r.tail.span) not in read]
+        tagged = {(span.label, span.start, span.end) for spans in mentions.values() for span in spans}
+        return [
+            (r, PAIRED if {((r.type, "E1"), *r.head.span), ((r.type, "E2"), *r.tail.span)} <= tagged else OVERWRITTEN)
+            for r in missing
+        ]
 
     def _write(self, relation: Relation, tags: np.ndarray) -> str | None:
         """Tag a relation's mentions; the cause if that is not possible."""
@@ -82,12 +104,18 @@ class JointTags:
                 return UNKNOWN
             start, end = mention.span
             written = self.scheme.span(end - start, label)
-            there = wanted[start:end]
-            if self.conflict != "overwrite" and ((there != OUTSIDE) & (there != written)).any():
+            if self.conflict != "overwrite" and not self._is_free(wanted, start, end, written):
                 return TAKEN
             wanted[start:end] = written
         tags[:] = wanted
         return None
+
+    def _is_free(self, tags: np.ndarray, start: int, end: int, written: np.ndarray) -> bool:
+        """Whether the tokens bear no tag, or are this very mention, neither a longer one nor a shorter one."""
+        if not tags[start:end].any():
+            return True
+        goes_on = end < len(tags) and self.scheme.continues(tags[end], written[-1])
+        return bool((tags[start:end] == written).all()) and not goes_on
 
     def _pairs(
         self, heads: list[TaggedSpan[Role]], tails: list[TaggedSpan[Role]]

@@ -1,6 +1,7 @@
 """Gold entities as labelled spans, and gold relations as pairs of these entities."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,13 @@ from relx.data.vocabulary import Namespace
 from relx.heads.head import Targets
 from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
 from relx.heads.pair_scorers import Cells
+from relx.heads.spans.pairing import cut_short
 from relx.heads.spans.spans import Spans, find
 
 SELF = "head and tail are the same mention"
 UNLISTED = "mention is not among the entities, or of a type never seen in training"
 SHADOWED = "another entity has the same place"
+CUT_SHORT = "a start takes its nearest end, which is that of another mention"
 
 # The number of an entity's label; None for one that cannot be learnt.
 LabelOf = Callable[[Entity, Example], int | None]
@@ -52,6 +55,28 @@ class MentionTriples:
             if cause is not None:
                 lost.append((relation, cause))
         return Targets({"entity_spans": _array(spans), "triples": _array(list(triples))}, lost)
+
+    def cut_short(self, example: Example, found: Targets, entities: bool) -> list[tuple[Relation, str]]:
+        """The relations held by the targets whose subject or object is lost when each start takes its nearest end.
+
+        ``entities`` says whether entities of one label compete in this way too.
+        """
+        lost = {relation for relation, _ in found.lost}
+        held = [relation for relation in example.relations if relation not in lost]
+        mentions: dict[Hashable, set[tuple[int, int]]] = defaultdict(set)
+        for label, start, last in found.arrays["entity_spans"].tolist() if entities else ():
+            mentions[label].add((start, last + 1))
+        objects: dict[Hashable, set[tuple[int, int]]] = defaultdict(set)
+        for relation in held:
+            objects[relation.head.span, relation.type].add(relation.tail.span)
+        unfound = set().union(*map(cut_short, mentions.values()))
+        unfound_heads = unfound | cut_short({relation.head.span for relation in held})
+        short = {key: cut_short(spans) for key, spans in objects.items()}
+        return [
+            (r, CUT_SHORT)
+            for r in held
+            if r.head.span in unfound_heads or r.tail.span in unfound | short[r.head.span, r.type]
+        ]
 
     def _entities(self, example: Example) -> dict[tuple[int, int], tuple[Entity, int]]:
         """The entity and label at each place, in the order of the text."""

@@ -57,8 +57,12 @@ class PairCells:
         number = self.relations.get(relation.type)
         if number is None:
             return UNKNOWN
-        head, tail = self._anchor_of(relation.head), self._anchor_of(relation.tail)
+        head, tail = self.tokens(relation)
         return SELF if head == tail and not self.allow_self else (number + 1, head, tail)
+
+    def tokens(self, relation: Relation) -> tuple[int, int]:
+        """The tokens that tell head and tail of a located relation."""
+        return self._anchor_of(relation.head), self._anchor_of(relation.tail)
 
     def by_anchor(self, entities: Iterable[Entity]) -> dict[int, Entity]:
         """Entities by the token that tells them."""

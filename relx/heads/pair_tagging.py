@@ -1,5 +1,6 @@
 """What heads that tag entities and score pairs of tokens share: targets, loss, decoding, oracle."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,7 @@ from relx.data.sizes import require_inner_shares
 from relx.data.vocabulary import Vocabulary
 from relx.heads.entity_tags import EntityTags, EntityTypes
 from relx.heads.head import Head, Scores, Targets
+from relx.heads.limits import Cell, Limit, limits_of_sums
 from relx.heads.pair_cells import Anchor, PairCells
 from relx.heads.pair_scorers import Cells, PairScorer
 from relx.heads.prediction import prediction
@@ -39,6 +41,15 @@ class PairTaggingHead(Head):
         tagged = self.entity_tags.read(tags.tolist(), [1.0] * len(tags))
         cells, lost = self.pair_cells.write(example, tagged)
         return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of a pair scorer that is a sum. Every other pair of tokens that is returned is a wrong triple."""
+        if not self.pair_scorer.is_sum:
+            return []
+        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
+        for relation in held.relations:
+            tables[relation.type][self.pair_cells.tokens(relation)] = relation
+        return limits_of_sums(tables.values(), lambda cell: self.pair_cells.allow_self or cell[0] != cell[1])
 
     def loss(self, scores: Scores, batch: Batch) -> Tensor:
         """Cross entropies of tags and of pairs, each summed over its sentence, averaged over sentences."""

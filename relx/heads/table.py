@@ -1,18 +1,20 @@
 """Table filling, the head of the partition filter network (PFN, Yan et al. 2021, section 3.3)."""
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example
+from relx.data.example import Entity, Example, Relation
 from relx.data.sizes import require_inner_shares, require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.cascade_steps import CascadeSteps
 from relx.heads.entity_tags import EntityTypes
 from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.limits import Cell, Limit, limits_of_sums
 from relx.heads.mention_cells import MentionCells, Tables
 from relx.heads.mention_triples import GoldTriples, MentionTriples
 from relx.heads.pair_cells import Anchor
@@ -72,6 +74,15 @@ class TableFilling(Head):
         found = self.scheme.write(example)
         unmeant = self.cells.lost(example, found.arrays, [relation for relation, _ in found.lost])
         return Targets({**found.arrays, **self.cells.write(found.arrays)}, found.lost + unmeant)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of a pair scorer that is a sum, in a single table of relations; two such tables have more ways out."""
+        if len(self.relation) > 1 or not all(scorer.is_sum for scorer in self.relation.values()):
+            return []
+        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
+        for relation in held.relations:
+            tables[relation.type][relation.head.span, relation.tail.span] = relation
+        return limits_of_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """With targets in the batch, the features of ``entity`` and ``relation``, [batch, length, d] each. Without,

@@ -39,6 +39,10 @@ class TagScheme(Generic[L]):
             tags[-1] = self._tag("E" if length > 1 else "S", label)
         return tags
 
+    def continues(self, tag: int, before: int) -> bool:
+        """Whether a tag makes the span of the tag before it longer."""
+        return tag != OUTSIDE and self._tag("I", self.labels[(before - 1) // len(self.positions)]) == tag
+
     def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[TaggedSpan[L]]:
         """The spans that a sequence of tags spells, each with the mean score of its tokens.
 

@@ -113,7 +113,7 @@ def test_the_ceiling_of_the_scheme_is_enough(tiny: Path, tmp_path: Path) -> None
         both = line.replace('"relations": [', '"relations": [{"head": 1, "type": "birthplace_of", "tail": 0}, ')
         (tmp_path / f"{split}.jsonl").write_text(f"{both}\n")
     said = outcome(tiny, data=str(tmp_path), count=1)
-    assert said.startswith("learnt by heart: ") and "; the scheme allows triples P 100.0 R 50.0 F1 66.7" in said
+    assert said.startswith("learnt by heart: ") and "; the scheme's ceiling is P 100.0 R 50.0 F1 66.7" in said
 
 
 def test_a_loss_that_is_not_finite_is_the_error_of_a_run(tiny: Path, registry: None) -> None:

@@ -39,6 +39,8 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
     """
 
     relations: int
+    is_sum = False
+    """Whether a logit is f(head) + g(tail), which limits the pairs that can be returned together."""
 
     @property
     def width(self) -> int:

@@ -15,6 +15,8 @@ class SumPairScorer(PairScorer):
     It cannot hold two pairs of one relation without one of the two pairs across: their logits sum to the same.
     """
 
+    is_sum = True
+
     def heads(self, inputs: Tensor) -> Tensor:
         """The part of each token as head: [..., input_dim] -> [..., relations]."""
         raise NotImplementedError

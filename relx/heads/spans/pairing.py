@@ -1,5 +1,7 @@
 """Which starts and ends of spans belong together."""
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -23,3 +25,9 @@ def nearest_end(starts: Tensor, ends: Tensor) -> Cells:
     nearest = here.flip(1).cummin(dim=1).values.flip(1)
     row, start, label = (starts & (nearest < length)).nonzero(as_tuple=True)
     return Cells(row, start, nearest[row, start, label], label)
+
+
+def cut_short(spans: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """The spans (start, end), of one label, within which another one ends: their starts take that nearer end."""
+    ends = {end for _, end in spans}
+    return {(start, end) for start, end in spans if any(start < other < end for other in ends)}

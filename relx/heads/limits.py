@@ -1,0 +1,144 @@
+"""What no weights of a model can return: limits of its form, beyond what its targets cannot hold."""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from typing import NamedTuple
+
+from relx.data.example import Relation
+
+Cell = tuple[Hashable, Hashable]
+
+# All subsets of so many items and all orders of so many are tried; larger sets are cut, which bounds the errors below.
+MOST_SUBSETS = 8
+MOST_ORDERS = 5
+
+SUMMED = "the pair scorer is a sum of two scores: of two pairs of a relation it also returns a pair across"
+
+
+class Outcome(NamedTuple):
+    """The relations that are lost, and how many wrong ones are returned."""
+
+    lost: tuple[Relation, ...] = ()
+    wrong: int = 0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Relations of one sentence that no weights return without an error.
+
+    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones.
+    """
+
+    cause: str
+    outcomes: Sequence[Outcome]
+
+
+def combined(choices: Iterable[Sequence[Outcome]]) -> list[Outcome]:
+    """The best outcomes of several independent choices together."""
+    best = [Outcome()]
+    for options in choices:
+        best = fewest_wrong(
+            Outcome(first.lost + other.lost, first.wrong + other.wrong) for first in best for other in options
+        )
+    return best
+
+
+def fewest_wrong(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Of each number of lost relations the outcome with the fewest wrong ones."""
+    best: dict[int, Outcome] = {}
+    for outcome in outcomes:
+        known = best.setdefault(len(outcome.lost), outcome)
+        if outcome.wrong < known.wrong:
+            best[len(outcome.lost)] = outcome
+    return list(best.values())
+
+
+def limits_of_sums(tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[Cell], bool]) -> list[Limit]:
+    """The limits of a pair scorer of the form f(head) + g(tail), one for each table that it cannot hold.
+
+    Such a scorer returns the pairs of a relation that lie below a staircase: heads and tails have an order in which
+    each head takes a prefix of the tails. ``tables`` hold the wanted cells (head, tail) of one relation each,
+    ``counts`` says of any other cell whether it is a wrong relation or is ignored.
+    """
+    found = []
+    for table in tables:
+        outcomes = combined(_staircases(part, counts) for part in _parts(table))
+        if Outcome() not in outcomes:
+            found.append(Limit(SUMMED, outcomes))
+    return found
+
+
+def _parts(table: Mapping[Cell, Relation]) -> list[Mapping[Cell, Relation]]:
+    """The table, cut along its shorter side where that is too long for trying all orders."""
+    side = _shorter_side(table)
+    items = sorted({cell[side] for cell in table}, key=repr)
+    groups = [set(items[start : start + MOST_ORDERS]) for start in range(0, len(items), MOST_ORDERS)]
+    return [{cell: relation for cell, relation in table.items() if cell[side] in group} for group in groups]
+
+
+def _staircases(table: Mapping[Cell, Relation], counts: Callable[[Cell], bool]) -> list[Outcome]:
+    """The best outcomes over all orders of the shorter side; each item of the other side takes its best prefix."""
+    side = _shorter_side(table)
+    items, others = ({cell[place] for cell in table} for place in (side, 1 - side))
+    if len(items) < 2 or len(others) < 2:
+        return [Outcome()]
+    best: list[Outcome] = []
+    for order in permutations(sorted(items, key=repr)):
+        rows = [[(one, item) if side else (item, one) for item in order] for one in others]
+        best = fewest_wrong([*best, *combined(_prefixes(row, table, counts) for row in rows)])
+        if Outcome() in best:
+            break
+    return best
+
+
+def _prefixes(row: Sequence[Cell], table: Mapping[Cell, Relation], counts: Callable[[Cell], bool]) -> list[Outcome]:
+    """What each prefix of a row of cells loses and adds."""
+    wrong = [cell not in table and counts(cell) for cell in row]
+    return fewest_wrong(
+        Outcome(tuple(table[cell] for cell in row[taken:] if cell in table), sum(wrong[:taken]))
+        for taken in range(len(row) + 1)
+    )
+
+
+def _shorter_side(table: Mapping[Cell, Relation]) -> int:
+    heads, tails = (len({cell[side] for cell in table}) for side in (0, 1))
+    return 0 if heads < tails else 1
+
+
+class Tied(NamedTuple):
+    """A triple that is returned or not together with others, provided that its subject is found; None: a wrong one."""
+
+    subject: Hashable
+    relation: Relation | None
+
+
+def limit_of_ties(cause: str, groups: Iterable[Sequence[Tied]], relations: Collection[Relation]) -> list[Limit]:
+    """The limit of triples that are returned all or none: those of each group whose subjects are found.
+
+    A subject that is not found loses all of its ``relations``, whose subjects are the spans of their heads.
+    """
+    groups = [group for group in groups if len({tied.relation is None for tied in group}) > 1]
+    subjects = list(dict.fromkeys(relation.head.span for relation in relations))
+    choices = []
+    for start in range(0, len(subjects) if groups else 0, MOST_SUBSETS):
+        some = subjects[start : start + MOST_SUBSETS]
+        choices.append(fewest_wrong(_of_subsets(some, groups, relations)))
+    outcomes = combined(choices)
+    return [] if Outcome() in outcomes else [Limit(cause, outcomes)]
+
+
+def _of_subsets(
+    subjects: Sequence[Hashable], groups: Collection[Sequence[Tied]], relations: Collection[Relation]
+) -> Iterable[Outcome]:
+    for count in range(len(subjects), -1, -1):
+        for found in map(set, combinations(subjects, count)):
+            missed = tuple(r for r in relations if r.head.span in subjects and r.head.span not in found)
+            options = [_all_or_none([tied for tied in group if tied.subject in found]) for group in groups]
+            yield from combined([[Outcome(missed)], *options])
+
+
+def _all_or_none(group: Sequence[Tied]) -> list[Outcome]:
+    wanted = tuple(tied.relation for tied in group if tied.relation is not None)
+    wrong = len(group) - len(wanted)
+    return [Outcome(wrong=wrong), Outcome(wanted)] if wanted and wrong else [Outcome()]
