@@ -51,8 +51,9 @@ def model_of(hidden: int) -> JointExtractor:
     torch.manual_seed(1)
     encoder = Lazy(LSTMEncoder, hidden_size=hidden, directions="averaged")
     model = JointExtractor(Vocabulary(sentences(2000)), Lazy(WordEmbedder, dim=hidden), Lazy(Interactive), encoder)
-    for bias in (model.head.writer.relation.bias, model.head.writer.no_word.bias):
-        bias.data[0] -= 5
+    for output in model.head.writer.outputs:
+        for bias in (output.relation.bias, output.no_word.bias):
+            bias.data[0] -= 5
     return model
 
 

@@ -1,7 +1,7 @@
 // CopyMTL (Zeng et al. 2020) on WebNLG: F1 56.4 with a decoder for each triple, 58.9 with one decoder for all, which is
 // head=copymtl_one. variant: exact, whole mentions, or star, the last word of each. form: hrl, triples or jsonl.
-// CopyMTL feeds its decoders what they wrote themselves, in training too (feed=own). The model is that of
-// interactive_webnlg, whose other variables it has too.
+// CopyMTL feeds its decoders what they wrote themselves, in training too (feed=gold feeds the gold triples). The model
+// is that of interactive_webnlg, whose other variables it has too.
 local interactive = import 'interactive_webnlg.jsonnet';
 
 function(
@@ -19,7 +19,7 @@ function(
   hidden=100,
   decoders=5,
   weights=null,
-  feed='gold',
+  feed=null,
   dropout=0.2,
   word_dropout=0.04,
   epochs=30,

@@ -1,11 +1,14 @@
 // The bidirection-interactive Seq2Seq model on WebNLG, last words of entities: Table 1 gives F1 60.2. Its other rows:
 // head=copyre_one (OneDecoder, 30.5), copyre_multi (MultiDecoder, 37.1), copymtl_one (58.9), copymtl_multi (56.4), all
-// without GCN unless gcn=true; graphrel_webnlg.jsonnet has GraphRel.
+// without GCN unless gcn=true; graphrel_webnlg.jsonnet has GraphRel. copyre_one_code and copyre_multi_code follow
+// CopyRE's public code in more points than its paper (docs/fidelity.md).
 // Without interactive layer: interactive=false. Without GCN: gcn=false. parser: chain, in place of a parse, stanza, with
-// its models in the folder stanza, or given by the data. tagger=true tells whole mentions, for variant=exact.
-// residual: each GCN layer adds what it was given. The paper does not; but with the plain sum over neighbours the words
-// that are copied are hard to tell apart (docs/results.md). weights=separate: each decoder has its own; shared unless
-// told otherwise.
+// its models in the folder stanza, or given by the data. tagger=true tags whole mentions, for variant=exact.
+// residual: each GCN layer adds its input to its output. The paper does not; but with the plain sum over neighbors the
+// words that are copied are hard to tell apart (docs/results.md).
+// weights: shared by all decoders, separate, or separate cells; by default shared, separate in copyre_multi, cells in
+// copymtl_multi. feed: the triple that a step of training reads, gold or the model's own; by default gold, own in
+// copymtl_* and copyre_*_code.
 // form: hrl, triples or jsonl. A variable that the others leave without effect is an error.
 local lib = import 'lib/interactive.libsonnet';
 local joint = import 'lib/joint.libsonnet';
@@ -26,7 +29,7 @@ function(
   hidden=100,
   decoders=5,
   weights=null,
-  feed='gold',
+  feed=null,
   tagger=null,
   dropout=0.2,
   word_dropout=0.04,

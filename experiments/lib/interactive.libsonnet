@@ -3,7 +3,18 @@ local joint = import 'joint.libsonnet';
 
 local one = { weights: 'shared', start: 'carried' };
 local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
-local copymtl = { interactive_layer: false, attention: 'linear', tagger: true };
+// What CopyRE's public code does beyond its paper; docs/fidelity.md lists what is left out.
+local copyre_code = copyre + {
+  attention: 'linear_selu',
+  copy_score: 'linear_selu',
+  allow_self: true,
+  zero_own_head: true,
+  selu_logits: true,
+  feed: 'own',
+  na: 'all',
+  order: 'data',
+};
+local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, feed: 'own' };
 
 {
   // The given bidirectional LSTM over word vectors, and a GCN over dependency trees if the settings of one are given.
@@ -22,17 +33,20 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true };
   },
 
   // The model itself, or a system with one or several decoders: CopyRE, whose copy score is linear, or CopyMTL.
-  // interactive and tagger are variables of the model itself, which has an interactive layer and no tagger unless told.
+  // Each decoder of CopyRE's MultiDecoder owns all its weights, each of CopyMTL's its LSTM cells only.
+  // interactive and tagger are variables of the model itself: by default it has an interactive layer and no tagger.
   head(name, decoders, feed, dropout, interactive=null, tagger=null, weights=null):
     local baseline = joint.refuse('head=' + name, { interactive: interactive, tagger: tagger });
     joint.choose('head', name, {
       interactive: { interactive_layer: true, tagger: false, weights: 'shared' }
                    + joint.given({ interactive_layer: interactive, tagger: tagger }),
       copyre_one: baseline + copyre + one,
-      copyre_multi: baseline + copyre,
+      copyre_multi: baseline + copyre + { weights: 'separate' },
+      copyre_one_code: baseline + copyre_code + one,
+      copyre_multi_code: baseline + copyre_code + { weights: 'separate', restart: true },
       copymtl_one: baseline + copymtl + one,
-      copymtl_multi: baseline + copymtl,
-    }) + { type: 'interactive', decoders: decoders, feed: feed, dropout: dropout } + joint.given({ weights: weights }),
+      copymtl_multi: baseline + copymtl + { weights: 'cells' },
+    }) + { type: 'interactive', decoders: decoders, dropout: dropout } + joint.given({ feed: feed, weights: weights }),
 
   // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
   training(variant, epochs, patience, lr): {

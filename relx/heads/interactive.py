@@ -32,14 +32,16 @@ ONE_PAIR = "the linear copy score copies the same two words in every decoder"
 class Interactive(Head):
     """Decoders in a row that write one triple each: a relation, then two words copied from the sentence.
 
-    ``interactive_layer=false`` leaves out the layer of Eq. 2; the decode layer then attends to the sentence itself.
-    With that, ``copy_score="linear"``, ``attention="linear"`` and ``allow_self=false`` it is CopyRE's MultiDecoder, and
-    OneDecoder with ``weights="shared"`` and ``start="carried"`` in addition. CopyMTL has ``copy_score="selu"`` and a
-    ``tagger``: BIES tags of whole mentions, to which the copied word, the ``anchor`` of its mention, is widened.
+    ``interactive_layer=false`` leaves out the layer of Eq. 2, and ``decode_attention=false`` what the decode layer
+    attends to. CopyRE and CopyMTL have no interactive layer; docs/heads.md has their values of all arguments, and
+    docs/fidelity.md what was compared with their public code. CopyRE's MultiDecoder has ``weights="separate"`` and a
+    linear ``copy_score``. CopyMTL has ``weights="cells"``, ``copy_score="selu"`` and a ``tagger``: BIES tags of whole
+    mentions, to which the copied word, the ``anchor`` of its mention, is widened.
 
-    ``feed`` is what a step of training is told the step before wrote: the gold triple or the model's ``own``. Of the
+    ``feed`` is the triple that a step of training reads from the step before: ``gold`` or the model's ``own``. Of the
     decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
     ``decoders`` are not learnt; see ``TripleSlots`` for their ``order``. ``dropout`` acts on the encoded words.
+    ``zero_own_head``, ``selu_logits`` and ``restart`` are details of CopyRE's code; see ``TripleWriter``.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Interactive(Head):
         vocabulary: Injected[Vocabulary],
         decoders: int = 5,
         interactive_layer: bool = True,
+        decode_attention: bool = True,
         weights: Weights = "separate",
         start: Start = "averaged",
         attention: AttentionForm = "tanh",
@@ -58,10 +61,15 @@ class Interactive(Head):
         order: TripleOrder = "position",
         anchor: Anchor = "last",
         allow_self: bool = True,
+        zero_own_head: bool = False,
+        selu_logits: bool = False,
+        restart: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         require_sizes(decoders=decoders)
+        if zero_own_head and not allow_self:
+            raise ValueError("zero_own_head has no effect with allow_self=false; leave out one of them")
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.slots = TripleSlots(PairCells(relations, anchor, allow_self), decoders, order)
         self.copy_score = copy_score
@@ -71,8 +79,10 @@ class Interactive(Head):
         self.mean = MeanEncoder(input_dim)
         chain = Decoders(decoders, weights, start)
         self.interactive = InteractiveLayer(input_dim, chain, attention) if interactive_layer else None
-        self.decode_layer = DecodeLayer(input_dim, chain, None if interactive_layer else attention)
-        self.writer = TripleWriter(input_dim, len(relations), copy_score, allow_self)
+        self.decode_layer = DecodeLayer(input_dim, chain, attention if decode_attention else None, interactive_layer)
+        self.writer = TripleWriter(
+            input_dim, len(relations), chain, copy_score, allow_self, zero_own_head, selu_logits, restart
+        )
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None)) if tagger else None
         self.tagger = nn.Linear(input_dim, self.entity_tags.scheme.size) if self.entity_tags is not None else None
 
@@ -146,8 +156,12 @@ class Interactive(Head):
 
     def _with_gold(self, sentences: Sentences, interactive: Tensor | None, gold: Tensor) -> tuple[Tensor, Tensor]:
         candidates = self.writer.candidates(sentences)
-        fed = [self.writer.start(sentences), *self.writer.vectors(gold, candidates).unbind(dim=1)]
-        states = self.decode_layer(sentences, interactive, lambda step, _: fed[step])
+        start, fed = self.writer.start(sentences), self.writer.vectors(gold, candidates).unbind(dim=1)
+
+        def feed(step: int, _: Tensor | None) -> Tensor:
+            return start if self.writer.starts(step) else fed[step - 1]
+
+        states = self.decode_layer(sentences, interactive, feed)
         return self.writer.write(states, gold, candidates)
 
     def _entities(self, scores: Scores, batch: Batch) -> Sequence[list[Entity]]:

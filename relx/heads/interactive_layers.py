@@ -15,7 +15,7 @@ from relx.heads.word_scores import Attention, AttentionForm
 
 STEPS = 3
 
-Weights = Literal["separate", "shared"]
+Weights = Literal["separate", "cells", "shared"]
 Start = Literal["averaged", "carried"]
 State = tuple[Tensor, Tensor]
 Context = Callable[[int, Tensor], Tensor]
@@ -37,7 +37,11 @@ class Sentences(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoders:
-    """How many decoders there are, whether their weights are ``separate`` or ``shared``, and how each starts.
+    """How many decoders there are, which weights each of them owns, and how each starts.
+
+    ``separate``: each decoder owns its LSTM cells, its attention and its output layers, as each MultiDecoder of
+    CopyRE's public code does in a variable scope of its own. ``cells``: it owns its LSTM cells only, as in the
+    MultiDecoder of CopyMTL's public code. ``shared``: all decoders have the same weights.
 
     The start is the mean of the sentence's state and the last state of the decoder before it (``averaged``), or the
     latter as it is (``carried``). The first decoder starts with the sentence's state.
@@ -48,8 +52,12 @@ class Decoders:
     start: Start
 
     def make(self, module: Callable[[], nn.Module]) -> nn.ModuleList:
-        """A module for each decoder, or one for all."""
+        """A module for each decoder if all weights are separate, else one for all."""
         return nn.ModuleList(module() for _ in range(self.count if self.weights == "separate" else 1))
+
+    def make_cells(self, module: Callable[[], nn.Module]) -> nn.ModuleList:
+        """LSTM cells for each decoder, or the same for all if all weights are shared."""
+        return nn.ModuleList(module() for _ in range(1 if self.weights == "shared" else self.count))
 
     def begin(self, sentence: State, before: State) -> State:
         """The first state of every decoder but the first, from the last one of the decoder before it."""
@@ -64,7 +72,7 @@ class DecoderChain(nn.Module):
     def __init__(self, input_dim: int, size: int, decoders: Decoders) -> None:
         super().__init__()
         self.decoders = decoders
-        self.cells = decoders.make(lambda: nn.LSTMCell(input_dim, size))
+        self.cells = decoders.make_cells(lambda: nn.LSTMCell(input_dim, size))
 
     def forward(self, sentence: State, inputs: Inputs) -> Tensor:
         """-> the states of all steps, [batch, 3 M, size].
@@ -124,32 +132,32 @@ class InteractiveLayer(nn.Module):
 
 
 class DecodeLayer(nn.Module):
-    """h^D2: each step reads what was written at the step before it, and the interactive layer's h^D1 of its own step.
+    """h^D2: each step reads the vector of what the step before wrote.
 
-    Without an interactive layer, with ``attention``, it reads what it attends to instead (CopyRE, CopyMTL).
+    It also reads what it attends to, if there is an ``attention``, and h^D1 of its own step if ``interactive``.
     """
 
-    def __init__(self, size: int, decoders: Decoders, attention: AttentionForm | None) -> None:
+    def __init__(self, size: int, decoders: Decoders, attention: AttentionForm | None, interactive: bool) -> None:
         super().__init__()
         self.attention = AttentionChain(size, decoders, attention) if attention is not None else None
-        self.chain = DecoderChain(2 * size, size, decoders)
+        parts = 1 + (attention is not None) + interactive
+        self.chain = DecoderChain(parts * size, size, decoders)
 
     def forward(self, sentences: Sentences, interactive: Tensor | None, feed: Feed) -> Tensor:
         """-> h^D2 of all steps, [batch, 3 M, size].
 
-        ``interactive`` is h^D1, [batch, 3 M, size]. ``feed`` makes the vector of what the step before wrote,
-        [batch, size], from the number of the step and the state of the step before it, None for the first step.
+        ``interactive`` is h^D1, [batch, 3 M, size], or None without that layer. ``feed`` makes the vector of what the
+        step before wrote, [batch, size], from the number of the step and the state of the step before it, None for the
+        first step.
         """
-        context = self._context(sentences, interactive)
+        attend = self.attention.over(sentences) if self.attention is not None else None
 
         def inputs(step: int, state: Tensor, before: Tensor | None) -> Tensor:
-            return torch.cat((feed(step, before), context(step, state)), dim=-1)
+            parts = [feed(step, before)]
+            if attend is not None:
+                parts.append(attend(step, state))
+            if interactive is not None:
+                parts.append(interactive[:, step])
+            return torch.cat(parts, dim=-1)
 
         return self.chain(sentences.state(), inputs)
-
-    def _context(self, sentences: Sentences, interactive: Tensor | None) -> Context:
-        if self.attention is not None:
-            return self.attention.over(sentences)
-        assert interactive is not None
-        by_step = interactive.unbind(dim=1)
-        return lambda step, _: by_step[step]

@@ -1,12 +1,13 @@
 """What a decoder's state writes: a relation, or a word that is copied from the sentence (CopyRE, Zeng et al. 2018)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.heads.interactive_layers import STEPS, Sentences
+from relx.heads.interactive_layers import STEPS, Decoders, Sentences
 from relx.heads.word_scores import CopyForm, WordScorer
 
 
@@ -14,38 +15,85 @@ class Candidates(NamedTuple):
     """What can be copied: NA and the words of each sentence.
 
     ``vectors`` [batch, 1 + length, size] is what is fed for each; ``projected`` [batch, length, hidden] what the copy
-    score makes of the words; ``mask`` [batch, length] tells the real ones.
+    score of each output layer makes of the words; ``mask`` [batch, length] tells the real ones.
     """
 
     vectors: Tensor
-    projected: Tensor
+    projected: Sequence[Tensor]
     mask: Tensor
 
 
-class TripleWriter(nn.Module):
-    """Scores of relations and of words, each with NA as number 0, and the vectors of what was written.
+class OutputLayer(nn.Module):
+    """Logits of relations and of words from the states of a decoder, each with NA as number 0.
 
-    A copied word's vector is its encoding. ``allow_self=False`` keeps the tail from being the head's word.
+    With ``selu`` the logits of relations and of NA are selu(W h) + b, as in CopyRE's code.
     """
 
-    def __init__(self, size: int, relations: int, form: CopyForm, allow_self: bool) -> None:
+    def __init__(self, size: int, relations: int, form: CopyForm, selu: bool) -> None:
         super().__init__()
-        self.allow_self = allow_self
+        self.selu = selu
         self.relation = nn.Linear(size, 1 + relations)
         self.copy = WordScorer(size, form)
         self.no_word = nn.Linear(size, 1)
+
+    def relation_logits(self, states: Tensor) -> Tensor:
+        """[batch, k, size] -> [batch, k, 1 + relations]."""
+        return self._logits(self.relation, states)
+
+    def word_logits(self, states: Tensor, projected: Tensor, mask: Tensor) -> Tensor:
+        """Eq. 3: states [batch, k, size] -> [batch, k, 1 + length], -inf at padding."""
+        copied = self.copy(states, projected).masked_fill(~mask.unsqueeze(1), -torch.inf)
+        return torch.cat((self._logits(self.no_word, states), copied), dim=-1)
+
+    def _logits(self, layer: nn.Linear, states: Tensor) -> Tensor:
+        return F.selu(F.linear(states, layer.weight)) + layer.bias if self.selu else layer(states)
+
+
+class TripleWriter(nn.Module):
+    """The output layers of the decoders, and the vectors of what was written, which all decoders share.
+
+    A copied word's vector is its encoding. ``allow_self=False`` keeps the tail from being the head's word.
+    ``zero_own_head`` sets the tail's logit of the word that the decoder itself copied as head to 0, as CopyRE's code
+    does. With ``restart`` the first step of every decoder is fed the start vector, and not only that of the first.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        relations: int,
+        decoders: Decoders,
+        form: CopyForm,
+        allow_self: bool,
+        zero_own_head: bool,
+        selu_logits: bool,
+        restart: bool,
+    ) -> None:
+        super().__init__()
+        self.allow_self = allow_self
+        self.zero_own_head = zero_own_head
+        self.restart = restart
+        self.outputs = decoders.make(lambda: OutputLayer(size, relations, form, selu_logits))
         self.relation_vectors = nn.Embedding(1 + relations, size)
         self.special_vectors = nn.Embedding(2, size)  # the start of a sentence's triples, and NA in place of a word
+
+    def output_of(self, decoder: int) -> OutputLayer:
+        """The output layer of a decoder."""
+        return self.outputs[decoder % len(self.outputs)]  # type: ignore[return-value]
 
     def candidates(self, sentences: Sentences) -> Candidates:
         """What can be copied from these sentences."""
         words = sentences.words
         na = self.special_vectors.weight[1].expand(len(words), 1, -1)
-        return Candidates(torch.cat((na, words), dim=1), self.copy.from_word(words), sentences.mask)
+        projected = [output.copy.from_word(words) for output in self.outputs]  # type: ignore[union-attr, operator]
+        return Candidates(torch.cat((na, words), dim=1), projected, sentences.mask)
 
     def start(self, sentences: Sentences) -> Tensor:
         """The vector that is fed to the first step: [batch, size]."""
         return self.special_vectors.weight[0].expand(len(sentences.words), -1)
+
+    def starts(self, step: int) -> bool:
+        """Whether a step is fed the start vector."""
+        return step == 0 or (self.restart and step % STEPS == 0)
 
     def vectors(self, triples: Tensor, candidates: Candidates) -> Tensor:
         """Numbers of relation, head and tail [batch, triples, 3] -> the vectors of each, [batch, 3 triples, size]."""
@@ -58,28 +106,39 @@ class TripleWriter(nn.Module):
         size = candidates.vectors.shape[-1]
         return candidates.vectors.gather(1, words.unsqueeze(-1).expand(-1, -1, size))
 
-    def word_logits(self, states: Tensor, candidates: Candidates, taken: Tensor | None) -> Tensor:
-        """Eq. 3: states [batch, k, size] -> [batch, k, 1 + length], -inf at padding.
+    def word_logits(self, states: Tensor, candidates: Candidates, decoder: int) -> Tensor:
+        """Eq. 3 with the output layer of a decoder: states [batch, k, size] -> [batch, k, 1 + length]."""
+        projected = candidates.projected[decoder % len(self.outputs)]
+        return self.output_of(decoder).word_logits(states, projected, candidates.mask)
 
-        ``taken`` [batch, k] are the numbers of the heads whose word no tail may copy; 0 for none.
+    def tail_logits(self, logits: Tensor, heads: Tensor, given: Tensor | None) -> Tensor:
+        """Word logits of tails [batch, k, 1 + length], without the word that was copied as head.
+
+        ``heads`` [batch, k, 1 + length] are the word logits of the heads, ``given`` [batch, k] the numbers of the gold
+        heads' words, 0 for none. At prediction there are none.
         """
-        copied = self.copy(states, candidates.projected).masked_fill(~candidates.mask.unsqueeze(1), -torch.inf)
-        logits = torch.cat((self.no_word(states), copied), dim=-1)
-        if taken is None or self.allow_self:
+        if self.allow_self and not self.zero_own_head:
             return logits
-        blocked = F.one_hot(taken, logits.shape[-1]).bool()
-        blocked[..., 0] = False
-        return logits.masked_fill(blocked, -torch.inf)
+        numbers = heads.argmax(dim=-1) if self.zero_own_head or given is None else given
+        copied = F.one_hot(numbers, logits.shape[-1]).bool()
+        copied[..., 0] = False  # NA
+        return logits.masked_fill(copied, 0.0 if self.zero_own_head else -torch.inf)
 
     def write(self, states: Tensor, triples: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """The logits of given triples [batch, M, 3] from the states of all steps [batch, 3 M, size].
 
         -> relations [batch, M, 1 + relations], words [batch, M, 2, 1 + length].
         """
-        relation, *words = states.unflatten(1, (-1, STEPS)).unbind(dim=2)
-        heads = self.word_logits(words[0], candidates, None)
-        tails = self.word_logits(words[1], candidates, triples[..., 1])
-        return self.relation(relation), torch.stack((heads, tails), dim=2)
+        relations, words = [], []
+        groups = len(self.outputs)  # 1, with the steps of all decoders in it, or one for each decoder
+        parts = states.unflatten(1, (-1, STEPS)).chunk(groups, dim=1)  # [batch, M / groups, 3, size]
+        for decoder, (part, gold) in enumerate(zip(parts, triples.chunk(groups, dim=1), strict=True)):
+            relation, head, tail = part.unbind(dim=2)
+            heads = self.word_logits(head, candidates, decoder)
+            tails = self.tail_logits(self.word_logits(tail, candidates, decoder), heads, gold[..., 1])
+            relations.append(self.output_of(decoder).relation_logits(relation))
+            words.append(torch.stack((heads, tails), dim=2))
+        return torch.cat(relations, dim=1), torch.cat(words, dim=1)
 
 
 class GreedyFeed:
@@ -100,20 +159,23 @@ class GreedyFeed:
         """The vector that is fed to a step, [batch, size]; ``before`` is the state of the step before it."""
         if before is None:
             return self.start
-        if (step - 1) % STEPS == 0:
-            self.relations.append(self.writer.relation(before))
-            return self.writer.relation_vectors(self.relations[-1].argmax(dim=-1))
-        taken = self._taken() if (step - 1) % STEPS == 2 else None
-        self.words.append(self.writer.word_logits(before.unsqueeze(1), self.candidates, taken))
-        return self.writer.word_vectors(self.words[-1].argmax(dim=-1), self.candidates).squeeze(1)
+        written = self._write(*divmod(step - 1, STEPS), before.unsqueeze(1))
+        return self.start if self.writer.starts(step) else written
 
     def logits(self, last: Tensor) -> tuple[Tensor, Tensor]:
         """As ``TripleWriter.write``; ``last`` is the state of the last step, [batch, size]."""
         self(STEPS * len(self.relations), last)
-        return torch.stack(self.relations, dim=1), torch.cat(self.words, dim=1).unflatten(1, (-1, 2))
+        return torch.cat(self.relations, dim=1), torch.cat(self.words, dim=1).unflatten(1, (-1, 2))
 
-    def _taken(self) -> Tensor:
-        """The heads' words, [batch, 1]."""
-        if self.gold is not None:
-            return self.gold[:, len(self.words) // 2, 1:2]
-        return self.words[-1].argmax(dim=-1)
+    def _write(self, decoder: int, part: int, state: Tensor) -> Tensor:
+        """Write the relation (part 0), the head or the tail with a decoder's state [batch, 1, size] -> its vector."""
+        writer = self.writer
+        if part == 0:
+            self.relations.append(writer.output_of(decoder).relation_logits(state))
+            return writer.relation_vectors(self.relations[-1].argmax(dim=-1)).squeeze(1)
+        logits = writer.word_logits(state, self.candidates, decoder)
+        if part == 2:
+            given = self.gold[:, decoder, 1:2] if self.gold is not None else None
+            logits = writer.tail_logits(logits, self.words[-1], given)
+        self.words.append(logits)
+        return writer.word_vectors(logits.argmax(dim=-1), self.candidates).squeeze(1)

@@ -6,26 +6,29 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-AttentionForm = Literal["tanh", "linear"]
-CopyForm = Literal["selu", "linear"]
+AttentionForm = Literal["tanh", "linear", "linear_selu"]
+CopyForm = Literal["selu", "linear", "linear_selu"]
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "selu": torch.selu}
+HIDDEN = ("tanh", "selu")
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "selu": torch.selu, "linear_selu": torch.selu}
 
 
 class WordScorer(nn.Module):
     """f([h; o_i] W_1) W_2 for a state h and each word o_i, all of one ``size``.
 
-    With ``form="linear"`` it is [h; o_i] w: the state moves the scores of all words alike and so has no say in which
-    word is the best.
+    With ``form="linear"`` it is [h; o_i] w, and with ``"linear_selu"`` selu([h; o_i] w), as in CopyRE's code. In both,
+    a word's rank depends on o_i w alone, because the state adds the same number to all words and selu keeps the order:
+    ``ranks_by_state`` is false.
     """
 
     def __init__(self, size: int, form: AttentionForm | CopyForm) -> None:
         super().__init__()
-        hidden = 1 if form == "linear" else size
+        self.ranks_by_state = form in HIDDEN
+        hidden = size if self.ranks_by_state else 1
         self.activation = ACTIVATIONS.get(form)
         self.from_state = nn.Linear(size, hidden, bias=False)
         self.from_word = nn.Linear(size, hidden, bias=False)
-        self.output = nn.Linear(hidden, 1, bias=False) if self.activation else nn.Identity()
+        self.output = nn.Linear(hidden, 1, bias=False) if self.ranks_by_state else nn.Identity()
 
     def forward(self, states: Tensor, words: Tensor) -> Tensor:
         """States [batch, steps, size] and what ``from_word`` made of the words [batch, length, hidden], once for all

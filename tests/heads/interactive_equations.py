@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from relx.heads.interactive import Interactive
 from relx.heads.interactive_layers import DecoderChain, InteractiveLayer
-from relx.heads.triple_writer import TripleWriter
+from relx.heads.triple_writer import OutputLayer, TripleWriter
 from relx.heads.word_scores import WordScorer
 
 Triple = tuple[int, int, int]
@@ -19,18 +19,31 @@ def triples(words: list[Tensor], head: Interactive, gold: list[Triple] | None, g
     Each step is fed what ``gold`` has for the step before if it is ``given``, else what the model itself wrote there.
     """
     chain, writer = head.decode_layer.chain, head.writer
-    decoders, attentions = chain.decoders.count, getattr(head.decode_layer.attention, "attentions", None)
+    decoders = chain.decoders.count
     d1 = interactive_layer(words, head.interactive, decoders) if head.interactive is not None else None
     fed, state, written = writer.special_vectors.weight[0], None, []
     for m in range(decoders):
+        if writer.restart:
+            fed = writer.special_vectors.weight[0]
         h, c = _begin(words, state, chain)
+        output = _of(writer.outputs, m)
         chances: list[Tensor] = []
         chosen: list[int] = []
         for t in range(3):
-            context = d1[m][t] if d1 is not None else attention(h, words, _of(attentions, m))
-            h, c = cell(torch.cat((fed, context)), h, c, _of(chain.cells, m))
-            first = (gold[m][1] if gold is not None else chosen[1]) if t == 2 and not writer.allow_self else 0
-            chances.append(_relation(h, writer) if t == 0 else _word(h, words, writer, taken=first))
+            inputs = [fed]
+            if head.decode_layer.attention is not None:
+                inputs.append(attention(h, words, _of(head.decode_layer.attention.attentions, m)))
+            if d1 is not None:
+                inputs.append(d1[m][t])
+            h, c = cell(torch.cat(inputs), h, c, _of(chain.cells, m))
+            if t == 0:
+                chances.append(_softmax(_relation(h, output)))
+            else:
+                logits = _word(h, words, output)
+                if t == 2 and writer.zero_own_head and chosen[1]:
+                    logits[chosen[1]] = torch.zeros_like(h[0])
+                taken = (gold[m][1] if gold is not None else chosen[1]) if t == 2 and not writer.allow_self else 0
+                chances.append(_without(_softmax(torch.stack(logits)), taken))
             chosen.append(int(chances[-1].argmax()))
             fed = _vector(t, gold[m][t] if given and gold is not None else chosen[t], words, writer)
         state = (h, c)
@@ -60,7 +73,7 @@ def interactive_layer(words: list[Tensor], layer: InteractiveLayer, decoders: in
 
 
 def attention(h: Tensor, words: list[Tensor], module: nn.Module) -> Tensor:
-    """The words weighed by softmax of v tanh(W [h; o_i]), or of w [h; o_i]."""
+    """The words weighed by softmax of v tanh(W [h; o_i]), of w [h; o_i], or of selu(w [h; o_i])."""
     if not words:
         return torch.zeros_like(h)
     exponents = [torch.exp(score(h, o, module.scorer)) for o in words]
@@ -68,13 +81,11 @@ def attention(h: Tensor, words: list[Tensor], module: nn.Module) -> Tensor:
 
 
 def score(h: Tensor, o: Tensor, scorer: WordScorer) -> Tensor:
-    """Eq. 3: f([h; o_i] W_1) W_2."""
+    """Eq. 3: f([h; o_i] W_1) W_2; without hidden layer, [h; o_i] w or f([h; o_i] w)."""
     w_1 = torch.cat((scorer.from_state.weight, scorer.from_word.weight), dim=1)
     hidden = w_1 @ torch.cat((h, o))
-    if isinstance(scorer.output, nn.Identity):
-        return hidden[0]
-    f = {torch.tanh: torch.tanh, torch.selu: _selu}[scorer.activation]
-    return scorer.output.weight[0] @ f(hidden)
+    f = {None: lambda x: x, torch.tanh: torch.tanh, torch.selu: _selu}[scorer.activation]
+    return f(hidden)[0] if isinstance(scorer.output, nn.Identity) else scorer.output.weight[0] @ f(hidden)
 
 
 def cell(x: Tensor, h: Tensor, c: Tensor, module: nn.LSTMCell) -> State:
@@ -109,14 +120,20 @@ def _of(modules: nn.ModuleList, m: int) -> nn.Module:
     return modules[m] if len(modules) > 1 else modules[0]
 
 
-def _relation(h: Tensor, writer: TripleWriter) -> Tensor:
-    return _softmax(writer.relation.weight @ h + writer.relation.bias)
+def _relation(h: Tensor, output: OutputLayer) -> Tensor:
+    scores = output.relation.weight @ h
+    return (_selu(scores) if output.selu else scores) + output.relation.bias
 
 
-def _word(h: Tensor, words: list[Tensor], writer: TripleWriter, taken: int) -> Tensor:
-    """NA, then the words; the word number ``taken`` has no chance."""
-    na = writer.no_word.weight[0] @ h + writer.no_word.bias[0]
-    chances = _softmax(torch.stack([na, *(score(h, o, writer.copy) for o in words)]))
+def _word(h: Tensor, words: list[Tensor], output: OutputLayer) -> list[Tensor]:
+    """NA, then the words."""
+    na = output.no_word.weight[0] @ h
+    na = (_selu(na) if output.selu else na) + output.no_word.bias[0]
+    return [na, *(score(h, o, output.copy) for o in words)]
+
+
+def _without(chances: Tensor, taken: int) -> Tensor:
+    """The word number ``taken`` has no chance; 0 for none."""
     if not taken:
         return chances
     left = [chance if number != taken else torch.zeros_like(chance) for number, chance in enumerate(chances)]

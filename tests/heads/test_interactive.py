@@ -22,19 +22,33 @@ EXAMPLES = [
     Example([]),
 ]
 COPYRE = {"interactive_layer": False, "attention": "linear", "copy_score": "linear", "allow_self": False}
+COPYRE_CODE = {
+    "interactive_layer": False,
+    "attention": "linear_selu",
+    "copy_score": "linear_selu",
+    "zero_own_head": True,
+    "selu_logits": True,
+    "na": "all",
+}
+ONE = {"weights": "shared", "start": "carried"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "as in the paper": {},
     "shared weights": {"weights": "shared"},
+    "separate cells": {"weights": "cells"},
     "carried states": {"start": "carried"},
-    "one decoder": {"weights": "shared", "start": "carried"},
+    "one decoder": ONE,
     "linear attention": {"attention": "linear"},
     "linear copy score": {"copy_score": "linear"},
     "without interactive layer": {"interactive_layer": False},
+    "without attention in the decode layer": {"decode_attention": False},
+    "without either": {"interactive_layer": False, "decode_attention": False},
     "all NA": {"na": "all"},
     "no self pairs": {"allow_self": False},
     "CopyRE MultiDecoder": COPYRE,
-    "CopyRE OneDecoder": {**COPYRE, "weights": "shared", "start": "carried"},
-    "CopyMTL": {"interactive_layer": False, "attention": "linear", "tagger": True},
+    "CopyRE OneDecoder": {**COPYRE, **ONE},
+    "CopyRE's code, MultiDecoder": {**COPYRE_CODE, "restart": True},
+    "CopyRE's code, OneDecoder": {**COPYRE_CODE, **ONE},
+    "CopyMTL": {"interactive_layer": False, "attention": "linear", "tagger": True, "weights": "cells"},
 }
 
 
@@ -45,6 +59,13 @@ def make(**arguments: Any) -> Interactive:
     for parameter in head.parameters():
         parameter.data += torch.randn_like(parameter) / 2
     return head
+
+
+def write_na_seldom(head: Interactive, by: float) -> None:
+    """Lower the logits of NA."""
+    for output in head.writer.outputs:
+        for bias in (output.relation.bias, output.no_word.bias):
+            bias.data[0] -= by
 
 
 def gold_of(batch: Batch, row: int) -> list[equations.Triple]:
@@ -112,8 +133,7 @@ def test_a_gradient_reaches_every_parameter(variant: str) -> None:
 @pytest.mark.parametrize("variant", ["as in the paper", "CopyRE OneDecoder", "CopyMTL"])
 def test_padding_and_neighbours_do_not_matter(variant: str, training: bool) -> None:
     head = make(**VARIANTS[variant]).train(training)
-    for bias in (head.writer.relation.bias, head.writer.no_word.bias):
-        bias.data[0] -= 5  # NA is written seldom
+    write_na_seldom(head, 5)
     together = labelled_batch(head, EXAMPLES, DIM)
     scores = head(together, inputs_of)
     predicted, losses, triples = head.decode(scores, together), [], 0
@@ -141,7 +161,7 @@ def test_the_state_changes_what_is_attended_to_and_copied_unless_scores_are_line
         one, other = (attend(state[0]) for state in states)
         assert torch.allclose(one, other, rtol=0, atol=1e-12) != moves
     for form, moves in (("selu", True), ("linear", False)):
-        scorer = make(copy_score=form).writer.copy
+        scorer = make(copy_score=form).writer.output_of(0).copy
         one, other = (scorer(state, scorer.from_word(words)) for state in 5 * states)
         assert torch.allclose(one - one.mean(), other - other.mean(), rtol=0, atol=1e-12) != moves
         assert torch.equal(one.argsort(), other.argsort()) != moves
@@ -151,7 +171,7 @@ def test_a_linear_copy_score_writes_one_word_for_both_mentions_unless_the_second
     batch = labelled_batch(make(), EXAMPLES[:1] + EXAMPLES[2:4], DIM)
     for allow_self in (True, False):
         head = make(copy_score="linear", allow_self=allow_self).eval()
-        head.writer.no_word.bias.data -= 100
+        write_na_seldom(head, 100)
         heads, tails = head(batch, inputs_of)["words"].argmax(dim=-1).unbind(dim=-1)
         assert (heads == tails).all() if allow_self else (heads != tails).all()
 
