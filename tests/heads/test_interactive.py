@@ -160,11 +160,53 @@ def test_the_state_changes_what_is_attended_to_and_copied_unless_scores_are_line
         attend = make(attention=form).interactive.attention.attentions[0].over(words, mask)
         one, other = (attend(state[0]) for state in states)
         assert torch.allclose(one, other, rtol=0, atol=1e-12) != moves
-    for form, moves in (("selu", True), ("linear", False)):
+    for form, ranks in (("selu", True), ("linear", False), ("linear_selu", False)):
         scorer = make(copy_score=form).writer.output_of(0).copy
         one, other = (scorer(state, scorer.from_word(words)) for state in 5 * states)
-        assert torch.allclose(one - one.mean(), other - other.mean(), rtol=0, atol=1e-12) != moves
-        assert torch.equal(one.argsort(), other.argsort()) != moves
+        assert torch.allclose(one - one.mean(), other - other.mean(), rtol=0, atol=1e-12) == (form == "linear")
+        assert torch.equal(one.argsort(), other.argsort()) != ranks
+        assert scorer.ranks_by_state == ranks
+
+
+WHOLE = {"tagger": True, "weights": "shared"}
+
+
+@pytest.mark.parametrize(
+    ("ablation", "removed"),
+    [
+        ({"interactive_layer": False}, {"interactive"}),
+        ({"decode_attention": False}, {"decode_layer"}),
+        ({"tagger": False}, {"tagger"}),
+    ],
+)
+@pytest.mark.parametrize("weights", ["shared", "cells", "separate"])
+def test_an_ablation_removes_parameters_of_one_part_and_adds_none(
+    weights: str, ablation: dict[str, Any], removed: set[str]
+) -> None:
+    """The LSTM of the decode layer loses the columns that read the part."""
+    whole, without = (
+        {
+            name: parameter.shape
+            for name, parameter in make(**{**WHOLE, "weights": weights, **changed}).named_parameters()
+        }
+        for changed in ({}, ablation)
+    )
+    assert without.keys() < whole.keys()
+    assert {name.split(".")[0] for name in whole.keys() - without.keys()} == removed
+    reads_it = removed != {"tagger"}
+    for name, shape in without.items():
+        narrower = reads_it and name.startswith("decode_layer.chain") and name.endswith("weight_ih")
+        assert whole[name] == (torch.Size((shape[0], shape[1] + DIM)) if narrower else shape)
+
+
+@pytest.mark.parametrize("interactive_layer", [True, False])
+def test_the_decode_layer_attends_with_the_interactive_layer_and_without_it(interactive_layer: bool) -> None:
+    head = make(interactive_layer=interactive_layer)
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    before = head(batch, inputs_of)["relation"]
+    for attention in head.decode_layer.attention.attentions:
+        attention.scorer.output.weight.data *= -1
+    assert not torch.allclose(head(batch, inputs_of)["relation"], before)
 
 
 def test_a_linear_copy_score_writes_one_word_for_both_mentions_unless_the_second_is_forbidden() -> None:

@@ -11,7 +11,15 @@ from relx.config import load
 from relx.errors import ConfigError
 
 FIXTURES = EXPERIMENTS.parent / "fixtures"
-HEADS = ("interactive", "copyre_one", "copyre_multi", "copymtl_one", "copymtl_multi")
+HEADS = (
+    "interactive",
+    "copyre_one",
+    "copyre_multi",
+    "copyre_one_code",
+    "copyre_multi_code",
+    "copymtl_one",
+    "copymtl_multi",
+)
 OF_ALL: list[dict[str, Any]] = [
     {"data": "corpus", "form": "triples", "variant": "star", "vectors": "glove.txt", "dim": 50, "hidden": 20},
     {"variant": "exact", "dropout": 0, "word_dropout": 0, "epochs": 3, "patience": 2, "lr": 0.1, "seed": 2},
@@ -31,7 +39,12 @@ VARIABLES = {
     "copymtl_webnlg": [
         *OF_ALL,
         *({**row, "gcn": "true"} for row in OF_PARSES),
-        {"head": "copymtl_one", "decoders": 7, "feed": "own", "weights": "separate"},
+        {"head": "copymtl_one", "decoders": 7, "feed": "gold", "weights": "separate"},
+    ],
+    "interactive_nyt11": [
+        {"data": "corpus", "form": "triples", "head": "copyre_multi"},
+        {"interactive": "false", "parser": "chain", "feed": "own", "weights": "cells"},
+        {"head": "copymtl_multi", "gcn": "true"},
     ],
     "graphrel_webnlg": [*OF_ALL, *OF_PARSES, {"phases": 1, "relation_weight": 5}],
 }
@@ -83,18 +96,62 @@ def test_a_parser_is_asked_for_only_where_a_gcn_reads_its_trees() -> None:
 
 def test_the_rows_of_the_table_differ_in_what_they_are_named_for() -> None:
     head = {name: experiment("interactive_webnlg", head=name)["model"]["head"] for name in HEADS}
-    assert head["interactive"]["interactive_layer"]
-    assert {name for name in HEADS if head[name].get("copy_score") == "linear"} == {"copyre_one", "copyre_multi"}
-    assert {name for name in HEADS if head[name].get("weights") == "shared"} == {
-        "interactive",
+    assert [name for name in HEADS if head[name]["interactive_layer"]] == ["interactive"]
+    assert {name for name in HEADS if head[name].get("copy_score", "selu") != "selu"} == {
         "copyre_one",
-        "copymtl_one",
+        "copyre_multi",
+        "copyre_one_code",
+        "copyre_multi_code",
+    }
+    assert {name: head[name]["weights"] for name in HEADS} == {
+        "interactive": "shared",
+        "copyre_one": "shared",
+        "copyre_multi": "separate",
+        "copyre_one_code": "shared",
+        "copyre_multi_code": "separate",
+        "copymtl_one": "shared",
+        "copymtl_multi": "cells",
     }
     assert {name for name in HEADS if head[name].get("tagger")} == {"copymtl_one", "copymtl_multi"}
-    without = experiment("interactive_webnlg", interactive="false")["model"]["head"]
-    assert without == {**head["interactive"], "interactive_layer": False}
-    separate = experiment("interactive_webnlg", weights="separate")["model"]["head"]
-    assert separate == {**head["interactive"], "weights": "separate"}
+
+
+def test_copymtl_and_the_code_of_copyre_feed_their_own_predictions_by_default() -> None:
+    own = {"copyre_one_code", "copyre_multi_code", "copymtl_one", "copymtl_multi"}
+    heads = {name: experiment("interactive_webnlg", head=name)["model"]["head"] for name in HEADS}
+    assert {name for name in HEADS if heads[name].get("feed") == "own"} == own
+    assert experiment("copymtl_webnlg")["model"]["head"]["feed"] == "own"
+    assert experiment("copymtl_webnlg", feed="gold")["model"]["head"]["feed"] == "gold"
+
+
+@pytest.mark.parametrize("name", ["interactive_webnlg", "interactive_nyt", "interactive_nyt11"])
+def test_an_ablation_removes_one_part_and_adds_none(name: str) -> None:
+    whole = experiment(name)
+    without_layer, without_gcn = (experiment(name, **{part: "false"}) for part in ("interactive", "gcn"))
+    assert without_layer.pop("model") == {
+        **whole["model"],
+        "head": {**whole["model"]["head"], "interactive_layer": False},
+    }
+    sequence, graph = whole["model"]["encoder"]["encoders"]
+    assert graph["type"] == "gcn"
+    assert without_gcn.pop("model") == {**whole["model"], "encoder": sequence}
+    del whole["model"]
+    assert without_layer == whole
+    del whole["dependency_parser"]
+    assert without_gcn == whole
+
+
+def test_another_parser_changes_the_trees_only() -> None:
+    parsed, chained = (experiment("interactive_webnlg", parser=parser) for parser in ("stanza", "chain"))
+    assert chained.pop("dependency_parser") == {"type": "chain"}
+    del parsed["dependency_parser"]
+    assert parsed == chained
+
+
+def test_nyt11_is_scored_by_whole_mentions_where_a_head_finds_them() -> None:
+    whole, words = (experiment("interactive_nyt11", head=head) for head in ("interactive", "copyre_multi"))
+    assert whole["model"]["head"]["tagger"]
+    assert whole["protocols"][0] == "exact_span"
+    assert words["protocols"][0] == "last_word"
 
 
 def test_a_gcn_layer_keeps_what_it_was_given_unless_told_otherwise() -> None:

@@ -1,0 +1,184 @@
+"""CopyRE and CopyMTL as the experiments have them: properties of the public code of both systems.
+
+https://github.com/xiangrongzeng/copy_re, model.py: each decoder of MultiDecoder is built in its own variable scope,
+``decoder_0``, ``decoder_1``, ..., that is reused over its three steps only. https://github.com/WindChimeRan/CopyMTL,
+model.py: the decoders of MultiDecoder have an LSTM each, and one attention, copy score and classifier for all.
+"""
+
+from typing import Any
+
+import pytest
+import torch
+from batches import inputs_of, labelled_batch
+from experiment_files import EXPERIMENTS
+from sentences import sentence, spans
+from torch import Tensor
+
+from relx.config import load
+from relx.data.batch import Batch
+from relx.data.vocabulary import Vocabulary
+from relx.heads.interactive import Interactive
+
+DIM = 12
+EXAMPLES = [
+    sentence(
+        "Ada was born in London and Grace works for Oxfam .",
+        ((0, 1), "born_in", (4, 5)),
+        ((6, 7), "works_for", (9, 10)),
+    ),
+    *(sentence(length, ((1, 2), "likes", (3, 4))) for length in (5, 8, 9, 11)),
+]
+
+
+def head_of(name: str, **overrides: Any) -> Interactive:
+    """The head of a row of the table with random weights, which writes NA seldom."""
+    arguments = load(EXPERIMENTS / "interactive_webnlg.jsonnet", {"head": name})["model"]["head"]
+    del arguments["type"]
+    torch.manual_seed(4)
+    smaller = {"decoders": 3, "dropout": 0.0}
+    head = Interactive(DIM, Vocabulary(EXAMPLES), **{**arguments, **smaller, **overrides}).double()
+    for parameter in head.parameters():
+        parameter.data += torch.randn_like(parameter)
+    for output in head.writer.outputs:
+        output.relation.bias.data[0] -= 50
+        output.no_word.bias.data -= 50
+    return head
+
+
+def scores_of(head: Interactive, batch: Batch) -> dict[str, Tensor]:
+    return head(batch, inputs_of)
+
+
+def copied(head: Interactive) -> list[list[list[int]]]:
+    """The numbers of the head's and the tail's word that each decoder writes, [sentences, decoders, 2]."""
+    return scores_of(head.eval(), labelled_batch(head, EXAMPLES, DIM))["words"].argmax(dim=-1).tolist()
+
+
+@pytest.mark.parametrize("name", ["copyre_multi", "copyre_multi_code", "copymtl_multi"])
+def test_two_decoders_can_copy_different_words(name: str) -> None:
+    assert any(len({tuple(pair) for pair in pairs}) > 1 for pairs in copied(head_of(name)))
+
+
+@pytest.mark.parametrize("name", ["copyre_one", "copyre_one_code"])
+def test_the_decoders_of_onedecoder_copy_the_same_words(name: str) -> None:
+    for pairs in copied(head_of(name)):
+        assert len({head for head, _ in pairs}) == 1
+        if name == "copyre_one":
+            assert len({tail for _, tail in pairs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "learns"),
+    [
+        ("interactive", True),
+        ("copyre_multi", True),
+        ("copyre_multi_code", True),
+        ("copymtl_one", True),
+        ("copymtl_multi", True),
+        ("copyre_one", False),
+        ("copyre_one_code", False),
+    ],
+)
+def test_a_sentence_with_two_pairs_of_words_is_learnt_by_heart_if_decoders_can_copy_both(
+    name: str, learns: bool
+) -> None:
+    head = head_of(name, decoders=2)
+    for output in head.writer.outputs:
+        output.relation.bias.data[0] += 50
+        output.no_word.bias.data += 50
+    batch = labelled_batch(head, EXAMPLES[:1], DIM)
+    words = inputs_of(batch).clone().requires_grad_()  # whatever the encoder is
+    optimizer = torch.optim.Adam([*head.parameters(), words], lr=0.05)
+    for _ in range(70):
+        optimizer.zero_grad()
+        head.loss(head(batch, lambda _: words), batch).backward()
+        optimizer.step()
+    (predicted,) = head.eval().decode(head(batch, lambda _: words), batch)
+    assert (sorted(spans(predicted)) == sorted(spans(EXAMPLES[0]))) == learns
+
+
+CELLS = {"decode_layer.chain.cells"}
+ALL = CELLS | {"decode_layer.attention.attentions", "writer.outputs"}
+
+
+@pytest.mark.parametrize(
+    ("name", "owned"),
+    [
+        ("copyre_multi", ALL),
+        ("copyre_multi_code", ALL),
+        ("copymtl_multi", CELLS),
+        ("copyre_one", set()),
+        ("copyre_one_code", set()),
+        ("copymtl_one", set()),
+    ],
+)
+def test_a_decoder_owns_what_the_public_code_gives_it(name: str, owned: set[str]) -> None:
+    """The logits of the last decoder depend on weights that no decoder before it reads."""
+    head = head_of(name, tagger=False)
+    scores = scores_of(head, labelled_batch(head, EXAMPLES, DIM))
+
+    def weights_of(decoders: slice) -> set[str]:
+        logits = torch.cat([scores[key][:, decoders].flatten() for key in ("relation", "words")])
+        total = (logits[logits.isfinite()] ** 2).sum()
+        names, parameters = zip(*head.named_parameters(), strict=True)
+        gradients = torch.autograd.grad(total, parameters, retain_graph=True, allow_unused=True)
+        return {n for n, g in zip(names, gradients, strict=True) if g is not None and g.abs().max() > 1e-9}
+
+    own = weights_of(slice(-1, None)) - weights_of(slice(0, -1))
+    assert {name.split(".2.")[0] for name in own} == owned
+    if "writer.outputs" in owned:
+        assert {name.split(".")[3] for name in own if "outputs" in name} == {"relation", "copy", "no_word"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reads_gold"),
+    [
+        ("interactive", True),
+        ("copyre_one", True),
+        ("copyre_multi", True),
+        ("copyre_one_code", False),
+        ("copyre_multi_code", False),
+        ("copymtl_one", False),
+        ("copymtl_multi", False),
+    ],
+)
+def test_a_decoder_in_training_reads_gold_or_what_it_wrote_itself(name: str, reads_gold: bool) -> None:
+    head = head_of(name)
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    before = scores_of(head, batch)["relation"]
+    batch.tensors["triples"] = torch.zeros_like(batch["triples"])
+    assert torch.equal(scores_of(head, batch)["relation"], before) != reads_gold
+
+
+def test_each_decoder_of_the_code_of_multidecoder_starts_with_go_instead_of_the_tail_before() -> None:
+    for restart in (True, False):
+        head = head_of("copyre_multi_code", restart=restart, feed="gold")
+        batch = labelled_batch(head, EXAMPLES, DIM)
+        before = scores_of(head, batch)["relation"][:, 1]
+        batch["triples"][:, 0, 2] = 1
+        assert torch.equal(scores_of(head, batch)["relation"][:, 1], before) == restart
+
+
+def test_the_code_sets_the_logit_of_the_word_that_the_decoder_copied_as_head_to_zero_and_no_other() -> None:
+    batch = labelled_batch(head_of("copyre_multi_code"), EXAMPLES, DIM)
+    masked, free = (
+        scores_of(head_of("copyre_multi_code", zero_own_head=zero, feed="gold"), batch)["words"]
+        for zero in (True, False)
+    )
+    heads = masked[:, :, 0].argmax(dim=-1, keepdim=True)
+    assert torch.equal(masked[:, :, 1], free[:, :, 1].scatter(-1, heads, 0.0))
+
+
+def test_a_row_of_the_paper_forbids_the_gold_head_in_training_and_its_own_in_prediction() -> None:
+    head = head_of("copyre_multi")
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    gold = batch["triples"][:, :1, 1:2]
+    assert (scores_of(head, batch)["words"][:, :1, 1].gather(-1, gold) == -torch.inf).all()
+    words = scores_of(head.eval(), batch)["words"]
+    own = words[:, :, 0].argmax(dim=-1, keepdim=True)
+    assert (words[:, :, 1].gather(-1, own) == -torch.inf).all()
+
+
+def test_a_mask_without_effect_is_an_error() -> None:
+    with pytest.raises(ValueError, match="zero_own_head has no effect with allow_self=false"):
+        head_of("copyre_multi", zero_own_head=True)
