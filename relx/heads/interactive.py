@@ -26,6 +26,7 @@ from relx.heads.word_scores import AttentionForm, CopyForm
 from relx.registry import Injected
 
 ONE_PAIR = "the linear copy score copies the same two words in every decoder"
+ONE_WORD = "the linear copy score of a decoder copies the same word as head and as tail"
 
 
 @Head.register("interactive")
@@ -72,7 +73,6 @@ class Interactive(Head):
             raise ValueError("zero_own_head has no effect with allow_self=false; leave out one of them")
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.slots = TripleSlots(PairCells(relations, anchor, allow_self), decoders, order)
-        self.copy_score = copy_score
         self.feed = feed
         self.na = na
         self.dropout = nn.Dropout(dropout)
@@ -96,19 +96,27 @@ class Interactive(Head):
         return Targets({"triples": triples, "entity_tags": tags}, lost)
 
     def limits(self, held: Example) -> list[Limit]:
-        """Those of a linear copy score, in which the state has no say: it always ranks the words of a sentence alike.
+        """Find the relations that are lost because the rank of a word to copy does not depend on the step.
 
-        The best word is copied as the head, and as the tail too unless ``allow_self`` forbids it.
+        That is so with ``copy_score="linear"`` and ``"linear_selu"``: an output layer always copies the same word as
+        head. As tail it copies that word too, or the second best if ``allow_self`` forbids it, or one of both with
+        ``zero_own_head``. With ``weights="separate"`` each decoder has an output layer of its own.
         """
-        if self.copy_score != "linear":
+        outputs = self.writer.outputs
+        if self.writer.output_of(0).copy.ranks_by_state:
             return []
         pairs: dict[tuple[int, int], list[Relation]] = defaultdict(list)
         for relation in held.relations:
             pairs[self.slots.cells.tokens(relation)].append(relation)
-        returned = [found for (head, tail), found in pairs.items() if (head == tail) == self.slots.cells.allow_self]
-        best = max(returned, key=len, default=[])
+        if not self.writer.zero_own_head:
+            pairs = {pair: of for pair, of in pairs.items() if (pair[0] == pair[1]) == self.slots.cells.allow_self}
+        choices = {
+            pair: of if pair[0] == pair[1] else of + pairs.get((pair[0], pair[0]), []) for pair, of in pairs.items()
+        }
+        best = max(choices.values(), key=len, default=[]) if len(outputs) == 1 else sum(pairs.values(), [])
         lost = tuple(relation for relation in held.relations if relation not in best)
-        return [Limit(ONE_PAIR, [Outcome(lost)])] if lost else []
+        cause = ONE_PAIR if len(outputs) == 1 else ONE_WORD
+        return [Limit(cause, [Outcome(lost)])] if lost else []
 
     def forward(self, batch: Batch, encode: Encode) -> Scores:
         """Logits whose number 0 is NA: ``relation`` [batch, decoders, 1 + relations], ``words`` of head and tail

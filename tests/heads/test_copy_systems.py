@@ -17,7 +17,7 @@ from torch import Tensor
 from relx.config import load
 from relx.data.batch import Batch
 from relx.data.vocabulary import Vocabulary
-from relx.heads.interactive import Interactive
+from relx.heads.interactive import ONE_PAIR, ONE_WORD, Interactive
 
 DIM = 12
 EXAMPLES = [
@@ -95,6 +95,35 @@ def test_a_sentence_with_two_pairs_of_words_is_learnt_by_heart_if_decoders_can_c
         optimizer.step()
     (predicted,) = head.eval().decode(head(batch, lambda _: words), batch)
     assert (sorted(spans(predicted)) == sorted(spans(EXAMPLES[0]))) == learns
+    assert (head.limits(EXAMPLES[0]) == []) == learns
+
+
+A, B, C = (0, 1), (2, 3), (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "cause", "lost"),
+    [
+        ({"weights": "separate", "allow_self": False}, None, []),
+        ({"weights": "separate", "allow_self": True}, ONE_WORD, [(A, "likes", B), (A, "knows", B), (C, "likes", A)]),
+        ({"weights": "separate", "allow_self": True, "zero_own_head": True}, None, []),
+        ({"weights": "cells", "allow_self": False}, ONE_PAIR, [(C, "likes", A)]),
+        ({"weights": "shared", "allow_self": True}, ONE_PAIR, [(A, "likes", B), (A, "knows", B), (C, "likes", A)]),
+        ({"weights": "shared", "allow_self": True, "zero_own_head": True}, ONE_PAIR, [(C, "likes", A)]),
+        ({"weights": "shared", "copy_score": "selu"}, None, []),
+    ],
+)
+def test_a_copy_score_that_ranks_words_alike_in_all_steps_limits_the_pairs(
+    settings: dict[str, Any], cause: str | None, lost: list[Any]
+) -> None:
+    triples = [(A, "likes", B), (A, "knows", B), (C, "likes", A)]
+    if settings.get("allow_self", True):
+        triples.append((A, "is", A))
+    limits = head_of("copyre_multi", **settings).limits(sentence(6, *triples))
+    assert [limit.cause for limit in limits] == ([] if cause is None else [cause])
+    for limit in limits:
+        ((missing, wrong),) = limit.outcomes
+        assert ([(r.head.span, r.type, r.tail.span) for r in missing], wrong) == (lost, 0)
 
 
 CELLS = {"decode_layer.chain.cells"}
