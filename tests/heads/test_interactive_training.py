@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from experiment_files import EXPERIMENTS, arguments, learn_and_predict
+from sentences import sentence
 
 from relx.commands import main
 from relx.config import load
+from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2seq.gcn import GCNEncoder
 from relx.errors import ConfigError
+from relx.heads.interactive import Interactive
 
 FIXTURES = EXPERIMENTS.parent / "fixtures"
 HEADS = (
@@ -138,6 +142,24 @@ def test_an_ablation_removes_one_part_and_adds_none(name: str) -> None:
     assert without_layer == whole
     del whole["dependency_parser"]
     assert without_gcn == whole
+
+
+def test_the_page_on_heads_says_how_many_parameters_an_ablation_changes() -> None:
+    relations = Vocabulary([sentence(2, ((0, 1), f"r{number}", (1, 2))) for number in range(171)])
+
+    def parameters(overrides: dict[str, Any], **variables: str) -> int:
+        arguments = {**experiment("interactive_webnlg", **variables)["model"]["head"], **overrides}
+        del arguments["type"]
+        return sum(parameter.numel() for parameter in Interactive(100, relations, **arguments).parameters())
+
+    whole = parameters({})
+    page = (EXPERIMENTS.parent / "docs" / "heads.md").read_text(encoding="utf-8")
+    assert f"{parameters({}, interactive='false') - whole:,} of {whole:,} in the head" in page
+    assert f"| {parameters({'decode_attention': False}) - whole:,} |" in page
+    assert f"| +{parameters({}, weights='separate') - whole:,} |" in page
+    gcn = experiment("interactive_webnlg")["model"]["encoder"]["encoders"][1]
+    del gcn["type"]
+    assert f"| -{sum(parameter.numel() for parameter in GCNEncoder(100, **gcn).parameters()):,} in the encoder" in page
 
 
 def test_another_parser_changes_the_trees_only() -> None:
