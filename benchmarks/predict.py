@@ -16,7 +16,7 @@ from pathlib import Path
 from processes import output_of
 from synthetic import seconds
 
-from relx.predictors.lines import predict_lines
+from relx.predictors.lines import LinePredictor
 from relx.predictors.predictor import Predictor
 from relx.readers.choose import read
 
@@ -29,7 +29,7 @@ def corpus_lines(path: str, count: int) -> Iterator[bytes]:
 
 def predict(predictor: Predictor, lines: Iterator[bytes]) -> int:
     """The number of triples found in all lines, answered as a command answers them."""
-    answers = predict_lines(predictor, lines, "lines", plain_text=False, record_errors=False)
+    answers = LinePredictor(predictor, "lines").answers(lines)
     return sum(len(json.dumps(answer)) > 0 and len(answer["relations"]) for answer in answers)
 
 

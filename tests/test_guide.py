@@ -1,5 +1,6 @@
 """What the guide shows is run."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from relx.commands import main
+from relx.heads.head import Head
+from relx.registry import components
 
 GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
 
@@ -51,3 +54,13 @@ def test_a_run_can_be_repeated_from_its_own_record() -> None:
     assert main(["train", "mine.jsonnet", "--var", "epochs=1", "--var", "hidden=8"]) == 0
     assert main(["train", "runs/mine/config.json", "-s", "again"]) == 0
     assert Path("again/model.tar.gz").is_file()
+
+
+def test_the_heads_with_a_threshold_are_those_that_have_one() -> None:
+    named = re.search(
+        r"model.head.threshold=0.3` trades precision for recall with the heads (.*?) \(", GUIDE, re.DOTALL
+    )
+    assert named is not None
+    heads = components(Head.__kind__)
+    having = {name for name, head in heads.items() if "threshold" in inspect.signature(head.load()).parameters}
+    assert set(re.findall(r"`(\w+)`", named[1])) == having

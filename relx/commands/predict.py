@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_include_argument, add_override_argument, include_plugins
+from relx.commands.common import add_include_argument, add_override_argument, include_plugins, log_to_stderr
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a bad line stops the run, or is answered by an object with its error (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--max-errors", type=float, default=0.5, metavar="SHARE",
+        help="with --on-error record: exit with code 2 if a greater share of lines is bad (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--longest", type=int, metavar="TOKENS",
         help="a line of more tokens is a bad line: heads that score pairs take the square of its length",
     )  # fmt: skip
@@ -34,20 +38,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict. Raises PluginError, ArchiveError, DataError."""
+    """Predict. Raises PluginError, ArchiveError, ConfigError, DataError."""
+    import sys
+
+    from relx.errors import ConfigError, DataError
+
+    if not 0 <= args.max_errors <= 1:
+        raise ConfigError(f"--max-errors {args.max_errors}: expected a share from 0 to 1")
     include_plugins(args)
+    log_to_stderr()
 
     from relx.data.json_form import to_line
-    from relx.predictors.lines import predict_lines
+    from relx.predictors.lines import LinePredictor
     from relx.predictors.predictor import Predictor
     from relx.predictors.readable import readable
 
     predictor = Predictor.load(args.archive, args.device, args.override)
+    lines = LinePredictor(predictor, args.input, args.text, args.on_error == "record", args.longest)
     with _open_output(args.output) as out:
-        lines = _with_progress(args.input)
-        answers = predict_lines(predictor, lines, args.input, args.text, args.on_error == "record", args.longest)
-        for answer in answers:
+        for answer in lines.answers(_with_progress(args.input)):
             out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
+    if lines.failures:
+        print(lines.summary(), file=sys.stderr)
+    if lines.failures.total() > args.max_errors * lines.lines:
+        raise DataError(f"{args.input}: more than {args.max_errors:.0%} of the lines have no prediction (--max-errors)")
     return 0
 
 

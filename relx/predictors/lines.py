@@ -1,91 +1,140 @@
 """Prediction line by line: one line out for each line in, in order, whatever the lines hold."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from relx.data.example import Example
 from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, example_to_json, tokenized
-from relx.errors import DataError
-from relx.predictors.predictor import CHUNK, Predictor
+from relx.errors import DataError, RelxError
+from relx.predictors.predictor import CHUNK, NoMemory, Predictor
 from relx.readers import form_of
 from relx.readers.records import parse_record
+from relx.text import printable
+
+logger = logging.getLogger(__name__)
 
 OWN = "jsonl"
 ANOTHER_FORM = "this looks like the form of the reader {0!r}; relx convert --from {0} --to jsonl makes lines of it"
+RECORDS = "%s:%d: --text takes this JSON record as plain text, with its braces and quotes; leave out --text for records"
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a line could not be read."""
+class Failure(RelxError):
+    """Why a line has no prediction; ``kind`` is what the summary counts it under."""
 
-    error: str
-
-    def __str__(self) -> str:
-        return self.error
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
-def predict_lines(
-    predictor: Predictor,
-    lines: Iterable[bytes],
-    name: str,
-    plain_text: bool,
-    record_errors: bool,
-    longest: int | None = None,
-) -> Iterator[dict[str, Any]]:
-    """The answer to each line, as JSON objects.
+class RecordedError(Failure):
+    """A line that is itself the answer to a bad line, as an earlier prediction recorded it."""
 
-    Lines are JSON records, or with ``plain_text`` raw text. A bad line, one of more tokens than ``longest`` among them,
-    raises DataError with its number or, with ``record_errors``, is answered by an object with ``error`` and ``line``.
+
+@dataclass
+class LinePredictor:
+    """Answers each line by a JSON object.
+
+    Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. A bad line, one of more
+    tokens than ``longest`` among them, raises DataError with its number. With ``record_errors`` it is answered by an
+    object with ``error`` and ``line`` and counted in ``failures``; such an object in the input is answered by itself.
     """
-    numbered = enumerate(lines, 1)
-    while chunk := list(islice(numbered, CHUNK)):
-        parsed = [_parse(number, line, plain_text) for number, line in chunk]
-        records = tokenized([None if isinstance(value, Failure) else value for value in parsed], predictor.tokenizer)
-        pairs = zip(parsed, records, strict=True)
-        examples = [value if isinstance(value, Failure) else _example(record, longest) for value, record in pairs]
-        # The lines before a bad one are answered before it is reported.
-        yield from _answers(predictor, examples, chunk[0][0], name, record_errors)
 
+    predictor: Predictor
+    name: str
+    plain_text: bool = False
+    record_errors: bool = False
+    longest: int | None = None
+    lines: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    first_failure: str = ""
+    warned: bool = False
 
-def _answers(
-    predictor: Predictor, examples: list[Example | Failure], first: int, name: str, record_errors: bool
-) -> Iterator[dict[str, Any]]:
-    predicted = predictor.attempts(example for example in examples if isinstance(example, Example))
-    for number, example in enumerate(examples, first):
-        answer = next(predicted) if isinstance(example, Example) else example
-        if isinstance(answer, Example):
-            yield example_to_json(answer)
-        elif record_errors:
-            yield {"error": str(answer), "line": number}
-        else:
-            raise DataError(f"{name}:{number}: {answer} (--on-error record goes on after a bad line)")
+    def answers(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Return the answer to each line. Raises DataError for a bad one unless errors are recorded."""
+        numbered = enumerate(lines, 1)
+        while chunk := list(islice(numbered, CHUNK)):
+            parsed = [self._parse(number, line) for number, line in chunk]
+            records = tokenized(
+                [None if isinstance(value, Failure) else value for value in parsed], self.predictor.tokenizer
+            )
+            pairs = zip(parsed, records, strict=True)
+            examples = [value if isinstance(value, Failure) else self._example(record) for value, record in pairs]
+            # The lines before a bad one are answered before it is reported.
+            for answer in self.predictor.answer(examples):
+                self.lines += 1
+                yield example_to_json(answer) if isinstance(answer, Example) else self._failure(answer)
 
+    def summary(self) -> str:
+        """Return how many lines have no prediction, and why; nothing if all have one."""
+        if not self.failures:
+            return ""
+        kinds = "".join(f"\n  {count:,} {kind}" for kind, count in self.failures.most_common())
+        total = self.failures.total()
+        return (
+            f"{total:,} of {self.lines:,} lines have no prediction; the first is {printable(self.first_failure)}{kinds}"
+        )
 
-def _parse(number: int, line: bytes, plain_text: bool) -> Any:
-    """The record of a line, or a Failure."""
-    try:
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        return Failure(f"not UTF-8 text (byte {error.start + 1} of the line)")
-    if plain_text:
-        return {"text": text}
-    if not text.strip():
-        return Failure("the line is empty; expected a JSON object with text or tokens")
-    try:
-        return parse_record(text)
-    except BadRecord as error:
-        return Failure(f"{error} (--text reads lines of plain text)")
+    def _failure(self, error: RelxError) -> dict[str, Any]:
+        where = f"{self.name}:{self.lines}"
+        if not self.record_errors and not isinstance(error, RecordedError):
+            raise DataError(f"{where}: {error} (--on-error record goes on after a bad line)")
+        self.first_failure = self.first_failure or f"{where}: {error}"
+        self.failures[_kind(error)] += 1
+        return {"error": str(error), "line": self.lines}
 
+    def _parse(self, number: int, line: bytes) -> Any:
+        """Return the record of a line, or a Failure."""
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            return Failure("not UTF-8", f"not UTF-8 text (byte {error.start + 1} of the line)")
+        if self.plain_text:
+            self._warn_of_record(number, text)
+            return {"text": text}
+        if not text.strip():
+            return Failure("empty", "the line is empty; expected a JSON object with text or tokens")
+        try:
+            return parse_record(text)
+        except BadRecord as error:
+            return Failure("not JSON", f"{error} (--text reads lines of plain text)")
 
-def _example(record: Any, longest: int | None) -> Example | Failure:
-    try:
-        example = example_from_json(record)
-        if longest is None or len(example) <= longest:
+    def _warn_of_record(self, number: int, text: str) -> None:
+        if text.startswith("{") and not self.warned:
+            self.warned = _is_record(text)
+            if self.warned:
+                logger.warning(RECORDS, self.name, number)
+
+    def _example(self, record: Any) -> Example | Failure:
+        if isinstance(record, dict) and record.keys() == {"error", "line"}:
+            return RecordedError("already an error in the input", str(record["error"]))
+        try:
+            example = example_from_json(record)
+        except BadRecord as error:
+            form = form_of(record) if isinstance(record, dict) else None
+            hint = "" if form in (None, OWN) else f"; {ANOTHER_FORM.format(form)}"
+            return Failure("no record of relx's form", f"{error}{hint}")
+        if self.longest is None or len(example) <= self.longest:
             return example
-        return Failure(f"{len(example):,} tokens are more than {longest:,} (--longest); split the text")
-    except BadRecord as error:
-        form = form_of(record) if isinstance(record, dict) else None
-        return Failure(str(error) if form in (None, OWN) else f"{error}; {ANOTHER_FORM.format(form)}")
+        message = f"{len(example):,} tokens are more than {self.longest:,} (--longest); split the text"
+        return Failure(f"of more than {self.longest:,} tokens", message)
+
+
+def _kind(error: RelxError) -> str:
+    if isinstance(error, Failure):
+        return error.kind
+    return "too long for the memory" if isinstance(error, NoMemory) else "without what the model needs to know"
+
+
+def _is_record(text: str) -> bool:
+    try:
+        record = parse_record(text)
+    except BadRecord:
+        return False
+    return isinstance(record, dict) and (
+        not record.keys().isdisjoint(("text", "tokens")) or form_of(record) is not None
+    )

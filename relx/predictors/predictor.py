@@ -9,21 +9,19 @@ from relx import archive
 from relx.archive import Archive
 from relx.data.example import Example
 from relx.data.fields import BadRecord
-from relx.data.json_form import example_from_json, tokenized
 from relx.data.loader import DataLoader
 from relx.errors import DataError, RelxError
+from relx.predictors.inputs import Input, read_inputs, several
 from relx.runtime import lacks_memory, prepare_process, require_device
 
 # Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
 CHUNK = 1024
+SHOWN = 6  # faults in one message
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
 
 
 class NoMemory(RelxError):
     """A sentence whose prediction needs more memory than there is."""
-
-
-Input = str | list[str] | dict[str, Any] | Example
 
 
 class Predictor:
@@ -50,38 +48,43 @@ class Predictor:
         opened.model.to(device)
         return cls(opened)
 
-    def __call__(self, inputs: Sequence[Input]) -> list[Example]:
-        """The predictions for texts, lists of tokens, records of relx's JSON form, or Examples, in their order.
+    def __call__(self, inputs: Iterable[Input]) -> list[Example]:
+        """Return the predictions for texts, lists of tokens, records of relx's JSON form, or Examples, in their order.
 
-        Raises BadRecord for an input that is none of these, and for a single text that is not in a list.
+        Raises BadRecord, before anything is predicted, if an input is none of these, and the errors of ``stream``.
+        ``attempts`` answers the other inputs of such a list.
         """
-        if isinstance(inputs, str):
-            raise BadRecord("expected a list of inputs, got one text; write predictor([text])")
-        return list(self.stream(self.examples(inputs)))
+        examples = read_inputs(several(inputs), self.tokenizer)
+        faults = [f"input {i}: {fault}" for i, fault in enumerate(examples, 1) if isinstance(fault, BadRecord)]
+        if faults:
+            more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+            raise BadRecord("\n".join(faults[:SHOWN] + more))
+        chunks = (examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK))
+        return list(_raising(answer for chunk in chunks for answer in self.answer(chunk)))
 
-    def examples(self, inputs: Sequence[Input]) -> list[Example]:
-        """Inputs as Examples, raw texts split by the archive's tokenizer. Raises BadRecord, with the input's number."""
-        records = tokenized([as_record(value) for value in inputs], self.tokenizer)
-        return [self._example(number, record) for number, record in enumerate(records, 1)]
+    def stream(self, inputs: Iterable[Input]) -> Iterator[Example]:
+        """Return the predictions for any number of inputs, in order and in constant memory.
 
-    def stream(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Predictions in order, in constant memory.
-
-        Raises NoMemory for a sentence that needs more than there is, DataError for one that lacks what the model needs
-        to know of it, such as tags that should have been given.
+        Raises, with the number of the input, BadRecord for one that cannot be read, NoMemory for one that needs more
+        memory than there is, DataError for one that lacks what the model needs to know of it, such as given tags.
         """
-        for answer in self.attempts(examples):
-            if isinstance(answer, RelxError):
-                raise answer
-            yield answer
+        return _raising(self.attempts(inputs))
 
-    def attempts(self, examples: Iterable[Example]) -> Iterator[Example | NoMemory | DataError]:
-        """The same, with the error in place of the prediction of such a sentence."""
-        remaining = iter(examples)
-        while chunk := list(islice(remaining, CHUNK)):
-            yield from self._attempt(chunk)
+    def attempts(self, inputs: Iterable[Input]) -> Iterator[Example | RelxError]:
+        """Return the same, with the error in place of the prediction for such an input."""
+        return self._attempts(several(inputs))
 
-    def _attempt(self, examples: list[Example], annotated: bool = False) -> list[Example | NoMemory | DataError]:
+    def answer(self, examples: Sequence[Example | RelxError]) -> list[Example | RelxError]:
+        """Return the prediction for each Example, or the error in its place; errors stay as they are."""
+        sound = [example for example in examples if isinstance(example, Example)]
+        answers = iter(self._attempt(sound) if sound else [])
+        return [next(answers) if isinstance(example, Example) else example for example in examples]
+
+    def _attempts(self, inputs: Iterator[Any]) -> Iterator[Example | RelxError]:
+        while chunk := list(islice(inputs, CHUNK)):
+            yield from self.answer(read_inputs(chunk, self.tokenizer))
+
+    def _attempt(self, examples: list[Example], annotated: bool = False) -> list[Example | RelxError]:
         """Each half for itself where something is amiss with all together, until it is known with which sentence."""
         fault: NoMemory | DataError
         try:
@@ -99,17 +102,9 @@ class Predictor:
         half = len(examples) // 2
         return self._attempt(examples[:half], annotated) + self._attempt(examples[half:], annotated)
 
-    def _example(self, number: int, record: Any) -> Example:
-        if isinstance(record, Example):
-            return record
-        try:
-            return example_from_json(record)
-        except BadRecord as error:
-            raise BadRecord(f"input {number}: {error}") from None
 
-
-def as_record(value: Input) -> Any:
-    """A text or a list of tokens as a record; anything else as it is."""
-    if isinstance(value, str):
-        return {"text": value}
-    return {"tokens": value} if isinstance(value, list) else value
+def _raising(answers: Iterable[Example | RelxError]) -> Iterator[Example]:
+    for number, answer in enumerate(answers, 1):
+        if isinstance(answer, RelxError):
+            raise type(answer)(f"input {number}: {answer}")
+        yield answer

@@ -8,7 +8,7 @@ from relx.text import printable
 def readable(answer: dict[str, Any]) -> str:
     """A sentence and, below it, its triples with their scores."""
     if "error" in answer:
-        return f"line {answer['line']}: {answer['error']}"
+        return printable(f"line {answer['line']}: {answer['error']}")
     triples = (f"    {_triple(relation, answer['entities'])}" for relation in answer["relations"])
     return "\n".join(map(printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
 

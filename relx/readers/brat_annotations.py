@@ -101,10 +101,10 @@ def _joined(fragments: list[tuple[int, int]], text: str) -> list[tuple[int, int]
 
 
 def _link(line: str, where: str) -> Link:
-    """The relation of a line; arguments of other names than Arg1 and Arg2 stand in the order head, tail."""
+    """The relation of a line; arguments not named Arg1 and Arg2 (in any case) stand in the order head, tail."""
     cells = line.split("\t")
     type, *arguments = cells[1].split() if len(cells) > 1 else [""]
-    named = {match[1]: match[2] for match in map(_ARGUMENT.fullmatch, arguments) if match}
+    named = {match[1].capitalize(): match[2] for match in map(_ARGUMENT.fullmatch, arguments) if match}
     if len(arguments) != 2 or len(named) != 2:
         raise DataError(f"{where}: expected R1 <tab> type Arg1:T1 Arg2:T2, got {shown(line)}")
     head, tail = (named[HEAD], named[TAIL]) if named.keys() == {HEAD, TAIL} else named.values()

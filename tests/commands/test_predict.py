@@ -101,6 +101,50 @@ class TestErrors:
         first, failure, last = answers(capsys.readouterr().out)
         assert (first["tokens"], failure["line"], last["tokens"]) == (TEXT.split(), 2, ["b"])
 
+    def test_recorded_errors_are_counted_by_kind(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        bad = ['{"text": "a"}'] * 7 + ["oops", "", '{"txt": 1}', "[]", '{"text": "a b c"}', "oo\x1bps"]
+        Path("bad.jsonl").write_text("\n".join(bad) + "\n")
+        arguments = ["predict", archive, "bad.jsonl", "--on-error", "record", "--longest", "2"]
+        assert main(arguments) == 0
+        out, error = capsys.readouterr()
+        assert sum("error" in answer for answer in answers(out)) == 6
+        assert error.splitlines() == [
+            "6 of 13 lines have no prediction; the first is bad.jsonl:8: not JSON at column 1: Expecting value "
+            "(--text reads lines of plain text)",
+            "  2 not JSON", "  2 no record of relx's form", "  1 empty", "  1 of more than 2 tokens",
+        ]  # fmt: skip
+        assert main([*arguments, "--max-errors", "0.4"]) == 2
+        again, error = capsys.readouterr()
+        assert again == out
+        assert error.endswith("\nerror: bad.jsonl: more than 40% of the lines have no prediction (--max-errors)\n")
+
+    def test_a_file_in_which_nothing_can_be_read_is_an_error(
+        self, archive: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("text.txt").write_text("Ann Lee .\nBob .\n")
+        assert main(["predict", archive, "text.txt", "--on-error", "record", "--output", "out.jsonl"]) == 2
+        assert len(answers(Path("out.jsonl").read_text())) == 2
+        assert "--text reads lines of plain text" in capsys.readouterr().err
+
+    def test_what_relx_wrote_is_read_again(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "bad.jsonl", "--on-error", "record", "--output", "out.jsonl"]) == 0
+        assert main(["predict", archive, "out.jsonl", "--output", "again.jsonl"]) == 0
+        assert Path("again.jsonl").read_bytes() == Path("out.jsonl").read_bytes()
+        assert capsys.readouterr().err.endswith("\n  1 already an error in the input\n")
+
+    def test_records_given_as_plain_text_are_noticed(
+        self, archive: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Path("some.txt").write_text('{ brace\n{"note": 1}\n{"text": "a"}\n{"text": "b"}\n')
+        assert main(["predict", archive, "some.txt", "--text"]) == 0
+        assert len(answers(capsys.readouterr().out)) == 4
+        [warning] = caplog.messages
+        assert warning.startswith("some.txt:3: --text takes this JSON record as plain text")
+
+    def test_a_share_of_errors_lies_between_0_and_1(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", archive, "in.jsonl", "--max-errors", "20"]) == 2
+        assert capsys.readouterr().err == "error: --max-errors 20.0: expected a share from 0 to 1\n"
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [

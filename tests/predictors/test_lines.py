@@ -7,7 +7,7 @@ from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.errors import DataError
 from relx.predictors import Predictor
-from relx.predictors.lines import predict_lines
+from relx.predictors.lines import LinePredictor
 from relx.predictors.predictor import CHUNK, NoMemory
 
 TEXT = "Ann Lee was born in New York ."
@@ -21,7 +21,7 @@ def predictor(archive: str) -> Predictor:
 def answers(predictor: Predictor, *lines: Any, text: bool = False) -> list[dict[str, Any]]:
     """The answer to each line, errors recorded. Lines are bytes, text, or what is to be written as JSON."""
     encoded = [line if isinstance(line, bytes) else encode(line) + b"\n" for line in lines]
-    return list(predict_lines(predictor, encoded, "in.jsonl", text, record_errors=True))
+    return list(LinePredictor(predictor, "in.jsonl", text, record_errors=True).answers(encoded))
 
 
 def encode(line: Any) -> bytes:
@@ -173,7 +173,7 @@ class TestFailures:
                 json.dumps(answer)
 
     def test_stopping_names_file_and_line(self, predictor: Predictor) -> None:
-        stream = predict_lines(predictor, [b'{"text": "a"}\n', b"oops\n"], "in.jsonl", False, record_errors=False)
+        stream = LinePredictor(predictor, "in.jsonl").answers([b'{"text": "a"}\n', b"oops\n"])
         assert next(stream)["text"] == "a"
         with pytest.raises(DataError) as caught:
             next(stream)
@@ -200,14 +200,14 @@ class TestMemory:
     LINES = [b'{"text": "Ann Lee was born in Rome ."}', b'{"text": "%s"}' % (b"a " * 60), b"5", b'{"text": "b"}']
 
     def test_it_is_reported_in_its_place(self, cramped: Predictor) -> None:
-        answers = list(predict_lines(cramped, self.LINES, "in", plain_text=False, record_errors=True))
+        answers = list(LinePredictor(cramped, "in", record_errors=True).answers(self.LINES))
         assert answers[1] == {"error": "the memory does not suffice for a sentence of 60 tokens; split it", "line": 2}
         assert [answer.get("line") for answer in answers] == [None, 2, 3, None]
         assert answers[0]["relations"] and answers[3]["tokens"] == ["b"]
 
     def test_it_stops_the_run_unless_told_otherwise(self, cramped: Predictor) -> None:
         with pytest.raises(DataError, match="^in:2: the memory does not suffice for a sentence of 60 tokens"):
-            list(predict_lines(cramped, self.LINES, "in", plain_text=False, record_errors=False))
+            list(LinePredictor(cramped, "in").answers(self.LINES))
         with pytest.raises(NoMemory, match="60 tokens"):
             cramped(["a", "a " * 60])
 
@@ -222,6 +222,6 @@ class TestMemory:
 
 def test_a_line_may_be_too_long(predictor: Predictor) -> None:
     lines = [b'{"tokens": ["a", "b"]}', b'{"tokens": ["a", "b", "c"]}']
-    short, long = predict_lines(predictor, lines, "in", plain_text=False, record_errors=True, longest=2)
+    short, long = LinePredictor(predictor, "in", record_errors=True, longest=2).answers(lines)
     assert short["tokens"] == ["a", "b"]
     assert long == {"error": "3 tokens are more than 2 (--longest); split the text", "line": 2}

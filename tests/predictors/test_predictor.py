@@ -1,9 +1,17 @@
+import json
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.fields import BadRecord
+from relx.data.json_form import example_to_json, to_line
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
 from relx.predictors.predictor import CHUNK
@@ -84,20 +92,111 @@ def test_a_stream_is_read_piece_by_piece_and_keeps_its_order(predictor: Predicto
     assert [example.tokens[0] for example in stream] == [f"w{number}" for number in range(1, CHUNK + 5)]
 
 
+KINDS = "expected a text, a list of tokens, a record (dict) or an Example"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (5, f"{KINDS}, got 5"),
+        (None, f"{KINDS}, got null"),
+        (TEXT.encode(), f"{KINDS}, got a value of the type bytes; decode it first"),
+        (np.array([["a"]]), f"{KINDS}, got a value of the type ndarray"),
+        (["a", 1], "tokens[1]: expected a string, got 1"),
+        (["a", b"b"], "tokens: no JSON can hold a value of the type bytes"),
+        ({"text": object()}, "text: no JSON can hold a value of the type object"),
+        ({"tokens": ["a"], "pos_tags": {"X"}}, "pos_tags: no JSON can hold a value of the type set"),
+        (
+            {"tokens": ["a"], "entities": [{"start": 0, "end": 1, "score": float("nan")}]},
+            "entities: Out of range float",
+        ),
+        ({5: "a"}, "5: a key of a record is a string"),
+        ({"txt": "a"}, "txt: unknown key; did you mean 'text'?"),
+        (Example(["a", 1]), "tokens[1]: expected a string, got 1"),  # type: ignore[list-item]
+        (Example(["a"], offsets=[3]), "an Example with fields of wrong types"),  # type: ignore[list-item]
+        (Example(["a"], pos_tags=["X", "Y"]), "pos_tags: expected one for each of the 1 tokens, got 2"),
+        ({"text": "\ud83d\ude00 a", "tokens": ["a"], "offsets": [[3, 4]]}, "text: holds surrogate pairs"),
+    ],
+)
+def test_what_is_no_input_is_named_and_does_not_lose_the_others(predictor: Predictor, value: Any, message: str) -> None:
+    with pytest.raises(BadRecord) as caught:
+        predictor([TEXT, value])
+    assert isinstance(caught.value, RelxError) and str(caught.value).startswith(f"input 2: {message}")
+    before, fault, after = predictor.attempts([TEXT, value, TEXT])
+    assert isinstance(fault, BadRecord) and str(fault).startswith(message)
+    assert isinstance(before, Example) and before == after and triples(before)
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ([TEXT, 5], "input 2: record: expected an object, got 5"),
-        ([None], "input 1: record: expected an object, got null"),
-        ([["a", 1]], "input 1: tokens[1]: expected a string, got 1"),
-        ([{"txt": "a"}], "input 1: txt: unknown key; did you mean 'text'?"),
-        (TEXT, "expected a list of inputs, got one text; write predictor([text])"),
+        (TEXT, "got one text; write predictor([text])"),
+        ({"text": TEXT}, "got one dict; write predictor([dict])"),
+        (Example(TOKENS), "got one Example; write predictor([Example])"),
+        (b"text", "got one bytes; write predictor([bytes])"),
+        (None, "got null"),
+        (SimpleNamespace(columns=["text"]), "got a table; give a column of texts, or a list of its rows as dicts"),
     ],
 )
-def test_what_is_no_input_is_named(predictor: Predictor, inputs: list, message: str) -> None:
+def test_a_single_input_is_not_taken_for_a_list(predictor: Predictor, inputs: Any, message: str) -> None:
+    for call in (predictor, predictor.stream, predictor.attempts):
+        with pytest.raises(BadRecord) as caught:
+            call(inputs)
+        assert str(caught.value) == f"expected a list of inputs, {message}"
+
+
+def test_every_bad_input_is_named_at_once(predictor: Predictor) -> None:
     with pytest.raises(BadRecord) as caught:
-        predictor(inputs)
-    assert str(caught.value) == message
+        predictor([5, TEXT, *[None] * 7])
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [*(f"input {i}" for i in (1, 3, 4, 5, 6, 7)), "and 2 more"]
+
+
+Row = namedtuple("Row", ["text", "id"])
+
+
+def test_values_of_numpy_and_of_the_calendar_and_rows_of_tables_are_answered(predictor: Predictor) -> None:
+    words = np.array(TOKENS)
+    inputs = [
+        words, {"tokens": words}, (*TOKENS,), np.str_(TEXT), Row(TEXT, "7"), MappingProxyType({"text": TEXT}),
+        {"tokens": words, "entities": [{"start": np.int64(0), "end": np.int32(2), "score": np.float32(0.5)}]},
+        {"text": TEXT, "id": date(2020, 1, 2), "meta": {"any": (date(2020, 1, 2), np.int64(3))}},
+        {"text": TEXT, "offsets": np.array([[0, 3]]), "tokens": ["Ann"]},
+    ]  # fmt: skip
+    answers = predictor(inputs)
+    assert [triples(answer) for answer in answers[:-1]] == [[("Ann Lee", "born_in", "New York")]] * 8
+    assert all(type(token) is str for answer in answers for token in answer.tokens)
+    assert (answers[4].id, answers[7].id, answers[-1].offsets) == ("7", "2020-01-02", [(0, 3)])
+    assert answers[7].meta == {"any": (date(2020, 1, 2), np.int64(3))}
+
+
+def test_texts_may_come_from_any_iterable(predictor: Predictor) -> None:
+    wanted = predictor([TEXT, "Bob"])
+    assert predictor(iter([TEXT, "Bob"])) == predictor(np.array([TEXT, "Bob"])) == wanted
+    assert list(predictor.stream(text for text in (TEXT, "Bob"))) == wanted
+    stream = predictor.stream([TEXT, 5])
+    assert triples(next(stream)) == triples(wanted[0])
+    with pytest.raises(BadRecord, match="^input 2: expected a text"):
+        next(stream)
+
+
+def test_surrogate_pairs_are_one_character_as_in_the_text_that_is_written(predictor: Predictor) -> None:
+    for value in ("\ud83d\ude00 " + TEXT, ["\ud83d\ude00", *TOKENS], Example(["\ud83d\ude00", *TOKENS])):
+        [example] = predictor([value])
+        assert example.tokens[0] == "\U0001f600"
+        answer = json.loads(to_line(example_to_json(example)))
+        assert answer["tokens"] == example.tokens
+        for entity in answer["entities"]:
+            assert " ".join(answer["tokens"][entity["start"] : entity["end"]]) == entity["text"]
+            if example.text is not None:
+                assert answer["text"][slice(*entity["characters"])] == entity["text"]
+
+
+def test_eight_threads_give_the_answers_of_one(predictor: Predictor) -> None:
+    texts = [TEXT, "Bob works in Oslo now .", "one " * 30, "Dan left Rome ."] * 5
+    wanted = predictor(texts)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(answers == wanted for answers in pool.map(lambda _: predictor(texts), range(16)))
 
 
 @pytest.mark.parametrize("device", ["cud", "cuda:99", "meta", ""])

@@ -91,7 +91,13 @@ def test_a_mention_that_is_annotated_twice_is_one_entity(notes):
 
 @pytest.mark.parametrize(
     ("arguments", "head"),
-    [("Arg1:T1 Arg2:T2", ANN), ("Arg2:T2 Arg1:T1", ANN), ("Place:T2 Person:T1", LYON), ("Arg2:T2 Person:T1", LYON)],
+    [
+        ("Arg1:T1 Arg2:T2", ANN),
+        ("Arg2:T2 Arg1:T1", ANN),
+        ("arg2:T2 ARG1:T1", ANN),
+        ("Place:T2 Person:T1", LYON),
+        ("Arg2:T2 Person:T1", LYON),
+    ],
 )
 def test_the_names_of_its_arguments_say_which_is_the_head_or_else_their_order(notes, arguments, head):
     annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "LOC", "Lyon"), f"R1\tin {arguments}")

@@ -11,7 +11,7 @@ from relx.data.example import Example
 from relx.data.json_form import example_to_json, to_line
 from relx.errors import DataError, RelxError
 from relx.predictors import Predictor
-from relx.predictors.lines import predict_lines
+from relx.predictors.lines import LinePredictor
 from relx.readers import read
 from relx.taggers.given import GivenTags
 from relx.taggers.stanza import StanzaTagger
@@ -155,12 +155,12 @@ TAGGED, UNTAGGED = b'{"tokens": ["Ann"], "pos_tags": ["NNP"]}', b'{"tokens": ["B
 def test_a_line_without_given_tags_is_answered_by_an_error_in_its_place(given, overrides, reason):
     predictor = Predictor.load(given, overrides=overrides)
     lines = [TAGGED, UNTAGGED, TAGGED, b"oops", UNTAGGED]
-    answers = list(predict_lines(predictor, lines, "in.jsonl", plain_text=False, record_errors=True))
+    answers = list(LinePredictor(predictor, "in.jsonl", record_errors=True).answers(lines))
     assert [answer.get("line") for answer in answers] == [None, 2, None, 4, 5]
     assert all(reason in answers[place]["error"] and "'Bob sings'" in answers[place]["error"] for place in (1, 4))
     assert answers[0]["tokens"] == answers[2]["tokens"] == ["Ann"]
     with pytest.raises(DataError, match=f"^in.jsonl:2: .*{reason}"):
-        list(predict_lines(predictor, lines, "in.jsonl", plain_text=False, record_errors=False))
+        list(LinePredictor(predictor, "in.jsonl").answers(lines))
     with pytest.raises(DataError, match=reason):
         predictor([["Bob", "sings"]])
 
