@@ -2,16 +2,24 @@
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from relx.config import scan
 from relx.errors import ConfigError
 from relx.registry import suggestion
 
 MAX_DEPTH = 100
+# What the evaluation of a file may take; the published experiments take milliseconds.
+SECONDS = 60.0
+MEMORY = 2**30
 _PLACE = re.compile(r"(?!std\.jsonnet:)(?P<file>.*?):\(?(?P<line>\d+):(?P<column>\d+)")
 
 
@@ -53,6 +61,8 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: not UTF-8 text") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a name that no file can have
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
     if not text.strip():
         raise ConfigError(f"{path}: the file is empty")
     return text
@@ -106,20 +116,96 @@ def _children(node: Any) -> list[Any]:
 def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
     import _jsonnet  # noqa: PLC0415  (a .json experiment needs none)
 
-    codes = {name: json.dumps(parse_value(value)) for name, value in variables.items()}
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise ConfigError(f"{path}:{line}: holds a NUL character; write it as \\u0000 if it is meant")
     try:
-        if variables and not _is_function(path):  # Jsonnet would ignore them without a word
-            names = ", ".join(variables)
-            raise ConfigError(f"{path}: takes no variables (it is not a function), so --var {names} has no meaning")
-        return _jsonnet.evaluate_snippet(str(path), text, tla_codes=codes)
-    except RuntimeError as error:
-        raise ConfigError(_explain(path, str(error))) from None
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{path}: Jsonnet takes UTF-8 file names only; rename this file or its folder") from None
+    codes = {name: json.dumps(parse_value(value)) for name, value in variables.items()}
+
+    def evaluated() -> tuple[bool, str]:
+        """The value as JSON; or False with Jsonnet's message, which is empty where variables are given in vain."""
+        with suppress(RuntimeError):  # an error of the file is met again below
+            function = _jsonnet.evaluate_snippet(str(path), f"std.isFunction(\n{text}\n)") if codes else "true"
+            if function.strip() != "true":  # Jsonnet would ignore the variables without a word
+                return False, ""
+        try:
+            return True, _jsonnet.evaluate_snippet(str(path), text, tla_codes=codes)
+        except RuntimeError as error:
+            return False, str(error)
+
+    whole, result = _in_child(evaluated, path)
+    if whole:
+        return result
+    names = ", ".join(variables)
+    in_vain = f"{path}: takes no variables (it is not a function), so --var {names} has no meaning"
+    raise ConfigError(_explain(path, result) if result else in_vain)
 
 
-def _is_function(path: Path) -> bool:
-    import _jsonnet  # noqa: PLC0415
+def _in_child(work: Callable[[], tuple[bool, str]], path: Path) -> tuple[bool, str]:
+    """Do the work in a child process, which Ctrl-C ends, under limits of time and memory.
 
-    return _jsonnet.evaluate_snippet(str(path), f"std.isFunction(import {json.dumps(path.name)})").strip() == "true"
+    Jsonnet is a language in which a file can loop without end, and its library does not return to Python meanwhile.
+    Raises ConfigError, with the file, for work that meets a limit. Without fork (Windows) there are no limits.
+    """
+    if not hasattr(os, "fork"):
+        return work()
+    reading, writing = os.pipe()
+    # No signal comes between the fork and the block that ends the child.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    child = os.fork()
+    if child == 0:
+        _work_under_limits(work, writing)
+    answer, ended = b"", False
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.close(writing)
+        answer, ended = _read_until(time.monotonic() + SECONDS, reading)
+    finally:
+        os.close(reading)
+        os.kill(child, signal.SIGKILL)  # a child that has ended stays there until it is waited for
+        os.waitpid(child, 0)
+    if not ended:
+        raise ConfigError(f"{path}: not evaluated in {SECONDS:g} s; look for a function that calls itself without end")
+    if not answer:
+        raise ConfigError(f"{path}: not evaluated in {MEMORY / 2**30:g} GiB of memory; make what it builds smaller")
+    return answer[:1] == b"=", answer[1:].decode("utf-8", "surrogatepass")
+
+
+def _read_until(deadline: float, reading: int) -> tuple[bytes, bool]:
+    """What is read before the deadline, and whether that is all."""
+    poll, parts = select.poll(), [b""]
+    poll.register(reading, select.POLLIN)
+    while poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        parts.append(os.read(reading, 2**16))
+        if not parts[-1]:
+            return b"".join(parts), True
+    return b"", False
+
+
+def _work_under_limits(work: Callable[[], tuple[bool, str]], writing: int) -> NoReturn:
+    """Write the work's answer, or nothing where a limit was met, and end the process."""
+    import resource  # noqa: PLC0415  (Windows has none)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the C++ library reports there that memory is lacking
+        resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS) + 1,) * 2)  # should the parent be killed
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with suppress(OSError, ValueError):  # not everywhere, and not above a limit that is set already
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            most, hard = pages * resource.getpagesize() + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]
+            resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        whole, text = work()
+        answer = (b"=" if whole else b"!") + text.encode("utf-8", "surrogatepass")
+        while answer:
+            answer = answer[os.write(writing, answer) :]
+    finally:
+        os._exit(0)
 
 
 def _explain(path: Path, trace: str) -> str:

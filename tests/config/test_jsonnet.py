@@ -1,8 +1,13 @@
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from relx.config import load
+from relx.config import jsonnet, load
 from relx.config.jsonnet import MAX_DEPTH, parse_value
 from relx.errors import ConfigError
 
@@ -192,3 +197,59 @@ def test_missing_file_and_folder() -> None:
         load("gone.jsonnet")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(".")
+
+
+ENDLESS = "local f(n) = f(n + 1) tailstrict; f(0)"
+
+
+def test_ctrl_c_ends_the_evaluation_of_a_file_without_end() -> None:
+    write("a.jsonnet", ENDLESS)
+    code = "import sys; from relx.commands import main; print('on', flush=True); sys.exit(main(['check', 'a.jsonnet']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "on\n"
+    while not (children := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (130, "interrupted\n")
+    assert not Path("/proc", children[0]).exists()
+
+
+def test_the_evaluation_of_a_file_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonnet, "SECONDS", 0.5)
+    message = error("a.jsonnet", ENDLESS)
+    assert message == "a.jsonnet: not evaluated in 0.5 s; look for a function that calls itself without end"
+
+
+def test_the_evaluation_of_a_file_ends_before_it_takes_all_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonnet, "MEMORY", 2**26)
+    message = error("a.jsonnet", "local f(s) = f(s + s) tailstrict; { a: f('0123456789abcdef') }")
+    assert message == "a.jsonnet: not evaluated in 0.0625 GiB of memory; make what it builds smaller"
+
+
+def test_a_large_result_and_any_text_arrive_whole() -> None:
+    tree = load(write("a.jsonnet", "{ a: std.repeat('ä€😀', 100000) }"))
+    assert tree == {"a": "ä€😀" * 100_000}
+
+
+def test_a_nul_character_is_shown_with_its_line() -> None:
+    assert error("a.jsonnet", b'{\n a: "\0" }').startswith("a.jsonnet:2: holds a NUL character")
+
+
+@pytest.mark.parametrize("name", [b"\xff.jsonnet", b"\xff/a.jsonnet"])
+def test_a_file_whose_name_is_not_utf8_is_refused(name: bytes) -> None:
+    path = Path(os.fsdecode(name))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{ a: 1 }")
+    with pytest.raises(ConfigError, match="Jsonnet takes UTF-8 file names only; rename this file or its folder"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["a\0.jsonnet", "a\ud800.jsonnet", "a\0.json"])
+def test_a_name_that_no_file_has(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(name)
