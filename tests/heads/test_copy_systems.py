@@ -5,6 +5,7 @@ https://github.com/xiangrongzeng/copy_re, model.py: each decoder of MultiDecoder
 model.py: the decoders of MultiDecoder have an LSTM each, and one attention, copy score and classifier for all.
 """
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -30,13 +31,18 @@ EXAMPLES = [
 ]
 
 
+@cache
+def arguments_of(name: str) -> dict[str, Any]:
+    """The arguments of the head of a row."""
+    head = load(EXPERIMENTS / "interactive_webnlg.jsonnet", {"head": name})["model"]["head"]
+    return {argument: value for argument, value in head.items() if argument != "type"}
+
+
 def head_of(name: str, **overrides: Any) -> Interactive:
     """The head of a row of the table with random weights, which writes NA seldom."""
-    arguments = load(EXPERIMENTS / "interactive_webnlg.jsonnet", {"head": name})["model"]["head"]
-    del arguments["type"]
-    torch.manual_seed(4)
     smaller = {"decoders": 3, "dropout": 0.0}
-    head = Interactive(DIM, Vocabulary(EXAMPLES), **{**arguments, **smaller, **overrides}).double()
+    torch.manual_seed(4)
+    head = Interactive(DIM, Vocabulary(EXAMPLES), **{**arguments_of(name), **smaller, **overrides}).double()
     for parameter in head.parameters():
         parameter.data += torch.randn_like(parameter)
     for output in head.writer.outputs:
