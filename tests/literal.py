@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from relx.encoders.seq2seq.lstm import LSTMEncoder, PeepholeLSTM, PeepholeLSTMEncoder
 from relx.heads.hmt import TaggingModule
-from relx.heads.soft_tag_decoder import LSTMTagDecoder, SoftTagDecoder
+from relx.heads.soft_tag_decoder import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder
 
 
 def cell(f: Tensor, i: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,6 +76,22 @@ def soft_tag_decoder(encoded: Tensor, decoder: SoftTagDecoder) -> Tensor:
     return torch.stack(logits)
 
 
+def plain_tag_decoder(encoded: Tensor, decoder: PlainTagDecoder) -> Tensor:
+    """Eq. 3-4 over a plain LSTM that reads the encoded token, h_0 = c_0 = 0."""
+    w_i, w_f, w_c, w_o = decoder.gates_from_encoded.weight.chunk(4)
+    b_i, b_f, b_c, b_o = decoder.gates_from_encoded.bias.chunk(4)
+    u_i, u_f, u_c, u_o = decoder.gates_from_state.weight.chunk(4)
+    w_t = torch.cat((decoder.tag_from_encoded.weight, decoder.tag_from_state.weight), dim=1)
+    h = c = encoded.new_zeros(u_i.shape[1])
+    logits = []
+    for x in encoded:
+        f, i = w_f @ x + u_f @ h + b_f, w_i @ x + u_i @ h + b_i
+        h, c = cell(f, i, w_c @ x + u_c @ h + b_c, w_o @ x + u_o @ h + b_o, c)
+        t = w_t @ torch.cat((x, h)) + decoder.tag_from_encoded.bias
+        logits.append(decoder.output.weight @ t + decoder.output.bias)
+    return torch.stack(logits)
+
+
 def lstm_tag_decoder(encoded: Tensor, decoder: LSTMTagDecoder) -> Tensor:
     """The decoding layer of Zheng et al. (2017, section 3.3), T_0 = h_0 = c_0 = 0."""
     w_i, w_f, w_c, w_o = decoder.gates_from_encoded.weight.chunk(4)
@@ -97,6 +113,7 @@ def log_likelihood(inputs: Tensor, module: TaggingModule, gold: list[int]) -> tu
     """The encoded tokens of a task, and the inner sum of Eq. 6 with the probabilities of Eq. 5."""
     encoded = bidirectional(inputs, module.encoder)
     total = inputs.new_zeros(())
-    for y, g in zip(soft_tag_decoder(encoded, module.decoder), gold, strict=True):
+    decoder = plain_tag_decoder if isinstance(module.decoder, PlainTagDecoder) else soft_tag_decoder
+    for y, g in zip(decoder(encoded, module.decoder), gold, strict=True):
         total = total + torch.log(torch.exp(y[g]) / torch.exp(y).sum())
     return encoded, total

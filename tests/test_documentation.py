@@ -171,6 +171,7 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("hmt_nyt10", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("hmt_nyt10", "head", "hmt, novel_tagging"),
+        ("hmt_nyt11", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("rin_nyt", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("rin_nyt", "encoder", "transformer, words"),
         ("rin_nyt", "pos", "given, stanza"),

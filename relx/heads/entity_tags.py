@@ -1,4 +1,4 @@
-"""Entities as one BIES tag for each token, with types from the data or induced from the relations."""
+"""Entities as one tag for each token, with types from the data or induced from the relations."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
-from relx.heads.tagging import OUTSIDE, TaggedSpan, TagScheme
+from relx.heads.tagging import OUTSIDE, Positions, TaggedSpan, TagScheme
 
 OTHER = "MISC"
 
@@ -48,15 +48,16 @@ class EntityTypes:
         examples = vocabulary.examples or ()
         if any(entity.type for example in examples for entity in example.entities):
             return "data"
-        return "induced from relation signatures" if self.signatures else "none"
+        induced = any(relation.type in self.signatures for example in examples for relation in example.relations)
+        return "induced from relation signatures" if induced else "none"
 
 
 class EntityTags:
-    """BIES tags of a sentence's entities; where entities overlap, the longest is tagged."""
+    """Tags of a sentence's entities; where entities overlap, the longest is tagged."""
 
-    def __init__(self, types: EntityTypes) -> None:
+    def __init__(self, types: EntityTypes, positions: Positions = "BIES") -> None:
         self.types = types
-        self.scheme = TagScheme(types.names.items, "BIES")
+        self.scheme = TagScheme(types.names.items, positions)
 
     def write(self, example: Example) -> np.ndarray:
         """Gold entities -> tags [length]."""

@@ -21,11 +21,20 @@ from relx.heads.prediction import prediction
 from relx.heads.tagging import best_tags, certain, tagging_loss
 from relx.registry import Injected
 
+# A word sends no message along a relation if all of its chances are below this.
+NEGLIGIBLE = 1e-7
+# Above this share of messages, all of them at once are faster than those that count (measured on one core).
+MANY = 0.4
+# Few pairs have a relation. With this lead of the label "no relation", all 170 relations of WebNLG* together start at
+# a chance of 0.8 % a pair, near their share of 0.4 % of the data.
+NULL_LEAD = 10.0
+
 
 class Phase(nn.Module):
     """What a phase predicts of its words: entity tags, by an LSTM over them, and labels of pairs, by their parts.
 
-    The score of a pair is W_3 relu(W_1 h + W_2 h'), + being concatenation.
+    The score of a pair is W_3 relu(W_1 h + W_2 h'), + being concatenation. The label "no relation" starts
+    ``NULL_LEAD`` above the others.
     """
 
     def __init__(self, size: int, tags: int, labels: int) -> None:
@@ -33,6 +42,7 @@ class Phase(nn.Module):
         self.lstm = LSTMEncoder(size, size, bidirectional=False)
         self.tagger = nn.Linear(size, tags)
         self.pair_scorer = AdditivePairScorer(size, labels, bias=0.0)
+        nn.init.constant_(self.pair_scorer.head_output.bias[0], NULL_LEAD)
 
     def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, length, size] -> logits of tags [batch, length, tags], of pairs [batch, length, length, labels]."""
@@ -50,15 +60,16 @@ class RelationGraphs(nn.Module):
         super().__init__()
         if size % 2:
             raise ValueError(f"the encoder gives {size} features; the two directions of phase 2 need an even number")
-        self.messages = (relations, size // 2)
         self.along = nn.Linear(size, relations * size // 2)
         self.against = nn.Linear(size, relations * size // 2)
 
     def forward(self, words: Tensor, chances: Tensor, mask: Tensor) -> Tensor:
-        """``chances`` P [batch, length, length, relations] of each ordered pair, ``mask`` [batch, length]."""
+        """``chances`` P [batch, length, length, relations] of each ordered pair, ``mask`` [batch, length].
+
+        The message W_r h_v + b_r is left out where P_r(u, v) is below ``NEGLIGIBLE`` for every u.
+        """
         edges = chances * _pairs(mask).unsqueeze(-1)
-        along, against = (layer(words).unflatten(2, self.messages) for layer in (self.along, self.against))
-        heard = (_heard(edges, along), _heard(edges.transpose(1, 2), against))
+        heard = (_heard(edges, words, self.along), _heard(edges.transpose(1, 2), words, self.against))
         return words + torch.cat(heard, dim=-1).relu()
 
 
@@ -177,7 +188,28 @@ def _pairs(mask: Tensor) -> Tensor:
     return mask.unsqueeze(2) & mask.unsqueeze(1)
 
 
-def _heard(edges: Tensor, messages: Tensor) -> Tensor:
-    """What each word hears: edges [batch, length, length, relations], messages [batch, length, relations, d]
-    -> [batch, length, d]. One product for all relations: the edges of a word lie side by side."""
-    return edges.flatten(2) @ messages.flatten(1, 2)
+def _heard(edges: Tensor, words: Tensor, layer: nn.Linear) -> Tensor:
+    """Sum P_r(u, v) (W_r h_v + b_r) over v and r: edges [batch, u, v, relations], words [batch, v, size]
+    -> [batch, u, size / 2].
+
+    Once the first phase has learnt a little, most messages are negligible. The others are then made relation by
+    relation, and added up sentence by sentence.
+    """
+    relations, size = edges.shape[-1], words.shape[-1]
+    kept = edges.detach().amax(dim=1) >= NEGLIGIBLE  # [batch, v, relations]
+    if words.is_cuda or kept.sum() >= MANY * kept.numel():
+        return edges.flatten(2) @ layer(words).view(len(words), words.shape[1] * relations, size // 2)
+    relation, sentence, v = kept.permute(2, 0, 1).nonzero(as_tuple=True)
+    h = words.flatten(0, 1).index_select(0, sentence * words.shape[1] + v)  # [messages, size]
+    of_relation = zip(
+        h.split(kept.sum(dim=(0, 1)).tolist()),
+        layer.weight.view(relations, -1, size).unbind(),
+        layer.bias.view(relations, -1).unbind(),
+        strict=True,
+    )
+    order = sentence.argsort(stable=True)
+    counts = kept.sum(dim=(1, 2)).tolist()
+    messages = torch.cat([F.linear(*parts) for parts in of_relation]).index_select(0, order).split(counts)
+    columns = (v * relations + relation).index_select(0, order).split(counts)
+    of_sentence = zip(edges.flatten(2).unbind(), columns, messages, strict=True)
+    return torch.stack([p.index_select(1, column) @ message for p, column, message in of_sentence])

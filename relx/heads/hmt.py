@@ -13,13 +13,13 @@ from relx.heads.entity_tags import EntityTags, EntityTypes
 from relx.heads.head import Encode, Head, Scores
 from relx.heads.joint_tagging import JointTaggingHead
 from relx.heads.joint_tags import Conflict, Decoding, JointTags
-from relx.heads.soft_tag_decoder import Feedback, SoftTagDecoder
-from relx.heads.tagging import tagging_loss
+from relx.heads.soft_tag_decoder import Feedback, PlainTagDecoder, SoftTagDecoder
+from relx.heads.tagging import Positions, tagging_loss
 from relx.registry import Injected, Lazy
 
 
 class TaggingModule(nn.Module):
-    """One task: an encoder and the soft-tag decoder over it (Figure 3)."""
+    """One task: an encoder and the decoder over it (Figure 3)."""
 
     def __init__(
         self, encoder: Seq2SeqEncoder, hidden_size: int, tag_dim: int, tags: int, dropout: float, feedback: Feedback
@@ -27,7 +27,8 @@ class TaggingModule(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.decoder = SoftTagDecoder(encoder.output_dim, hidden_size, tag_dim, tags, feedback)
+        sizes = (encoder.output_dim, hidden_size, tag_dim, tags)
+        self.decoder = PlainTagDecoder(*sizes) if feedback == "none" else SoftTagDecoder(*sizes, feedback)
 
     def forward(self, inputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """[batch, length, input_dim] -> the encoded tokens [batch, length, d] and tag logits [batch, length, tags]."""
@@ -40,7 +41,10 @@ class HMT(JointTaggingHead):
     """Entity tagging below, joint tagging of relations above; the upper encoder reads [input; lower encoding].
 
     ``hidden_size`` is that of every LSTM, ``tag_dim`` the size of the tag vector T. ``encoder`` replaces the
-    bidirectional LSTM of both tasks. ``entity_task=false`` is the ablation of Table 3. ``signatures`` gives the entity
+    bidirectional LSTM of both tasks, which leaves out the peepholes of Eq. 1 (the encoder ``peephole_lstm`` has them).
+    ``entity_task=false`` is the ablation of Table 3. ``feedback`` is what the decoder's gates see of the tag before:
+    its vector T (``soft``, Eq. 2), an embedding of the best tag (``argmax``), or nothing (``none``: the gates see the
+    encoded token). ``entity_scheme`` and ``joint_scheme`` are the tag schemes of the two tasks. ``signatures`` gives the entity
     types of each relation's arguments, [head type, tail type], for corpora without entity types.
     """
 
@@ -55,6 +59,8 @@ class HMT(JointTaggingHead):
         signatures: dict[str, list[str]] | None = None,
         encoder: Lazy[Seq2SeqEncoder] | None = None,
         feedback: Feedback = "soft",
+        entity_scheme: Positions = "BIES",
+        joint_scheme: Positions = "BIO",
         conflict: Conflict = "first",
         decoding: Decoding = "nearest",
     ) -> None:
@@ -62,8 +68,8 @@ class HMT(JointTaggingHead):
         require_sizes(hidden_size=hidden_size, tag_dim=tag_dim)
         encoder = encoder or Lazy(LSTMEncoder, hidden_size=hidden_size)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
-        self.joint_tags = JointTags(relations, "BIO", conflict, decoding)
-        self.entity_tags = EntityTags(EntityTypes(vocabulary, signatures)) if entity_task else None
+        self.joint_tags = JointTags(relations, joint_scheme, conflict, decoding)
+        self.entity_tags = EntityTags(EntityTypes(vocabulary, signatures), entity_scheme) if entity_task else None
         self.entity_task = None
         if self.entity_tags is not None:
             lower, tags = encoder.build(input_dim=input_dim), self.entity_tags.scheme.size

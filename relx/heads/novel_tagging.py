@@ -17,7 +17,8 @@ from relx.registry import Injected
 class NovelTagging(JointTaggingHead):
     """LSTM-LSTM-Bias: a bidirectional LSTM, an LSTM decoder, BIES tags of relation and role.
 
-    ``relation_weight`` is the paper's bias: how much more a tagged token weighs in the loss than one outside.
+    ``relation_weight`` is the paper's bias: how much more a tagged token weighs in the loss than one outside. No gate
+    sees the cell: the peepholes of the paper's encoder and of its decoder's output gate are left out.
     """
 
     def __init__(

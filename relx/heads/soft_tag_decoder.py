@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from relx.precision import full_precision_on_cpu
 
-Feedback = Literal["soft", "argmax"]
+Feedback = Literal["soft", "argmax", "none"]
 
 
 class SoftTagDecoder(nn.Module):
@@ -23,7 +23,9 @@ class SoftTagDecoder(nn.Module):
     ``feedback="argmax"`` is an ablation: the gates see an embedding of the best tag in place of T, step by step.
     """
 
-    def __init__(self, input_dim: int, hidden_size: int, tag_dim: int, tags: int, feedback: Feedback = "soft") -> None:
+    def __init__(
+        self, input_dim: int, hidden_size: int, tag_dim: int, tags: int, feedback: Literal["soft", "argmax"] = "soft"
+    ) -> None:
         super().__init__()
         self.hidden_size = hidden_size
         self.gates_from_tag = nn.Linear(tag_dim, 4 * hidden_size)
@@ -50,19 +52,42 @@ class SoftTagDecoder(nn.Module):
         logits = []
         for tag in self.tag_from_encoded(encoded).unbind(dim=1):
             gates = self.gates_from_tag(fed_back) + self.gates_from_state(state)
-            keep, forget, candidate, out = gates.chunk(4, dim=-1)
-            cell = torch.sigmoid(forget) * cell + torch.sigmoid(keep) * torch.tanh(candidate)
-            state = torch.sigmoid(out) * torch.tanh(cell)
+            i, f, candidate, o = gates.chunk(4, dim=-1)
+            cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(candidate)
+            state = torch.sigmoid(o) * torch.tanh(cell)
             logits.append(self.output(tag + self.tag_from_state(state)))
             fed_back = embedding(logits[-1].argmax(dim=-1))
         return torch.stack(logits, dim=1)
 
 
+class PlainTagDecoder(nn.Module):
+    """HMT's decoder without tag feedback: [batch, length, input_dim] -> tag logits [batch, length, tags].
+
+    The "traditional decoder" of Wei et al. (2019, section 3.2.2), which "only takes encoded vector as input": the gates
+    see the encoded token and the state h of the token before. T and the logits are as in Eq. 3-4.
+    """
+
+    def __init__(self, input_dim: int, hidden_size: int, tag_dim: int, tags: int) -> None:
+        super().__init__()
+        self.gates_from_encoded = nn.Linear(input_dim, 4 * hidden_size)
+        self.gates_from_state = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.tag_from_encoded = nn.Linear(input_dim, tag_dim)
+        self.tag_from_state = nn.Linear(hidden_size, tag_dim, bias=False)
+        self.output = nn.Linear(tag_dim, tags)
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> [batch, length, tags]."""
+        gates = self.gates_from_encoded
+        states = fused_lstm(encoded, gates.weight, self.gates_from_state.weight, gates.bias)
+        return self.output(self.tag_from_encoded(encoded) + self.tag_from_state(states))
+
+
 class LSTMTagDecoder(nn.Module):
     """The decoder of Zheng et al. (2017, section 3.3): [batch, length, input_dim] -> logits [batch, length, tags].
 
-    The gates see the encoded token, and the state h and the tag vector T = W_T h + b_T of the token before.
-    The paper's output gate sees the cell too, which no fused kernel offers; that peephole is left out.
+    The gates see the encoded token, and the state h and the tag vector T = W_T h + b_T of the token before. In the
+    paper the output gate sees the cell of the same token in place of T; no fused kernel offers such a peephole, so that
+    here all four gates see the same.
     """
 
     def __init__(self, input_dim: int, hidden_size: int, tag_dim: int, tags: int) -> None:

@@ -47,6 +47,11 @@ def test_without_types_and_signatures_all_are_misc():
     assert known.names.items == ["MISC"]
 
 
+def test_signatures_of_other_relations_induce_nothing():
+    known = types(sentence(6, ((0, 1), "unheard_of", (2, 3))), signatures=SIGNATURES)
+    assert (known.source, known.names.items) == ("none", ["MISC"])
+
+
 def test_no_entities_at_all():
     known = types(Example(["a"]))
     assert (known.source, len(known.names)) == ("none", 0)

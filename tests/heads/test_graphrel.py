@@ -11,7 +11,7 @@ from sentences import clashing_sentence, sentence, spans
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
-from relx.heads.graphrel import GraphRel
+from relx.heads.graphrel import GraphRel, RelationGraphs
 from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
 from relx.heads.pair_blocks import LABELLED
 from relx.heads.pair_cells import UNTAGGED
@@ -36,6 +36,8 @@ def make(dim: int = DIM, **arguments: Any) -> GraphRel:
     """A head with weights of some size."""
     torch.manual_seed(1)
     head = GraphRel(dim, Vocabulary(EXAMPLES), **arguments).double()
+    for phase in filter(None, (head.first, head.second)):
+        phase.pair_scorer.head_output.bias.data[0] = 0  # no relation is unlikely from the start
     for parameter in head.parameters():
         parameter.data += torch.randn_like(parameter) / 2
     return head
@@ -106,6 +108,44 @@ def test_what_the_first_phase_predicts_changes_the_words_of_the_second() -> None
     assert not torch.allclose(before, after)
     words = inputs_of(batch)
     torch.testing.assert_close(after, head.second(words, batch.mask)[1], rtol=0, atol=1e-12)
+
+
+def test_negligible_messages_are_left_out_and_outputs_and_gradients_equal_the_equations_to_rounding() -> None:
+    torch.manual_seed(2)
+    graphs, words = RelationGraphs(DIM, 20).double(), torch.randn(4, DIM, dtype=torch.float64, requires_grad=True)
+    rarity = torch.tensor([0.0, 2, 5, 12] + 17 * [25.0])  # of the label "no relation" and of 20 relations
+    logits = (torch.randn(4, 4, 21, dtype=torch.float64) - rarity).requires_grad_()
+    chances = logits.softmax(dim=-1)
+    outputs = (
+        graphs(words.unsqueeze(0), chances[..., 1:].unsqueeze(0), torch.ones(1, 4, dtype=torch.bool))[0],
+        torch.stack(equations.relation_graphs(list(words), [list(row) for row in chances], graphs)),
+    )
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
+    wanted, direction = [words, logits, *graphs.parameters()], torch.randn_like(words)
+    gradients = (torch.autograd.grad((out * direction).sum(), wanted, retain_graph=True) for out in outputs)
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+    with torch.no_grad():
+        for layer in (graphs.along, graphs.against):
+            layer.weight.view(20, -1)[3:] = torch.nan
+        again = graphs(words.unsqueeze(0), chances[..., 1:].unsqueeze(0), torch.ones(1, 4, dtype=torch.bool))[0]
+    torch.testing.assert_close(again, outputs[0].detach(), rtol=0, atol=0)
+
+
+def test_a_corpus_without_relations_has_no_graphs() -> None:
+    graphs, words = RelationGraphs(DIM, 0), torch.randn(2, 3, DIM)
+    torch.testing.assert_close(graphs(words, torch.zeros(2, 3, 3, 0), torch.ones(2, 3, dtype=torch.bool)), words)
+
+
+def test_it_starts_with_pairs_unrelated_so_that_the_first_loss_is_small() -> None:
+    """WebNLG* has 171 labels; about three of the 600 pairs of a sentence have a relation."""
+    names = [f"r{number}" for number in range(170)]
+    example = sentence(24, *[((2 * i, 2 * i + 1), names[i], (2 * i + 1, 2 * i + 2)) for i in range(3)])
+    vocabulary = Vocabulary([example, sentence(2, *[((0, 1), name, (1, 2)) for name in names])])
+    torch.manual_seed(0)
+    head = GraphRel(DIM, vocabulary).double()
+    batch = labelled_batch(head, [example], DIM)
+    assert head.loss(head(batch, inputs_of), batch) < 500  # with labels equally likely: 4 * 576 * log(171) = 11,846
 
 
 @pytest.mark.parametrize(("threshold", "pairs", "held"), [(0.0, 1, True), (0.5, 2, False), (0.5, 3, True)])

@@ -8,6 +8,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.lstm import PeepholeLSTMEncoder
 from relx.heads.hmt import HMT
 from relx.registry import Lazy
+from relx.training.oracle import oracle_decode
 
 DIM = 4
 EXAMPLES = [
@@ -36,7 +37,7 @@ def loss_of(made, examples):
 
 @pytest.mark.parametrize("encoder", [None, PEEPHOLE], ids=["lstm", "peephole_lstm"])
 @pytest.mark.parametrize("entity_task", [True, False])
-@pytest.mark.parametrize("feedback", ["soft", "argmax"])
+@pytest.mark.parametrize("feedback", ["soft", "argmax", "none"])
 def test_the_loss_equals_the_equations_value_and_gradients(encoder, entity_task, feedback):
     made = head(encoder=encoder, entity_task=entity_task, feedback=feedback)
     fused, looped = loss_of(made, EXAMPLES), _literal_loss(made)
@@ -76,6 +77,22 @@ def test_the_published_sizes():
     assert made.joint_tags.size == 117
     assert made.entity_tags.scheme.size == 17
     assert sum(parameter.numel() for parameter in made.parameters()) == pytest.approx(6.34e6, rel=0.01)
+
+
+@pytest.mark.parametrize("entity_scheme", ["BIO", "BIES"])
+@pytest.mark.parametrize("joint_scheme", ["BIO", "BIES"])
+def test_each_task_has_the_tag_scheme_that_it_is_given(entity_scheme, joint_scheme):
+    made = head(entity_scheme=entity_scheme, joint_scheme=joint_scheme)
+    positions = {"BIO": 2, "BIES": 4}
+    assert made.entity_tags.scheme.size == 1 + positions[entity_scheme]
+    assert made.joint_tags.size == 1 + 2 * 2 * positions[joint_scheme]
+    for example, decoded in zip(EXAMPLES, oracle_decode(made, EXAMPLES), strict=True):
+        assert sorted(spans(decoded)) == sorted(spans(example))
+
+
+def test_the_paper_has_bies_for_entities_and_bio_for_relations():
+    made = head()
+    assert (made.entity_tags.scheme.positions, made.joint_tags.scheme.positions) == ("BIES", "BI")
 
 
 def test_the_relations_read_the_encoding_of_the_entities():

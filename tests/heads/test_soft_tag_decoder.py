@@ -8,13 +8,14 @@ import torch
 from padding import assert_every_parameter_learns
 from torch import Tensor, nn
 
-from relx.heads.soft_tag_decoder import LSTMTagDecoder, SoftTagDecoder
+from relx.heads.soft_tag_decoder import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder
 
 Literal = Callable[[Tensor, nn.Module], Tensor]
 
 DECODERS = {
     "soft": (lambda: SoftTagDecoder(4, 3, 2, 5), literal.soft_tag_decoder),
     "argmax": (lambda: SoftTagDecoder(4, 3, 2, 5, feedback="argmax"), literal.soft_tag_decoder),
+    "none": (lambda: PlainTagDecoder(4, 3, 2, 5), literal.plain_tag_decoder),
     "lstm": (lambda: LSTMTagDecoder(4, 3, 2, 5), literal.lstm_tag_decoder),
 }
 
@@ -52,7 +53,7 @@ def _gradients(output: Tensor, direction: Tensor, wanted: list[Tensor]) -> tuple
     return tuple(torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True))
 
 
-@pytest.mark.parametrize("name", ["soft", "lstm"])
+@pytest.mark.parametrize("name", ["soft", "none", "lstm"])
 def test_gradients_equal_finite_differences(name: str) -> None:
     torch.manual_seed(3)
     decoder = DECODERS[name][0]().double()
