@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from relx.comparison.reports import Report
 from relx.errors import DataError
+from relx.text import distinct_names
 
 WIDTH, HEIGHT = 7.0, 2.6
 COLOURS = tuple(f"C{number}" for number in range(10))
@@ -33,7 +34,8 @@ def draw(systems: Mapping[str, Sequence[Sequence[Report]]], metrics: Sequence[st
 
 
 def _draw_panel(panel: Axes, name: str, systems: Mapping[str, Sequence[Sequence[Report]]], by_step: bool) -> None:
-    for (system, runs), colour in zip(systems.items(), itertools.cycle(COLOURS)):
+    names = map(_legend, distinct_names(systems))
+    for system, runs, colour in zip(names, systems.values(), itertools.cycle(COLOURS)):
         for number, run in enumerate(runs):
             told = [report for report in run if name == "loss" or name in report.metrics]
             places = [report.step if by_step else report.epoch for report in told]
@@ -42,6 +44,11 @@ def _draw_panel(panel: Axes, name: str, systems: Mapping[str, Sequence[Sequence[
             kept = [place for place, report in enumerate(told) if report.improved][-1:]
             panel.plot([places[k] for k in kept], [values[k] for k in kept], "o", color=colour, markersize=4)
     panel.grid(alpha=0.3)
+
+
+def _legend(system: str) -> str:
+    """Return the name of a system, a folder, in a legend, where ``$`` begins a formula and a first ``_`` hides it."""
+    return ("./" * system.startswith("_") + system).replace("$", r"\$")
 
 
 def _repeats_epochs(run: Sequence[Report]) -> bool:

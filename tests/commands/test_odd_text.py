@@ -34,7 +34,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("odd") / "odd.jsonl"
     records = [
         {
-            "tokens": ["Mira\ud83d", "runs", f"Acme{number}"],
+            "tokens": [f"Mira{number}\ud83d", "runs", f"Acme{number}"],
             "entities": [{"start": 0, "end": 1, "type": label}, {"start": 2, "end": 3, "type": "ORG"}],
             "relations": [{"head": 0, "type": label, "tail": 1}],
         }
@@ -45,14 +45,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def printed(encoding: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What a command writes to a standard output of that encoding."""
+    """What a command writes to a standard output of that encoding, which relx predict sets to UTF-8."""
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, encoding=encoding, newline="")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", stream)
         assert main([*arguments]) == 0
     stream.flush()
-    return written.getvalue().decode(encoding)
+    return written.getvalue().decode(stream.encoding)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -91,3 +91,24 @@ def test_a_form_that_cannot_hold_half_a_surrogate_pair_is_one_message(
     corpus.write_text('{"tokens": ["Mira\\ud83d"], "entities": [{"start": 0, "end": 1, "type": "PER"}]}\n')
     assert main(["convert", str(corpus), str(tmp_path / "out"), "--to", form]) == 2
     assert "Mira\\ud83d" in capsys.readouterr().err
+
+
+def test_a_run_with_such_labels_ends_and_its_archive_predicts_them(
+    corpus: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = tmp_path / "run", tmp_path / "data"
+    data.mkdir()
+    for split in ("train", "dev", "test"):
+        (data / f"{split}.jsonl").write_bytes(Path(corpus).read_bytes())
+    learn = ["--var", f"data={data}", "--var", "epochs=8", "-o", "data_loader.batch_size=2"]
+    archive = printed("ascii", monkeypatch, "train", str(tiny), "-s", str(run), *learn).strip()
+    assert "\x1b" not in (run / "samples.txt").read_text(encoding="utf-8")
+    found = [json.loads(line) for line in printed("cp1252", monkeypatch, "predict", archive, corpus).splitlines()]
+    types = {relation["type"] for answer in found for relation in answer["relations"]}
+    assert len(types) >= len(LABELS) // 2 and types <= {*LABELS}
+    report = json.loads(printed("cp1252", monkeypatch, "evaluate", archive, corpus, "--json"))
+    assert {*report[corpus]["exact_span"]["per_relation"]} == {*LABELS}
+    triples = printed("ascii", monkeypatch, "predict", archive, corpus, "--triples")
+    assert all(not line or line.startswith(("Mira", "    Mira")) for line in triples.split("\n"))
+    printed("ascii", monkeypatch, "evaluate", archive, corpus)
+    printed("ascii", monkeypatch, "compare", str(run))

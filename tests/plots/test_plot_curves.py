@@ -39,6 +39,13 @@ class TestDrawing:
         assert len(set(colours[:4])) == len(set(colours[4:])) == 1 and len(set(colours)) == 2
         assert [text.get_text() for text in loss.get_legend().get_texts()] == ["a", "b"]
 
+    def test_any_name_of_a_folder_is_in_the_legend(self, tmp_path: Path) -> None:
+        figure = draw({name: [reports(0.1)] for name in ("_a", "$x^", "b\x1b\ud83d")}, [])
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+            "./_a", r"\$x^", r"b\x1b\ud83d",
+        ]  # fmt: skip
+        save(figure, tmp_path / "names.svg")
+
     def test_several_reports_an_epoch_are_drawn_over_the_steps(self) -> None:
         loss, _ = draw({"a": [reports(0.1, 0.3, 0.2, 0.4, per_epoch=2)]}, ["triple_f1"]).axes
         assert lines(loss)[0][0] == [10, 20, 30, 40]
