@@ -1,16 +1,18 @@
 """Cascade-SRN's three tasks of span extraction (Wang et al. 2022, arXiv:2202.07281)."""
 
 from collections import defaultdict
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.sizes import require_effect
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.views import TaskViews
-from relx.heads.cascade_fusion import EarlyFusion, Fusion, LateFusion, Sentences
+from relx.heads.cascade_fusion import EarlyFusion, Fusion, LateFusion, Sentences, TaskContext
 from relx.heads.cascade_steps import CascadeSteps
 from relx.heads.entity_tags import EntityTypes
 from relx.heads.head import Encode, Head, Scores, Targets
@@ -18,7 +20,7 @@ from relx.heads.limits import Cell, Limit, Tied, limit_of_ties, limits_of_sums
 from relx.heads.mention_triples import GoldTriples, MentionTriples
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.spans import SpanExtractor, Spans, SpanTask
-from relx.heads.spans.extractor import SpanDecoding
+from relx.heads.spans.extractor import SpanDecoding, gammas
 from relx.registry import Injected, Lazy
 
 NOT_EXTRACTED = "only entities are extracted"
@@ -31,23 +33,27 @@ Span = tuple[int, int]
 class Cascade(Head):
     """Entities first, then which of them are subjects, then the objects of each subject for each relation.
 
-    Later tasks are told of what earlier ones found: with ``late`` fusion by embeddings of size ``tag_dim``, with
-    ``early`` fusion by markers in the text, which is encoded anew, at most ``max_tokens`` tokens at a time. ``markers``
-    says whether they are told of entities and the subject or of the subject only. In late fusion tokens outside of the
-    subject are not told which one it is, so that all subjects of a sentence have the same objects there;
-    ``subject_vectors`` tells them. In training the gold entities are told; each of them is tried as a subject
-    (``subjects``: all), or only those that are one (gold). Without ``joint`` there is entity extraction only.
-    ``entity_spans``, ``subject_spans`` and ``object_spans`` weigh the losses of the tasks and set their thresholds;
-    ``match`` is the scorer of pairs of start and end, for the ``decoding`` by match; by default ``mlp``, bias -6.
+    Later tasks read what earlier ones found (``fusion``): ``early`` sets markers into the text and encodes it anew, at
+    most ``max_tokens`` tokens at a time; ``late`` encodes once and sets embeddings of size ``tag_dim`` beside the
+    encoded tokens. ``markers`` says whether entities and the subject are given to the later tasks, or the subject only.
+    In late fusion as printed (Eq. 11) the subject changes the scores of its own tokens only: all subjects of a sentence
+    have the same objects outside of themselves. ``task_context`` adds what the text allows ("separate task models"), a
+    model over the vectors of Eq. 11 for the subject task and the object task: the global feature of PFN beside each
+    vector, or a bidirectional ``lstm``, of ``context_size``; ``none`` is the printed form. ``subject_vectors`` sets the
+    subject's vector beside every token.
 
-    A subject or an object that is not among the entities is dropped, since it has no type.
+    In training the later tasks read the gold entities; each of them is tried as a subject (``subjects``: all), or only
+    those that are one (gold). Without ``joint`` there is entity extraction only. ``entity_spans``, ``subject_spans``
+    and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``match`` is the scorer of pairs of
+    start and end, for the ``decoding`` by match; by default ``mlp``, bias -6. A setting that the others leave without
+    effect is refused. A subject or an object that is not among the entities is dropped, since it has no type.
     """
 
     def __init__(
         self,
         views: Injected[TaskViews],
         vocabulary: Injected[Vocabulary],
-        fusion: Literal["late", "early"] = "late",
+        fusion: Literal["early", "late"] = "early",
         markers: Literal["entity_subject", "subject"] = "entity_subject",
         subjects: Literal["all", "gold"] = "all",
         joint: bool = True,
@@ -58,10 +64,14 @@ class Cascade(Head):
         object_spans: SpanTask | None = None,
         tag_dim: int = 50,
         subject_vectors: bool = False,
+        task_context: TaskContext = "lstm",
+        context_size: int = 100,
         allow_self: bool = False,
         max_tokens: int = 2048,
     ) -> None:
+        settings = dict(locals())
         super().__init__()
+        require_effect(Cascade, _idle(settings))
         self.types = EntityTypes(vocabulary, None)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.scheme = MentionTriples(relations, self._label, allow_self)
@@ -72,7 +82,9 @@ class Cascade(Head):
         types = self.types.names.items
         self.fusion = Fusion(views)
         if joint and fusion == "late":
-            self.fusion = LateFusion(views, len(types) if told else None, tag_dim, subject_vectors)
+            self.fusion = LateFusion(
+                views, len(types) if told else None, tag_dim, subject_vectors, task_context, context_size
+            )
         elif joint:
             self.fusion = EarlyFusion(views, types, told, max_tokens)
         self.markers = self.fusion.markers
@@ -168,6 +180,28 @@ class Cascade(Head):
 
     def _label(self, entity: Entity, example: Example) -> int | None:
         return self.types.names.get(self.types.of(entity, example))
+
+
+def _idle(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Those of the arguments of ``Cascade`` that others leave without effect, by cause."""
+    tasks = {name: settings[name] for name in ("entity_spans", "subject_spans", "object_spans")}
+    of_late = ["tag_dim", "subject_vectors", "task_context", "context_size"]
+    of_later = ["fusion", "markers", "subjects", "subject_spans", "object_spans", "allow_self", "max_tokens", *of_late]
+    late, nearest = settings["fusion"] == "late", settings["decoding"] == "nearest"
+    unread = {
+        "joint=false": of_later if not settings["joint"] else [],
+        "fusion=early": of_late if settings["joint"] and not late else [],
+        "fusion=late": ["max_tokens"] if settings["joint"] and late else [],
+        "task_context=none": ["context_size"] if settings["task_context"] == "none" else [],
+        "decoding=nearest": ["match"] if nearest else [],
+    }
+    settings = {
+        **settings,
+        **{name: None for name, task in tasks.items() if vars(task or SpanTask()) == vars(SpanTask())},
+    }
+    idle = {cause: {name: settings[name] for name in names} for cause, names in unread.items()}
+    idle["decoding=nearest"] |= gammas(tasks) if nearest else {}
+    return idle
 
 
 class ModelFinder:

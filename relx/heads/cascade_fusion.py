@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,11 +11,15 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.loader import DataLoader
 from relx.data.sizes import require_sizes
+from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.encoders.seq2seq.views import TaskViews
+from relx.heads.global_feature import GlobalFeature
 from relx.heads.head import Encode
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import labels_of_tokens, mean_of_ends
 from relx.heads.text_markers import MarkedText, Marking, TextMarkers
+
+TaskContext = Literal["none", "global_feature", "lstm"]
 
 
 @dataclass(frozen=True)
@@ -60,33 +65,71 @@ class Fusion(nn.Module):
         raise NotImplementedError
 
 
-class LateFusion(Fusion):
-    """Sentences are encoded once; embeddings of entity types and of the subject are set beside (Eq. 11).
+class GlobalContext(nn.Module):
+    """[x_t; g]: each vector with the global feature of its sentence beside it."""
 
-    Without ``types`` the later tasks are not told of entities. With ``vectors`` the mean of the subject's first and
-    last token stands beside every token too.
+    def __init__(self, input_dim: int, hidden_size: int) -> None:
+        super().__init__()
+        self.of_sentence = GlobalFeature(input_dim, hidden_size)
+        self.output_dim = input_dim + hidden_size
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[rows, length, input_dim] -> [rows, length, output_dim]."""
+        return torch.cat((inputs, self.of_sentence(inputs, mask)), dim=-1)
+
+
+CONTEXTS = {"global_feature": GlobalContext, "lstm": LSTMEncoder}
+
+
+class LateFusion(Fusion):
+    """Sentences are encoded once. Embeddings of entity types and of the subject stand beside the views (Eq. 11).
+
+    Without ``types`` the later tasks are not given the entities. With ``vectors`` the mean of the subject's first and
+    last token stands beside every token too. As printed, an extractor reads each token by itself, so that the subject
+    changes the scores of its own tokens only. ``task_context`` gives the subject task and the object task a model of
+    their own over the vectors of Eq. 11, which carries the embeddings to the other tokens: PFN's global feature beside
+    each vector, or a bidirectional LSTM in place of the vectors, of ``context_size`` features (in each direction).
     """
 
-    def __init__(self, views: TaskViews, types: int | None, tag_dim: int, vectors: bool) -> None:
+    def __init__(
+        self,
+        views: TaskViews,
+        types: int | None,
+        tag_dim: int,
+        vectors: bool,
+        task_context: TaskContext,
+        context_size: int,
+    ) -> None:
         super().__init__(views)
-        require_sizes(tag_dim=tag_dim)
+        require_sizes(tag_dim=tag_dim, context_size=context_size)
         self.types = nn.Embedding(types + 1, tag_dim) if types is not None else None
         self.subject = nn.Embedding(2, tag_dim)
-        told = tag_dim if types is not None else 0
-        self.sizes["subject"] += told
-        self.vectors, self.shares_objects = vectors, not vectors
-        self.sizes["object"] += told + tag_dim + (views.size("object") if vectors else 0)
+        of_types = tag_dim if types is not None else 0
+        self.sizes["subject"] += of_types
+        self.vectors, self.shares_objects = vectors, task_context == "none" and not vectors
+        self.sizes["object"] += of_types + tag_dim + (views.size("object") if vectors else 0)
+        self.contexts: dict[str, GlobalContext | LSTMEncoder] = nn.ModuleDict()  # type: ignore[assignment]
+        for task in ("subject", "object") if task_context != "none" else ():
+            self.contexts[task] = CONTEXTS[task_context](self.sizes[task], context_size)
+            self.sizes[task] = self.contexts[task].output_dim
 
     def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:
-        """[types; subject view], and [types; object view; whether the token is the subject's; the subject]."""
-        types = self._types(sentences, entities)
+        """Eq. 11, [e_e; h_s] and [e_e; h_o; e_s] (with ``vectors`` the subject's vector too), each in its context."""
+        mask, types = sentences.batch.mask, self._types(sentences, entities)
         of_subjects = [*types, self.views.of(sentences.encoded, "subject")]
         view = self.views.of(sentences.encoded, "object")
         of_objects = [*(part[subjects.row] for part in (*types, view)), self._tags(subjects, sentences.shape[1])]
         if self.vectors:
             own = mean_of_ends(view, subjects).unsqueeze(1)
             of_objects.append(own.expand(-1, sentences.shape[1], -1))
-        return torch.cat([part[rows] for part in of_subjects], dim=-1), torch.cat(of_objects, dim=-1)
+        return (
+            self._in_context("subject", torch.cat([part[rows] for part in of_subjects], dim=-1), mask[rows]),
+            self._in_context("object", torch.cat(of_objects, dim=-1), mask[subjects.row]),
+        )
+
+    def _in_context(self, task: str, vectors: Tensor, mask: Tensor) -> Tensor:
+        """What the task's extractor reads: [rows, length, d] -> [rows, length, size of the task]."""
+        return self.contexts[task](vectors, mask) if task in self.contexts else vectors
 
     def _tags(self, subjects: Spans, length: int) -> Tensor:
         each = subjects.of_rows(torch.arange(len(subjects), device=subjects.row.device)).unlabelled()

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.sizes import require_effect
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, Scores, Targets
 from relx.heads.limits import Limit, Tied, limit_of_ties
 from relx.heads.mention_triples import GoldTriples, MentionTriples
 from relx.heads.prediction import prediction
 from relx.heads.spans import SpanExtractor, Spans, SpanTask
+from relx.heads.spans.extractor import gammas
 from relx.heads.spans.spans import mean_of_ends
 from relx.registry import Injected
 
@@ -44,6 +46,8 @@ class CasRel(Head):
         allow_self: bool = True,
     ) -> None:
         super().__init__()
+        tasks = {"subject_spans": subject_spans, "object_spans": object_spans}
+        require_effect(CasRel, {"a span of a start and its nearest end": gammas(tasks)})
         self.sampled, self.summed = subjects == "sampled", conditioning == "sum"
         self.relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.scheme = MentionTriples(self.relations, lambda entity, example: 0, allow_self)

@@ -47,7 +47,7 @@ class MentionTriples:
         triples: dict[tuple[int, int, int], None] = {}
         lost = []
         for relation in example.relations:
-            cause = self._cause(relation, entities)
+            cause = self._cause(relation, example, entities)
             if cause in (None, SHADOWED):
                 number = self.relations.get(relation.type)
                 assert number is not None
@@ -87,7 +87,9 @@ class MentionTriples:
                 found.setdefault(entity.span, (entity, label))
         return dict(sorted(found.items()))
 
-    def _cause(self, relation: Relation, entities: dict[tuple[int, int], tuple[Entity, int]]) -> str | None:
+    def _cause(
+        self, relation: Relation, example: Example, entities: dict[tuple[int, int], tuple[Entity, int]]
+    ) -> str | None:
         """Why a relation does not come back as it is."""
         if not relation.located:
             return NOT_LOCATED
@@ -98,7 +100,8 @@ class MentionTriples:
         mentions = (relation.head, relation.tail)
         if any(mention.span not in entities for mention in mentions):
             return UNLISTED
-        return SHADOWED if any(entities[m.span][0].type != m.type for m in mentions) else None
+        shadowed = any(entities[m.span][1] != self.label_of(m, example) for m in mentions)
+        return SHADOWED if shadowed else None
 
 
 @dataclass(frozen=True)

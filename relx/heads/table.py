@@ -2,17 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.sizes import require_inner_shares, require_sizes
+from relx.data.sizes import require_effect, require_inner_shares, require_shares, require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.cascade_steps import CascadeSteps
 from relx.heads.entity_tags import EntityTypes
+from relx.heads.global_feature import GlobalFeature
 from relx.heads.head import Encode, Head, Scores, Targets
 from relx.heads.limits import Cell, Limit, limits_of_sums
 from relx.heads.mention_cells import MentionCells, Tables
@@ -29,6 +31,8 @@ from relx.registry import Injected, Lazy
 # Of some pairs of tokens, whose relations do not matter, the probability of every relation: [pairs, relations].
 ReadTable = Callable[[Anchor, Cells], Tensor]
 
+CellFeatures = Literal["own", "view"]
+
 BIAS = -6.0
 
 
@@ -36,9 +40,11 @@ BIAS = -6.0
 class TableFilling(Head):
     """Two tables: spans, first token x last token x type; and relations, token of head x token of tail x type.
 
-    Each is filled by a pair scorer, by default ``mlp`` with the bias -6, that reads the task's view of the encoder,
-    ``entity`` or ``relation``, beside a feature of the whole sentence, the maximum of tanh(W view + b) over its tokens
-    (``global_feature``). ``hidden_size`` is the size of both, by default half of the view's. In the table of relations
+    Each is filled by a pair scorer, by default ``mlp`` with the bias -6 and ``dropout`` before its ELU. For each token
+    the scorer reads, as in the public code, what the encoder has for the task ``entity`` or ``relation`` alone, h_e or
+    h_r (``cells``: own), or the task's whole view, the memory that tasks share included (view). Beside it stands a
+    feature of the whole sentence (``global_feature``), the maximum of tanh(W view + b) over its tokens; here the shared
+    memory always takes part. ``hidden_size`` is that of both, by default half of the view's. In the table of relations
     a mention is told by its ``first`` token (Yan et al. 2021) or by its ``last``; of several mentions with one such
     token the most probable is meant. With ``both`` there are two such tables, and a relation has to stand in both. A
     cell counts from the probability ``threshold`` on. Relations hold between entities that are found.
@@ -51,6 +57,8 @@ class TableFilling(Head):
         tables: Tables = "first",
         hidden_size: int | None = None,
         global_feature: bool = True,
+        cells: CellFeatures = "own",
+        dropout: float = 0.0,
         pair_scorer: Lazy[PairScorer] | None = None,
         threshold: float = 0.5,
         allow_self: bool = True,
@@ -58,15 +66,23 @@ class TableFilling(Head):
         super().__init__()
         require_sizes(hidden_size=hidden_size)
         require_inner_shares(threshold=threshold)
+        require_shares(dropout=dropout)
+        idle = {"dropout": dropout} | ({} if global_feature else {"hidden_size": hidden_size})
+        require_effect(TableFilling, {"a pair_scorer of its own": idle} if pair_scorer else {})
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.scheme, self.cells = MentionTriples(relations, self._label, allow_self), MentionCells(tables)
         self.steps = CascadeSteps(relations, allow_self)
-        self.entity_features = TaskFeatures(views, "entity", hidden_size, global_feature)
-        self.relation_features = TaskFeatures(views, "relation", hidden_size, global_feature)
-        self.entity = self.entity_features.scorer(pair_scorer, len(self.types.names))
+        self.entity_features = TaskFeatures(views, "entity", cells, hidden_size, global_feature)
+        self.relation_features = TaskFeatures(views, "relation", cells, hidden_size, global_feature)
+
+        def scorer(features: TaskFeatures, labels: int) -> PairScorer:
+            made = pair_scorer or Lazy(MLPPairScorer, hidden_size=features.hidden_size, bias=BIAS, dropout=dropout)
+            return made.build(input_dim=features.output_dim, relations=labels)
+
+        self.entity = scorer(self.entity_features, len(self.types.names))
         self.relation: dict[Anchor, PairScorer] = nn.ModuleDict(  # type: ignore[assignment]
-            {anchor: self.relation_features.scorer(pair_scorer, len(relations)) for anchor in self.cells.anchors}
+            {anchor: scorer(self.relation_features, len(relations)) for anchor in self.cells.anchors}
         )
 
     def targets(self, example: Example) -> Targets:
@@ -150,27 +166,23 @@ class TableFilling(Head):
 
 
 class TaskFeatures(nn.Module):
-    """What a task's scorers read of each token: the task's view and, if wanted, a feature of the whole sentence."""
+    """What a task's scorers read of each token, and, if wanted, the global feature of the sentence beside it."""
 
-    def __init__(self, views: TaskViews, task: str, hidden_size: int | None, global_feature: bool) -> None:
+    def __init__(
+        self, views: TaskViews, task: str, cells: CellFeatures, hidden_size: int | None, global_feature: bool
+    ) -> None:
         super().__init__()
-        self.views, self.task = views, task
+        self.task, self.views, self.of_token = task, views, views.own() if cells == "own" else views
         self.hidden_size = hidden_size or max(1, views.size(task) // 2)
-        self.output_dim = views.size(task) + (self.hidden_size if global_feature else 0)
-        self.of_sentence = nn.Linear(views.size(task), self.hidden_size) if global_feature else None
+        self.output_dim = self.of_token.size(task) + (self.hidden_size if global_feature else 0)
+        self.of_sentence = GlobalFeature(views.size(task), self.hidden_size) if global_feature else None
 
     def forward(self, encoded: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, size of the encoder] -> [batch, length, output_dim]."""
-        tokens = self.views.of(encoded, self.task)
+        tokens = self.of_token.of(encoded, self.task)
         if self.of_sentence is None:
             return tokens
-        sentence = self.of_sentence(tokens).tanh().masked_fill(~mask.unsqueeze(-1), -1).amax(dim=1, keepdim=True)
-        return torch.cat((tokens, sentence.expand(-1, tokens.shape[1], -1)), dim=-1)
-
-    def scorer(self, given: Lazy[PairScorer] | None, labels: int) -> PairScorer:
-        """A pair scorer that reads these features, the one that was given or PFN's."""
-        made = given or Lazy(MLPPairScorer, hidden_size=self.hidden_size, bias=BIAS)
-        return made.build(input_dim=self.output_dim, relations=labels)
+        return torch.cat((tokens, self.of_sentence(self.views.of(encoded, self.task), mask)), dim=-1)
 
 
 def _numbered(cells: Cells, length: int, relations: int) -> Tensor:

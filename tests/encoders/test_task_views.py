@@ -17,6 +17,13 @@ def test_a_task_reads_its_ranges_one_after_the_other():
     assert (VIEWS.size("entity"), VIEWS.size("relation")) == (4, 4)
 
 
+def test_own_features_are_those_that_no_other_task_reads():
+    views = TaskViews(6, {"e": [(0, 2), (4, 5)], "s": [(2, 4), (4, 5)], "o": [(4, 5)]}).own()
+    assert [views.size(task) for task in "eso"] == [2, 2, 0]
+    assert views.of(ENCODED, "e").tolist() == [[[0, 1], [6, 7]]]
+    assert TaskViews(6).own().size("anything") == 6
+
+
 def test_an_unknown_task_is_an_error_that_names_the_known_ones():
     for ask in (VIEWS.size, lambda task: VIEWS.of(ENCODED, task)):
         with pytest.raises(ValueError, match="no view for the task 'object'; its tasks are entity, relation"):

@@ -12,7 +12,7 @@ from torch import Tensor
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.heads.cascade import Cascade
-from relx.heads.cascade_fusion import LateFusion
+from relx.heads.cascade_fusion import GlobalContext, LateFusion
 from relx.model import JointExtractor
 
 Span = tuple[int, int]
@@ -47,7 +47,7 @@ class Reader:
         if not isinstance(self.head.fusion, LateFusion):
             return self.view(self._marked(known, None), "subject")
         h = self.view(self.encode(self.tokens), "subject")
-        return torch.cat([*self._types(known), h], dim=1)
+        return self._in_context(torch.cat([*self._types(known), h], dim=1), "subject")
 
     def object(self, entities: dict[Span, int], subject: Span) -> Tensor:
         """h^_o of Eq. 11, or the object view of text**."""
@@ -58,7 +58,19 @@ class Reader:
         e_s = self.head.fusion.subject.weight[tags]
         h = self.view(self.encode(self.tokens), "object")
         v = [((h[subject[0]] + h[subject[1]]) / 2).repeat(len(h), 1)] if self.head.fusion.vectors else []
-        return torch.cat([*self._types(known), h, e_s, *v], dim=1)
+        return self._in_context(torch.cat([*self._types(known), h, e_s, *v], dim=1), "object")
+
+    def _in_context(self, h: Tensor, task: str) -> Tensor:
+        """The task model over the vectors of Eq. 11: [h_i; max_j tanh(W h_j + b)], or the states of a BiLSTM."""
+        if task not in self.head.fusion.contexts:
+            return h
+        context = self.head.fusion.contexts[task]
+        if isinstance(context, GlobalContext):
+            w, b = context.of_sentence.linear.weight, context.of_sentence.linear.bias
+            g = torch.stack([torch.tanh(w @ h_i + b) for h_i in h]).max(dim=0).values
+            return torch.stack([torch.cat((h_i, g)) for h_i in h])
+        (ahead,), (back,) = context.forwards, context.backwards
+        return torch.cat((_states(ahead, h), _states(back, h.flip(0)).flip(0)), dim=1)
 
     def _types(self, entities: dict[Span, int]) -> list[Tensor]:
         """e_e: the row of the longest entity over a token, row 0 outside."""
@@ -84,6 +96,19 @@ class Reader:
             places.append(len(text) + len(opening))
             text += [*opening, token, *closing]
         return self.encode(text)[places]
+
+
+def _states(lstm: torch.nn.LSTM, inputs: Tensor) -> Tensor:
+    """Hochreiter & Schmidhuber (1997), one token after the other: [length, size]."""
+    h = c = inputs.new_zeros(lstm.hidden_size)
+    states = []
+    for x in inputs:
+        sums = lstm.weight_ih_l0 @ x + lstm.bias_ih_l0 + lstm.weight_hh_l0 @ h + lstm.bias_hh_l0
+        i, f, g, o = sums.chunk(4)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        states.append(h)
+    return torch.stack(states)
 
 
 def loss(reader: Reader, entities: dict[Span, int], triples: set[tuple[Span, int, Span]], tried: list[Span]) -> Tensor:

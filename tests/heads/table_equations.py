@@ -8,16 +8,22 @@ from torch import Tensor
 from relx.heads.pair_scorers.hidden import MLPPairScorer
 from relx.heads.table import TableFilling, TaskFeatures
 
+Ranges = list[tuple[int, int]]
 
-def features(words: Tensor, reader: TaskFeatures, ranges: list[tuple[int, int]]) -> list[Tensor]:
-    """What is read of each word: the features of the task, and the greatest of tanh(W h + b) over the words."""
-    h = [torch.cat([word[start:end] for start, end in ranges]) for word in words]
+
+def features(words: Tensor, reader: TaskFeatures, view: Ranges, of_cells: Ranges) -> list[Tensor]:
+    """What a cell reads of each word, and beside it the greatest of tanh(W [h_e; h_s] + b) over the words.
+
+    ``ner_unit`` and ``re_unit`` of the public code: st and en are h_ner alone, h_global is of [h_share; h_ner].
+    """
+    of_word = [torch.cat([word[start:end] for start, end in of_cells]) for word in words]
     if reader.of_sentence is None:
-        return h
-    w, b = reader.of_sentence.weight, reader.of_sentence.bias
-    g = torch.stack([torch.tanh(w @ h_i + b) for h_i in h])
+        return of_word
+    w, b = reader.of_sentence.linear.weight, reader.of_sentence.linear.bias
+    whole = [torch.cat([word[start:end] for start, end in view]) for word in words]
+    g = torch.stack([torch.tanh(w @ h_i + b) for h_i in whole])
     h_g = torch.stack([g[:, k].max() for k in range(len(b))])
-    return [torch.cat((h_i, h_g)) for h_i in h]
+    return [torch.cat((h_i, h_g)) for h_i in of_word]
 
 
 def cell(h_i: Tensor, h_j: Tensor, scorer: MLPPairScorer) -> Tensor:
@@ -30,10 +36,12 @@ def cell(h_i: Tensor, h_j: Tensor, scorer: MLPPairScorer) -> Tensor:
     return torch.sigmoid(scorer.output.weight @ hidden + scorer.output.bias)
 
 
-def tables(words: Tensor, head: TableFilling, views: dict[str, list[tuple[int, int]]]) -> dict[str, Tensor]:
+def tables(
+    words: Tensor, head: TableFilling, views: dict[str, Ranges], of_cells: dict[str, Ranges]
+) -> dict[str, Tensor]:
     """Spans, first word x last word x type, zero below the diagonal, and relations by the words that tell mentions."""
-    entity = features(words, head.entity_features, views["entity"])
-    relation = features(words, head.relation_features, views["relation"])
+    entity = features(words, head.entity_features, views["entity"], of_cells["entity"])
+    relation = features(words, head.relation_features, views["relation"], of_cells["relation"])
     spans = [[cell(h_i, h_j, head.entity) * (i <= j) for j, h_j in enumerate(entity)] for i, h_i in enumerate(entity)]
     found = {"spans": torch.stack([torch.stack(row) for row in spans])}
     for anchor, scorer in head.relation.items():

@@ -57,19 +57,24 @@ EXAMPLES = [
     Example([]),
 ]
 MATCH = {"match": Lazy(LinearPairScorer, bias=0.0)}
+LATE = {"fusion": "late", "tag_dim": 3}
+PRINTED = {**LATE, "task_context": "none"}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "late": {},
-    "late, told of subjects only": {"markers": "subject"},
-    "late, gold subjects": {"subjects": "gold"},
-    "late, nearest": {"decoding": "nearest"},
-    "late, with the subject's vector": {"subject_vectors": True},
-    "late, mlp": {"match": Lazy(MLPPairScorer, hidden_size=5, bias=0.0), "allow_self": True},
+    "late": {**PRINTED},
+    "late, told of subjects only": {**PRINTED, "markers": "subject"},
+    "late, gold subjects": {**PRINTED, "subjects": "gold"},
+    "late, nearest": {**PRINTED, "decoding": "nearest", "match": None},
+    "late, with the subject's vector": {**PRINTED, "subject_vectors": True},
+    "late, with a global feature": {**LATE, "task_context": "global_feature", "context_size": 6},
+    "late, with a BiLSTM": {**LATE, "task_context": "lstm", "context_size": 2},
+    "late, mlp": {**PRINTED, "match": Lazy(MLPPairScorer, hidden_size=5, bias=0.0), "allow_self": True},
     "early": {"fusion": "early"},
     "early, told of subjects only": {"fusion": "early", "markers": "subject"},
     "early, gold subjects": {"fusion": "early", "subjects": "gold"},
-    "early, nearest, a few words at a time": {"fusion": "early", "decoding": "nearest", "max_tokens": 12},
+    "early, nearest, a few words at a time": {"decoding": "nearest", "match": None, "max_tokens": 12},
     "entities only": {"joint": False},
     "weighed": {
+        **PRINTED,
         "entity_spans": SpanTask(0.5, 0.2, 2.0),
         "subject_spans": SpanTask(gamma=0.1),
         "object_spans": SpanTask(alpha=3.0),
@@ -79,7 +84,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def make(**arguments: Any) -> JointExtractor:
     torch.manual_seed(1)
-    head = Lazy(Cascade, **{"tag_dim": 3, **MATCH, **arguments})
+    head = Lazy(Cascade, **{**MATCH, **arguments})
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(WordEmbedder, dim=6), head, Lazy(TaskEncoder)).double()
     for parameter in model.parameters():
         parameter.data = torch.randn_like(parameter) * 0.7
@@ -88,7 +93,8 @@ def make(**arguments: Any) -> JointExtractor:
 
 def eager(**arguments: Any) -> JointExtractor:
     """A model that finds a lot."""
-    tasks = {name: SpanTask(threshold=0.2) for name in ("entity_spans", "subject_spans", "object_spans")}
+    names = ["entity_spans", *(("subject_spans", "object_spans") if arguments.get("joint", True) else ())]
+    tasks = {name: SpanTask(threshold=0.2) for name in names}
     return make(**{**arguments, **tasks}).eval()
 
 
@@ -197,7 +203,7 @@ def with_weights_of(model: JointExtractor, **arguments: Any) -> JointExtractor:
 
 
 def test_late_and_early_fusion_find_the_same_entities_with_the_same_weights() -> None:
-    late = make(entity_spans=SpanTask(threshold=0.3))
+    late = make(**PRINTED, entity_spans=SpanTask(threshold=0.3))
     early = with_weights_of(late, fusion="early", entity_spans=SpanTask(threshold=0.3))
     found = [[e for e in line if isinstance(e[0], int)] for line in said(late.extract(EXAMPLES, DataLoader()))]
     assert sum(map(len, found)) > 5
@@ -205,7 +211,7 @@ def test_late_and_early_fusion_find_the_same_entities_with_the_same_weights() ->
 
 
 def test_without_entities_late_and_early_fusion_learn_the_same() -> None:
-    late = make()
+    late = make(**PRINTED)
     early = with_weights_of(late, fusion="early")
     plain = [Example(example.tokens) for example in EXAMPLES]
     torch.testing.assert_close(*(model(labelled(model, plain)) for model in (late, early)), rtol=0, atol=0)
@@ -243,30 +249,48 @@ def test_prediction_reads_once_for_each_step_and_nothing_where_no_triple_can_be(
     assert len(passes.sizes) == 3
 
 
-def objects_of(model: JointExtractor, example: Example) -> list[set[tuple[int, int]]]:
-    """Starts by relation of what the object extractor finds for each of a sentence's entities, outside of it."""
-    model.head.steps.allow_self = True
+def object_logits_outside(model: JointExtractor, example: Example) -> list[Tensor]:
+    """For each entity as the subject, the logits of starts of objects at the tokens outside of all entities."""
     features = model.scores(labelled(model, [example]))["object"]
-    starts = (model.head.object.start(features) > 0).nonzero().tolist()
-    spans = sorted(entity.span for entity in example.entities)
-    of_each: list[set[tuple[int, int]]] = [set() for _ in spans]
-    for subject, token, relation in starts:
-        of_each[subject].add((token, relation))
-    outside = [t for t in range(len(example)) if all(not start <= t < end for start, end in spans)]
-    return [{(token, relation) for token, relation in found if token in outside} for found in of_each]
+    inside = {token for entity in example.entities for token in range(*entity.span)}
+    outside = [token for token in range(len(example)) if token not in inside]
+    return list(model.head.object.start(features)[:, outside])
 
 
-@pytest.mark.parametrize(("subject_vectors", "differ"), [(False, False), (True, True)])
-def test_late_fusion_tells_objects_outside_of_the_subject_which_it_is_only_by_its_vector(
-    subject_vectors: bool, differ: bool
+@pytest.mark.parametrize(
+    ("arguments", "differ"),
+    [
+        (PRINTED, False),
+        ({**PRINTED, "subject_vectors": True}, True),
+        ({**LATE, "task_context": "global_feature"}, True),
+        ({**LATE, "task_context": "lstm"}, True),
+        ({"fusion": "early"}, True),
+    ],
+)
+def test_objects_outside_of_the_subject_depend_on_it_except_in_late_fusion_as_printed(
+    arguments: dict[str, Any], differ: bool
 ) -> None:
     example = typed("a b c d e f a c b", [(0, 1, "PER"), (3, 4, "LOC"), (5, 7, "PER")])
-    first, *others = objects_of(make(subject_vectors=subject_vectors), example)
-    assert any(found != first for found in others) == differ
+    model = make(**arguments)
+    first, *others = object_logits_outside(model, example)
+    for logits in others:
+        assert torch.allclose(logits, first, rtol=0, atol=1e-12) != differ
+    assert model.head.fusion.shares_objects != differ
+
+
+def test_a_task_context_adds_its_weights_to_the_subject_and_the_object_task_only() -> None:
+    printed = dict(make(**PRINTED).named_parameters())
+    for context in ("global_feature", "lstm"):
+        other = dict(make(**LATE, task_context=context, context_size=2).named_parameters())
+        added = {name.split(".")[3] for name in other.keys() - printed.keys()}
+        assert added == {"subject", "object"}
+        assert not printed.keys() - other.keys()
+        wider = {name for name in printed if printed[name].shape != other[name].shape}
+        assert wider and all(name.startswith(("head.subject.", "head.object.")) for name in wider)
 
 
 def test_late_fusion_reads_once() -> None:
-    model = eager()
+    model = eager(**LATE)
     passes = CountingPasses(model)
     assert any(example.relations for example in model.extract(EXAMPLES, DataLoader()))
     model(labelled(model, EXAMPLES))
@@ -294,7 +318,7 @@ def test_types_that_the_data_does_not_know_are_not_predicted() -> None:
 @pytest.mark.parametrize("fusion", ["late", "early"])
 def test_it_learns(fusion: str) -> None:
     torch.manual_seed(3)
-    head = Lazy(Cascade, fusion=fusion, match=Lazy(MLPPairScorer, hidden_size=20), tag_dim=10)
+    head = Lazy(Cascade, fusion=fusion, match=Lazy(MLPPairScorer, hidden_size=20))
     encoder = Lazy(LSTMEncoder, hidden_size=20)
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(WordEmbedder, dim=20), head, encoder)
     flat = [*EXAMPLES[:3], *EXAMPLES[4:]]
@@ -316,7 +340,27 @@ def triples(example: Example) -> set[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"tag_dim": 0}, "tag_dim is 0"), ({"fusion": "early", "max_tokens": 0}, "max_tokens is 0")],
+    [
+        ({"fusion": "late", "tag_dim": 0}, "tag_dim is 0"),
+        ({"fusion": "late", "context_size": 0}, "context_size is 0"),
+        ({"max_tokens": 0}, "max_tokens is 0"),
+        ({"tag_dim": 20, "subject_vectors": True}, "^fusion=early takes no tag_dim, subject_vectors$"),
+        ({"task_context": "none"}, "^fusion=early takes no task_context$"),
+        ({"fusion": "late", "max_tokens": 9}, "^fusion=late takes no max_tokens$"),
+        ({**PRINTED, "context_size": 9}, "^task_context=none takes no context_size$"),
+        (
+            {"joint": False, "subjects": "gold", "object_spans": SpanTask(2)},
+            "^joint=false takes no subjects, object_spans$",
+        ),
+        (
+            {"decoding": "nearest", "tag_dim": 9, **MATCH},
+            "^fusion=early takes no tag_dim; decoding=nearest takes no match$",
+        ),
+        (
+            {"decoding": "nearest", "subject_spans": SpanTask(gamma=0.1), "object_spans": SpanTask(gamma=2)},
+            "^decoding=nearest takes no subject_spans.gamma, object_spans.gamma$",
+        ),
+    ],
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -328,7 +372,7 @@ def test_an_encoder_with_other_tasks_is_refused() -> None:
         Cascade(TaskViews(4, {"entity": [(0, 4)]}), Vocabulary(EXAMPLES))
 
 
-@pytest.mark.parametrize("name", ["late, mlp", "early", "late, nearest"])
+@pytest.mark.parametrize("name", ["late, mlp", "early", "late, nearest", "late, with a BiLSTM"])
 def test_half_precision_is_enough(name: str) -> None:
     torch.manual_seed(1)
     head = Lazy(Cascade, **{**MATCH, **VARIANTS[name]})

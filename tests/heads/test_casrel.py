@@ -9,7 +9,7 @@ from sentences import sentence, spans
 from torch import Tensor
 
 from relx.data.batch import Batch, IndexedCorpus
-from relx.data.example import Example
+from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
@@ -18,6 +18,7 @@ from relx.heads.casrel import CasRel
 from relx.heads.spans import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Lazy
+from relx.training.oracle import oracle_decode
 
 DIM = 6
 EXAMPLES = [
@@ -177,3 +178,30 @@ def test_the_sum_of_single_words_does_not_know_which_is_the_subject() -> None:
     chain = [sentence("a b c d e", ((0, 1), "in", (2, 3)), ((2, 3), "near", (4, 5)))]
     assert learnt(chain, conditioning="concatenated") == [spans(chain[0])]
     assert learnt(chain) != [spans(chain[0])]
+
+
+def test_its_taggers_are_those_of_the_public_code() -> None:
+    """Four dense layers on the encoder: starts and ends of subjects, and of objects for each relation."""
+    head = make().head
+    shapes = {name: tuple(weight.shape) for name, weight in head.named_parameters() if name.endswith("weight")}
+    relations = len(head.relations)
+    assert shapes == {
+        "subject.start.weight": (1, DIM),
+        "subject.end.weight": (1, DIM),
+        "object.start.weight": (relations, DIM),
+        "object.end.weight": (relations, DIM),
+    }
+
+
+def test_mentions_at_one_place_are_one_mention_whatever_their_types() -> None:
+    """Data with types lose nothing by them, since no type is learnt."""
+    person, place, other = Entity(0, 1, "PER"), Entity(0, 1, "LOC"), Entity(2, 3, "LOC")
+    example = Example(["a", "b", "c"], [place, person, other], [Relation(person, "in", other)])
+    head = CasRel(DIM, Vocabulary([example]))
+    assert head.targets(example).lost == []
+    assert spans(oracle_decode(head, [example])[0]) == spans(example)
+
+
+def test_a_weight_of_matches_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes no subject_spans.gamma$"):
+        CasRel(DIM, Vocabulary(EXAMPLES), subject_spans=SpanTask(gamma=0.1), object_spans=SpanTask(alpha=0.1))

@@ -9,8 +9,9 @@ from relx.registry import components
 from relx.testing import HeadTestCase
 
 HEADS: list[dict[str, Any]] = [
-    {"type": "cascade", "tag_dim": 5, "match": {"type": "mlp", "hidden_size": 6}},
-    {"type": "cascade", "fusion": "early", "decoding": "nearest"},
+    {"type": "cascade", "fusion": "late", "tag_dim": 5, "task_context": "none"},
+    {"type": "cascade", "fusion": "late", "context_size": 6, "match": {"type": "mlp", "hidden_size": 6}},
+    {"type": "cascade", "decoding": "nearest"},
     {"type": "casrel", "subjects": "all"},
     {"type": "graphrel"},
     {"type": "graphrel", "phases": 1},
@@ -23,7 +24,7 @@ HEADS: list[dict[str, Any]] = [
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},
     {"type": "rin_v2", "rounds": 2},
     {"type": "table"},
-    {"type": "table", "tables": "both", "global_feature": False},
+    {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
 ]
 
 

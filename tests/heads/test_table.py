@@ -10,6 +10,7 @@ from sentences import sentence, spans
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.encoders.seq2seq.views import TaskViews
 from relx.heads.pair_cells import SHARED
 from relx.heads.pair_scorers.hidden import MLPPairScorer
@@ -19,7 +20,9 @@ from relx.registry import Lazy
 from relx.training.oracle import oracle_decode
 
 DIM = 5
-RANGES = {"entity": [(0, 1), (2, 4)], "relation": [(1, 5)]}
+# Features of entities alone, of both tasks, of relations alone.
+RANGES = {"entity": [(0, 1), (2, 4)], "relation": [(2, 4), (1, 2), (4, 5)]}
+OWN = {"entity": [(0, 1)], "relation": [(1, 2), (4, 5)]}
 PEOPLE = [Entity(0, 2, "PER"), Entity(3, 4, "LOC"), Entity(1, 4, "ORG"), Entity(3, 5, "LOC")]
 EXAMPLES = [
     Example(list("abcde"), PEOPLE[:2], [Relation(PEOPLE[0], "in", PEOPLE[1]), Relation(PEOPLE[1], "in", PEOPLE[0])]),
@@ -32,7 +35,8 @@ VARIANTS = [
     {},
     {"tables": "last", "hidden_size": 3},
     {"tables": "both", "allow_self": False},
-    {"global_feature": False, "threshold": 0.3},
+    {"global_feature": False, "threshold": 0.3, "cells": "view"},
+    {"cells": "view"},
 ]
 
 
@@ -59,10 +63,14 @@ def test_loss_and_gradients_are_those_of_every_cell(arguments):
     assert_every_parameter_learns(head, head.loss(head(batch, inputs_of), batch))
 
 
+def ranges_of_cells(head):
+    return RANGES if head.entity_features.of_token is head.entity_features.views else OWN
+
+
 def literal_loss(head, example, words):
     if not len(words):
         return 0
-    tables = table_equations.tables(words, head, RANGES)
+    tables = table_equations.tables(words, head, RANGES, ranges_of_cells(head))
     types, relations = head.types.names, head.scheme.relations
     gold = {(e.span[0], e.span[1] - 1, types.get(e.type)) for e in example.entities}
     total = table_equations.loss(tables.pop("spans"), gold, in_order=True)
@@ -83,7 +91,7 @@ def test_predictions_are_those_of_full_tables(arguments):
     for words, found in zip(batch["inputs"], predicted, strict=True):
         if not len(found):
             continue
-        tables = table_equations.tables(words[: len(found)], head, RANGES)
+        tables = table_equations.tables(words[: len(found)], head, RANGES, ranges_of_cells(head))
         entities, triples = table_equations.read(tables, arguments.get("threshold", 0.5))
         if not arguments.get("allow_self", True):
             triples = {key: score for key, score in triples.items() if key[0] != key[2]}
@@ -151,7 +159,7 @@ def test_an_encoder_without_tasks_is_read_whole_by_both():
 
 def test_by_default_hidden_layers_are_half_a_view_and_few_cells_are_likely():
     head = TableFilling(TaskViews(8), Vocabulary(EXAMPLES))
-    assert head.entity.output.in_features == head.entity_features.of_sentence.out_features == 4
+    assert head.entity.output.in_features == head.entity_features.of_sentence.linear.out_features == 4
     assert (head.entity.output.bias == -6).all() and (head.relation["first"].output.bias == -6).all()
 
 
@@ -162,7 +170,57 @@ def test_pairs_stay_within_a_row():
     assert [len(side) for side in pairs_within(torch.tensor([], dtype=torch.long))] == [0, 0]
 
 
-@pytest.mark.parametrize("arguments", [{"threshold": 0.0}, {"threshold": 1.0}, {"hidden_size": 0}], ids=str)
+def changed_rows(head, changed):
+    """For which words, as first word of a span, the features of entities change with some features of the last word."""
+    batch = labelled_batch(head, EXAMPLES[:1], DIM)
+    before = head(batch, inputs_of)["entity"]
+    batch["inputs"][0, -1, changed] += 0.5
+    return (head(batch, inputs_of)["entity"] != before).any(dim=-1)[0].tolist()
+
+
+def test_a_cell_reads_the_shared_memory_through_the_global_feature_only():
+    """PFN's public code: h_ner of both words, and of h_share the maximum over the sentence."""
+    shared = slice(2, 4)
+    assert changed_rows(head_of(global_feature=False), shared) == [False] * 5
+    assert changed_rows(head_of(global_feature=False, cells="view"), shared) == [False] * 4 + [True]
+    assert changed_rows(head_of(), shared) == [True] * 5
+    assert changed_rows(head_of(), slice(1, 2)) == [False] * 5, "features of relations alone"
+
+
+def test_cells_of_the_partition_filter_have_the_sizes_of_the_public_code():
+    """hid2hid reads three times the hidden size, h_e of both words and the global feature, which reads [h_e; h_s]."""
+    encoder = PartitionFilterEncoder(7, 4)
+    head = TableFilling(encoder.views, Vocabulary(EXAMPLES), hidden_size=4)
+    for features, scorer in ((head.entity_features, head.entity), (head.relation_features, head.relation["first"])):
+        assert features.of_sentence.linear.weight.shape == (4, 8)
+        # The global feature is beside both words: its two matrices add up to one.
+        assert (scorer.head.weight.shape, scorer.tail.weight.shape, scorer.output.in_features) == ((4, 8), (4, 8), 4)
+
+
+def test_dropout_acts_on_the_hidden_layer_of_each_cell_before_its_activation():
+    scorer = head_of(pair_scorer=None, dropout=0.5, hidden_size=30).entity
+    assert [type(part).__name__ for part in scorer.activation] == ["LayerNorm", "Dropout", "ELU"]
+    inputs = torch.randn(1, 3, scorer.head.in_features, dtype=torch.float64)
+    hidden = []
+    scorer.output.register_forward_pre_hook(lambda _, given: hidden.append(given[0]))
+    scorer(inputs)
+    assert 0.3 < (hidden[0] == 0).double().mean() < 0.7
+    scorer.eval()
+    assert torch.equal(scorer(inputs), scorer(inputs))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"threshold": 0.0},
+        {"threshold": 1.0},
+        {"hidden_size": 0},
+        {"pair_scorer": None, "dropout": 1.5},
+        {"dropout": 0.1},
+        {"hidden_size": 3, "global_feature": False},
+    ],
+    ids=str,
+)
 def test_impossible_arguments_are_refused(arguments):
     with pytest.raises(ValueError):
         head_of(**arguments)

@@ -1,5 +1,6 @@
 """What each task reads of an encoder's output."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
 
@@ -11,12 +12,20 @@ class TaskViews:
     """The features of an encoded token that are meant for each task; without tasks, every task reads all of them.
 
     ``tasks`` gives the ranges of features (start, end) of each task, which are read one after the other. The ranges of
-    one task do not overlap.
+    one task do not overlap; a range that tasks share is the same in each of them.
     """
 
     def __init__(self, size: int, tasks: Mapping[str, Sequence[tuple[int, int]]] | None = None) -> None:
         self._all = [(0, size)]
         self._tasks = tasks
+
+    def own(self) -> "TaskViews":
+        """For each task only the features that no other task reads; all of them without tasks."""
+        if self._tasks is None:
+            return self
+        readers = Counter(chain.from_iterable(self._tasks.values()))
+        alone = {task: [part for part in ranges if readers[part] == 1] for task, ranges in self._tasks.items()}
+        return TaskViews(self._all[0][1], alone)
 
     def size(self, task: str) -> int:
         """How many features a task reads. Raises ValueError for a task that the encoder does not know."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from relx.data.sizes import require_sizes
+from relx.data.sizes import require_shares, require_sizes
 from relx.heads.pair_scorers.scorer import PairScorer
 from relx.registry import Injected
 
@@ -54,7 +54,10 @@ class ReluSumPairScorer(HiddenPairScorer):
 
 @PairScorer.register("mlp")
 class MLPPairScorer(HiddenPairScorer):
-    """W_p ELU(LayerNorm(W_m [h; h'] + b_m)) + b, the scorer of the partition filter network (Yan et al. 2021)."""
+    """W_p ELU(dropout(LayerNorm(W_m [h; h'] + b_m))) + b, the scorer of the partition filter network (Yan et al. 2021).
+
+    Dropout before ELU is that of the public code.
+    """
 
     def __init__(
         self,
@@ -62,8 +65,11 @@ class MLPPairScorer(HiddenPairScorer):
         relations: Injected[int],
         hidden_size: int | None = None,
         bias: float = -10.0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         require_sizes(hidden_size=hidden_size)
-        activation = nn.Sequential(nn.LayerNorm(hidden_size or input_dim), nn.ELU(inplace=True))
+        require_shares(dropout=dropout)
+        norm = nn.LayerNorm(hidden_size or input_dim)
+        activation = nn.Sequential(norm, nn.Dropout(dropout), nn.ELU(inplace=True))
         self.make(input_dim, hidden_size, relations, activation, bias)

@@ -13,15 +13,19 @@ def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: Cells)
 
     ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells in order.
     """
-    head, tail = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
+    length = inputs.shape[1]
+    head, tail = torch.triu_indices(length, length, device=inputs.device)
+    rows = torch.arange(len(inputs), device=inputs.device)
 
-    def softplus(inputs: Tensor, mask: Tensor) -> Tensor:
+    def loss(inputs: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
         logits = scorer.of_pairs(inputs, head, tail)
-        return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum()
+        here = Cells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
+        pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
+        positive = logits[here.sentence - rows[0], pair, here.relation]
+        return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
 
     at_once = max(1, LOGITS_AT_ONCE // max(1, len(head) * scorer.width))
-    total = sum_in_chunks(softplus, (inputs, mask), list(scorer.parameters()), at_once)
-    return total - logits_of_cells(scorer, inputs, gold).sum()
+    return sum_in_chunks(loss, (inputs, mask, rows), list(scorer.parameters()), at_once)
 
 
 def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: Cells) -> Tensor:

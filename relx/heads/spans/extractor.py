@@ -1,6 +1,7 @@
 """The span extraction model of Cascade-SRN (Wang et al. 2022, Eq. 12-15); without matching, the taggers of CasRel."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -35,6 +36,11 @@ class SpanTask:
         self.threshold = threshold
 
 
+def gammas(tasks: Mapping[str, SpanTask | None]) -> dict[str, float]:
+    """The weights of matches that differ from 1, by the names of their settings, such as "object_spans.gamma"."""
+    return {f"{name}.gamma": task.gamma for name, task in tasks.items() if task is not None and task.gamma != 1}
+
+
 class SpanExtractor(nn.Module):
     """Tells which tokens start and which end a span of each of so many ``labels`` (Eq. 12), and which belong together.
 
@@ -62,6 +68,9 @@ class SpanExtractor(nn.Module):
     def loss(self, inputs: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Eq. 14-15: the weighted binary cross entropies, summed over tokens, pairs and labels: a scalar.
 
+        The paper sums the matches over all pairs of tokens; here they are summed over the pairs with start <= end only.
+        No span has its start after its end, and a scorer that is a sum of a start's and an end's part (Eq. 13) cannot
+        hold two spans of one label and reject both pairs across, of which only one has its start before its end.
         ``inputs`` [rows, length, input_dim], ``mask`` [rows, length]; ``gold`` holds each span once.
         """
         total = self.task.alpha * _token_loss(self.start(inputs), mask, gold, gold.start)
