@@ -44,8 +44,8 @@ class HMT(JointTaggingHead):
     bidirectional LSTM of both tasks, which leaves out the peepholes of Eq. 1 (the encoder ``peephole_lstm`` has them).
     ``entity_task=false`` is the ablation of Table 3. ``feedback`` is what the decoder's gates see of the tag before:
     its vector T (``soft``, Eq. 2), an embedding of the best tag (``argmax``), or nothing (``none``: the gates see the
-    encoded token). ``entity_scheme`` and ``joint_scheme`` are the tag schemes of the two tasks. ``signatures`` gives the entity
-    types of each relation's arguments, [head type, tail type], for corpora without entity types.
+    encoded token). ``entity_scheme`` and ``joint_scheme`` are the tag schemes of the two tasks. ``signatures`` gives
+    the entity types of each relation's arguments, [head type, tail type], for corpora without entity types.
     """
 
     def __init__(
