@@ -21,6 +21,7 @@ COMMANDS = (
     "components",
     "data",
     "convert",
+    "split",
     "compare",
     "curves",
     "find-lr",
