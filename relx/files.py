@@ -48,6 +48,14 @@ def byte_lines(path: str | Path) -> Iterator[bytes]:
         raise DataError(f"{path}:{number + 1}: damaged gzip file: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a name that no file can have
+        raise DataError(f"{path!r}: cannot be read: {error}") from None
+
+
+def require_file(path: str | Path, remedy: str) -> None:
+    """Raise DataError with the remedy for a pipe, a terminal and the like, which can be read only once."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise DataError(f"{path}: is a pipe or a device, which can be read only once; {remedy}")
 
 
 @contextmanager

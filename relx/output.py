@@ -1,11 +1,26 @@
 """Standard output and standard error: any text can be written to them, and a failure says which stream it is."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from relx.errors import RelxError
 from relx.text import encodable, without_terminal_codes
+
+
+def open_missing_streams() -> None:
+    """Open the standard streams that the process was started without, so that no other file gets their numbers.
+
+    Reading from such an input fails, and so does writing to such an output. What goes to such a standard error is lost.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.open(os.devnull, os.O_WRONLY), encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
 
 
 class OutputError(RelxError):

@@ -64,10 +64,23 @@ def _import_module(name: str) -> None:
     # The console script's sys.path lacks the working directory, where a user's package mostly lies.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+    if name and Path(name).is_dir() and not name.replace(".", "_").isidentifier():
+        raise PluginError(_is_folder(Path(name)))
     top = name.partition(".")[0]
     if not top.isidentifier() or importlib.util.find_spec(top) is None:
         raise PluginError("no such module; install it, or give the path of its .py file")
-    importlib.import_module(name)
+    module = importlib.import_module(name)
+    if module.__file__ is None:  # Python takes any folder for a package, and runs nothing of it
+        raise PluginError(_is_folder(Path(next(iter(module.__path__)))))
+
+
+def _is_folder(path: Path) -> str:
+    """What to do instead of giving a folder."""
+    path = path.resolve()
+    if (path / "__init__.py").is_file():
+        return f"is a folder; give the name of the package, {path.name}, with {path.parent} in PYTHONPATH"
+    files = "".join(f"; it holds {file.name}" for file in sorted(path.glob("*.py"))[:1])
+    return f"is a folder without __init__.py, of which Python imports nothing; give a .py file{files}"
 
 
 def _import_file(path: Path) -> None:

@@ -74,6 +74,21 @@ def test_a_module_of_the_working_directory_is_found() -> None:
     assert lookup(Layer.__kind__, "plugged") is not None
 
 
+@pytest.mark.parametrize("plugin", ["loose_folder", "./loose_folder", "loose_folder/"])
+def test_a_folder_of_which_nothing_would_be_imported_is_refused(plugin: str) -> None:
+    Path("loose_folder").mkdir()
+    Path("loose_folder/inner.py").write_text(COMPONENT.format(name="unplugged"))
+    with pytest.raises(PluginError, match="is a folder without __init__.py.* give a .py file; it holds inner.py"):
+        plugins.include(plugin)
+
+
+def test_a_package_is_given_by_its_name(tmp_path: Path) -> None:
+    Path("named_package").mkdir()
+    Path("named_package/__init__.py").touch()
+    with pytest.raises(PluginError, match="give the name of the package, named_package, with .* in PYTHONPATH"):
+        plugins.include("./named_package")
+
+
 @pytest.mark.parametrize(
     ("plugin", "expected"),
     [

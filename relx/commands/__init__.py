@@ -3,13 +3,18 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from types import FrameType
+from typing import NoReturn
 
 from relx import __version__
-from relx.errors import RelxError
-from relx.output import OutputError, SafeStream, StandardOutput
+from relx.errors import ConfigError, PluginError, RelxError
+from relx.output import OutputError, SafeStream, StandardOutput, open_missing_streams
 from relx.text import printable_lines
 
 COMMANDS = (
@@ -32,22 +37,29 @@ COMMANDS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command line and return its exit code: 2 for an error that the user can mend, 130 when interrupted."""
-    with redirect_stderr(SafeStream(sys.stderr)):
+    open_missing_streams()
+    with redirect_stderr(SafeStream(sys.stderr)), _signals_exit():
         return _run(argv)
 
 
 def _run(argv: list[str] | None) -> int:
-    args = _parser().parse_args(argv)
+    debug = False
     try:
         with redirect_stdout(StandardOutput(sys.stdout)):
-            code: int | None = args.run(args)
+            try:
+                args = _parser().parse_args(argv)
+                debug = args.debug
+                code: int | None = args.run(args)
+            except SystemExit:  # --help ends so
+                sys.stdout.flush()
+                raise
             sys.stdout.flush()
         return code or 0
     except OutputError as error:
         _drop_output()
-        return _report(error, args.debug)
+        return _report(error, debug)
     except RelxError as error:
-        return _report(error, args.debug)
+        return _report(error, debug)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -69,11 +81,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextmanager
+def _signals_exit() -> Iterator[None]:
+    """While entered, a signal that would kill the process ends it by SystemExit, which removes temporary files."""
+    numbers = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    fatal = [number for number in numbers if in_main_thread and signal.getsignal(number) is signal.SIG_DFL]
+    for number in fatal:
+        signal.signal(number, _exit)
+    try:
+        yield
+    finally:
+        for number in fatal:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
 def _report(error: RelxError, debug: bool) -> int:
+    # Before they form a group, the processes of a run meet the same fault of its command line or experiment.
+    if isinstance(error, (ConfigError, PluginError)) and os.environ.get("LOCAL_RANK", "0") != "0" and not _grouped():
+        return 2
     if debug:
         traceback.print_exception(error)
     print(f"error: {printable_lines(str(error))}", file=sys.stderr)
     return 2
+
+
+def _grouped() -> bool:
+    """Whether this process has met the others of its run."""
+    distributed = sys.modules.get("torch.distributed")
+    return distributed is not None and distributed.is_initialized()
 
 
 def _drop_output() -> None:

@@ -84,8 +84,10 @@ def _read(path: str, named: str | None, parts: "ArchivedParts") -> "list[Example
 def _fitting(path: str, parts: "ArchivedParts") -> "DatasetReader":
     """The experiment's own reader, unless another alone recognises the file."""
     from relx.errors import DataError
+    from relx.files import require_file
     from relx.readers import make_reader, reader_for
 
+    require_file(path, "name the form of its records (--reader), or write it to a file")
     if parts.reader.recognises(path):
         return parts.reader
     try:

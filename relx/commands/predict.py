@@ -92,6 +92,9 @@ def _with_progress(name: str) -> Iterator[bytes]:
         raise DataError(f"{name}: is a folder; relx convert {name} lines.jsonl makes lines of the documents of one")
     size = os.path.getsize(name) if os.path.isfile(name) and not name.endswith(".gz") else None
     with tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty())) as bar:
-        for line in sys.stdin.buffer if name == "-" else byte_lines(name):
-            bar.update(len(line))
-            yield line
+        try:
+            for line in sys.stdin.buffer if name == "-" else byte_lines(name):
+                bar.update(len(line))
+                yield line
+        except OSError as error:
+            raise DataError(f"standard input cannot be read: {error.strerror}") from None

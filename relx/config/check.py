@@ -109,13 +109,17 @@ def _is_scalar(value: Any, name: str) -> bool:
 
 
 def _is_text(value: str) -> bool:
-    # JSON can name half of a surrogate pair, and no file can hold it.
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    # JSON can name half of a surrogate pair, and no file can hold it; no path can hold a NUL.
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
+
+
+def _why_no_text(value: str) -> str:
+    return "a NUL character has no place in it" if "\0" in value else "an unpaired surrogate is no character"
 
 
 def _scalar_hint(value: Any, name: str) -> str:
     if isinstance(value, str) and not _is_text(value):
-        return " (an unpaired surrogate is no character)"
+        return f" ({_why_no_text(value)})"
     readable = isinstance(value, str) and _is_scalar(parse_value(value), name)
     return f" (write {value} without quotes)" if readable else ""
 
@@ -134,7 +138,7 @@ def _map_problems(value: Any, item: Schema, path: str, origin: str) -> Iterator[
         return
     for key, element in value.items():
         if not _is_text(key):
-            yield Problem(path, f"the key {_show(key)} is no text (an unpaired surrogate is no character)", origin)
+            yield Problem(path, f"the key {_show(key)} is no text ({_why_no_text(key)})", origin)
         yield from _problems(element, item, _join(path, key), origin)
 
 

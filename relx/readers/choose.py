@@ -7,6 +7,7 @@ from typing import Any
 from relx import config
 from relx.data.example import Example
 from relx.errors import DataError
+from relx.files import require_file
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import records
@@ -22,6 +23,7 @@ def reader_for(path: str | Path) -> str:
 
     Raises DataError for a file that no reader, or more than one, recognises.
     """
+    require_file(path, "name the form of its records (--reader, --from), or write it to a file")
     names = [name for name, component in components(KIND).items() if component.load().recognises(path)]  # type: ignore
     if len(names) == 1:
         return names[0]

@@ -28,14 +28,17 @@ def records(path: str | Path) -> Iterator[Record]:
 
     Raises DataError, with ``file:line``, for a file that cannot be read, is empty, or holds anything but JSON.
     """
-    found = False
-    for number, line in text_lines(path):
+    found, blank = False, ""
+    lines = text_lines(path)
+    for number, line in lines:
         if not found and line.lstrip().startswith("["):
-            yield from _elements("".join(line for _, line in text_lines(path)), path)
+            yield from _elements(blank + line + "".join(line for _, line in lines), path)
             return
         if line.strip():
             found = True
             yield _line_record(number, line, path)
+        elif not found:
+            blank += line
     if not found:
         raise DataError(f"{path}:1: holds no record; {EXPECTED}")
 

@@ -10,6 +10,7 @@ from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
+from relx.files import require_file
 from relx.model import JointExtractor
 from relx.parsers.parser import DependencyParser
 from relx.readers.reader import DatasetReader
@@ -97,6 +98,8 @@ class Experiment:
 
     def read(self) -> dict[str, list[Example]]:
         """The sentences of each split. Raises DataError, and TrainingError for a split without sentences."""
+        for path in filter(None, self.paths.values()):
+            require_file(path, "write it to a file: --recover, more seeds and more processes read the data again")
         return {split: self._read(split, path) for split, path in self.paths.items() if path is not None}
 
     def build(self, vocabulary: Vocabulary) -> JointExtractor:

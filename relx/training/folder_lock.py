@@ -39,10 +39,12 @@ def inherited(lock: TextIO) -> tuple[int, ...]:
 
 
 def note_process(lock: TextIO, number: int) -> None:
-    """Write down who is at work."""
-    lock.truncate(0)
-    lock.write(f"process {number} on {socket.gethostname()}")
-    lock.flush()
+    """Write down who is at work. Raises TrainingError when the disk is full."""
+    try:
+        os.truncate(lock.fileno(), 0)
+        os.write(lock.fileno(), f"process {number} on {socket.gethostname()}".encode())
+    except OSError as error:
+        raise TrainingError(f"{lock.name}: cannot be written: {error.strerror}") from None
 
 
 def _opened(folder: Path) -> TextIO:

@@ -23,6 +23,8 @@ B = TypeVar("B")
 Precision = Literal["fp32", "bf16", "fp16"]
 ACCELERATE_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 LAUNCHED = "LOCAL_RANK"  # set by whatever starts several processes
+LAUNCHER = ("RANK", LAUNCHED, "WORLD_SIZE")
+MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # its launchers set these, and accelerate the rest
 
 
 class Processes:
@@ -30,21 +32,22 @@ class Processes:
 
     ``device`` is where to compute: the accelerator that is there unless it is named. Only the ``main`` process, whose
     rank is 0, writes files and speaks to the user. Raises RelxError for a device that cannot be used, and TrainingError
-    for a precision that it lacks.
+    for a precision that it lacks and for an environment in which several processes cannot find each other.
     """
 
     def __init__(self, device: str | None = None, precision: Precision = "fp32") -> None:
         # accelerate keeps one state a process, in which a run would find the settings of the run before it.
         AcceleratorState._reset_state(reset_partial_state=True)
-        self.accelerator = Accelerator(
-            mixed_precision=ACCELERATE_PRECISION[precision],
-            cpu=_on_cpu(device),
-            # Parts of a model may have no say in a batch. Without the search torch also regroups the gradients after
-            # the first step, and a resumed run would add them up in another order.
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-            # The stepper weighs the batches of a step itself; else a flag of accelerate's launcher would do it again.
-            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
-        )
+        _require_whole_launch()
+        on_cpu = _on_cpu(device)
+        try:
+            self.accelerator = _accelerator(on_cpu, precision)
+        except Exception as error:  # accelerate and torch raise all sorts for variables of their launchers
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise TrainingError(
+                f"training cannot start in this environment: {reason}; unset variables that another launcher left "
+                "(RANK, WORLD_SIZE, MASTER_ADDR, ACCELERATE_...), or start relx by torchrun or accelerate launch"
+            ) from error
         self.device: torch.device = self.accelerator.device
         self.rank: int = self.accelerator.process_index
         self.count: int = self.accelerator.num_processes
@@ -101,6 +104,26 @@ class Processes:
             raise outcome[1] if self.main else SystemExit(2)  # the main process says why
         return outcome[0]
 
+    def each(self, action: Callable[[], A]) -> A:
+        """Return what every process makes of the action. An error in one of them stops them all.
+
+        An error that several have in common is raised by the first of them alone, so that the user reads it once.
+        """
+        if self.count == 1:
+            return action()
+        outcome: list[A] = []
+        error: RelxError | None = None
+        try:
+            outcome.append(action())
+        except RelxError as caught:
+            error = caught
+        messages = self.gather(str(error) if error is not None else None)
+        if error is not None and messages.index(str(error)) == self.rank:
+            raise error
+        if any(message is not None for message in messages):
+            raise SystemExit(2)
+        return outcome[0]
+
     def _numbers(self, value: float) -> list[float]:
         """The values of all processes; added up by each in the same order."""
         numbers = torch.zeros(self.count, dtype=torch.float64, device=self.device)
@@ -113,6 +136,31 @@ def part() -> None:
     """Take leave of the other processes, at the end of the program."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def _require_whole_launch() -> None:
+    """Raise TrainingError where the environment holds only a part of what a launcher of several processes sets."""
+    given = {name: os.environ[name] for name in LAUNCHER if name in os.environ}
+    if not given or any(name in os.environ for name in MPI):
+        return
+    shown = " ".join(f"{name}={value}" for name, value in given.items())
+    remedy = "start several processes by torchrun or accelerate launch; to start one, unset these variables"
+    if missing := [name for name in LAUNCHER if name not in given]:
+        raise TrainingError(f"the environment has {shown} without {' and '.join(missing)}; {remedy}")
+    if not all(value.isdecimal() for value in given.values()) or int(given["RANK"]) >= int(given["WORLD_SIZE"]):
+        raise TrainingError(f"the environment has {shown}, which is no process of a run; {remedy}")
+
+
+def _accelerator(on_cpu: bool, precision: Precision) -> Accelerator:
+    return Accelerator(
+        mixed_precision=ACCELERATE_PRECISION[precision],
+        cpu=on_cpu,
+        # Parts of a model may have no say in a batch. Without the search torch also regroups the gradients after
+        # the first step, and a resumed run would add them up in another order.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        # The stepper weighs the batches of a step itself; else a flag of accelerate's launcher would do it again.
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
+    )
 
 
 def _on_cpu(device: str | None) -> bool:

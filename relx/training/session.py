@@ -53,11 +53,7 @@ class Session:
         started = time.perf_counter()
         prepare_process()
         resumed = self.processes.on_main(self._newest) if recover else None
-        seed_everything(self.experiment.seed)  # for a reader that draws
-        data = self.experiment.read()
-        seed_everything(self.experiment.seed)  # what was read, or taken from a cache, does not change the weights
-        model = self.experiment.build(_vocabulary(data, resumed))
-        ceilings = self.experiment.check_oracle(model, data)
+        data, model, ceilings = self.processes.each(lambda: self._prepare(resumed))
         self.processes.on_main(lambda: self.folder.start(self.config, anew=resumed is None))
         state = self._fit(model, data, resumed)
         scores = self._final_scores(model, data, state)
@@ -73,6 +69,16 @@ class Session:
         }
         self.processes.on_main(lambda: self._finish(model, state, metrics))
         return state
+
+    def _prepare(
+        self, resumed: snapshot.Tree | None
+    ) -> tuple[dict[str, list[Example]], JointExtractor, dict[str, Any]]:
+        """The data, the model with its first weights, and what the oracle check found."""
+        seed_everything(self.experiment.seed)  # for a reader that draws
+        data = self.experiment.read()
+        seed_everything(self.experiment.seed)  # what was read, or taken from a cache, does not change the weights
+        model = self.experiment.build(_vocabulary(data, resumed))
+        return data, model, self.experiment.check_oracle(model, data)
 
     def _newest(self) -> snapshot.Tree | None:
         newest, path = self.checkpoints.newest(), self.folder.path

@@ -29,9 +29,9 @@ class Trial:
         seed_everything(experiment.seed)  # for a reader that draws
         self.experiment = experiment
         self.processes = processes
-        self.data = experiment.read()
+        self.data = processes.each(experiment.read)
         seed_everything(experiment.seed)  # as a run does
-        self.model = experiment.build(Vocabulary(self.data["train"]))
+        self.model = processes.each(lambda: experiment.build(Vocabulary(self.data["train"])))
 
     def corpus(self, examples: Sequence[Example]) -> IndexedCorpus:
         """Sentences as the model is trained on them."""

@@ -145,5 +145,8 @@ def test_a_string_that_no_file_can_hold_is_a_problem() -> None:
     assert problems(f"source.path={half}") == [
         'source.path: expected a string, got "\\ud800" (an unpaired surrogate is no character)'
     ]
+    assert problems('source.path="a\\u0000b"') == [
+        'source.path: expected a string, got "a\\u0000b" (a NUL character has no place in it)'
+    ]
     (key,) = check(override(VALID, [f"schedule.rates={{{half}: 1}}"]), MACHINE)
     assert str(key).startswith("schedule.rates: the key ") and str(key).isascii()

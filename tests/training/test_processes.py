@@ -46,7 +46,8 @@ class TestOne:
             Processes("gpu")
 
     def test_of_several_each_has_a_gpu_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(LAUNCHED, "1")
+        for name, value in {"RANK": "1", LAUNCHED: "1", "WORLD_SIZE": "2"}.items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setattr("relx.training.processes.require_device", lambda name: None)
         with pytest.raises(TrainingError, match="--device cuda:1: of several processes each takes a GPU of its own"):
             Processes("cuda:1")
@@ -101,6 +102,14 @@ class TestTwo:
         log = folders["two"] / "log.txt"
         assert forked("", log, "train", tiny, "--var", f"data={tiny.parent}", "-s", folders["two"]) == [2, 2]
         assert log.read_text().count("error: ") == 1 and "exists and is not empty" in log.read_text()
+
+    def test_a_fault_of_the_data_is_told_once_and_ends_both(self, tiny: Path, tmp_path: Path) -> None:
+        (tmp_path / "train.jsonl").write_text("{}")
+        faulty = ["-o", f"train_data_path={tmp_path / 'train.jsonl'}"]
+        command = ["train", tiny, "--var", f"data={tiny.parent}", *faulty, "-s", tmp_path / "run"]
+        assert forked("", tmp_path / "log.txt", *command) == [2, 2]
+        log = (tmp_path / "log.txt").read_text()
+        assert log.count("error: ") == log.count("train.jsonl:1: ") == 1
 
     def test_a_signal_to_one_of_them_ends_both_after_the_same_step(self, tiny: Path, tmp_path: Path) -> None:
         reports = str(tmp_path / "run" / "epochs.jsonl")
