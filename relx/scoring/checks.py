@@ -41,14 +41,17 @@ def check_typed(gold: Sequence[Example]) -> None:
 
 
 def warn_of_unused(protocol: Protocol, gold: Sequence[Example]) -> None:
-    """Log the symmetric types that no gold triple has, since a misspelt one changes no score.
+    """Log the symmetric types and the pairs of inverse types that no gold triple has: a misspelt one changes no score.
 
-    Of the types that the protocol knows by itself any one is enough.
+    Of the symmetric types that the protocol knows by itself any one is enough.
     """
     used = {relation.type for example in gold for relation in example.relations}
     unused = protocol.symmetric - used
     if unused and (protocol.name != SYMMETRIC or unused == protocol.symmetric):
         logger.warning("%s: no gold triple is of the type %s", protocol.name, " or ".join(sorted(unused)))
+    for pair in protocol.inverse:
+        if used.isdisjoint(pair):
+            logger.warning("%s: no gold triple is of the type %s", protocol.name, " or ".join(pair))
 
 
 def fitting_protocols(gold: Sequence[Example]) -> list[str]:

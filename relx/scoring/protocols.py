@@ -1,7 +1,7 @@
 """The named ways in which a predicted triple can equal a gold one."""
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relx.data.example import Entity, Example, Relation
 from relx.errors import RelxError
@@ -21,7 +21,8 @@ class Protocol:
 
     ``located``: keys are made of positions, so a mention that was not found among the tokens equals no other.
     ``typed``: keys hold entity types. ``multiset``: repeated triples count as often as they stand, each prediction
-    matching at most one gold triple; otherwise they count once. ``symmetric`` relation types have no direction.
+    matching at most one gold triple; otherwise they count once. ``symmetric`` relation types have no direction;
+    ``inverse`` ones say the same as another type in the other direction.
     """
 
     name: str
@@ -31,13 +32,18 @@ class Protocol:
     typed: bool = False
     multiset: bool = False
     symmetric: frozenset[str] = frozenset()
+    inverse: tuple[tuple[str, str], ...] = ()
 
 
 def find_protocol(name: str) -> Protocol:
     """The protocol of that name. Raises UnknownProtocol, which is also a ValueError, with the nearest known name.
 
-    ``symmetric_canonical:TYPE,TYPE`` says which relation types are symmetric.
+    ``symmetric_canonical:TYPE,TYPE`` says which relation types are symmetric, ``PROTOCOL+inverse:TYPE=TYPE,TYPE=TYPE``
+    which are inverse to each other.
     """
+    base, mark, pairs = name.partition(INVERSE)
+    if mark:
+        return _with_inverses(name, find_protocol(base), pairs)
     general, _, types = name.partition(":")
     if general == SYMMETRIC and types:
         return _symmetric(name, [type.strip() for type in types.split(",")])
@@ -47,7 +53,10 @@ def find_protocol(name: str) -> Protocol:
 
 
 def _listing() -> str:
-    return "\n".join(f"  {protocol.name}: {protocol.meaning}" for protocol in PROTOCOLS.values())
+    lines = [f"  {protocol.name}: {protocol.meaning}" for protocol in PROTOCOLS.values()]
+    return "\n".join(
+        [*lines, f"  PROTOCOL{INVERSE}TYPE=TYPE,...: as PROTOCOL, but inverse types in turned direction are equal"]
+    )
 
 
 def _directed(mention: Mention) -> Callable[[Example, Relation], Key]:
@@ -80,6 +89,27 @@ def _symmetric(name: str, types: Collection[str]) -> Protocol:
     )
 
 
+def _with_inverses(name: str, base: Protocol, text: str) -> Protocol:
+    """The protocol ``base`` with the second type of each pair read as the first, head and tail exchanged."""
+    parts = [[type.strip() for type in pair.split("=")] for pair in text.split(",")]
+    types = [type for part in parts for type in part]
+    if not all(types) or any(len(part) != 2 for part in parts) or len(set(types)) < len(types):
+        raise UnknownProtocol(
+            f"{name}: expected {INVERSE}TYPE=TYPE,TYPE=TYPE with each type in one pair, as in "
+            f"exact_span{INVERSE}contains=contained_by; types that are their own inverse: {SYMMETRIC}:TYPE"
+        )
+    pairs = tuple((first, second) for first, second in parts)
+    first_of = {second: first for first, second in pairs}
+
+    def key(example: Example, relation: Relation) -> Key:
+        if (first := first_of.get(relation.type)) is not None:
+            relation = relation._replace(head=relation.tail, type=first, tail=relation.head)
+        return base.key(example, relation)
+
+    shown = ", ".join(f"{first} and {second}" for first, second in pairs)
+    return replace(base, name=name, meaning=f"{base.name}; inverse: {shown}", key=key, inverse=pairs)
+
+
 def span(example: Example, entity: Entity) -> Hashable:
     """First and last position of a mention; its text if it has none, so that two such mentions are counted apart."""
     return entity[:2] if entity.located else entity.text
@@ -103,6 +133,7 @@ def _last_word(example: Example, entity: Entity) -> Hashable:
 
 
 SYMMETRIC = "symmetric_canonical"
+INVERSE = "+inverse:"
 # The types that published scorers take as symmetric, as the forms of SciERC spell them, and that of ACE05.
 SYMMETRIC_TYPES = ("COMPARE", "CONJUNCTION", "Compare", "Conjunction", "PER-SOC")
 

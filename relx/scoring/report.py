@@ -78,8 +78,7 @@ def score(
     check_same_sentences(gold, predicted)
     if rule.typed:
         check_typed(gold)
-    if rule.symmetric:
-        warn_of_unused(rule, gold)
+    warn_of_unused(rule, gold)
     theirs, ours = triple_items(gold, rule, "gold"), triple_items(predicted, rule, "predicted")
     triples = Matching.of(theirs, ours, rule.multiset)
     entities = score_entities(gold, predicted)
