@@ -13,44 +13,45 @@ import platform
 import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import safetensors.torch
-from safetensors import SafetensorError
-from torch import Tensor
+from packaging.version import InvalidVersion, Version
 
 from relx import __version__, config, plugins
+from relx.archived_weights import WEIGHTS, built_for, read_weights, weights_of
 from relx.data.annotation import annotated, identities
+from relx.data.annotation_cache import FILE as ANNOTATIONS
 from relx.data.example import Example
 from relx.data.fields import BadRecord, items, optional, required
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.errors import ArchiveError, ConfigError, RelxError
+from relx.errors import ArchiveError, ConfigError, RelxError, is_panic
 from relx.files import atomic_binary
 from relx.model import JointExtractor
+from relx.offline import offline
 from relx.parsers.parser import DependencyParser
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, describe, kinds, lookup, nearest
 from relx.taggers.tagger import POSTagger
-from relx.tied import aliases
+from relx.text import printable
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
-META, CONFIG, WEIGHTS, METRICS, VOCABULARY = (
-    "meta.json", "config.json", "weights.safetensors", "metrics.json", "vocabulary/",
-)  # fmt: skip
+META, CONFIG, METRICS, VOCABULARY = "meta.json", "config.json", "metrics.json", "vocabulary/"
 # Weights hardly compress: a file that grows more than this when unpacked was made to fill the memory.
 LARGEST_GROWTH = 100
 ALWAYS_ALLOWED = 64 * 1024 * 1024
 MOST_MEMBERS = 1_000
 CHUNK = 1024 * 1024
-SHOWN = 3
+LONGEST_MESSAGE = 2_000
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
 
 
 class ArchivedParts:
@@ -139,17 +140,6 @@ def save(
             tar.addfile(member, io.BytesIO(content))
 
 
-def weights_of(model: JointExtractor) -> bytes:
-    """The weights of a model as safetensors; tied ones under their first name alone."""
-    weights = _untied(model.state_dict())
-    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in weights.items()})
-
-
-def _untied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    tied = aliases(weights)
-    return {name: tensor for name, tensor in weights.items() if name not in tied}
-
-
 def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
     """Open an archive; ``overrides`` are ``dotted.key=value``, as for ``relx train -o``, and change its experiment.
 
@@ -157,11 +147,14 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
     for an override that names nothing, or asks for a model that the weights do not fit.
     """
     try:
-        return _opened(_read(Path(path)), list(overrides))
+        with offline():
+            return _opened(_read(Path(path)), list(overrides))
     except (RelxError, BadRecord) as error:
-        raise ArchiveError(f"{path}: {error}") from error
-    except Exception as error:  # a constructor meets what a damaged or hostile file says of its arguments
-        raise ArchiveError(f"{path}: no model can be made of it: {type(error).__name__}: {error}") from error
+        raise ArchiveError(_shown(f"{path}: {error}")) from error
+    except BaseException as error:  # a constructor meets what a damaged or hostile file says of its arguments
+        if not (isinstance(error, Exception) or is_panic(error)):
+            raise
+        raise ArchiveError(_shown(f"{path}: no model can be made of it: {type(error).__name__}: {error}")) from error
 
 
 def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
@@ -173,12 +166,27 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
         _require_used(overrides)
     tree = _parts_of(experiment)
     config.require_valid(tree, PARTS, CONFIG)
-    parts: ArchivedParts = config.build(tree, PARTS)
+    weights = read_weights(_file(files, WEIGHTS))
+    parts: ArchivedParts = config.build(_without_folders_of_others(tree, overrides), PARTS)
     parts.trained_with = optional(meta, "trained_with", dict) or {}
     vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
-    model = parts.model.build(vocabulary=Vocabulary.from_files(vocabulary))
-    _load_weights(model, files)
+    model = built_for(
+        weights,
+        lambda: parts.model.build(vocabulary=Vocabulary.from_files(vocabulary)),
+        strict=not _foreign(tree),
+    )
+    _warn_of_other_versions(meta)
     return Archive(model.eval(), parts, experiment, meta, _object(files, METRICS))
+
+
+def _shown(message: str) -> str:
+    """A message that may hold text of a stranger: of a bounded length, with nothing in it that commands a terminal.
+
+    Only the first line begins at the margin, so that no line can pass for another message.
+    """
+    first, *rest = message[:LONGEST_MESSAGE].split("\n")
+    text = "\n".join([printable(first), *(f"  {printable(line.lstrip())}" for line in rest)])
+    return text + " ..." * (len(message) > LONGEST_MESSAGE)
 
 
 class _Limited(io.RawIOBase):
@@ -306,32 +314,65 @@ def _with_absolute_folders(experiment: dict[str, Any]) -> dict[str, Any]:
     return {**experiment, **absolute}
 
 
-def _load_weights(model: JointExtractor, files: Mapping[str, bytes]) -> None:
+def _without_folders_of_others(tree: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """The parts without a folder for annotations that is none yet: an archive does not say where files are made."""
+    said = {assignment.partition("=")[0] for assignment in overrides}
+    kept = {}
+    for name in ("pos_tagger", "dependency_parser"):
+        part = tree.get(name, {})
+        if part.get("cache") and not said & {name, f"{name}.cache"} and not Path(part["cache"], ANNOTATIONS).is_file():
+            kept[name] = {key: value for key, value in part.items() if key != "cache"}
+    return {**tree, **kept}
+
+
+def _warn_of_other_versions(meta: dict[str, Any]) -> None:
+    """Warn once, where a library has another major version than in the training."""
+    written = {**(optional(meta, "versions", dict) or {}), "relx": meta.get("relx")}
+    here = _versions()
+    others = [
+        f"{name} {printable(str(written[name]), 20)} (here {here[name]})"
+        for name in here
+        if name in written and _major(written[name]) != _major(here[name])
+    ]
+    if others:
+        logger.warning(OTHER_VERSIONS, ", ".join(others))
+
+
+OTHER_VERSIONS = (
+    "the archive was written with %s; predictions may differ from those of the training: install those versions, or "
+    "score the archive here with relx evaluate"
+)
+
+
+def _versions() -> dict[str, str]:
+    """The versions of relx and of the libraries that are installed here."""
+    found = {"relx": __version__}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):  # not every model needs each of them
+            found[name] = metadata.version(name)
+    return found
+
+
+def _major(version: object) -> tuple[int, ...] | None:
+    """The part of a version that says whether two fit: up to the first number that is not 0."""
     try:
-        weights = safetensors.torch.load(_file(files, WEIGHTS))
-    except SafetensorError as error:
-        raise ArchiveError(f"{WEIGHTS} does not fit the model: {error}") from None
-    own = model.state_dict()
-    held, needed = ({name: list(tensor.shape) for name, tensor in of.items()} for of in (weights, _untied(own)))
-    faults = [_fault(name, held, needed) for name in {**needed, **held} if held.get(name) != needed.get(name)]
-    if faults:
-        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise ArchiveError(f"{WEIGHTS} does not fit the model: {'; '.join(faults[:SHOWN])}{more}")
-    model.load_state_dict(weights | {name: weights[first] for name, first in aliases(own).items()})
-
-
-def _fault(name: str, held: Mapping[str, list[int]], needed: Mapping[str, list[int]]) -> str:
-    if name not in needed:
-        return f"the model has no {name}"
-    return f"{name} is {held.get(name, 'missing')}, the model's is {needed[name]}"
+        release = Version(str(version)).release
+    except InvalidVersion:
+        return None
+    return release[: next((place + 1 for place, number in enumerate(release) if number), None)]
 
 
 def _meta(experiment: dict[str, Any]) -> dict[str, Any]:
-    used = config.used(_parts_of(experiment), PARTS)
-    foreign = [c for c in used if c.kind is not None and not c.reference.module.startswith("relx.")]
-    libraries = ("torch", "transformers", "safetensors", "numpy")
-    versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
-    return {"format": FORMAT, "relx": __version__, "versions": versions, "plugins": [_need(c) for c in foreign]}
+    versions = {"python": platform.python_version(), **_versions()}
+    del versions["relx"]
+    needs = [_need(component) for component in _foreign(_parts_of(experiment))]
+    return {"format": FORMAT, "relx": __version__, "versions": versions, "plugins": needs}
+
+
+def _foreign(tree: dict[str, Any]) -> list[Component]:
+    """The components that are a plugin's."""
+    used = config.used(tree, PARTS)
+    return [c for c in used if c.kind is not None and not c.reference.module.startswith("relx.")]
 
 
 def _need(component: Component) -> dict[str, Any]:

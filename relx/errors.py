@@ -31,3 +31,8 @@ class TrainingError(RelxError):
 
 class MissingExtra(RelxError):
     """A command or a callback that needs a package which relx does without, and which is not installed."""
+
+
+def is_panic(error: BaseException) -> bool:
+    """Return whether an error is a panic of a library written in Rust, which is no Exception."""
+    return type(error).__name__ == "PanicException"

@@ -7,7 +7,9 @@ from torch import Tensor
 
 def memory(tensor: Tensor) -> Hashable:
     """Equal for tensors that are the same numbers in the same memory, as long as they live, and for no others."""
-    return tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+    # On the meta device, which gives no memory, every address is 0.
+    place = tensor.untyped_storage()._cdata if tensor.is_meta else tensor.data_ptr()
+    return tensor.device, place, tensor.dtype, tensor.shape, tensor.stride()
 
 
 def aliases(tensors: Mapping[str, Tensor]) -> dict[str, str]:

@@ -122,7 +122,7 @@ class Vocabulary:
                 if name.startswith(FILES):
                     vocabulary._files[name.removeprefix(FILES)] = content
                 elif name != FACTS:
-                    vocabulary._namespaces[name.removesuffix(".txt")] = Namespace(_decode(content))
+                    vocabulary._namespaces[name.removesuffix(".txt")] = _unique(Namespace(_decode(content)))
         except (KeyError, TypeError, ValueError) as error:
             raise ArchiveError(f"the vocabulary is damaged: {error!r}") from error
         return vocabulary
@@ -131,6 +131,14 @@ class Vocabulary:
         if self.examples is None:
             raise ArchiveError(f"the vocabulary lacks {name!r}: it was saved by another configuration of the model")
         return self.examples
+
+
+def _unique(namespace: Namespace) -> Namespace:
+    """The same. Raises ValueError for an item that stands twice: it would have two numbers."""
+    if len(namespace._numbers) < len(namespace):
+        twice = next(item for number, item in enumerate(namespace) if namespace.get(item) != number)
+        raise ValueError(f"{twice!r} stands twice")
+    return namespace
 
 
 def _encode(namespace: Namespace) -> bytes:

@@ -1,6 +1,7 @@
 """Several embedders side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,12 @@ class ConcatenatedEmbedder(TokenEmbedder):
             raise ValueError("embedders must be of different types; two of one type would share their vocabulary")
         self.embedders = nn.ModuleList(embedder.build(vocabulary=vocabulary) for embedder in embedders)
         self.output_dim = sum(embedder.output_dim for embedder in self.embedders)  # type: ignore[misc]
+
+    @classmethod
+    def require_sources(cls, arguments: Mapping[str, Any]) -> None:
+        """Ask every embedder."""
+        for embedder in arguments["embedders"]:
+            embedder.constructor.require_sources(embedder.arguments)
 
     def index(self, example: Example) -> Arrays:
         """The arrays of every embedder."""

@@ -1,6 +1,7 @@
 """The kind of component that turns the tokens of a batch into vectors."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,6 +14,10 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
     """Owns the indexing of tokens and their vectors, so that nothing has to be written twice in an experiment."""
 
     output_dim: int
+
+    @classmethod
+    def require_sources(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise RelxError for a file or a model in the arguments that is not there: called before any data is read."""
 
     def index(self, example: Example) -> Arrays:
         """The arrays of one sentence, first axis its tokens, by names that are this embedder's own."""

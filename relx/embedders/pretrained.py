@@ -2,9 +2,8 @@
 
 import inspect
 import json
-import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from relx.embedders.encoder_config import LARGEST, encoder_config
+from relx.embedders.tokenizer_file import read_tokenizer, require_pieces
 from relx.errors import RelxError
 
-logger = logging.getLogger(__name__)
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -23,45 +24,110 @@ class Pretrained:
     """A transformer with its weights, and what it takes to build it again without them.
 
     ``config`` and ``tokenizer`` are the content of a ``config.json`` and a ``tokenizer.json``; ``max_pieces`` is the
-    length of what it can read, None for one without a limit.
+    length of what it can read, None for one without a limit. ``unknown`` is the number of the piece for words that the
+    tokenizer does not know, None where it has none or was stored.
     """
 
     encoder: nn.Module
     config: bytes
     tokenizer: bytes
     max_pieces: int | None
+    unknown: int | None = None
 
 
 def load_pretrained(name: str, layers: int | None = None) -> Pretrained:
     """The transformer in a folder or on the hub, in float32; ``layers`` keeps so many, from the lowest up.
 
-    Raises RelxError when there is none that can be used, ValueError for layers that it does not have.
+    Raises RelxError when there is none that can be used: where files are missing or damaged, where the tokenizer and
+    the model do not fit each other, or where the file of the weights lacks some, which would be drawn at random.
+    Raises ValueError for layers that the model does not have.
     """
     transformers = _library()
+    config = _config(name)
     with _explained(name):
-        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False, add_prefix_space=True)
     if not tokenizer.is_fast:
         raise RelxError(f"the transformer {name!r} has no fast tokenizer (tokenizer.json), which relx needs")
+    tokenizer_json = tokenizer.backend_tokenizer.to_str().encode()
+    with _named(name):
+        _require_files(name, tokenizer)
+        require_pieces(read_tokenizer(tokenizer_json), config.vocab_size)
     _keep_layers(config, layers)
     with _explained(name):
         model, report = transformers.AutoModel.from_pretrained(
             name, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
         )
-    absent = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
-    if absent:
-        logger.warning("%s: holds no weights for %s; they start at random", name, ", ".join(absent[:5]))
     encoder = _encoder_of(model)
+    with _named(name):
+        _require_weights(model, encoder, report)
     settings = {key: value for key, value in config.to_dict().items() if key != "_name_or_path"}
-    tokenizer_json = tokenizer.backend_tokenizer.to_str().encode()
-    return Pretrained(encoder, json.dumps(settings).encode(), tokenizer_json, _limit(encoder, tokenizer))
+    limit, unknown = _limit(encoder, tokenizer), tokenizer.unk_token_id
+    return Pretrained(encoder, json.dumps(settings).encode(), tokenizer_json, limit, unknown)
 
 
-def build_empty(config: bytes) -> nn.Module:
-    """The transformer of a stored configuration, in float32, its weights at random. Reads no file."""
+def require_pretrained(name: str) -> None:
+    """Raise RelxError for a name that is no transformer that relx reads. Looks at the configuration alone."""
+    _library()
+    _config(name)
+
+
+def build_empty(config: bytes, tokenizer: bytes, max_pieces: int | None) -> Pretrained:
+    """The transformer of a stored configuration, in float32, its weights at random. Reads no file.
+
+    Raises RelxError for settings that are none of an encoder, and where configuration, tokenizer and the length of the
+    windows do not fit each other.
+    """
     transformers = _library()
-    settings = transformers.AutoConfig.for_model(**json.loads(config))
-    return _encoder_of(transformers.AutoModel.from_config(settings, dtype=torch.float32, trust_remote_code=False))
+    with _named("the stored transformer"):
+        settings = encoder_config(json.loads(config))
+        model = transformers.AutoModel.from_config(settings, dtype=torch.float32, trust_remote_code=False)
+        encoder: Any = _encoder_of(model)
+        require_pieces(read_tokenizer(tokenizer), encoder.get_input_embeddings().num_embeddings)
+        positions = _positions(encoder)
+        if max_pieces is not None and not (isinstance(max_pieces, int) and 0 < max_pieces <= (positions or LARGEST)):
+            raise RelxError(f"its windows are of {max_pieces!r} pieces; the model has {positions} positions")
+    known = [limit for limit in (max_pieces, positions) if limit is not None]
+    return Pretrained(encoder, config, tokenizer, min(known, default=None))
+
+
+def _config(name: str) -> Any:
+    """The configuration of a model, reduced to what an archive of it may hold."""
+    with _explained(name):
+        found = _library().AutoConfig.from_pretrained(name, trust_remote_code=False)
+    with _named(name):
+        return encoder_config(found.to_dict())
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put the transformer's name before an error."""
+    try:
+        yield
+    except RelxError as error:
+        raise RelxError(f"{name}: {error}") from error
+
+
+def _require_files(name: str, tokenizer: Any) -> None:
+    """Raise RelxError for a folder without a file of a tokenizer, for which the library makes one up."""
+    names = sorted({"tokenizer.json", "tokenizer.model", *tokenizer.vocab_files_names.values()})
+    if Path(name).is_dir() and not any(Path(name, file).is_file() for file in names):
+        raise RelxError(
+            f"this folder has no tokenizer (none of {', '.join(names)}); copy the tokenizer's files from the model "
+            "that this one was made of, or write them there with tokenizer.save_pretrained"
+        )
+
+
+def _require_weights(model: Any, encoder: nn.Module, report: Mapping[str, Any]) -> None:
+    """Raise RelxError for weights of the encoder that the file lacks, and that the library has drawn at random."""
+    prefix = next((f"{place}." for place, part in model.named_modules() if part is encoder and place), "")
+    needed = {f"{prefix}{key}" for key in encoder.state_dict()}
+    absent = sorted(needed & set(report["missing_keys"]))
+    if not absent:
+        return
+    more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+    unused = sorted(report["unexpected_keys"])
+    hint = f"; it holds {', '.join(unused[:SHOWN])}, which this model does not have" if unused else ""
+    raise RelxError(f"holds no weights for {', '.join(absent[:SHOWN])}{more}, which would be random{hint}")
 
 
 def _library() -> Any:
@@ -119,11 +185,14 @@ def _encoder_of(model: Any) -> nn.Module:
 
 
 def _limit(encoder: Any, tokenizer: Any) -> int | None:
-    """How many pieces, special ones included, the model has positions for."""
-    positions = getattr(encoder.config, "max_position_embeddings", None)
+    """How many pieces, special ones included, the model and its tokenizer are made for."""
+    limits = (_positions(encoder), tokenizer.model_max_length)
+    return min((limit for limit in limits if limit is not None and limit < 10**9), default=None)
+
+
+def _positions(encoder: Any) -> int | None:
+    """How many pieces, special ones included, the model has positions for; None for one without a limit."""
+    positions: int | None = getattr(encoder.config, "max_position_embeddings", None)
     table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
     first = getattr(table, "padding_idx", None)
-    if positions is not None and first is not None:
-        positions -= first + 1  # RoBERTa counts positions from its padding
-    known = [limit for limit in (positions, tokenizer.model_max_length) if limit is not None and limit < 10**9]
-    return min(known, default=None)
+    return positions if positions is None or first is None else positions - first - 1  # RoBERTa counts from its padding

@@ -1,6 +1,7 @@
 """Contextual word vectors from a pretrained transformer."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -13,11 +14,17 @@ from relx.data.example import Example
 from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
-from relx.embedders.pretrained import Pretrained, build_empty, load_pretrained
+from relx.embedders.pretrained import Pretrained, build_empty, load_pretrained, require_pretrained
 from relx.embedders.scalar_mix import ScalarMix
 from relx.embedders.word_pieces import WordPieces
 from relx.precision import single
 from relx.registry import Injected
+
+logger = logging.getLogger(__name__)
+
+# Text of the model's own language has next to none.
+MANY = 0.2
+UNKNOWN_WORDS = "%s: its tokenizer does not know %.0f%% of the training data's words; is it made for this language?"
 
 
 @TokenEmbedder.register("transformer")
@@ -56,11 +63,19 @@ class TransformerEmbedder(TokenEmbedder):
         if max_pieces is not None and found.max_pieces is not None and max_pieces > found.max_pieces:
             raise ValueError(f"max_pieces is {max_pieces}; the model reads at most {found.max_pieces}")
         self.pieces = WordPieces(found.tokenizer, max_pieces or found.max_pieces, pooling)
+        if vocabulary.examples:
+            _warn_of_unknown_words(model, self.pieces.unknown_share(vocabulary.examples, found.unknown))
         self.transformer = found.encoder.requires_grad_(trainable)
         settings: Any = self.transformer.config
         self.mix = ScalarMix(settings.num_hidden_layers) if layers == "mix" else None
         self.output_dim = settings.hidden_size
         self.train()
+
+    @classmethod
+    def require_sources(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise RelxError where no transformer that relx reads has the name ``model``."""
+        if arguments["model"]:
+            require_pretrained(arguments["model"])
 
     def train(self, mode: bool = True) -> "TransformerEmbedder":
         """Switch to training or evaluation; a frozen encoder stays in evaluation."""
@@ -100,6 +115,11 @@ class TransformerEmbedder(TokenEmbedder):
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(device, self.dtype)
 
 
+def _warn_of_unknown_words(model: str, share: float) -> None:
+    if share > MANY:
+        logger.warning(UNKNOWN_WORDS, model, 100 * share)
+
+
 def _words(encoded: Tensor, batch: Batch) -> Tensor:
     """The mean, for each word of the batch, of the pieces from which it is made."""
     counts, places = batch["word_pieces"], batch["piece_places"]
@@ -117,4 +137,4 @@ def _transformer(vocabulary: Vocabulary, name: str, layers: int | None) -> Pretr
     config = vocabulary.file("transformer/config.json", lambda: found.config if found else b"")
     tokenizer = vocabulary.file("transformer/tokenizer.json", lambda: found.tokenizer if found else b"")
     limit = vocabulary.fact("transformer.max_pieces", lambda: found.max_pieces if found else None)
-    return Pretrained(found.encoder if found else build_empty(config), config, tokenizer, limit)
+    return found or build_empty(config, tokenizer, limit)

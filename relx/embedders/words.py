@@ -1,7 +1,8 @@
 """Word vectors: random, or from a GloVe or word2vec text file."""
 
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from relx.data.vectors import read_vectors
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.errors import ConfigError
+from relx.files import byte_lines
 from relx.registry import Injected
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,12 @@ class WordEmbedder(TokenEmbedder):
         if found is not None:
             found.copy_into(self.table, self.unseen)
             logger.info("%s: %s", vectors, found.coverage())
+
+    @classmethod
+    def require_sources(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise DataError for ``vectors`` that cannot be read."""
+        if path := arguments.get("vectors"):
+            next(byte_lines(path), None)
 
     def index(self, example: Example) -> Arrays:
         """``words``: [length]."""

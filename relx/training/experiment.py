@@ -9,7 +9,7 @@ from relx.data.annotation import annotated
 from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.errors import TrainingError
+from relx.errors import ArchiveError, TrainingError
 from relx.files import require_file
 from relx.model import JointExtractor
 from relx.parsers.parser import DependencyParser
@@ -101,6 +101,14 @@ class Experiment:
         for path in filter(None, self.paths.values()):
             require_file(path, "write it to a file: --recover, more seeds and more processes read the data again")
         return {split: self._read(split, path) for split, path in self.paths.items() if path is not None}
+
+    def require_sources(self) -> None:
+        """Raise RelxError for files and models that building the model will need and that are not there."""
+        embedder = self.lazy_model.arguments["embedder"]
+        embedder.constructor.require_sources(embedder.arguments)
+        for path in self.trainer.initialize.values():
+            if not Path(path).exists():
+                raise ArchiveError(f"{path}: no such archive")
 
     def build(self, vocabulary: Vocabulary) -> JointExtractor:
         """The model, untrained. Raises ConfigError and DataError as its parts do, TrainingError for one too large.

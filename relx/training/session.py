@@ -74,6 +74,8 @@ class Session:
         self, resumed: snapshot.Tree | None
     ) -> tuple[dict[str, list[Example]], JointExtractor, dict[str, Any]]:
         """The data, the model with its first weights, and what the oracle check found."""
+        if resumed is None:
+            self.experiment.require_sources()
         seed_everything(self.experiment.seed)  # for a reader that draws
         data = self.experiment.read()
         seed_everything(self.experiment.seed)  # what was read, or taken from a cache, does not change the weights
