@@ -37,7 +37,7 @@ from relx.parsers.parser import DependencyParser
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, describe, kinds, lookup, nearest
 from relx.taggers.tagger import POSTagger
-from relx.text import printable
+from relx.text import LONGEST_NAME, printable
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
@@ -267,7 +267,7 @@ def _check_format(meta: dict[str, Any]) -> None:
     if meta.get("format") != FORMAT:
         raise ArchiveError(
             f"has format {meta.get('format')!r}, this relx ({__version__}) reads format {FORMAT}; "
-            f"it was written by relx {meta.get('relx')}"
+            f"it was written by relx {printable(str(meta.get('relx')), LONGEST_NAME)}"
         )
 
 
@@ -275,7 +275,9 @@ def _check_plugins(meta: dict[str, Any]) -> None:
     for need in items(meta, "plugins", dict, META):
         kind, name, plugin = (required(need, key, str, f"{META}.plugins") for key in ("kind", "name", "include"))
         if not _is_here(kind, name):
-            origin, advice = need.get("distribution"), f"name it with --include {plugin}"
+            kind, plugin = printable(kind, LONGEST_NAME), printable(plugin, LONGEST_NAME)
+            origin, advice = optional(need, "distribution", str), f"name it with --include {plugin}"
+            origin = origin and printable(origin, LONGEST_NAME)
             raise ArchiveError(
                 f"needs the {kind} {name!r} of the plugin {origin or plugin}, which is not here: "
                 + (f"install it, or {advice}" if origin else advice)
@@ -330,7 +332,7 @@ def _warn_of_other_versions(meta: dict[str, Any]) -> None:
     written = {**(optional(meta, "versions", dict) or {}), "relx": meta.get("relx")}
     here = _versions()
     others = [
-        f"{name} {printable(str(written[name]), 20)} (here {here[name]})"
+        f"{name} {printable(str(written[name]), LONGEST_NAME)} (here {here[name]})"
         for name in here
         if name in written and _major(written[name]) != _major(here[name])
     ]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,9 @@ class WordEmbedder(TokenEmbedder):
     @classmethod
     def require_sources(cls, arguments: Mapping[str, Any]) -> None:
         """Raise DataError for ``vectors`` that cannot be read."""
-        if path := arguments.get("vectors"):
-            next(byte_lines(path), None)
+        path = arguments.get("vectors")
+        if path and not Path(path).exists():  # a pipe can be read only once
+            next(byte_lines(path))
 
     def index(self, example: Example) -> Arrays:
         """``words``: [length]."""

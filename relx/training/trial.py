@@ -26,12 +26,7 @@ class Trial:
 
     def __init__(self, experiment: "Experiment", processes: Processes) -> None:
         prepare_process()
-<<<<<<< HEAD
         seed_everything(experiment.seed)  # for a reader that draws
-=======
-        experiment.require_sources()
-        seed_everything(experiment.seed)
->>>>>>> b5d2f25 (Archives from strangers: encoders by an allow-list, sizes compared before memory is given, the hub locked; transformers that do not fit their tokenizer are refused)
         self.experiment = experiment
         self.processes = processes
         self.data = processes.each(experiment.read)
