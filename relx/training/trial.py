@@ -26,6 +26,7 @@ class Trial:
 
     def __init__(self, experiment: "Experiment", processes: Processes) -> None:
         prepare_process()
+        processes.each(experiment.require_sources)
         seed_everything(experiment.seed)  # for a reader that draws
         self.experiment = experiment
         self.processes = processes
