@@ -2,8 +2,9 @@
 
 A run is killed with SIGKILL, resumed with ``--recover`` and compared, bit by bit, with the same run left in peace:
 weights, every score, every line of ``epochs.jsonl`` and everything in the last checkpoint, but for the seconds. That is
-done in one process and in two; of two, both are killed or one of them. Checkpoints are written every second step, so
-that many of the kills fall into a write.
+done in one process and in two; of two, both are killed or one of them. The run has everything that a checkpoint holds:
+averaged weights, groups of weights, accumulated batches, a schedule with a state, dropout. Checkpoints are written
+every second step, so that many of the kills fall into a write.
 """
 
 import argparse
@@ -35,8 +36,11 @@ experiment(data='%s', hidden=8, epochs=8) + {
     patience: null,
     every: '2 steps',
     precision: 'fp32',
-    schedule: { type: 'linear', warmup: 0.1 },
-    optimizer: { type: 'adam', lr: 0.01 },
+    accumulate: 2,
+    averaging: { decay: 0.5 },
+    schedule: { type: 'reduce_on_plateau', patience: 2, warmup: 0.1 },
+    parameter_groups: { embedder: { lr: 0.003 }, tag: { weight_decay: 0.01 } },
+    optimizer: { type: 'adamw', lr: 0.01, decay_biases: false },
   },
 }
 """
@@ -90,8 +94,8 @@ def wait(ids: list[int]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in ids]
 
 
-def kill_at_random(arguments: list[str], run: Path, processes: int, seconds: float, draw: random.Random) -> bool:
-    """Start a run and kill it at a moment of its usual time; whether it was still alive.
+def kill_at_random(arguments: list[str], run: Path, processes: int, seconds: float, draw: random.Random) -> int:
+    """Start a run and kill it at a moment of its usual time; how many processes were killed, 0 if the run had ended.
 
     A third of the moments lie anywhere, a third after the first checkpoint, and a third in the write of one.
     """
@@ -109,7 +113,7 @@ def kill_at_random(arguments: list[str], run: Path, processes: int, seconds: flo
         time.sleep(0.2)
         for process in ids:
             os.kill(process, signal.SIGKILL)
-    return any(code == -signal.SIGKILL for code in wait(ids))
+    return len(victims) if any(code == -signal.SIGKILL for code in wait(ids)) else 0
 
 
 def _wait_for(folder: Path, pattern: str, seconds: float) -> None:
@@ -171,8 +175,9 @@ def report(folder: Path, processes: int, kills: int, draw: random.Random) -> boo
     found: Counter[str] = Counter()
     for kill in range(kills):
         shutil.rmtree(run, ignore_errors=True)
-        while not kill_at_random([*command, str(run), "--recover"], run, processes, seconds, draw):
+        while not (killed := kill_at_random([*command, str(run), "--recover"], run, processes, seconds, draw)):
             shutil.rmtree(run, ignore_errors=True)
+        found["of one process"] += killed < processes
         found["after a checkpoint"] += any((run / "checkpoints").glob("step_*"))
         found["in a write"] += any(run.glob("**/.*.*"))
         codes = wait(start([*command, str(run), "--recover"], processes))
@@ -182,7 +187,8 @@ def report(folder: Path, processes: int, kills: int, draw: random.Random) -> boo
             print(f"kill {kill} of {processes}: {', '.join(wrong)}", file=sys.stderr)
     print(
         f"{processes} process{'es' * (processes > 1)}, a run of {seconds:.1f} s: {kills} kills, "
-        f"{found['after a checkpoint']} after the first checkpoint, {found['in a write']} in the middle of a write; "
+        f"{found['of one process']} of one process alone, {found['after a checkpoint']} after the first checkpoint, "
+        f"{found['in a write']} in the middle of a write; "
         f"{found['exact']} exact resumes"
     )
     return found["exact"] == kills
