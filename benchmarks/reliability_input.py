@@ -166,7 +166,8 @@ class Parts:
         source, target = self.folder / "in", self.folder / "out"
         source.write_bytes(b"".join(line + b"\n" for line in lines))
         archive, *options = self.archives[number % 2], *["--longest", LONGEST] * (number % 2), *["--text"] * plain
-        ended = command("predict", archive, source, "--output", target, "--on-error", "record", *options)
+        record = ("--on-error", "record", "--max-errors", "1")
+        ended = command("predict", archive, source, "--output", target, *record, *options)
         assert outcome_of(ended) == "valid", ended.err
         answers = target.read_bytes().split(b"\n")[:-1]
         assert len(answers) == len(lines), f"{len(answers)} answers to {len(lines)} lines"

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the scores. Raises PluginError, ArchiveError, ConfigError, DataError, UnknownProtocol."""
     from relx import scoring
     from relx.predictors.predictor import Predictor
+    from relx.text import printable
 
     prepare(args)
     _refuse_merged_predictions(args)
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({file: to_json(by_protocol) for file, by_protocol in reports.items()})
     else:
-        print("\n\n".join(f"{file}\n{scoring.render(*by_protocol)}" for file, by_protocol in reports.items()))
+        print("\n\n".join(f"{printable(file)}\n{scoring.render(*found)}" for file, found in reports.items()))
     return 0
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TextIO
 
+MINUTE = 60.0
 HELP = "extract entities and relations with a trained archive"
 
 
@@ -79,9 +80,11 @@ def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
 
 
 def _with_progress(name: str) -> Iterator[bytes]:
-    """The lines of the input, with a bar on a terminal when its size is known."""
+    """The lines of the input: with a bar on a terminal when its size is known, else with a message every minute."""
+    import logging
     import os
     import sys
+    from time import monotonic
 
     from tqdm import tqdm
 
@@ -92,9 +95,13 @@ def _with_progress(name: str) -> Iterator[bytes]:
         raise DataError(f"{name}: is a folder; relx convert {name} lines.jsonl makes lines of the documents of one")
     size = os.path.getsize(name) if os.path.isfile(name) and not name.endswith(".gz") else None
     with tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty())) as bar:
+        said = monotonic()
         try:
-            for line in sys.stdin.buffer if name == "-" else byte_lines(name):
+            for number, line in enumerate(sys.stdin.buffer if name == "-" else byte_lines(name), 1):
                 bar.update(len(line))
                 yield line
+                if bar.disable and monotonic() - said >= MINUTE:
+                    said = monotonic()
+                    logging.getLogger(__name__).info("%s lines read", f"{number:,}")
         except OSError as error:
             raise DataError(f"standard input cannot be read: {error.strerror}") from None

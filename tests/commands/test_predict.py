@@ -86,6 +86,14 @@ class TestInput:
         assert main(["predict", archive, name]) == 2
         assert capsys.readouterr().err.startswith(f"error: {message}")
 
+    def test_without_a_terminal_a_line_says_from_time_to_time_how_far_it_is(
+        self, archive: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", "relx")
+        monkeypatch.setattr("relx.commands.predict.MINUTE", 0.0)
+        assert main(["predict", archive, "in.jsonl", "--output", "out.jsonl"]) == 0
+        assert caplog.messages == ["1 lines read", "2 lines read"]
+
 
 class TestErrors:
     def test_a_bad_line_stops_with_its_number_after_the_answers_before_it(
