@@ -151,7 +151,7 @@ class EarlyFusion(Fusion):
     def __init__(self, views: TaskViews, types: Sequence[str], told: bool, max_tokens: int) -> None:
         super().__init__(views)
         require_sizes(max_tokens=max_tokens)
-        self.text = TextMarkers(types)
+        self.text = TextMarkers(types if told else [])
         self.markers = self.text.tokens
         self.told = told
         self.loader = DataLoader(batch_size=max_tokens, max_tokens=max_tokens)

@@ -297,6 +297,12 @@ def test_late_fusion_reads_once() -> None:
     assert [size for size, _ in passes.sizes] == [len(EXAMPLES), len(EXAMPLES)]
 
 
+def test_an_ablation_leaves_no_weights_without_use() -> None:
+    assert make(markers="subject").head.markers == ["[S:S]", "[S:E]"]
+    assert len(make().head.markers) == 2 + 2 * 2
+    assert make(fusion="late").head.markers == ()
+
+
 def test_entities_alone_know_of_no_relations() -> None:
     model = make(joint=False, fusion="early")
     assert {cause for _, cause in model.head.targets(EXAMPLES[0]).lost} == {NOT_EXTRACTED}
