@@ -1,6 +1,7 @@
 """The experiment files of Cascade-SRN and CasRel, through the command line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from experiment_files import EXPERIMENTS, arguments, learn_and_predict
 from tiny_transformer import TINY
 
 from relx.commands import main
-from relx.config import load
+from relx.commands.common import experiment_class
+from relx.config import build, load, override
+from relx.data.vocabulary import Vocabulary
 
 SMALL = {"dim": 16, "hidden": 16, "match_size": 16, "dropout": 0, "word_dropout": 0, "lr": 0.03, "batch": 3}
 RECURRENT = ("srn", "bisrn", "bilstm")
@@ -185,3 +188,27 @@ def test_markers_are_kept_with_a_transformer(tmp_path: Path, capsys: pytest.Capt
 def test_casrel_learns_and_predicts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = {"variant": "exact", "epochs": 40, "dim": 16, "hidden": 16, "dropout": 0, "lr": 0.02}
     learn_and_predict("casrel_webnlg", small, tmp_path, capsys)
+
+
+ROW = re.compile(r"^\| `(cascade_srn_scierc|pfn_scierc|casrel_webnlg)` `([^`]+)` \|.*\| ([^|]+) \|$", re.MULTILINE)
+
+
+def weights_of(name: str, change: str) -> int:
+    """The number of weights of an experiment over its sample data; ``change`` is written as after the command."""
+    variables, overrides = [], []
+    for word in change.replace("-o ", "-o").split():
+        (overrides if word.startswith("-o") else variables).append(word.removeprefix("-o"))
+    tree = load(EXPERIMENTS / f"{name}.jsonnet", dict(word.split("=") for word in variables))
+    experiment = build(override(tree, overrides), experiment_class())
+    vocabulary = Vocabulary(list(experiment.reader.read(experiment.paths["train"])))
+    return sum(weight.numel() for weight in experiment.build(vocabulary).parameters())
+
+
+def test_the_page_on_heads_says_how_many_weights_an_ablation_changes() -> None:
+    rows = ROW.findall((EXPERIMENTS.parent / "docs" / "heads.md").read_text(encoding="utf-8"))
+    assert len(rows) > 10
+    whole = {name: weights_of(name, "") for name, _, _ in rows}
+    for name, change, said in rows:
+        of_all = f" of {whole[name]:,}" if " of " in said else ""
+        made = weights_of(name, change) - whole[name]
+        assert said == (f"{made:+,}{of_all}" if made else "0"), (name, change)
