@@ -55,14 +55,15 @@ local round(rounds, updater, without) =
     }) + { pair_scorer: { type: if scorer != null then scorer else scorers[name], bias: bias }, anchor: anchor },
 
   // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
-  training(variant, encoder, pretrained, epochs, patience, lr): {
-    data_loader: { batch_size: 50 },
+  // A transformer is trained at the same rate as the rest, unless transformer_lr says otherwise.
+  training(variant, encoder, pretrained, epochs, patience, lr, batch): {
+    data_loader: { batch_size: batch },
     trainer: {
       epochs: epochs,
       patience: patience,
       optimizer: { type: 'adam', lr: lr },
       grad_norm: 5,
-    } + joint.tuned(encoder, pretrained, 1e-4),
+    } + joint.tuned(encoder, pretrained, lr),
     protocols: joint.choose('variant', variant, {
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],

@@ -70,6 +70,8 @@ def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: 
         ("rin_nyt", {"head": "rin_v2", "variant": "exact"}, 7, 1e-3),
         ("rin_webnlg", {"head": "rin_v2", "rounds": "1", "lr": "0.1"}, 1, 0.1),
         ("rin_webnlg", {"head": "bilstm"}, 0, 1e-3),
+        ("rin_nyt", {"encoder": "transformer"}, 5, 2e-4),
+        ("rin_webnlg", {"encoder": "transformer", "lr": "0.1"}, 3, 0.1),
     ],
 )
 def test_rounds_and_rate_are_those_published_for_the_version(
@@ -77,6 +79,16 @@ def test_rounds_and_rate_are_those_published_for_the_version(
 ) -> None:
     tree = load(EXPERIMENTS / f"{name}.jsonnet", variables)
     assert (tree["model"]["head"]["rounds"], tree["trainer"]["optimizer"]["lr"]) == (rounds, lr)
+
+
+@pytest.mark.parametrize(("name", "batch"), [("rin_nyt", 70), ("rin_webnlg", 50)])
+def test_with_a_transformer_rate_and_batch_are_those_of_the_papers_rows_with_bert(name: str, batch: int) -> None:
+    tree = load(EXPERIMENTS / f"{name}.jsonnet", {"encoder": "transformer"})
+    assert tree["data_loader"]["batch_size"] == batch
+    assert tree["trainer"]["parameter_groups"] == {"\\.transformer\\.": {"lr": 2e-4}}
+    slower = load(EXPERIMENTS / f"{name}.jsonnet", {"encoder": "transformer", "transformer_lr": "2e-5"})
+    assert slower["trainer"]["parameter_groups"] == {"\\.transformer\\.": {"lr": 2e-5}}
+    assert load(EXPERIMENTS / f"{name}.jsonnet")["data_loader"]["batch_size"] == 50
 
 
 def test_the_transformer_reads_as_the_variables_say() -> None:
