@@ -28,7 +28,7 @@ from relx.heads.mention_triples import GoldTriples
 from relx.heads.pair_scorers.hidden import MLPPairScorer
 from relx.heads.spans import Spans
 from relx.model import Encoding, JointExtractor
-from relx.readers.choose import read
+from relx.readers import read
 from relx.registry import Lazy
 
 FUSIONS = ("late", "early")

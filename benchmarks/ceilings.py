@@ -10,7 +10,7 @@ from pathlib import Path
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.hmt import HMT
-from relx.readers.choose import read
+from relx.readers import read
 from relx.training.oracle import OracleReport, oracle_check
 
 DECODINGS = ("nearest", "all_pairs")

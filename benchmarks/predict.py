@@ -18,7 +18,7 @@ from synthetic import seconds
 
 from relx.predictors.lines import LinePredictor
 from relx.predictors.predictor import Predictor
-from relx.readers.choose import read
+from relx.readers import read
 
 
 def corpus_lines(path: str, count: int) -> Iterator[bytes]:

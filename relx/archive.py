@@ -68,7 +68,7 @@ class ArchivedParts:
         protocols: list[str] | None = None,
     ) -> None:
         self.model = model
-        self.tokenizer = tokenizer or WhitespaceTokenizer()
+        self.tokenizer = (tokenizer or WhitespaceTokenizer()).of_raw_text()
         self.reader = dataset_reader.build(tokenizer=self.tokenizer)
         self.tagger = pos_tagger
         self.parser = dependency_parser

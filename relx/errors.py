@@ -1,5 +1,11 @@
 """The errors that a user of relx can meet. The command line prints their message and exits with code 2."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# So many faults of data are shown; the others are counted.
+MOST_FAULTS = 20
+
 
 class RelxError(Exception):
     """Something that the user can mend; the message says what, where and what to do."""
@@ -18,7 +24,40 @@ class PluginError(RelxError):
 
 
 class DataError(RelxError):
-    """A corpus file or an input line that does not hold what was expected. Starts with ``file:line``."""
+    """A corpus file or an input line that does not hold what was expected. Starts with ``file:line``.
+
+    Several faults of one file or of several are reported together; ``faults`` has a message for each.
+    """
+
+    def __init__(self, *faults: str) -> None:
+        self.faults = faults
+        shown = [f"  {fault}" for fault in faults[:MOST_FAULTS]]
+        more = [f"  and {len(faults) - MOST_FAULTS:,} more"] if len(faults) > MOST_FAULTS else []
+        super().__init__(faults[0] if len(faults) == 1 else "\n".join([f"{len(faults):,} faults", *shown, *more]))
+
+
+class Faults:
+    """Gathers what is wrong with data, so that all of it is reported at once."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def add(self, error: DataError) -> None:
+        """Keep the faults that an error reports."""
+        self._found.extend(error.faults)
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keep a DataError that ends the block, in place of raising it."""
+        try:
+            yield
+        except DataError as error:
+            self.add(error)
+
+    def raise_any(self) -> None:
+        """Raise DataError with everything that was kept, if anything was."""
+        if self._found:
+            raise DataError(*self._found)
 
 
 class ArchiveError(RelxError):

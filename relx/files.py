@@ -6,7 +6,7 @@ import io
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
@@ -19,17 +19,22 @@ AROUND = 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def text_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+def text_lines(path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[tuple[int, str]]:
     """The numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
 
     Raises DataError, with ``file:line``, for a file that cannot be read, a damaged gzip stream, and bytes that are not
-    UTF-8.
+    UTF-8; with ``on_fault`` that takes the error of such bytes, and their line is left out.
     """
     for number, line in enumerate(byte_lines(path), 1):
         try:
-            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(f"{path}:{number}: not UTF-8 text (byte {error.start + 1} of the line)") from None
+            fault = DataError(f"{path}:{number}: not UTF-8 text (byte {error.start + 1} of the line)")
+            if on_fault is None:
+                raise fault from None
+            on_fault(fault)
+        else:
+            yield number, text
 
 
 def byte_lines(path: str | Path) -> Iterator[bytes]:

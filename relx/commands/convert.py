@@ -9,6 +9,8 @@ from relx.commands.common import add_include_argument, include_plugins
 if TYPE_CHECKING:
     from relx.data.example import Entity, Example
 
+UNLOCATED = ("unlocated mentions", "unlocated triples")
+
 HELP = "convert a corpus from one form into another"
 
 
@@ -30,19 +32,21 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from relx import config
-    from relx.readers import make_reader, reader_for
+    from relx.readers import holds_error, make_reader, reader_for, require_writable, sentences_of
     from relx.tokenizers.tokenizer import Tokenizer
 
     include_plugins(args)
     _refuse_same_file(args.input, args.output)
+    require_writable(args.to)
     source = args.source or reader_for(args.input)
     tokenizer = config.build_part(Tokenizer.__kind__, args.tokenizer) if args.tokenizer else None
-    counts = dict.fromkeys(("sentences", "entities", "triples", "unlocated mentions", "unlocated triples"), 0)
-    examples = make_reader(source, tokenizer).read(args.input)
+    counts = dict.fromkeys(("sentences", "entities", "triples", *UNLOCATED), 0)
+    read = sentences_of(make_reader(source, tokenizer), args.input)
+    examples = (example for example in read if not holds_error(example))
     if args.untyped:
         examples = (_typed(example, args.untyped) for example in examples)
     make_reader(args.to).write(_counted(examples, counts), args.output)
-    held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    held = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name not in UNLOCATED)
     print(f"{args.input} ({source}) -> {args.output} ({args.to}): {held}", file=sys.stderr)
     return 0
 
@@ -74,6 +78,6 @@ def _counted(examples: "Iterable[Example]", counts: dict[str, int]) -> "Iterator
         counts["sentences"] += 1
         counts["entities"] += len(example.entities)
         counts["triples"] += len(example.relations)
-        counts["unlocated mentions"] += sum(not entity.located for entity in example.entities)
-        counts["unlocated triples"] += sum(not relation.located for relation in example.relations)
+        counts[UNLOCATED[0]] += sum(not entity.located for entity in example.entities)
+        counts[UNLOCATED[1]] += sum(not relation.located for relation in example.relations)
         yield example

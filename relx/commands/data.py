@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from relx.commands.common import (
@@ -33,12 +33,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the report. Raises DataError, ConfigError, PluginError."""
     from relx.data.report import report_corpus
     from relx.data.report_text import render
+    from relx.readers import read_files
 
     include_plugins(args)
     experiment = _experiment(args)
     files = _files_of(experiment, args) if experiment is not None else _named_files(args)
     vectors = _vectors((experiment or {}).get("model", {}))
-    report = report_corpus({name: list(reader.read(path)) for name, path, reader in files}, vectors)
+    report = report_corpus(read_files(files), vectors)
     if args.json:
         print_json(report.to_json())
     else:
@@ -74,7 +75,7 @@ def _is_experiment(path: str) -> bool:
         return False
 
 
-def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetReader]]":
+def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, str]]":
     from relx import config
     from relx.readers import make_reader
     from relx.tokenizers.tokenizer import Tokenizer
@@ -82,14 +83,20 @@ def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "Iterator
     described = experiment.get("tokenizer")
     tokenizer = None if described is None else config.build_part(Tokenizer.__kind__, described)
     reader = make_reader(args.reader or experiment["dataset_reader"], tokenizer)
-    yield from ((name, experiment[key], reader) for name, key in SPLITS.items() if experiment.get(key) is not None)
+    return {name: (reader, experiment[key]) for name, key in SPLITS.items() if experiment.get(key) is not None}
 
 
-def _named_files(args: argparse.Namespace) -> "Iterator[tuple[str, str, DatasetReader]]":
+def _named_files(args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, str]]":
+    """The reader and the path of each file. Raises DataError for all files of no form."""
+    from relx.errors import Faults
     from relx.readers import make_reader, reader_for
 
+    faults, files = Faults(), {}
     for name, path in _short_names(dict.fromkeys(args.paths)).items():
-        yield name, path, make_reader(args.reader or reader_for(path))
+        with faults.gathered():
+            files[name] = make_reader(args.reader or reader_for(path)), path
+    faults.raise_any()
+    return files
 
 
 def _short_names(paths: Collection[str]) -> dict[str, str]:

@@ -63,11 +63,11 @@ def _reports(args: argparse.Namespace, predictor: "Predictor") -> "dict[str, lis
     from relx.files import atomic_write
 
     parts = predictor.archive.parts
-    train = _read(args.seen, args.reader, parts) if args.seen else None
+    files, train = _read(args, parts)
     reports = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
-        for file in args.files:
-            gold = parts.annotated(_read(file, args.reader, parts))
+        for file, sentences in files.items():
+            gold = parts.annotated(sentences)
             predicted = predictor.model.extract(gold, parts.loader)
             reports[file] = score_under(args.protocol or parts.protocols, gold, predicted, train)
             if out is not None:
@@ -75,11 +75,14 @@ def _reports(args: argparse.Namespace, predictor: "Predictor") -> "dict[str, lis
     return reports
 
 
-def _read(path: str, named: str | None, parts: "ArchivedParts") -> "list[Example]":
-    from relx.readers import make_reader
+def _read(args: argparse.Namespace, parts: "ArchivedParts") -> "tuple[dict[str, list[Example]], list[Example] | None]":
+    """The sentences of each file, and those of ``--seen``. Raises DataError for the faults of all."""
+    from relx.readers import make_reader, read_files
 
-    reader = make_reader(named, parts.tokenizer) if named else _fitting(path, parts)
-    return list(reader.read(path))
+    paths = [*args.files, *([args.seen] if args.seen else [])]
+    named = make_reader(args.reader, parts.tokenizer) if args.reader else None
+    found = read_files({path: (named or _fitting(path, parts), path) for path in paths})
+    return {path: found[path] for path in args.files}, found[args.seen] if args.seen else None
 
 
 def _fitting(path: str, parts: "ArchivedParts") -> "DatasetReader":

@@ -1,9 +1,13 @@
 """``relx score``: predictions against gold data, under named protocols."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from relx.commands.common import print_json
 from relx.commands.scores import add_score_arguments, prepare, score_under, to_json
+
+if TYPE_CHECKING:
+    from relx.data.example import Example
 
 HELP = "score predictions against gold data, under named protocols"
 
@@ -22,14 +26,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the scores. Raises PluginError, ConfigError, DataError, UnknownProtocol."""
     from relx import scoring
-    from relx.readers import read
 
     prepare(args)
-    gold, predicted = list(read(args.gold, args.reader)), list(read(args.predicted, "jsonl"))
-    train = read(args.seen, args.reader) if args.seen else None
+    gold, predicted, train = _read(args)
     reports = score_under(args.protocol or scoring.fitting_protocols(gold), gold, predicted, train)
     if args.json:
         print_json(to_json(reports))
     else:
         print(scoring.render(*reports))
     return 0
+
+
+def _read(args: argparse.Namespace) -> "tuple[list[Example], list[Example], list[Example] | None]":
+    """The gold data, the predictions and the training data. Raises DataError for the faults of all."""
+    from relx.errors import DataError
+    from relx.readers import make_reader, read_files, reader_for
+
+    try:
+        form = reader_for(args.predicted)
+    except DataError:  # what no reader recognises, and what can be read only once, is to be relx's own form
+        form = "jsonl"
+    files = {
+        "gold": (make_reader(args.reader or reader_for(args.gold)), args.gold),
+        "predicted": (make_reader({"type": form, "labels": "predicted"} if form == "dygie" else form), args.predicted),
+    }
+    if args.seen:
+        files["train"] = (make_reader(args.reader or reader_for(args.seen)), args.seen)
+    found = read_files(files)
+    return found["gold"], _answered(found["gold"], found["predicted"], args.predicted), found.get("train")
+
+
+def _answered(gold: "list[Example]", predicted: "list[Example]", path: str) -> "list[Example]":
+    """The predictions, with the sentence and nothing predicted in place of a recorded error."""
+    import logging
+    from itertools import chain, repeat
+
+    from relx.readers import holds_error
+
+    failed = sum(map(holds_error, predicted))
+    if failed:
+        logging.getLogger(__name__).warning("%s: %d errors count as sentences without predictions", path, failed)
+    pairs = zip(predicted, chain(gold, repeat(None)), strict=False)
+    return [theirs.unlabelled() if theirs and holds_error(ours) else ours for ours, theirs in pairs]

@@ -3,12 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from relx.data.alignment import joined_offsets, same_words
+
 
 class Entity(NamedTuple):
     """A mention of an entity: the tokens ``start`` (inclusive) to ``end`` (exclusive).
 
     A mention that the data names but that could not be found among the tokens has no ``start`` and no ``end``: it is
     kept with its ``text``, so that scoring can count what it costs.
+
+    A located mention has a ``text`` only if that differs from its tokens: it is spelled otherwise, or it is a part of
+    them (it cuts a token). Of a mention that cuts a token, ``characters`` is its own place in the sentence's text.
     """
 
     start: int | None
@@ -16,6 +21,7 @@ class Entity(NamedTuple):
     type: str | None = None
     text: str | None = None
     score: float | None = None
+    characters: tuple[int, int] | None = None
 
     @property
     def located(self) -> bool:
@@ -66,14 +72,29 @@ class Example:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def mention_text(self, entity: Entity) -> str:
-        """The words of a mention: its tokens joined by spaces, or the data's own text if it was not located."""
-        if entity.start is None:
-            return entity.text or ""
+    def token_text(self, entity: Entity) -> str:
+        """Return the tokens of a located mention, joined by spaces."""
         return " ".join(self.tokens[entity.start : entity.end])
 
+    def cuts_token(self, entity: Entity) -> bool:
+        """Return whether a mention covers a part of its tokens only."""
+        if not entity.located or entity.text is None:
+            return False
+        return entity.characters is not None or not same_words(entity.text, self.token_text(entity))
+
+    def mention_text(self, entity: Entity) -> str:
+        """Return the words of a mention.
+
+        These are its tokens joined by spaces, or the data's own text if it was not located or cuts a token.
+        """
+        if not entity.located:
+            return entity.text or ""
+        return " ".join((entity.text or "").split()) if self.cuts_token(entity) else self.token_text(entity)
+
     def characters(self, entity: Entity) -> tuple[int, int] | None:
-        """(start, end) of a mention in ``text``, in characters; None without offsets or location."""
+        """Return (start, end) of a mention in ``text``, in characters; None without offsets or location."""
+        if entity.characters is not None:
+            return entity.characters
         if self.offsets is None or entity.start is None or entity.end is None:
             return None
         return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
@@ -84,3 +105,10 @@ class Example:
             self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads,
             deprels=self.deprels, id=self.id, meta=self.meta,
         )  # fmt: skip
+
+
+def text_and_offsets(example: Example) -> tuple[str, list[tuple[int, int]]]:
+    """Return the text of a sentence and the places of its tokens; without them, the tokens joined by blanks."""
+    if example.text is not None and example.offsets is not None:
+        return example.text, example.offsets
+    return " ".join(example.tokens), joined_offsets(example.tokens)

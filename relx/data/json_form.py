@@ -6,8 +6,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from relx.data.alignment import token_span
-from relx.data.example import Entity, Example, Relation
+from relx.data.alignment import places_of_words, same_words, token_span
+from relx.data.example import Entity, Example, Relation, text_and_offsets
 from relx.data.fields import (
     BadRecord,
     check_span,
@@ -21,11 +21,18 @@ from relx.data.fields import (
     shown,
 )
 from relx.data.trees import tree_fault
+from relx.registry import suggestion
 from relx.text import json_text
-from relx.tokenizers.tokenizer import Tokenizer
+from relx.tokenizers.tokenizer import Tokenizer, split_tokens
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
 ENTITY_KEYS = ("start", "end", "type", "text", "score", "characters")
+# The labels and marks of other forms: a record that has one is not of this form.
+FOREIGN = frozenset(
+    ("sentext", "triple_list", "sentText", "relationMentions", "spo_list", "spo_details", "sentences", "ner", "orig_id")
+)
+# An unknown key as like a known one as this is taken for a mistake; any other is kept under meta.
+MISSPELT = 0.75
 RELATION_KEYS = ("head", "type", "tail", "score")
 
 
@@ -35,7 +42,6 @@ def example_from_json(record: Any, tokenizer: Tokenizer | None = None) -> Exampl
     Raises BadRecord, which says what was expected, for anything that is not of the form.
     """
     record = checked(tokenized([record], tokenizer)[0], dict, "record")
-    only_keys(record, KEYS)
     example = _sentence(record)
     example.entities = [
         _entity(entity, example, f"entities[{i}]")
@@ -72,6 +78,8 @@ def tokenized(records: Sequence[Any], tokenizer: Tokenizer | None) -> list[Any]:
         return list(records)
     completed = list(records)
     for i, tokens in zip(bare, tokenizer.tokenize([records[i]["text"] for i in bare]), strict=True):
+        if tokenizer.split_at_mentions:
+            tokens = split_tokens(records[i]["text"], tokens, _mention_boundaries(records[i]))
         completed[i] = {**records[i], "tokens": tokens.words, "offsets": [list(offset) for offset in tokens.offsets]}
     return completed
 
@@ -81,6 +89,13 @@ def to_line(record: dict[str, Any]) -> str:
     return json_text(record)
 
 
+def _mention_boundaries(record: dict[str, Any]) -> list[int]:
+    """The characters at which the mentions of a record begin and end, as far as it is well-formed."""
+    entities = record["entities"] if isinstance(record.get("entities"), list) else []
+    places = (entity.get("characters") for entity in entities if isinstance(entity, dict))
+    return [place for pair in places if isinstance(pair, list) for place in pair if type(place) is int]
+
+
 def _has_only_text(record: Any) -> bool:
     return isinstance(record, dict) and isinstance(record.get("text"), str) and record.get("tokens") is None
 
@@ -88,7 +103,7 @@ def _has_only_text(record: Any) -> bool:
 def _sentence(record: dict[str, Any]) -> Example:
     if _has_only_text(record):
         raise BadRecord("tokens: missing; text alone needs a tokenizer")
-    text = optional(record, "text", str)
+    meta, text = _meta(record), optional(record, "text", str)
     tokens = items(record, "tokens", str)
     for i, token in enumerate(tokens):
         if not token.strip():
@@ -104,9 +119,27 @@ def _sentence(record: dict[str, Any]) -> Example:
         pos_tags=one_each(optional_items(record, "pos_tags", str), "pos_tags", len(tokens)),
         heads=heads,
         deprels=deprels,
-        id=optional(record, "id", str),
-        meta=optional(record, "meta", dict),
+        id=record_id(record, "id"),
+        meta=meta,
     )
+
+
+def record_id(record: dict[str, Any], key: str) -> str | None:
+    """The id of a record as a string, for many number theirs; None where it is absent or null. Raises BadRecord."""
+    value = record.get(key)
+    return str(value) if type(value) is int else optional(record, key, str)
+
+
+def _meta(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The record's own ``meta`` and its keys that have no meaning. Raises BadRecord for one that looks misspelt."""
+    meta, further = optional(record, "meta", dict), {key: record[key] for key in record if key not in KEYS}
+    for key, value in further.items():
+        misspelt = suggestion(key, KEYS, MISSPELT)
+        if misspelt or key in FOREIGN:
+            raise BadRecord(f"{key}: unknown key{misspelt}")
+        if meta is not None and meta.get(key, value) != value:
+            raise BadRecord(f"{key}: a key without a meaning is kept under meta, where another value has that name")
+    return {**(meta or {}), **further} if further else meta
 
 
 def _heads(record: dict[str, Any], length: int) -> list[int] | None:
@@ -145,9 +178,9 @@ def _entity(record: dict[str, Any], example: Example, where: str) -> Entity:
         optional(record, "score", float, where),
     )  # fmt: skip
     if record.get("start") is not None or record.get("end") is not None:
-        return _named_once(_at_tokens(entity, record, example, where), example)
+        return _at_tokens(entity, record, example, where)
     if record.get("characters") is not None:
-        return _named_once(_at_characters(entity, record["characters"], example, where), example)
+        return _at_characters(entity, record["characters"], example, where)
     if not entity.text:
         raise BadRecord(f"{where}: expected start and end (tokens), characters, or at least the text of the mention")
     return entity
@@ -155,31 +188,82 @@ def _entity(record: dict[str, Any], example: Example, where: str) -> Entity:
 
 def _at_tokens(entity: Entity, record: dict[str, Any], example: Example, where: str) -> Entity:
     start, end = required(record, "start", int, where), required(record, "end", int, where)
-    check_span(start, end, len(example), "tokens", where)
+    try:
+        check_span(start, end, len(example), "tokens", where)
+    except BadRecord as error:
+        raise BadRecord(f"{error}{_characters_meant(entity, start, end, example)}") from None
     located = entity._replace(start=start, end=end)
-    given, own = record.get("characters"), example.characters(located)
-    if given is not None and own is not None and given != list(own):
-        raise BadRecord(f"{where}.characters: tokens {start} to {end} stand at {list(own)}; give one of the two")
-    return located
+    given = record.get("characters")
+    if given is None or example.text is None or example.offsets is None:
+        return _with_own_words(located, example, where)
+    place = _visible(_characters(given, example.text, f"{where}.characters"), example.text)
+    if place == example.characters(located):
+        return _with_own_words(located, example, where)
+    if token_span(example.offsets, *place) != (start, end):
+        raise BadRecord(
+            f"{where}.characters: {list(place)} are {shown(example.text[slice(*place)])}, but tokens {start} to {end} "
+            f"stand at {list(example.characters(located) or ())} and are {shown(example.token_text(located))}"
+        )
+    return _part(located, place, example, where)
 
 
 def _at_characters(entity: Entity, given: Any, example: Example, where: str) -> Entity:
     if example.text is None or example.offsets is None:
         raise BadRecord(f"{where}.characters: need text, and tokens with offsets or none (a tokenizer makes them)")
     start, end = _characters(given, example.text, f"{where}.characters")
-    mention = example.text[start:end]
-    if entity.text is not None and entity.text != mention:
-        raise BadRecord(f"{where}.text: {shown(entity.text)}, but characters {start} to {end} are {shown(mention)}")
     tokens = token_span(example.offsets, start, end)
     if tokens is None:
-        raise BadRecord(f"{where}.characters: no token stands at {start} to {end}, {shown(mention)}")
-    return entity._replace(start=tokens[0], end=tokens[1], text=mention.strip())
+        mention = shown(example.text[start:end])
+        raise BadRecord(f"{where}.characters: no token stands at {start} to {end}, {mention}")
+    place = _visible((start, end), example.text)
+    located = entity._replace(start=tokens[0], end=tokens[1])
+    part = _part(located, place, example, where)
+    return located._replace(text=None) if place == example.characters(located) else part
 
 
-def _named_once(entity: Entity, example: Example) -> Entity:
-    """Without its text if that says no more than its tokens."""
-    plain = entity._replace(text=None)
-    return plain if entity.text in (example.mention_text(plain), _slice(example, plain)) else entity
+def _part(located: Entity, place: tuple[int, int], example: Example, where: str) -> Entity:
+    """A mention at these characters, with the words that stand there."""
+    words = (example.text or "")[slice(*place)]
+    if located.text and located.text.split() != words.split():
+        raise BadRecord(
+            f"{where}.text: {shown(located.text)}, but characters {place[0]} to {place[1]} are {shown(words)}"
+        )
+    return located._replace(text=" ".join(words.split()), characters=place)
+
+
+def _with_own_words(entity: Entity, example: Example, where: str) -> Entity:
+    """A mention at its tokens; its ``text`` stays only where that is spelled otherwise or is a part of the tokens.
+
+    Raises BadRecord where the text contradicts the tokens.
+    """
+    plain, tokens = entity._replace(text=None), example.token_text(entity)
+    if not entity.text or entity.text in (tokens, _slice(example, plain)):
+        return plain
+    if same_words(entity.text, tokens):
+        return entity
+    text, offsets = text_and_offsets(example)
+    places = places_of_words(entity.text, text, offsets, entity.span)
+    if not places:
+        start, end = entity.span
+        hint = _characters_meant(entity, start, end, example)
+        raise BadRecord(f"{where}.text: {shown(entity.text)}, but tokens {start} to {end} are {shown(tokens)}{hint}")
+    return entity._replace(characters=places[0]) if example.offsets is not None and len(places) == 1 else entity
+
+
+def _characters_meant(entity: Entity, start: int, end: int, example: Example) -> str:
+    """What to add to a message about tokens if characters were given in their place."""
+    if example.text is None or not 0 <= start < end <= len(example.text):
+        return ""
+    words = example.text[start:end]
+    if entity.text and entity.text.split() != words.split():
+        return ""
+    return f'; start and end count tokens, and characters {start} to {end} are {shown(words)}: give "characters"'
+
+
+def _visible(place: tuple[int, int], text: str) -> tuple[int, int]:
+    """The same characters without the blanks around them."""
+    words = text[slice(*place)]
+    return place[0] + len(words) - len(words.lstrip()), place[0] + len(words.rstrip())
 
 
 def _slice(example: Example, entity: Entity) -> str | None:

@@ -1,27 +1,27 @@
 """What a corpus holds, as figures: the findings of ``relx data``. ``report_text`` shows them on a terminal."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from relx.data.changes import CUT, RESPELLED, SHARED, UNLOCATED, Change, changes_of
 from relx.data.example import Entity, Example
 from relx.data.overlap import OVERLAP_CLASSES, classes_of, text_triples
 from relx.data.vectors import read_vectors
 
 PERCENTILES = {"shortest": 0.0, "median": 0.5, "90%": 0.9, "99%": 0.99, "longest": 1.0}
 SIZES = ("1", "2", "3", "4", "5+")
-EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Mentions:
-    """Mentions of which something is to be said: how many, and the first few with their sentence."""
+    """Gold mentions that reading changed: how many, and of each its sentence, its words and those of its tokens."""
 
     count: int
-    examples: list[str]
+    listed: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class SplitReport:
     """The figures of one file.
 
     ``negatives`` are sentences without a triple. Unique triples count a triple once in each sentence. Overlap classes
-    are by text, of the unique triples and of the triples as listed. ``widened`` mentions are written otherwise than
-    their tokens: an accent apart, or only a part of a token. ``unlocated_triples`` have a mention without a
-    place: one that is not found, or that stands in another sentence.
+    are by text, of the unique triples and of the triples as listed. ``unlocated``, ``cut``, ``shared`` and
+    ``respelled`` are the mentions of each cause of ``changes``. ``unlocated_triples`` have a mention without a place:
+    one that is not found, or that stands in another sentence.
     """
 
     name: str
@@ -44,7 +44,9 @@ class SplitReport:
     entity_types: dict[str, int]
     sentences_with_overlapping_entities: int
     unlocated: Mentions
-    widened: Mentions
+    cut: Mentions
+    shared: Mentions
+    respelled: Mentions
     triples: int
     unique_triples: int
     unlocated_triples: int
@@ -105,8 +107,9 @@ def report_corpus(splits: Mapping[str, Sequence[Example]], vectors: Iterable[str
 
 def report_split(name: str, examples: Sequence[Example]) -> SplitReport:
     """The figures of the sentences of one file."""
-    entities = [(example, entity) for example in examples for entity in example.entities]
+    entities = [entity for example in examples for entity in example.entities]
     relations = [relation for example in examples for relation in example.relations]
+    changes = [change for number, example in enumerate(examples, 1) for change in changes_of(example, number)]
     unique = [_unique(example) for example in examples]
     listed = [text_triples(example) for example in examples]
     return SplitReport(
@@ -117,10 +120,12 @@ def report_split(name: str, examples: Sequence[Example]) -> SplitReport:
         tokens=sum(map(len, examples)),
         lengths=_percentiles(list(map(len, examples))),
         entities=len(entities),
-        entity_types=_by_frequency(entity.type for _, entity in entities if entity.type is not None),
+        entity_types=_by_frequency(entity.type for entity in entities if entity.type is not None),
         sentences_with_overlapping_entities=sum(map(_has_overlapping_entities, examples)),
-        unlocated=_mentions(entities, lambda entity: not entity.located),
-        widened=_mentions(entities, lambda entity: entity.located and entity.text is not None),
+        unlocated=_mentions(changes, UNLOCATED),
+        cut=_mentions(changes, CUT),
+        shared=_mentions(changes, SHARED),
+        respelled=_mentions(changes, RESPELLED),
         triples=len(relations),
         unique_triples=sum(map(len, unique)),
         unlocated_triples=sum(not relation.located for relation in relations),
@@ -155,10 +160,10 @@ def _has_overlapping_entities(example: Example) -> bool:
     return any(after[0] < before[1] for before, after in zip(spans, spans[1:], strict=False))
 
 
-def _mentions(entities: list[tuple[Example, Entity]], chosen: Callable[[Entity], bool]) -> Mentions:
-    found = [(example, entity) for example, entity in entities if chosen(entity)]
-    shown = [f"{entity.text!r} in: {' '.join(example.tokens)}" for example, entity in found[:EXAMPLES]]
-    return Mentions(len(found), shown)
+def _mentions(changes: Sequence[Change], cause: str) -> Mentions:
+    keys = ("sentence", "mention", "tokens")
+    listed = [{key: getattr(change, key) for key in keys} for change in changes if change.cause == cause]
+    return Mentions(len(listed), listed)
 
 
 def _sizes(unique: list[set[tuple[object, str, object]]]) -> dict[str, int]:

@@ -1,15 +1,17 @@
 """A corpus report as text for a terminal."""
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
+from relx.data.changes import CUT, RESPELLED, SHARED, UNLOCATED
 from relx.data.overlap import OVERLAP_CLASSES
-from relx.data.report import PERCENTILES, SIZES, CorpusReport, Coverage, Leakage, Mentions, SplitReport
+from relx.data.report import PERCENTILES, SIZES, CorpusReport, Coverage, Leakage, SplitReport
 from relx.text import aligned, distinct_names, printable
 
 MOST_TYPES = 30
 WIDTH = 100
 NAME_WIDTH = 28
+SHOWN = 3
+CHANGES = {"unlocated": UNLOCATED, "cut": CUT, "shared": SHARED, "respelled": RESPELLED}
 
 Row = tuple[str, Sequence[int | str]]
 Figure = tuple[str, Callable[[SplitReport], int]]
@@ -22,7 +24,9 @@ FIGURES: tuple[Figure, ...] = (
     ("tokens", lambda s: s.tokens),
     ("entities", lambda s: s.entities),
     ("  not found in the text", lambda s: s.unlocated.count),
-    ("  written otherwise there", lambda s: s.widened.count),
+    ("  that cut a token", lambda s: s.cut.count),
+    ("  that cut one of another", lambda s: s.shared.count),
+    ("  spelled otherwise there", lambda s: s.respelled.count),
     ("triples as listed", lambda s: s.triples),
     ("  unique in their sentence", lambda s: s.unique_triples),
     ("  with a mention not found", lambda s: s.unlocated_triples),
@@ -44,8 +48,7 @@ def render(report: CorpusReport) -> str:
         _types("entity types", splits, "entity_types"),
         "\n".join(_coverage(report.coverage)),
         "\n".join(map(_leakage, report.leakage)),
-        "\n".join(_mentions("mentions not found in the text", [split.unlocated for split in splits])),
-        "\n".join(_mentions("mentions written otherwise in the text", [split.widened for split in splits])),
+        *("\n".join(_mentions(f"mentions {cause}", field, splits)) for field, cause in CHANGES.items()),
     ]
     return "\n\n".join(section for section in sections if section)
 
@@ -101,10 +104,11 @@ def _leakage(leakage: Leakage) -> str:
     return f"{leakage.split}: {sentences} and {triples} stand in {leakage.larger} too"
 
 
-def _mentions(title: str, found: Sequence[Mentions]) -> Iterator[str]:
-    examples = [example for mentions in found for example in mentions.examples]
-    if examples:
-        yield f"{title}, for example"
-        yield from (
-            f"  {printable(textwrap.shorten(example, WIDTH - 2, placeholder=' ...'))}" for example in examples[:3]
-        )
+def _mentions(title: str, field: str, splits: Sequence[SplitReport]) -> Iterator[str]:
+    """The first mentions of a cause, with their file and sentence."""
+    listed = [(split.name, mention) for split in splits for mention in getattr(split, field).listed]
+    if listed:
+        yield title + (f", the first {SHOWN} of {len(listed):,} (--json lists all)" if len(listed) > SHOWN else "")
+    for name, mention in listed[:SHOWN]:
+        tokens = f" in {mention['tokens']!r}" if mention["tokens"] else ""
+        yield "  " + printable(f"{name}: {mention['sentence']}: {mention['mention']!r}{tokens}", WIDTH - 6)

@@ -1,8 +1,21 @@
 """Corpus forms: path -> Examples.
 
-Registered: ``jsonl``, ``hrl``, ``triples``, ``dygie``, ``spert``, ``conll04``, ``brat``, ``conllu``.
+Registered: ``jsonl``, ``hrl``, ``triples``, ``dygie``, ``spert``, ``conll04``, ``brat``, ``conllu``, ``doccano``,
+``label_studio``.
 """
 
-from relx.readers.choose import form_of, make_reader, read, reader_for
+from relx.readers.choose import form_of, make_reader, reader_for
+from relx.readers.corpus import read, read_files, sentences_of
+from relx.readers.jsonl import holds_error
+from relx.readers.reader import require_writable
 
-__all__ = ["form_of", "make_reader", "read", "reader_for"]
+__all__ = [
+    "form_of",
+    "holds_error",
+    "make_reader",
+    "read",
+    "read_files",
+    "reader_for",
+    "require_writable",
+    "sentences_of",
+]

@@ -3,7 +3,7 @@
 import codecs
 import logging
 from bisect import bisect_right
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,27 +12,37 @@ from typing import Literal
 
 from relx.data.alignment import token_span
 from relx.data.example import Entity, Example, Relation
-from relx.errors import DataError
+from relx.errors import DataError, Faults
 from relx.files import byte_lines, text_lines
-from relx.readers.brat_annotations import Mention, read_annotations
+from relx.readers.brat_annotations import Annotations, Mention, read_annotations
 from relx.readers.brat_writer import write_folder
-from relx.readers.documents import DOCUMENT, START, start_of
+from relx.readers.documents import DOCUMENT, END, START
 from relx.readers.held import held
-from relx.readers.raw_sentences import line_sentence, lines_of, marked_sentences
+from relx.readers.raw_sentences import RawSentence, line_sentence, lines_of, marked_sentences, unparted
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
 from relx.registry import Injected
-from relx.tokenizers.tokenizer import Tokenizer
+from relx.tokenizers.tokenizer import Tokenizer, split_tokens
 
 logger = logging.getLogger(__name__)
 
 DOCUMENTS_AT_ONCE = 64
-DISCONTINUOUS, ACROSS, JOINING = "discontinuous mentions", "mentions in two sentences", "relations of two sentences"
-KEPT = (DISCONTINUOUS, ACROSS, JOINING)
-UNANNOTATED = "texts without .ann"
+SHOWN = 3
+DISCONTINUOUS, JOINING = "discontinuous mentions", "relations of two sentences"
+JOINED, TWICE = "sentence ends inside a mention", "mentions annotated twice"
+UNANNOTATED, HIDDEN = "texts without .ann", "hidden files"
+# What the log says of each cause; what is not listed was not read.
+EFFECTS = {
+    DISCONTINUOUS: "none can be predicted, recall counts them",
+    JOINING: "none can be predicted, recall counts them",
+    JOINED: "not taken as sentence ends (raw text shows no mentions, so prediction may take them)",
+    TWICE: "taken once",
+}
 
 Placed = tuple[int, Entity]
 """The number of a sentence, and a mention in it."""
+Counts = defaultdict[str, list[str]]
+"""Where each thing to be reported was met, by what it is."""
 
 
 @DatasetReader.register("brat")
@@ -40,7 +50,7 @@ class BratReader(DatasetReader):
     """brat's standoff: a folder of .txt and .ann files, split into sentences that know their place in the document.
 
     ``sentences`` says what a sentence is: a line, or (``marks``) also what ends at a full stop, a question or an
-    exclamation mark within a line.
+    exclamation mark within a line. No sentence ends inside an annotated mention.
     """
 
     def __init__(self, tokenizer: Injected[Tokenizer], sentences: Literal["marks", "lines"] = "marks"):
@@ -49,99 +59,136 @@ class BratReader(DatasetReader):
 
     @classmethod
     def recognises(cls, path: str | Path) -> bool:
-        """Whether the path is a folder that holds a .txt or an .ann file."""
-        return any(next(Path(path).rglob(name), None) for name in ("*.txt", "*.ann"))
+        """Whether the path is a folder that holds a .txt or an .ann file which is not hidden."""
+        folder = Path(path)
+        return any(not _is_hidden(file, folder) for name in ("*.txt", "*.ann") for file in folder.rglob(name))
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """The sentences of the folder's texts, in the order of their names.
 
-        Raises DataError, starting with ``file:line``, at the first bad line, and for a folder without a sentence. A
-        mention in several pieces or in two sentences has no place, nor has the one at the far end of a relation of two
-        sentences; they are counted in the log, and so are lines that an Example cannot hold.
+        Raises DataError, after the last, for all bad lines, each with its ``file:line``, and for a folder without a
+        sentence. A mention in several pieces has no place, nor has the one at the far end of a relation of two
+        sentences; they are counted in the log, and so are sentence ends inside a mention, hidden files, and lines that
+        an Example cannot hold.
         """
-        counts: Counter[str] = Counter()
+        counts: Counts = defaultdict(list)
         yield from at_least_one(self._sentences(Path(path), counts), path)
-        if counts:
-            logger.warning("%s: %s", path, _summary(counts))
+        if summary := _summary(counts):
+            logger.warning("%s: %s", path, summary)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """A .txt and an .ann for each document, in a folder that is new or empty. Raises DataError, RelxError."""
-        write_folder(held(examples, path), Path(path))
+        write_folder(held(examples, path, holds_characters=True), Path(path))
 
-    def _sentences(self, folder: Path, counts: Counter[str]) -> Iterator[Example]:
+    def _sentences(self, folder: Path, counts: Counts) -> Iterator[Example]:
         """Labelled sentences, in order; what they cannot hold is counted."""
-        files = iter(_texts(folder))
+        faults = Faults()
+        files = iter(_texts(folder, counts))
         while chunk := list(islice(files, DOCUMENTS_AT_ONCE)):
-            for document in self._documents(folder, chunk):
+            sources = []
+            for file in chunk:
+                with faults.gathered():
+                    sources.append(_Source.of(file, counts))
+            for document in self._documents(folder, sources, counts):
                 document.annotate(counts)
                 yield from document.sentences
+        faults.raise_any()
 
-    def _documents(self, folder: Path, files: Sequence[Path]) -> Iterator["_Document"]:
+    def _documents(self, folder: Path, sources: Sequence["_Source"], counts: Counts) -> Iterator["_Document"]:
         """Documents whose sentences have no labels yet; the lines of all are tokenized in one call."""
-        texts = [_text(file) for file in files]
-        lines = [lines_of(text) for text in texts]
+        lines = [lines_of(source.text) for source in sources]
         tokens = iter(self.tokenizer.tokenize([line for of_text in lines for _, line in of_text]))
-        for file, text, of_text in zip(files, texts, lines, strict=True):
-            name = file.relative_to(folder).with_suffix("").as_posix()
-            cut = (sentence for line in of_text for sentence in self.sentences_of(*line, next(tokens)))
+        for source, of_text in zip(sources, lines, strict=True):
+            name = source.file.relative_to(folder).with_suffix("").as_posix()
+            mentions = [m.fragments[0] for m in source.annotations.mentions.values() if len(m.fragments) == 1]
+            cut: list[RawSentence] = []
+            for (start, line), words in zip(of_text, islice(tokens, len(of_text)), strict=True):
+                if self.tokenizer.split_at_mentions:
+                    words = split_tokens(line, words, (place - start for span in mentions for place in span))
+                cut += self.sentences_of(start, line, words)
+            whole = unparted(source.text, cut, mentions)
+            counts[JOINED] += [
+                f"{name} at {place}" for place in sorted({s.start for s in cut} - {s.start for s in whole})
+            ]
             sentences = [
                 Example(
                     each.tokens.words, text=each.text, offsets=each.tokens.offsets, id=f"{name}:{number}",
-                    meta={DOCUMENT: name, START: each.start},
+                    meta={DOCUMENT: name, START: each.start, END: each.start + len(each.text)},
                 )
-                for number, each in enumerate(cut)
+                for number, each in enumerate(whole)
             ]  # fmt: skip
-            yield _Document(file.with_suffix(".ann"), text, sentences, [start_of(each) or 0 for each in sentences])
+            yield _Document(source, sentences, [each.start for each in whole])
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A text and what is annotated in it."""
+
+    file: Path
+    text: str
+    annotations: Annotations
+
+    @classmethod
+    def of(cls, file: Path, counts: Counts) -> "_Source":
+        text, annotations = _text(file), file.with_suffix(".ann")
+        if annotations.exists():
+            return cls(file, text, read_annotations(annotations, text))
+        counts[UNANNOTATED].append(file.name)
+        return cls(file, text, Annotations())
 
 
 @dataclass(frozen=True)
 class _Document:
-    annotations: Path
-    text: str
+    source: _Source
     sentences: list[Example]
     begins: list[int]
 
-    def annotate(self, counts: Counter[str]) -> None:
+    def annotate(self, counts: Counts) -> None:
         """Give the sentences their labels, and count what they cannot hold."""
-        if not self.annotations.exists():
-            counts[UNANNOTATED] += 1
-            return
-        found = read_annotations(self.annotations, self.text)
-        counts.update(found.skipped)
-        placed = {name: self._placed(mention, counts) for name, mention in found.mentions.items()}
-        for number, entity in dict.fromkeys(placed.values()):
-            self.sentences[number].entities.append(entity)
+        found, file = self.source.annotations, self.source.file.with_suffix(".ann")
+        for what, lines in found.skipped.items():
+            counts[what] += [f"{file.name}:{line}" for line in lines]
+        placed = {name: self._placed(mention) for name, mention in found.mentions.items()}
+        for name, (number, entity) in placed.items():
+            where = f"{file.name}:{found.mentions[name].line}"
+            if not entity.located:
+                counts[DISCONTINUOUS].append(where)
+            if entity in self.sentences[number].entities:
+                counts[TWICE].append(where)
+            else:
+                self.sentences[number].entities.append(entity)
         for link in found.links:
-            self._relate(placed[link.head], link.type, placed[link.tail], counts)
+            if placed[link.head][0] != placed[link.tail][0]:
+                counts[JOINING].append(f"{file.name}:{link.line}")
+            self._relate(placed[link.head], link.type, placed[link.tail])
 
-    def _placed(self, mention: Mention, counts: Counter[str]) -> Placed:
+    def _placed(self, mention: Mention) -> Placed:
         """A mention in the sentence in which it begins."""
         (start, end), *others = mention.fragments
         number = max(0, bisect_right(self.begins, start) - 1)
-        example, begin = self.sentences[number], self.begins[number]
-        if others or end - begin > len(example.text or ""):
-            counts[DISCONTINUOUS if others else ACROSS] += 1
+        if others:
             return number, Entity(None, None, mention.type, mention.text)
-        return number, _entity(example, start - begin, end - begin, mention)
+        return number, _entity(self.sentences[number], start - self.begins[number], end - self.begins[number], mention)
 
-    def _relate(self, head: Placed, type: str, tail: Placed, counts: Counter[str]) -> None:
+    def _relate(self, head: Placed, type: str, tail: Placed) -> None:
         """A relation stands in the sentence of its head."""
         (number, subject), (other, object_) = head, tail
         example = self.sentences[number]
         if other != number:
-            counts[JOINING] += 1
             object_ = Entity(None, None, object_.type, self.sentences[other].mention_text(object_))
         example.relations.append(Relation(subject, type, object_))
 
 
 def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:
-    """The tokens that a mention touches, and its own words where they are others."""
+    """The tokens that a mention touches, and its own words and characters where it cuts one."""
     assert example.offsets is not None
     span = token_span(example.offsets, start, end)
     if span is None:
         return Entity(None, None, mention.type, mention.text)
     entity = Entity(*span, mention.type)
-    return entity if example.characters(entity) == (start, end) else entity._replace(text=mention.text)
+    if example.characters(entity) == (start, end):
+        return entity
+    return entity._replace(text=mention.text, characters=(start, end))
 
 
 def _text(file: Path) -> str:
@@ -150,21 +197,39 @@ def _text(file: Path) -> str:
     return marked * " " + "".join(line for _, line in text_lines(file))
 
 
-def _texts(folder: Path) -> list[Path]:
-    """The texts of a folder, by name."""
+def _texts(folder: Path, counts: Counts) -> list[Path]:
+    """The texts of a folder, by name; hidden ones are counted."""
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of .txt and .ann files")
-    texts = set(folder.rglob("*.txt"))
-    for file in sorted(folder.rglob("*.ann")):
-        if file.with_suffix(".txt") not in texts:
-            raise DataError(f"{file}: has no text; expected {file.with_suffix('.txt').name} beside it")
+    files = sorted(file for name in ("*.txt", "*.ann") for file in folder.rglob(name))
+    hidden = [file for file in files if _is_hidden(file, folder)]
+    if hidden:
+        counts[HIDDEN] += [file.relative_to(folder).as_posix() for file in hidden]
+    shown = set(files).difference(hidden)
+    faults = Faults()
+    for file in sorted(shown):
+        if file.suffix == ".ann" and file.with_suffix(".txt") not in shown:
+            faults.add(DataError(f"{file}: has no text; expected {file.with_suffix('.txt').name} beside it"))
+    faults.raise_any()
+    texts = [file for file in sorted(shown) if file.suffix == ".txt"]
     if not texts:
         raise DataError(f"{folder}: holds no .txt file")
-    return sorted(texts)
+    return texts
 
 
-def _summary(counts: Counter[str]) -> str:
-    kept = ", ".join(f"{counts[name]} {name}" for name in KEPT if counts[name])
-    others = ", ".join(f"{count} {name}" for name, count in counts.items() if name not in KEPT)
-    parts = [f"{kept}: none can be predicted, recall counts them"] if kept else []
-    return "; ".join(parts + ([f"not read: {others}"] if others else []))
+def _is_hidden(file: Path, folder: Path) -> bool:
+    """Whether a file or a folder on the way to it is hidden, as those that editors and archives leave are."""
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _summary(counts: Counts) -> str:
+    """Each cause with its count and the first places, causes of one effect together."""
+    by_effect: defaultdict[str, list[str]] = defaultdict(list)
+    for cause, places in counts.items():
+        if places:
+            shown = ", ".join(places[:SHOWN]) + ", ..." * (len(places) > SHOWN)
+            by_effect[EFFECTS.get(cause, "")].append(f"{len(places)} {cause} ({shown})")
+    parts = [f"{', '.join(causes)}: {effect}" for effect, causes in by_effect.items() if effect]
+    return "; ".join(
+        [*parts, *(f"not read: {', '.join(causes)}" for effect, causes in by_effect.items() if not effect)]
+    )

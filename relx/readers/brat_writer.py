@@ -4,35 +4,53 @@ import logging
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
-from relx.data.alignment import token_span
-from relx.data.example import Entity, Example
-from relx.errors import DataError, RelxError
+from relx.data.alignment import places_of_words
+from relx.data.example import Entity, Example, text_and_offsets
+from relx.errors import DataError, Faults, RelxError
 from relx.files import atomic_write
-from relx.readers.documents import document_of, start_of
+from relx.readers.documents import document_of, end_of, start_of
 
 logger = logging.getLogger(__name__)
 
 NAMELESS = "sentences"
+# A start without an end may count something else than characters: more blanks than this before a sentence say so.
+MOST_BLANKS = 500
+# brat's lines hold no tab, and what reads them may take any of the others for the end of a line.
+_ENDS_LINE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]")
 
 
 def write_folder(examples: Iterable[Example], folder: Path) -> None:
-    """A .txt and an .ann for each document; sentences of no document are the lines of ``sentences.txt``.
+    """A .txt and an .ann for each document; sentences of no document are the lines of a file of their own.
 
-    A mention that is a part of its tokens is written as that part where its own words tell which; how often they do
-    not is logged. Raises DataError for a folder that holds something, a document's name that leads out of it and a type
-    that is not one word; RelxError when the folder cannot be written to.
+    A mention that is a part of its tokens is written as that part where it is known; how often it is not is logged.
+    Raises DataError for a folder that holds something, and for all documents' names that cannot be names of files,
+    types that are not one word, and places in a document that contradict each other; RelxError when the folder cannot
+    be written to.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: is there and not empty; brat's form is a folder, name a new one")
-    documents: defaultdict[str, _Document] = defaultdict(_Document)
+    faults = Faults()
+    sentences: defaultdict[str | None, list[_Sentence]] = defaultdict(list)
     for number, example in enumerate(examples, 1):
-        where = f"{folder}: sentence {number}"
-        documents[_name(document_of(example), where)].add(example, where)
+        with faults.gathered():
+            name = _file_name(document_of(example), f"{folder}: sentence {number}")
+            sentences[name].append(_Sentence(example, f"{folder}: sentence {number}"))
+    nameless = NAMELESS
+    while nameless in sentences:
+        nameless = f"_{nameless}"
+    documents = {}
+    for name, members in sentences.items():
+        with faults.gathered():
+            documents[name or nameless] = _Document.of(members, placed=name is not None)
+    faults.raise_any()
+    _write_all(documents, folder)
+
+
+def _write_all(documents: dict[str, "_Document"], folder: Path) -> None:
     try:
         for name, document in documents.items():
             _write(folder / f"{name}.txt", "".join(document.parts) + "\n")
@@ -47,6 +65,22 @@ def write_folder(examples: Iterable[Example], folder: Path) -> None:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Sentence:
+    example: Example
+    where: str
+
+    @property
+    def start(self) -> int | None:
+        """Where ``meta`` says that the sentence begins in its document."""
+        return start_of(self.example)
+
+    def has_extent(self) -> bool:
+        """Whether ``meta`` has an end too that fits the text: then the start surely counts characters."""
+        start, end, text = self.start, end_of(self.example), text_and_offsets(self.example)[0]
+        return start is not None and end is not None and end - start == len(text)
+
+
 @dataclass
 class _Document:
     """The text and the annotations of a document as far as they are made."""
@@ -58,25 +92,53 @@ class _Document:
     relations: int = 0
     widened: int = 0
 
-    def add(self, example: Example, where: str) -> None:
-        """Put a sentence where it begins in its document, or else on the next line."""
-        text, offsets = _text_of(example)
-        soonest = self.length + 1 if self.parts else 0
-        begin = max(start_of(example) or 0, soonest)
-        line_end = "\n" if self.parts else ""
+    @classmethod
+    def of(cls, sentences: Sequence[_Sentence], placed: bool) -> "_Document":
+        """Sentences where they begin in their document, whatever their order; without a place on lines of their own."""
+        document, faults = cls(), Faults()
+        starts = [sentence.start for sentence in sentences]
+        if placed and None not in starts:
+            sentences = sorted(sentences, key=lambda sentence: sentence.start or 0)
+        elif placed and any(start is not None for start in starts):
+            without = sentences[starts.index(None)]
+            raise DataError(f'{without.where}: has no "start" in its meta, as other sentences of its document have')
+        for sentence in sentences:
+            with faults.gathered():
+                document._add(sentence, placed)
+        faults.raise_any()
+        return document
+
+    def _add(self, sentence: _Sentence, placed: bool) -> None:
+        text, offsets = text_and_offsets(sentence.example)
+        begin = self._begin(sentence) if placed and sentence.start is not None else self.length + bool(self.parts)
+        line_end = "\n" if self.parts and begin > self.length else ""
         self.parts += [line_end.ljust(begin - self.length), text]
         self.length = begin + len(text)
-        self._annotate(example, text, offsets, begin, where)
+        self._annotate(sentence.example, text, offsets, begin, sentence.where)
+
+    def _begin(self, sentence: _Sentence) -> int:
+        """Where a sentence begins. Raises DataError where it cannot begin there."""
+        start, where = sentence.start, f"{sentence.where}: meta.start is {sentence.start}"
+        assert start is not None
+        remedy = (
+            "in brat's form it is the character of the document at which the sentence begins; rename a key of yours"
+        )
+        if start < self.length or start < 0:
+            raise DataError(f"{where}, within the sentence before, which ends at {self.length}; {remedy}")
+        if start - self.length > MOST_BLANKS and not sentence.has_extent():
+            blanks = f"{start - self.length:,} blanks before it"
+            raise DataError(f"{where}, which leaves {blanks}; {remedy}, or give meta.end too if the start is right")
+        return start
 
     def _annotate(self, example: Example, text: str, offsets: list[tuple[int, int]], begin: int, where: str) -> None:
         names: dict[Entity, str] = {}
         for entity in example.entities:
             self.mentions += 1
             names[entity] = f"T{self.mentions}"
-            start, end = self._place(entity, text, offsets)
-            words = re.sub(r"[\t\n\r]", " ", text[start:end])  # as they stand in the text, but on one line
-            place = f"{begin + start} {begin + end}"
-            self.lines.append(f"{names[entity]}\t{_one_word(entity.type, where)} {place}\t{words}\n")
+            fragments = _fragments(text, *self._place(entity, text, offsets))
+            places = ";".join(f"{begin + start} {begin + end}" for start, end in fragments)
+            words = " ".join(text[start:end] for start, end in fragments)
+            self.lines.append(f"{names[entity]}\t{_one_word(entity.type, where)} {places}\t{words}\n")
         for relation in example.relations:
             self.relations += 1
             arguments = f"Arg1:{names[relation.head]} Arg2:{names[relation.tail]}"
@@ -84,21 +146,24 @@ class _Document:
 
     def _place(self, entity: Entity, text: str, offsets: list[tuple[int, int]]) -> tuple[int, int]:
         """The characters of a mention in its sentence."""
-        places = list(_places_of_own_words(entity, text, offsets)) if entity.text else []
+        if entity.characters is not None:
+            return entity.characters
+        places = places_of_words(entity.text, text, offsets, entity.span) if entity.text else []
         if len(places) == 1:
             return places[0]
         self.widened += entity.text is not None
         return offsets[entity.span[0]][0], offsets[entity.span[1] - 1][1]
 
 
-def _places_of_own_words(entity: Entity, text: str, offsets: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Where the words of a mention stand so that it touches the tokens that it has, and no others."""
-    words = re.compile(r"\s+".join(map(re.escape, (entity.text or "").split())))
-    first, last = (offsets[token] for token in (entity.span[0], entity.span[1] - 1))
-    for begin in range(*first):
-        match = words.match(text, begin, last[1])
-        if match and match.end() > begin and token_span(offsets, begin, match.end()) == entity.span:
-            yield match.span()
+def _fragments(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """A mention in the pieces that brat's form demands: a piece ends where a line or a column may."""
+    fragments, begin = [], start
+    for place in [*(match.start() for match in _ENDS_LINE.finditer(text, start, end)), end]:
+        piece = text[begin:place]
+        if piece.strip():
+            fragments.append((begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())))
+        begin = place + 1
+    return fragments
 
 
 def _write(path: Path, content: str) -> None:
@@ -110,10 +175,17 @@ def _write(path: Path, content: str) -> None:
         file.write(content)
 
 
-def _name(document: str | None, where: str) -> str:
-    path = PurePosixPath(document or NAMELESS)
+def _file_name(document: str | None, where: str) -> str | None:
+    """The name of a document's files without their ending; None for no document."""
+    if document is None or not document:
+        return None
+    path = PurePosixPath(document)
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"{where}: the name of its document, {document!r}, leads out of the folder")
+    if not path.name or not document.isprintable() or any(part.startswith(".") for part in path.parts):
+        raise DataError(
+            f"{where}: the name of its document, {document!r}, cannot be that of a file: it is hidden or not printable"
+        )
     return str(path)
 
 
@@ -121,12 +193,3 @@ def _one_word(type: str | None, where: str) -> str:
     if type is None or type.split() != [type]:
         raise DataError(f"{where}: the type {type!r} is not one word; brat's form cannot hold it")
     return type
-
-
-def _text_of(example: Example) -> tuple[str, list[tuple[int, int]]]:
-    """The text of a sentence and the places of its tokens; without a text, the tokens joined by blanks."""
-    if example.text is not None and example.offsets is not None:
-        return example.text, example.offsets
-    ends = accumulate(len(token) + 1 for token in example.tokens)
-    offsets = [(end - 1 - len(token), end - 1) for token, end in zip(example.tokens, ends, strict=True)]
-    return " ".join(example.tokens), offsets

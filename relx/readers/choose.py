@@ -1,11 +1,9 @@
 """Which reader takes a file."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from relx import config
-from relx.data.example import Example
 from relx.errors import DataError
 from relx.files import require_file
 from relx.readers.json_reader import JsonReader
@@ -15,16 +13,18 @@ from relx.registry import components
 from relx.tokenizers.tokenizer import Tokenizer
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
+OWN = "jsonl"
 KIND = DatasetReader.__kind__
 
 
 def reader_for(path: str | Path) -> str:
     """The name of the reader whose form a file has, judged by its beginning.
 
-    Raises DataError for a file that no reader, or more than one, recognises.
+    Raises DataError for a file that no reader, or more than one, recognises, and for a pipe.
     """
     require_file(path, "name the form of its records (--reader, --from), or write it to a file")
-    names = [name for name, component in components(KIND).items() if component.load().recognises(path)]  # type: ignore
+    readers = {name: component.load() for name, component in components(KIND).items()}
+    names = _without_own([name for name, reader in readers.items() if reader.recognises(path)])  # type: ignore
     if len(names) == 1:
         return names[0]
     if names:
@@ -43,7 +43,13 @@ def form_of(record: dict[str, Any]) -> str | None:
     """The name of the reader whose form one record has; None where that is not clear."""
     readers = {name: component.load() for name, component in components(KIND).items()}
     names = [name for name, cls in readers.items() if issubclass(cls, JsonReader) and cls.recognises_record(record)]
+    names = _without_own(names)
     return names[0] if len(names) == 1 else None
+
+
+def _without_own(names: list[str]) -> list[str]:
+    """The names of the readers without relx's own, which takes further keys, if there are others."""
+    return [name for name in names if name != OWN] or names
 
 
 def make_reader(description: str | dict[str, Any], tokenizer: Tokenizer | None = None) -> DatasetReader:
@@ -55,8 +61,3 @@ def make_reader(description: str | dict[str, Any], tokenizer: Tokenizer | None =
     reader = config.build_part(KIND, description, tokenizer=tokenizer or WhitespaceTokenizer())
     assert isinstance(reader, DatasetReader)
     return reader
-
-
-def read(path: str | Path, reader: str | None = None) -> Iterator[Example]:
-    """The sentences of a file, by the named reader or by the one that recognises it. Raises DataError, ConfigError."""
-    yield from make_reader(reader or reader_for(path)).read(path)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.fields import shown
-from relx.errors import DataError
-from relx.files import atomic_write, text_lines
+from relx.errors import DataError, Faults
+from relx.files import atomic_write, require_file, text_lines
 from relx.readers.held import held
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
@@ -36,12 +36,14 @@ class Conll04Reader(DatasetReader):
     def read(self, path: str | Path) -> Iterator[Example]:
         """The sentences of a file, in order.
 
-        Raises DataError, starting with ``file:line``, at the first bad line, and for a file without a sentence.
+        Raises DataError, after the last, for the first bad line of each bad sentence, each with its ``file:line``, and
+        for a file without a sentence.
         """
+        require_file(path, "write it to a file")
         if _first_line(path)[:1] in ("[", "{"):
             yield from SpertReader().read(path)
             return
-        yield from at_least_one((_example(id, rows) for id, rows in _sentences(path)), path)
+        yield from at_least_one(_examples(path), path)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """A line for each token.
@@ -73,21 +75,31 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("\t") if cell.strip()]
 
 
-def _sentences(path: str | Path) -> Iterator[tuple[str | None, list[_Row]]]:
-    """Each sentence with its name: it begins at a mark or after an empty line."""
+def _examples(path: str | Path) -> Iterator[Example]:
+    """Every sentence without a bad line. Raises DataError at the end for the first bad line of each other one."""
+    faults = Faults()
+    for name, lines in _sentences(path, faults):
+        with faults.gathered():
+            rows = [_row(line, f"{path}:{line_number}", i) for i, (line_number, line) in enumerate(lines)]
+            yield _example(name, rows)
+    faults.raise_any()
+
+
+def _sentences(path: str | Path, faults: Faults) -> Iterator[tuple[str | None, list[tuple[int, str]]]]:
+    """The name of each sentence and its numbered lines: it begins at a mark or after an empty line."""
     name: str | None = None
-    rows: list[_Row] = []
-    for number, line in text_lines(path):
+    lines: list[tuple[int, str]] = []
+    for number, line in text_lines(path, faults.add):
         marked = line.startswith(MARK)
-        if rows and (marked or not line.strip()):
-            yield name, rows
-            name, rows = None, []
+        if lines and (marked or not line.strip()):
+            yield name, lines
+            name, lines = None, []
         if marked:
             name = line.removeprefix(MARK).strip() or None
         elif line.strip():
-            rows.append(_row(line, f"{path}:{number}", len(rows)))
-    if rows:
-        yield name, rows
+            lines.append((number, line))
+    if lines:
+        yield name, lines
 
 
 def _row(line: str, where: str, number: int) -> _Row:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from relx.data.example import Example
 from relx.data.fields import shown
 from relx.data.trees import tree_fault
-from relx.errors import DataError
+from relx.errors import DataError, Faults
 from relx.files import text_lines
 from relx.readers.reader import DatasetReader
 
@@ -63,11 +63,16 @@ class ConlluReader(DatasetReader):
         return len(columns) == COLUMNS and columns[ID][:1].isdigit()
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad line."""
-        found = False
-        for sentence in _sentences(path):
+        """The sentences of a file, in order.
+
+        Raises DataError, after the last, for all bad lines and sentences, each with its ``file:line``.
+        """
+        faults, found = Faults(), False
+        for sentence in _sentences(path, faults):
             found = True
-            yield self._example(sentence)
+            with faults.gathered():
+                yield self._example(sentence)
+        faults.raise_any()
         if not found:
             raise DataError(f"{path}:1: holds no sentence; {EXPECTED}")
 
@@ -89,21 +94,25 @@ class ConlluReader(DatasetReader):
         return own if self.tagset == "xpos" and own != "_" else universal
 
 
-def _sentences(path: str | Path) -> Iterator[Sentence]:
-    """The sentences that have words."""
-    sentence = Sentence({}, [], {})
-    for number, line in text_lines(path):
+def _sentences(path: str | Path, faults: Faults) -> Iterator[Sentence]:
+    """The sentences that have words and no bad line."""
+    sentence, whole = Sentence({}, [], {}), True
+    for number, line in text_lines(path, faults.add):
         line = line.rstrip("\r\n")
         if line.startswith("#"):
             match = _COMMENT.match(line)
             sentence.comments.update({match[1]: match[2]} if match else {})
         elif line.strip():
-            _add_row(sentence, Word(f"{path}:{number}", line.split("\t")))
+            try:
+                _add_row(sentence, Word(f"{path}:{number}", line.split("\t")))
+            except DataError as error:
+                faults.add(error)
+                whole = False
         else:
-            if sentence.words:
+            if sentence.words and whole:
                 yield sentence
-            sentence = Sentence({}, [], {})
-    if sentence.words:
+            sentence, whole = Sentence({}, [], {}), True
+    if sentence.words and whole:
         yield sentence
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from relx.data.example import Example
 
 DOCUMENT = "document"
-START = "start"  # of the sentence's text in the document's, in characters
+START, END = "start", "end"  # of the sentence's text in the document's, in characters
 
 
 def document_of(example: Example) -> str | None:
@@ -18,6 +18,11 @@ def document_of(example: Example) -> str | None:
 def start_of(example: Example) -> int | None:
     """The character of its document at which a sentence begins; None if it is not known."""
     return _meta(example, START, int)
+
+
+def end_of(example: Example) -> int | None:
+    """The character of its document at which a sentence ends, exclusive; None if it is not known."""
+    return _meta(example, END, int)
 
 
 def by_document(examples: Iterable[Example]) -> Iterator[tuple[str | None, list[Example]]]:

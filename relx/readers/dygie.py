@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import BadRecord, checked, items, optional, optional_items, shown
-from relx.data.json_form import to_line
+from relx.data.fields import BadRecord, checked, items, optional_items, shown
+from relx.data.json_form import record_id, to_line
 from relx.files import atomic_write
 from relx.readers.documents import DOCUMENT, by_document
 from relx.readers.held import held
@@ -19,17 +19,27 @@ from relx.readers.sentences import at_least_one
 
 logger = logging.getLogger(__name__)
 
+LABELS, PREDICTED = {"ner": 3, "relations": 5}, "predicted_"
 NER, RELATION = "[start, end, type]", "[head start, head end, tail start, tail end, type]"
 
 
 @DatasetReader.register("dygie")
 class DygieReader(JsonReader):
-    """SciERC, and ACE05 as DyGIE prepares it: one document a record, with positions in the document."""
+    """SciERC, and ACE05 as DyGIE prepares it: one document a record, with positions in the document.
+
+    ``labels`` says whether ``ner`` and ``relations`` are read, or what DyGIE predicted (``predicted_ner``,
+    ``predicted_relations``), where it is there.
+    """
+
+    def __init__(self, labels: Literal["gold", "predicted"] = "gold"):
+        self.labels = labels
 
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:
         """Whether there are ``sentences``, and a document's key or its annotations."""
-        return "sentences" in record and any(key in record for key in ("doc_key", "ner", "relations"))
+        return "sentences" in record and any(
+            key in record for key in ("doc_key", "ner", "relations", *(PREDICTED + key for key in LABELS))
+        )
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad record.
@@ -48,7 +58,10 @@ class DygieReader(JsonReader):
 
     def examples(self, record: Any) -> list[Example]:
         """The sentences of one document. Raises BadRecord, which says what was expected."""
-        document = _Document.of(checked(record, dict, "record"))
+        record = checked(record, dict, "record")
+        if self.labels == "predicted":
+            record = {**record, **{key: _predicted(record, key) for key in LABELS if PREDICTED + key in record}}
+        document = _Document.of(record)
         return [document.example(number) for number in range(len(document.sentences))]
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
@@ -76,7 +89,7 @@ class _Document:
                     raise BadRecord(f"sentences[{i}][{j}]: expected a word, got {shown(token)}")
         begins = list(accumulate(map(len, sentences), initial=0))
         ner, relations = (_one_each(record, key, len(sentences)) for key in ("ner", "relations"))
-        document = cls(optional(record, "doc_key", str), sentences, begins, ner, relations, {})
+        document = cls(record_id(record, "doc_key"), sentences, begins, ner, relations, {})
         document._find_types()
         return document
 
@@ -120,6 +133,12 @@ class _Document:
             raise BadRecord(
                 f"{where}: expected {first} <= start <= end <= {stop - 1} (tokens of the document), got {start}, {end}"
             )
+
+
+def _predicted(record: dict[str, Any], key: str) -> list[list[Any]]:
+    """The predicted labels without the scores behind them."""
+    sentences = items(record, PREDICTED + key, list)
+    return [[label[: LABELS[key]] if isinstance(label, list) else label for label in labels] for labels in sentences]
 
 
 def _one_each(record: dict[str, Any], key: str, sentences: int) -> list[list[Any]]:

@@ -1,31 +1,46 @@
 """What forms of typed mentions with a place can hold of a sentence."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from relx.data.example import Example
-from relx.errors import DataError
+from relx.errors import DataError, Faults
 
 logger = logging.getLogger(__name__)
 
+LEFT_OUT, CHANGED = "left out, since the form cannot hold them", "written otherwise, since the form cannot hold them"
 
-def held(examples: Iterable[Example], path: str | Path) -> Iterator[Example]:
-    """The sentences without mentions that have no place and their relations; how many these are is logged.
 
-    The arguments of the relations are among the entities, each once. Raises DataError for a mention without a type.
+def held(examples: Iterable[Example], path: str | Path, holds_characters: bool = False) -> Iterator[Example]:
+    """The sentences as a form can hold them; what is lost or changed is logged, each cause with its count.
+
+    Mentions without a place go, and their relations. The arguments of the relations are among the entities, each once.
+    A form that does not hold characters has the whole tokens in place of mentions that cut them. Raises DataError,
+    after the last sentence, for all mentions without a type.
     """
-    mentions = relations = 0
+    left_out: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
+    faults = Faults()
     for number, example in enumerate(examples, 1):
         kept = _located(example)
-        _require_types(kept, f"{path}: sentence {number}")
-        mentions += sum(not entity.located for entity in example.entities)
-        relations += len(example.relations) - len(kept.relations)
+        with faults.gathered():
+            _require_types(kept, f"{path}: sentence {number}")
+        left_out["mentions without a place"] += sum(not entity.located for entity in example.entities)
+        left_out["relations with an argument without a place"] += len(example.relations) - len(kept.relations)
+        changed["arguments that are no entities, as entities"] += len(set(kept.entities) - set(example.entities))
+        if not holds_characters:
+            cut = [entity for entity in kept.entities if kept.cuts_token(entity)]
+            places = {(*entity.span, entity.type) for entity in kept.entities}
+            changed["mentions that cut a token, as whole tokens"] += len(cut)
+            changed["mentions at one place, as one"] += len(kept.entities) - len(places)
         yield kept
-    counts = ((mentions, "mentions without a place"), (relations, "relations with an argument without a place"))
-    if lost := " and ".join(f"{count} {what}" for count, what in counts if count):
-        logger.warning("%s: left out, since the form cannot hold them: %s", path, lost)
+    faults.raise_any()
+    for what, counts in ((LEFT_OUT, left_out), (CHANGED, changed)):
+        if lost := " and ".join(f"{count} {cause}" for cause, count in counts.items() if count):
+            logger.warning("%s: %s: %s", path, what, lost)
 
 
 def _located(example: Example) -> Example:

@@ -1,47 +1,107 @@
 """relx's own form."""
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example
-from relx.data.json_form import KEYS, example_from_json, example_to_json, to_line, tokenized
+from relx.data.fields import BadRecord
+from relx.data.json_form import FOREIGN, KEYS, example_from_json, example_to_json, to_line, tokenized
+from relx.errors import DataError
 from relx.files import atomic_write
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import Record
 from relx.registry import Injected
+from relx.text import printable
 from relx.tokenizers.tokenizer import Tokenizer
 
+logger = logging.getLogger(__name__)
+
 TEXTS_AT_ONCE = 512
+ERROR, LINE = "error", "line"
+SHOWN = 10
 
 
-@DatasetReader.register("jsonl")
-class JsonlReader(JsonReader):
-    """relx's own JSON form; records with text alone are split by the experiment's tokenizer."""
+class TextReader(JsonReader):
+    """Reads records that can be put in relx's own form; texts without tokens are split by the tokenizer."""
 
     def __init__(self, tokenizer: Injected[Tokenizer]):
         self.tokenizer = tokenizer
 
-    @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
-        """Whether every key is one of ours, and the sentence is there."""
-        return record.keys() <= set(KEYS) and ("tokens" in record or "text" in record)
+    def records(self, path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[Record]:
+        """The records of a file in relx's own form, their texts tokenized many at a time.
 
-    def records(self, path: str | Path) -> Iterator[Record]:
-        """The records of a file, their texts tokenized many at a time."""
-        plain = super().records(path)
+        At the end the log says which lines hold an error, and which keys were kept under ``meta``.
+        """
+        plain = self._own_records(path, on_fault)
+        errors: list[int] = []
+        further: Counter[str] = Counter()
         while chunk := list(islice(plain, TEXTS_AT_ONCE)):
+            for record in chunk:
+                if isinstance(record.value, dict) and _is_error(record.value):
+                    errors.append(record.line)
+                elif isinstance(record.value, dict):
+                    further.update(key for key in record.value if key not in KEYS)
             values = tokenized([record.value for record in chunk], self.tokenizer)
             yield from (Record(record.line, value) for record, value in zip(chunk, values, strict=True))
+        if errors:
+            lines = ", ".join(map(str, errors[:SHOWN])) + ", ..." * (len(errors) > SHOWN)
+            logger.warning("%s: %d lines hold an error in place of a sentence: %s", path, len(errors), lines)
+        if further:
+            keys = ", ".join(f"{printable(key, 60)} ({count})" for key, count in further.most_common(SHOWN))
+            logger.warning("%s: keys without a meaning to relx are kept under meta: %s", path, keys)
+
+    def own_form(self, value: Any) -> Any:
+        """The record in relx's own form; readers of forms that can be put so override it. Raises BadRecord."""
+        return value
 
     def example(self, record: Any) -> Example:
         """The Example of one record. Raises BadRecord, which says what was expected."""
+        if isinstance(record, dict) and _is_error(record):
+            return Example([], meta=record)
         return example_from_json(record)
+
+    def _own_records(self, path: str | Path, on_fault: Callable[[DataError], None] | None) -> Iterator[Record]:
+        for line, value in super().records(path, on_fault):
+            try:
+                record = Record(line, self.own_form(value))
+            except BadRecord as error:
+                fault = DataError(f"{path}:{line}: {error}")
+                if on_fault is None:
+                    raise fault from None
+                on_fault(fault)
+            else:
+                yield record
+
+
+@DatasetReader.register("jsonl")
+class JsonlReader(TextReader):
+    """relx's own JSON form; records with text alone are split by the experiment's tokenizer.
+
+    Keys without a meaning are kept under ``meta``. A line that ``relx predict --on-error record`` wrote for a bad line
+    is a sentence without tokens that has the error under ``meta``.
+    """
+
+    @classmethod
+    def recognises_record(cls, record: dict[str, Any]) -> bool:
+        """Whether the sentence is there, or an error in its place. A record of another form may look so too."""
+        return ("tokens" in record or "text" in record or _is_error(record)) and not FOREIGN & record.keys()
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """One line for each Example. Raises RelxError when the file cannot be written."""
         with atomic_write(path) as file:
             for example in examples:
                 file.write(to_line(example_to_json(example)) + "\n")
+
+
+def holds_error(example: Example) -> bool:
+    """Whether a sentence is the error that stands in the place of a prediction."""
+    return not example.tokens and ERROR in (example.meta or {})
+
+
+def _is_error(record: dict[str, Any]) -> bool:
+    return record.keys() == {ERROR, LINE}

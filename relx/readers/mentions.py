@@ -7,11 +7,11 @@ too (the HRL files lower-case some sentences). The first of the three that finds
 holds between each pair of places. A mention that is nowhere is kept without a place.
 """
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Literal
 
+from relx.data.alignment import without_accents
 from relx.data.example import Entity, Example, Relation
 from relx.data.fields import BadRecord, shown
 
@@ -32,11 +32,6 @@ def mention_text(text: str, where: str) -> str:
     if not text.strip():
         raise BadRecord(f"{where}: expected the text of a mention, got {shown(text)}")
     return text
-
-
-def without_accents(text: str) -> str:
-    """The text with accented letters replaced by plain ones."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 class Annotations:

@@ -1,6 +1,7 @@
 """Sentences of raw text: its lines, or what ends at a mark in a line."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -42,6 +43,25 @@ def marked_sentences(start: int, line: str, tokens: Tokens) -> Iterator[RawSente
     """
     ends = [i for i in range(1, len(tokens.words)) if _parts(tokens, i)]
     yield from _between(start, line, tokens, [0, *ends, len(tokens.words)])
+
+
+def unparted(text: str, sentences: Sequence[RawSentence], mentions: Iterable[tuple[int, int]]) -> list[RawSentence]:
+    """The sentences of a text, those joined between which a mention (its characters) goes on."""
+    begins = [sentence.start for sentence in sentences]
+    inside = {
+        begin for start, end in mentions for begin in begins[bisect_right(begins, start) : bisect_left(begins, end)]
+    }
+    joined: list[RawSentence] = []
+    for sentence in sentences:
+        joined.append(_join(text, joined.pop(), sentence) if sentence.start in inside else sentence)
+    return joined
+
+
+def _join(text: str, before: RawSentence, after: RawSentence) -> RawSentence:
+    shift = after.start - before.start
+    offsets = [*before.tokens.offsets, *((start + shift, end + shift) for start, end in after.tokens.offsets)]
+    joined = text[before.start : after.start + len(after.text)]
+    return RawSentence(before.start, joined, Tokens(before.tokens.words + after.tokens.words, offsets))
 
 
 def _between(start: int, line: str, tokens: Tokens, ends: Sequence[int]) -> Iterator[RawSentence]:

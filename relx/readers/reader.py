@@ -1,11 +1,16 @@
 """The kind of component that turns corpus files into Examples."""
 
+import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from relx.data.example import Example
 from relx.errors import DataError
 from relx.registry import Registrable, components
+
+# What a faulty reader raises at a record that its author did not think of.
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
@@ -17,13 +22,39 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
         return False
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad record."""
+        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, for a bad record.
+
+        relx's own readers go on after a bad record and raise one DataError for all of them after the last.
+        """
         raise NotImplementedError
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write Examples in this form. Raises DataError for a form that is only read, or that cannot hold them."""
-        readers = ((name, component.load()) for name, component in components(self.__kind__).items())
-        written = [name for name, reader in readers if reader.write is not DatasetReader.write]  # type: ignore[attr-defined]
-        raise DataError(
-            f"{path}: not written, since its form is only read; forms that are written: {', '.join(written)}"
-        )
+        raise DataError(f"{path}: not written, since its form is only read; {written_forms()}")
+
+
+def own_fault(reader: DatasetReader, error: Exception) -> str:
+    """What to say of an error that a reader did not expect: its kind, and where in the reader it arose."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"the reader {type(reader).__name__} failed with {type(error).__name__}: {error}{place}"
+
+
+def require_writable(form: str | dict[str, Any]) -> None:
+    """Raise DataError for the name of a form that is only read, or of no form.
+
+    A JSON description is left to ``make_reader``.
+    """
+    if isinstance(form, str) and not form.lstrip().startswith("{") and form not in _written():
+        reason = "is only read" if form in components(DatasetReader.__kind__) else "is not known"
+        raise DataError(f"--to {form}: this form {reason}; {written_forms()}")
+
+
+def written_forms() -> str:
+    """What a message says of the forms that can be written."""
+    return f"forms that are written: {', '.join(_written())}"
+
+
+def _written() -> list[str]:
+    readers = ((name, component.load()) for name, component in components(DatasetReader.__kind__).items())
+    return [name for name, reader in readers if reader.write is not DatasetReader.write]  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,22 +23,30 @@ class Record(NamedTuple):
     value: Any
 
 
-def records(path: str | Path) -> Iterator[Record]:
+def records(path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[Record]:
     """Every record of a file that holds one JSON object on each line (read one by one) or one JSON list.
 
-    Raises DataError, with ``file:line``, for a file that cannot be read, is empty, or holds anything but JSON.
+    Raises DataError, with ``file:line``, for a file that cannot be read, is empty, or holds anything but JSON; with
+    ``on_fault`` that takes the error of a line, which is left out.
     """
-    found, blank = False, ""
-    lines = text_lines(path)
+    found, before = False, ""
+    lines = text_lines(path, on_fault)
     for number, line in lines:
         if not found and line.lstrip().startswith("["):
-            yield from _elements(blank + line + "".join(line for _, line in lines), path)
+            yield from _elements("".join([before, line, *(line for _, line in lines)]), path)
             return
-        if line.strip():
+        if not line.strip():
+            before += "" if found else line
+        else:
             found = True
-            yield _line_record(number, line, path)
-        elif not found:
-            blank += line
+            try:
+                record = _line_record(number, line, path)
+            except DataError as error:
+                if on_fault is None:
+                    raise
+                on_fault(error)
+            else:
+                yield record
     if not found:
         raise DataError(f"{path}:1: holds no record; {EXPECTED}")
 

@@ -33,7 +33,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return suggestion(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` when something known is close, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """``; did you mean 'x'?`` when something known is as close as ``cutoff`` (0 to 1), else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""

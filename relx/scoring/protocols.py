@@ -111,17 +111,33 @@ def _with_inverses(name: str, base: Protocol, text: str) -> Protocol:
 
 
 def span(example: Example, entity: Entity) -> Hashable:
-    """First and last position of a mention; its text if it has none, so that two such mentions are counted apart."""
-    return entity[:2] if entity.located else entity.text
+    """First and last position of a mention; its text if it has none, so that two such mentions are counted apart.
+
+    Mentions that cut the same token have the same positions. All but the first of them have a number behind these, so
+    that they count apart too, and a prediction of the whole token equals one of them.
+    """
+    return (*entity[:2], *_number_at_place(example, entity)) if entity.located else entity.text
 
 
 def typed_span(example: Example, entity: Entity) -> Hashable:
     """``span`` and the entity type."""
-    return entity[:3] if entity.located else (entity.text, entity.type)
+    key = span(example, entity)
+    return (*key, entity.type) if isinstance(key, tuple) else (key, entity.type)
 
 
 def _begin(example: Example, entity: Entity) -> Hashable:
-    return entity.start if entity.located else entity.text
+    return (entity.start, *_number_at_place(example, entity)) if entity.located else entity.text
+
+
+def _number_at_place(example: Example, entity: Entity) -> tuple[int, ...]:
+    """The number of a mention among those that differ in their words but not in their tokens; none for the first."""
+    if not example.cuts_token(entity):
+        return ()
+    mentions = [*example.entities, *(argument for r in example.relations for argument in (r.head, r.tail))]
+    same_tokens = (other for other in mentions if other.located and other.span == entity.span)
+    words = {(other.characters, other.text) if example.cuts_token(other) else () for other in same_tokens}
+    number = sorted(words, key=lambda place: (place != (), str(place))).index((entity.characters, entity.text))
+    return (number,) if number else ()
 
 
 def _first_word(example: Example, entity: Entity) -> Hashable:

@@ -13,9 +13,11 @@ class StanzaTokenizer(Tokenizer):
     """Stanza's tokenizer (Qi et al. 2020). Downloads nothing: its model must be there.
 
     ``model_dir`` is a folder of Stanza's resources (by default Stanza's own), or one that holds a ``tokenize.pt``.
+    ``split_at_mentions`` also splits the training data where an annotated mention begins or ends within a token.
     """
 
-    def __init__(self, language: str = "en", model_dir: str | None = None):
+    def __init__(self, language: str = "en", model_dir: str | None = None, split_at_mentions: bool = False):
+        self.split_at_mentions = split_at_mentions
         self.models = StanzaModels(language, model_dir, ("tokenize",), "tokenizer")
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:

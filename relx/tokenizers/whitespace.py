@@ -28,10 +28,14 @@ Span = tuple[int, int]
 
 @Tokenizer.register("whitespace")
 class WhitespaceTokenizer(Tokenizer):
-    """Splits at whitespace and, unless told otherwise, punctuation, possessives and contractions off words."""
+    """Splits at whitespace and, unless told otherwise, punctuation, possessives and contractions off words.
 
-    def __init__(self, split_punctuation: bool = True):
+    ``split_at_mentions`` also splits the training data where an annotated mention begins or ends within a token.
+    """
+
+    def __init__(self, split_punctuation: bool = True, split_at_mentions: bool = False):
         self.split_punctuation = split_punctuation
+        self.split_at_mentions = split_at_mentions
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text. Every character but whitespace is in exactly one token."""

@@ -13,6 +13,7 @@ from relx.errors import ArchiveError, TrainingError
 from relx.files import require_file
 from relx.model import JointExtractor
 from relx.parsers.parser import DependencyParser
+from relx.readers import read_files
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
 from relx.taggers.tagger import POSTagger
@@ -73,8 +74,12 @@ class Experiment:
             raise ValueError("trainer.schedule needs a validation_data_path to watch")
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed is {seed}; it must be from 0 to 2**32 - 1")
-        self.reader = dataset_reader.build(tokenizer=tokenizer or WhitespaceTokenizer())
-        self.paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}
+        tokenizer = tokenizer or WhitespaceTokenizer()
+        trained, scored = (dataset_reader.build(tokenizer=t) for t in (tokenizer, tokenizer.of_raw_text()))
+        paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}
+        self.files = {
+            split: (trained if split == "train" else scored, path) for split, path in paths.items() if path is not None
+        }
         self.lazy_model = model
         self.trainer = trainer
         self.loader = data_loader or DataLoader()
@@ -97,10 +102,14 @@ class Experiment:
         return Session(self, config, folder, processes).run(recover)
 
     def read(self) -> dict[str, list[Example]]:
-        """The sentences of each split. Raises DataError, and TrainingError for a split without sentences."""
-        for path in filter(None, self.paths.values()):
+        """The sentences of each split.
+
+        Raises DataError for the faults of all files, and TrainingError for a split without sentences.
+        """
+        for _, path in self.files.values():
             require_file(path, "write it to a file: --recover, more seeds and more processes read the data again")
-        return {split: self._read(split, path) for split, path in self.paths.items() if path is not None}
+        found = read_files(self.files)
+        return {split: self._checked(split, examples) for split, examples in found.items()}
 
     def require_sources(self) -> None:
         """Raise RelxError for files and models that building the model will need and that are not there."""
@@ -149,8 +158,9 @@ class Experiment:
                 ceilings[split] = report.to_json()
         return ceilings
 
-    def _read(self, split: str, path: str) -> list[Example]:
-        examples = list(self.reader.read(path))
+    def _checked(self, split: str, examples: list[Example]) -> list[Example]:
+        """The sentences of a split with their annotations; those to train on are not empty."""
+        path = self.files[split][1]
         empty = sum(not example.tokens for example in examples)
         if split == "train":
             examples = [example for example in examples if example.tokens]
@@ -161,6 +171,7 @@ class Experiment:
         logger.info("%s: %d sentences, %d triples", path, len(examples), triples)
         if split == "train" and not triples:
             logger.warning("%s: holds no relation; none can be learnt", path)
-        if empty or unlocated:
-            logger.warning("%s: %d sentences without tokens, %d triples not located", path, empty, unlocated)
+        for count, what in ((empty, "sentences without tokens"), (unlocated, "triples not located")):
+            if count:
+                logger.warning("%s: %d %s", path, count, what)
         return annotated(examples, self.tagger, self.parser)

@@ -18,6 +18,7 @@ from relx.scoring.render import percentages
 
 Choice = tuple[Limit, Outcome]
 
+CUT = "a mention cuts a token, and a head returns whole tokens, each place once"
 REPEATED = "the data repeat the triple, and a head returns it once"
 MOST_ROUNDS = 20
 
@@ -149,7 +150,9 @@ def _missing(gold: Example, found: Example, protocol: Protocol) -> dict[Key, tup
 
 def _causes(head: Head, gold: Example, found: Example, choices: Sequence[Choice], protocol: Protocol) -> dict[Key, str]:
     """Why triples of a sentence are missing, by their key."""
-    causes = {protocol.key(found, relation): REPEATED for relation in found.relations}
+    cut = (r for r in gold.relations if gold.cuts_token(r.head) or gold.cuts_token(r.tail))
+    causes = {protocol.key(gold, relation): CUT for relation in cut}
+    causes.update({protocol.key(found, relation): REPEATED for relation in found.relations})
     causes.update({protocol.key(gold, relation): cause for relation, cause in head.targets(gold).lost})
     for limit, outcome in choices:
         causes.update({protocol.key(found, relation): limit.cause for relation in outcome.lost})

@@ -106,9 +106,9 @@ def test_a_named_reader_is_not_second_guessed(archive: str, test_file: str, caps
 def test_the_experiments_reader_reads_what_no_reader_recognises(
     archive: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("odd.jsonl").write_text('{"tokens": ["Bob"], "colour": "red"}\n')
+    Path("odd.jsonl").write_text('{"words": ["Bob"], "colour": "red"}\n')
     assert main(["evaluate", archive, "odd.jsonl"]) == 2
-    assert capsys.readouterr().err.startswith("error: odd.jsonl:1: colour: unknown key")
+    assert capsys.readouterr().err.startswith("error: odd.jsonl:1: tokens: missing")
 
 
 @pytest.mark.parametrize(

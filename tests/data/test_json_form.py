@@ -127,9 +127,70 @@ def test_characters_are_located_on_tokens():
 def test_a_span_that_cuts_a_token_is_widened_and_keeps_its_own_text():
     example = example_from_json({"text": TEXT, "entities": [{"characters": [22, 26]}]}, TOKENIZER)
     (entity,) = example.entities
-    assert entity == Entity(7, 8, text="U.S.")
-    assert example.mention_text(entity) == "U.S.-born"
+    assert entity == Entity(7, 8, text="U.S.", characters=(22, 26))
+    assert (example.mention_text(entity), example.token_text(entity)) == ("U.S.", "U.S.-born")
     assert through_json(example) == example
+
+
+def test_further_keys_are_kept_under_meta_and_a_number_is_an_id():
+    record = {
+        "tokens": ["a"],
+        "id": 7,
+        "predicted_entities": [[0, 1]],
+        "source": "web",
+        "meta": {"n": 1, "source": "web"},
+    }
+    example = example_from_json(record)
+    assert example == Example(["a"], id="7", meta={"n": 1, "source": "web", "predicted_entities": [[0, 1]]})
+    assert through_json(example) == example
+
+
+def test_two_mentions_in_one_token_stay_two_with_their_places():
+    record = {"text": "Paris-Paris", "entities": [{"characters": [0, 5]}, {"characters": [6, 11]}]}
+    example = example_from_json(record, TOKENIZER)
+    assert example.entities == [
+        Entity(0, 1, text="Paris", characters=(0, 5)), Entity(0, 1, text="Paris", characters=(6, 11)),
+    ]  # fmt: skip
+    assert [entity["characters"] for entity in example_to_json(example)["entities"]] == [[0, 5], [6, 11]]
+    assert through_json(example) == example
+
+
+@pytest.mark.parametrize(
+    ("own", "tokens"),
+    [
+        ("Bogotá", ["Bogota"]),
+        ("ann lee", ["Ann", "Lee"]),
+        ("U.S.", ["U.S", "."]),
+        ('(x) "y"', ["-LRB-", "x", "-RRB-", "``", "y", "''"]),
+    ],
+)
+def test_a_text_that_is_spelled_otherwise_than_the_tokens_does_not_contradict_them(own, tokens):
+    record = {"tokens": tokens, "entities": [{"start": 0, "end": len(tokens), "text": own}]}
+    assert example_from_json(record).entities == [Entity(0, len(tokens), text=own)]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "span", "text"),
+    [(["an", "U.S.-born", "Bo"], (1, 2), "U.S."), (["U.S.-born", "Bo"], (0, 2), "born Bo")],
+)
+def test_a_text_that_is_a_part_of_the_tokens_is_a_mention_that_cuts_a_token(tokens, span, text):
+    record = {"tokens": tokens, "entities": [{"start": span[0], "end": span[1], "text": text}]}
+    example = example_from_json(record)
+    assert example.entities == [Entity(*span, text=text)]
+    assert example.cuts_token(example.entities[0])
+
+
+def test_a_text_that_contradicts_the_tokens_is_an_error_that_shows_both_and_the_remedy():
+    text = "Mira Holt runs Acme in Lyon and she was born in a small town near the sea ."
+    record = {"text": text, "entities": [{"start": 15, "end": 17, "text": "Acme"}]}
+    assert bad(record, TOKENIZER) == 'entities[0].text: "Acme", but tokens 15 to 17 are "the sea"'
+    record["entities"] = [{"start": 0, "end": 9, "text": "Mira Holt"}]
+    assert (
+        'but tokens 0 to 9 are "Mira Holt runs Acme in Lyon and she was"; start and end count tokens, and characters 0 '
+        'to 9 are "Mira Holt": give "characters"' in bad(record, TOKENIZER)
+    )
+    record["entities"] = [{"start": 15, "end": 19, "type": "ORG"}]
+    assert 'characters 15 to 19 are "Acme": give "characters"' in bad(record, TOKENIZER)
 
 
 def test_null_is_as_good_as_absent():
@@ -151,7 +212,10 @@ def test_null_is_as_good_as_absent():
         ({"tokens": ["a", 1]}, "tokens[1]: expected a string, got 1"),
         ({"tokens": ["a", " "]}, 'tokens[1]: expected a word, got " "'),
         ({"tokens": ["a"], "entitys": []}, "entitys: unknown key; did you mean 'entities'?"),
-        ({"tokens": ["a"], "id": 3}, "id: expected a string, got 3"),
+        ({"tokens": ["a"], "id": 3.5}, "id: expected a string, got 3.5"),
+        ({"tokens": ["a"], "triple_list": []}, "triple_list: unknown key"),
+        ({"tokens": ["a"], "meta": {"n": 1}, "n": 2}, "n: a key without a meaning is kept under meta, where another"),
+        ({"tokens": ["a"], "meta": 1, "n": 2}, "meta: expected an object, got 1"),
         ({"tokens": ["a"], "meta": "x"}, 'meta: expected an object, got "x"'),
         ({"tokens": ["a"], "pos_tags": ["A", "B"]}, "pos_tags: expected one for each of the 1 tokens, got 2"),
         ({"tokens": ["a"], "heads": [2]}, "heads[0]: expected 0 (root) or a token's number, 1 to 1, got 2"),
@@ -184,7 +248,7 @@ def test_bad_records(record, message):
         ({"start": 0, "end": 1, "typ": "X"}, "entities[0].typ: unknown key; did you mean 'type'?"),
         ({"start": 0, "end": 1, "type": 1}, "entities[0].type: expected a string, got 1"),
         ({"start": 0, "end": 1, "score": "1"}, 'entities[0].score: expected a number, got "1"'),
-        ({"start": 0, "end": 1, "characters": [0, 7]}, "entities[0].characters: tokens 0 to 1 stand at [0, 3]"),
+        ({"start": 0, "end": 1, "characters": [0, 7]}, "tokens 0 to 1 stand at [0, 3] and are"),
         ({"characters": [8, 9]}, 'entities[0].characters: no token stands at 8 to 9, " "'),
         ({"characters": [0, 99]}, "entities[0].characters: expected 0 <= start < end <= 16 (characters of text)"),
         ({"characters": [0, 3], "text": "Lee"}, 'entities[0].text: "Lee", but characters 0 to 3 are "Ann"'),

@@ -39,12 +39,12 @@ def test_overlap_is_of_unique_triples_and_as_listed():
     assert report.overlap_as_listed == {"Normal": 0, "EPO": 1, "SEO": 2}
 
 
-def test_mentions_that_the_text_does_not_hold_as_written():
+def test_mentions_that_the_text_does_not_hold_as_written_are_listed_with_their_sentence():
     train, dev = report_split("train", TRAIN), report_split("dev", DEV)
-    assert (train.unlocated.count, train.widened.count) == (0, 1)
-    assert train.widened.examples == [f"'Bogotá' in: {SENTENCE}"]
-    assert (dev.unlocated.count, dev.widened.count) == (1, 0)
-    assert dev.unlocated.examples == ["'Lima' in: Ann stays"]
+    assert (train.unlocated.count, train.respelled.count) == (0, 1)
+    assert train.respelled.listed == [{"sentence": "sentence 1", "mention": "Bogotá", "tokens": "Bogota"}]
+    assert (dev.unlocated.count, dev.respelled.count) == (1, 0)
+    assert dev.unlocated.listed == [{"sentence": "sentence 1", "mention": "Lima", "tokens": ""}]
     assert dev.self_pairs == 1
     assert dev.unlocated_triples == 2
 
@@ -77,7 +77,7 @@ def test_coverage_of_vectors(tmp_path):
 def test_the_report_is_plain_values():
     report = report_corpus({"train": TRAIN, "dev": DEV})
     tree = json.loads(json.dumps(report.to_json()))
-    assert tree["splits"][0]["unlocated"] == {"count": 0, "examples": []}
+    assert tree["splits"][0]["unlocated"] == {"count": 0, "listed": []}
     assert tree["leakage"][0]["larger"] == "train"
     assert tree["coverage"] == []
 
@@ -93,8 +93,8 @@ def test_text_is_aligned_and_says_what_the_figures_say(tmp_path):
     assert "  Normal, triples as listed" in text
     assert "dev: 50.0% of its sentences (1) and 33.3% of its triples by text (1) stand in train too" in text
     assert "train: tokens 38.5% of 13 (15.4% as written, 23.1% in lower case)" in text
-    assert "mentions not found in the text, for example\n  'Lima' in: Ann stays" in text
-    assert "mentions written otherwise in the text, for example\n  'Bogotá' in: Ann left Bogota" in text
+    assert "mentions without a place among the tokens\n  dev: sentence 1: 'Lima'\n" in text
+    assert "mentions spelled otherwise in the text\n  train: sentence 1: 'Bogotá' in 'Bogota'" in text
 
 
 def test_text_is_short():

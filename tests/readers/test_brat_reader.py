@@ -76,7 +76,14 @@ def test_lines_as_sentences(notes):
 
 def test_a_mention_that_cuts_a_token_keeps_its_words(notes):
     annotate(notes, mention(1, "LOC", "U.S."))
-    assert read(notes)[2].entities == [Entity(1, 2, "LOC", "U.S.")]
+    assert read(notes)[2].entities == [Entity(1, 2, "LOC", "U.S.", characters=(4, 8))]
+
+
+def test_two_mentions_of_the_same_words_in_one_token_are_two(notes):
+    annotate(notes, "T1\tLOC 0 5\tParis", "T2\tLOC 6 11\tParis", text="Paris-Paris line")
+    (example,) = read(notes)
+    assert [example.characters(entity) for entity in example.entities] == [(0, 5), (6, 11)]
+    assert {entity.span for entity in example.entities} == {(0, 1)}
 
 
 def test_blanks_at_the_ends_of_a_mention_do_not_matter(notes):
@@ -84,9 +91,10 @@ def test_blanks_at_the_ends_of_a_mention_do_not_matter(notes):
     assert read(notes)[0].entities == [Entity(2, 3, "PER")]
 
 
-def test_a_mention_that_is_annotated_twice_is_one_entity(notes):
+def test_a_mention_that_is_annotated_twice_is_one_entity_and_counted(notes, caplog):
     annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "PER", "Ann Lee"), "R1\tis Arg1:T1 Arg2:T2")
     assert read(notes)[0].entities == [ANN]
+    assert "1 mentions annotated twice (a.ann:2): taken once" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -112,24 +120,46 @@ class TestWithoutAPlace:
         pieces = Entity(None, None, "PER", "Ann Lyon")
         assert example.entities == [pieces, ANN]
         assert example.relations == [Relation(ANN, "is", pieces)]
-        assert f"{notes}: 1 discontinuous mentions: none can be predicted, recall counts them" in caplog.text
+        assert f"{notes}: 1 discontinuous mentions (a.ann:1): none can be predicted, recall counts them" in caplog.text
 
     def test_pieces_parted_by_blanks_are_one_mention(self, notes):
         annotate(notes, "T1\tPER 0 3;4 7\tAnn Lee")
         assert read(notes)[0].entities == [ANN]
-
-    def test_mentions_in_two_sentences(self, notes, caplog):
-        start = TEXT.index("Ann\nLee")
-        annotate(notes, f"T1\tPER {start} {start + 3};{start + 4} {start + 7}\tAnn Lee")
-        assert read(notes)[2].entities == [Entity(None, None, "PER", "Ann Lee")]
-        assert "1 mentions in two sentences" in caplog.text
 
     def test_relations_of_two_sentences(self, notes, caplog):
         annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "PER", "Bo"), "R1\tknows Arg1:T2 Arg2:T1")
         first, second, *_ = read(notes)
         assert second.relations == [Relation(BO, "knows", Entity(None, None, "PER", "Ann Lee"))]
         assert (first.entities, first.relations, second.entities) == ([ANN], [], [BO])
-        assert "1 relations of two sentences" in caplog.text
+        assert "1 relations of two sentences (a.ann:3)" in caplog.text
+
+
+class TestSentenceEndsInsideAMention:
+    @pytest.mark.parametrize("sentences", ["marks", "lines"])
+    def test_a_line_end_is_none(self, notes, caplog, sentences):
+        start = TEXT.index("Ann\nLee")
+        annotate(notes, f"T1\tPER {start} {start + 3};{start + 4} {start + 7}\tAnn Lee")
+        last = read(notes, sentences=sentences)[-1]
+        assert last.tokens == ["The", "U.S.-born", "Bo", "wrote", "to", "Ann", "Lee", "."]
+        assert last.entities == [Entity(5, 7, "PER")]
+        assert [last.text[slice(*offset)] for offset in last.offsets] == last.tokens
+        assert TEXT[last.meta["start"] : last.meta["end"]] == last.text
+        assert "1 sentence ends inside a mention (a at 64): not taken as sentence ends" in caplog.text
+
+    def test_a_mark_is_none(self, notes, caplog):
+        text = "The strain Ps. Tabaci grew at Univ. Lyon in May. Bo left."
+        annotate(notes, mention(1, "ORG", "Ps. Tabaci", text), mention(2, "LOC", "Univ. Lyon", text), text=text)
+        first, second = read(notes)
+        assert [first.text[slice(*first.characters(entity))] for entity in first.entities] == [
+            "Ps. Tabaci",
+            "Univ. Lyon",
+        ]
+        assert (second.text, second.meta["start"]) == ("Bo left.", 49)
+        assert "2 sentence ends inside a mention (a at 15, a at 36)" in caplog.text
+
+    def test_a_mention_over_several_lines_joins_them_all(self, notes):
+        annotate(notes, "T1\tX 0 1;2 3;4 5;6 7\ta b c d", text="a\nb\nc\nd\ne\n")
+        assert [example.text for example in read(notes)] == ["a\nb\nc\nd", "e"]
 
 
 def test_other_lines_are_skipped_and_counted(notes, caplog):
@@ -149,7 +179,17 @@ def test_other_lines_are_skipped_and_counted(notes, caplog):
 def test_a_text_without_annotations_has_no_labels(notes, caplog):
     (notes / "a.txt").write_text(TEXT)
     assert [example.entities for example in read(notes)] == [[], [], [], []]
-    assert "not read: 1 texts without .ann" in caplog.text
+    assert "not read: 1 texts without .ann (a.txt)" in caplog.text
+
+
+def test_hidden_files_and_folders_are_not_read_and_counted(notes, caplog):
+    (notes / ".cache").mkdir()
+    annotate(notes, "T1\tPER 0 3\tAnn", name=".cache/a")
+    assert not BratReader.recognises(notes)
+    annotate(notes, mention(1, "PER", "Ann Lee"))
+    (notes / "._a.ann").write_bytes(b"\x00\x05\x16\x07")
+    assert len(read(notes)) == 4
+    assert "not read: 3 hidden files (._a.ann, .cache/a.ann, .cache/a.txt)" in caplog.text
 
 
 def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
@@ -158,7 +198,8 @@ def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
     read(notes)
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        ": 2 discontinuous mentions: none can be predicted, recall counts them; not read: 2 notes"
+        ": 2 discontinuous mentions (a.ann:1, b.ann:1): none can be predicted, recall counts them; "
+        "not read: 2 notes (a.ann:2, b.ann:2)"
     )
 
 
@@ -183,6 +224,49 @@ def test_a_bad_line(notes, line, message):
     with pytest.raises(DataError) as error:
         read(notes)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("T1\tX 0 9\tMira\tHolt", (0, 9)), ("T1\tX 10 14", (10, 14)), ("T1\tX 10 14\t", (10, 14)),
+        ("T1\tX 0 4;5 9\tMiraHolt", (0, 9)), ("T1\tX 10 14 \truns", (10, 14)), ("T1\tX 10 14\truns fast", (10, 14)),
+    ],
+)  # fmt: skip
+def test_a_line_that_brat_reads_is_read(notes, line, place):
+    annotate(notes, line, text="Mira\tHolt runs Acme.")
+    (example,) = read(notes)
+    assert [example.characters(entity) for entity in example.entities] == [place]
+
+
+def test_the_old_form_of_a_discontinuous_mention_is_read(notes):
+    annotate(notes, "T1\tPER 0 4;10 14\tMiraruns", text="Mira\tHolt runs Acme.")
+    assert read(notes)[0].entities == [Entity(None, None, "PER", "Mira runs")]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("Ann.\r\nBo left.", "T1\tX 5 7\tBo", 'fit if each line end of Windows ("\\r\\n") counts as one'),
+        ("Né, Bo left.", "T1\tX 5 7\tBo", "fit if they count bytes of UTF-8; brat's count characters"),
+        ("\U0001f600 Bo left.", "T1\tX 3 5\tBo", "fit if they count units of UTF-16"),
+    ],
+)
+def test_places_that_count_something_else_than_characters_get_a_hint(notes, text, line, hint):
+    annotate(notes, line, text=text)
+    with pytest.raises(DataError) as error:
+        read(notes)
+    assert hint in str(error.value)
+
+
+def test_all_bad_lines_of_all_files_are_reported(notes):
+    annotate(notes, "X1\tone", mention(1, "PER", "Ann Lee"), "T2\tPER 7 7\tAnn")
+    annotate(notes, "R1\tin Arg1:T1 Arg2:T2", name="b")
+    with pytest.raises(DataError) as error:
+        read(notes)
+    places = [fault.removeprefix(f"{notes}/").split(": ")[0] for fault in error.value.faults]
+    assert places == ["a.ann:1", "a.ann:3", "b.ann:1"]
+    assert str(error.value).startswith("3 faults\n  ")
 
 
 def test_a_name_of_two_mentions(notes):

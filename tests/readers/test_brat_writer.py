@@ -13,7 +13,7 @@ READER = BratReader(WhitespaceTokenizer())
 
 def placed(text, document, start, entities=()):
     words, offsets = WhitespaceTokenizer().tokenize([text])[0]
-    meta = {"document": document, "start": start}
+    meta = {"document": document, "start": start, "end": start + len(text)}
     return Example(words, list(entities), text=text, offsets=offsets, meta=meta)
 
 
@@ -30,10 +30,12 @@ def test_sentences_of_no_document_are_the_lines_of_one(tmp_path):
     }
 
 
-def test_words_are_written_as_they_stand_in_the_text(tmp_path):
-    example = placed("Ann  \u00a0Lee in New\tYork", "a", 0, [ANN, Entity(3, 5, "LOC")])
+def test_words_are_written_as_they_stand_in_the_text_in_pieces_where_brat_demands_them(tmp_path):
+    example = placed("Ann  \u00a0Lee in New\tYork\r\n City", "a", 0, [ANN, Entity(3, 6, "LOC")])
     READER.write([example], tmp_path / "out")
-    assert content(tmp_path / "out")["a.ann"] == "T1\tPER 0 9\tAnn  \u00a0Lee\nT2\tLOC 13 21\tNew York\n"
+    lines = (tmp_path / "out/a.ann").read_text()
+    assert lines == "T1\tPER 0 9\tAnn  \u00a0Lee\nT2\tLOC 13 16;17 21;24 28\tNew York City\n"
+    assert [e.span for e in list(READER.read(tmp_path / "out"))[0].entities] == [(0, 2), (3, 6)]
 
 
 def test_sentences_stand_where_they_stood_in_their_document(tmp_path):
@@ -57,9 +59,46 @@ def test_what_is_written_is_read_again(tmp_path):
     assert list(READER.read(tmp_path / "out")) == sentences
 
 
-def test_a_sentence_that_would_overlap_the_one_before_goes_on_the_next_line(tmp_path):
-    READER.write([placed("Ann came.", "a", 5), placed("Bo left.", "a", 3)], tmp_path / "out")
-    assert (tmp_path / "out/a.txt").read_text() == "     Ann came.\nBo left.\n"
+def test_sentences_in_another_order_stand_where_they_stood(tmp_path):
+    bo = Entity(0, 1, "PER")
+    examples = [placed("Bo left.", "a", 10, [bo]), placed("Cy.", "b", 0), placed("Ann came.", "a", 0)]
+    READER.write(examples, tmp_path / "out")
+    assert content(tmp_path / "out")["a.txt"] == "Ann came.\nBo left.\n"
+    assert content(tmp_path / "out")["a.ann"] == "T1\tPER 10 12\tBo\n"
+
+
+def without(example, *keys):
+    example.meta = {key: value for key, value in example.meta.items() if key not in keys}
+    return example
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        ([placed("Ann came.", "a", 5), placed("Bo left.", "a", 3)], "sentence 1: meta.start is 5, within the sentence"),
+        ([placed("Ann came.", "a", -5)], "sentence 1: meta.start is -5, within"),
+        ([without(placed("Ann.", "a", 95250), "end")], "sentence 1: meta.start is 95250, which leaves 95,250 blanks"),
+        ([without(placed("Ann.", "a", 10**13), "end")], "rename a key of yours, or give meta.end too"),
+        ([placed("Ann.", "a", 0), without(placed("Bo.", "a", 5), "start")], 'sentence 2: has no "start" in its meta'),
+        ([placed("Ann.", "a\0b", 0), placed("Bo.", ".git/a", 0)], "cannot be that of a file"),
+    ],
+)
+def test_a_meta_of_ones_own_that_is_no_place_is_refused(tmp_path, examples, message):
+    with pytest.raises(DataError) as error:
+        READER.write(examples, tmp_path / "out")
+    assert message in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sentence_far_within_its_document_stands_there_if_its_end_is_known(tmp_path):
+    READER.write([placed("Ann came.", "a", 2000, [Entity(0, 1, "PER")])], tmp_path / "out")
+    assert content(tmp_path / "out")["a.ann"] == "T1\tPER 2000 2003\tAnn\n"
+
+
+def test_sentences_of_no_document_do_not_fall_into_a_document_of_that_name(tmp_path):
+    READER.write([placed("Ann came.", "sentences", 0), EXAMPLE], tmp_path / "out")
+    assert content(tmp_path / "out")["sentences.txt"] == "Ann came.\n"
+    assert content(tmp_path / "out")["_sentences.txt"] == "Ann Lee moved to Lyon .\n"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +113,9 @@ def test_a_mention_that_cuts_a_token_stays_as_it_was_annotated(tmp_path, caplog,
     READER.write([placed(text, "a", 0, [Entity(*span, "X", own)])], tmp_path / "out")
     words = " ".join(own.split())
     assert (tmp_path / "out/a.ann").read_text() == f"T1\tX {place}\t{words}\n"
-    assert [example.entities for example in READER.read(tmp_path / "out")] == [[Entity(*span, "X", words)]]
+    characters = tuple(map(int, place.split()))
+    entity = Entity(*span, "X", words, characters=characters)
+    assert [example.entities for example in READER.read(tmp_path / "out")] == [[entity]]
     assert not caplog.records
 
 
@@ -83,6 +124,12 @@ def test_own_words_that_stand_nowhere_or_twice_give_way_to_the_tokens(tmp_path, 
     READER.write([placed("see Bagota", "a", 0, [Entity(1, 2, "X", own)])], tmp_path / "out")
     assert (tmp_path / "out/a.ann").read_text() == "T1\tX 4 10\tBagota\n"
     assert f"{tmp_path / 'out'}: 1 mentions have words of their own that do not stand once" in caplog.text
+
+
+def test_a_mention_whose_words_stand_twice_in_its_token_is_written_at_its_own_place(tmp_path, caplog):
+    READER.write([placed("a banana", "a", 0, [Entity(1, 2, "X", "a", characters=(5, 6))])], tmp_path / "out")
+    assert (tmp_path / "out/a.ann").read_text() == "T1\tX 5 6\ta\n"
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "b/../../a"])

@@ -6,7 +6,7 @@ from relx.data.overlap import text_triples
 from relx.errors import ConfigError, DataError
 from relx.readers import form_of, make_reader, read, reader_for
 from relx.readers.hrl import HrlReader
-from relx.readers.jsonl import JsonlReader
+from relx.readers.spert import SpertReader
 from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 FORMATS = Path(__file__).parents[2] / "fixtures/formats"
@@ -73,14 +73,19 @@ def test_one_file_of_a_brat_folder_is_no_corpus(tmp_path):
 def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     path.write_text('{"sentext": "a"}')
-    monkeypatch.setattr(JsonlReader, "recognises", classmethod(lambda cls, path: True))
-    assert "could be any of the forms hrl, jsonl; name one with --reader" in error_of(path)
+    monkeypatch.setattr(SpertReader, "recognises", classmethod(lambda cls, path: True))
+    assert "could be any of the forms hrl, spert; name one with --reader" in error_of(path)
 
 
 def test_the_form_of_one_record():
     assert form_of({"sentext": "a"}) == "hrl"
     assert form_of({"text": "a", "triple_list": []}) == "triples"
     assert form_of({"tokens": []}) == "jsonl"
+    assert form_of({"text": "a", "source": "web"}) == "jsonl"
+    assert form_of({"error": "bad", "line": 2}) == "jsonl"
+    assert form_of({"text": "a", "label": [[0, 1, "X"]]}) == "doccano"
+    assert form_of({"text": "a", "entities": [{"id": 1, "start_offset": 0}], "relations": []}) == "doccano"
+    assert form_of({"id": 1, "data": {"text": "a"}, "annotations": []}) == "label_studio"
     assert form_of({"tokens": [], "entities": [], "relations": []}) == "jsonl"
     assert form_of({"tokens": [], "entities": [], "relations": [], "orig_id": 1}) == "spert"
     assert form_of({"sentences": [], "doc_key": "a"}) == "dygie"

@@ -91,7 +91,7 @@ def test_documents_without_a_sentence(tmp_path):
         ({"ner": [[[0, 1, 7]], []]}, ":1: ner[0][0]: expected a string, got 7"),
         ({"relations": [[[0, 1, 4, 9, "in"]], []]}, ":1: relations[0][0]: expected 0 <= start <= end <= 8"),
         ({"relations": [[[0, 1, 4, "in"]], []]}, "expected [head start, head end, tail start, tail end, type]"),
-        ({"doc_key": 3}, ":1: doc_key: expected a string, got 3"),
+        ({"doc_key": 3.5}, ":1: doc_key: expected a string, got 3.5"),
     ],
 )  # fmt: skip
 def test_a_bad_document(tmp_path, changes, message):
@@ -109,3 +109,14 @@ def test_sentences_without_a_document_are_written_as_documents_of_their_own(tmp_
     DygieReader().write([Example(FIRST, id="x"), Example(SECOND)], tmp_path / "out.json")
     records = [json.loads(line) for line in (tmp_path / "out.json").read_text().splitlines()]
     assert [(record["doc_key"], record["sentences"]) for record in records] == [("x", [FIRST]), ("1", [SECOND])]
+
+
+def test_what_dygie_predicted_is_read_where_it_is_asked_for(tmp_path):
+    path = tmp_path / "predicted.jsonl"
+    scored = {"predicted_ner": [[[0, 0, "PER", 9.1, 0.99]]], "predicted_relations": [[[0, 0, 1, 1, "is", 2.0, 0.8]]]}
+    document = {"doc_key": 5, "sentences": [["Ann", "Bo"]], "ner": [[[1, 1, "PER"]]], **scored}
+    path.write_text(json.dumps(document))
+    (gold,), (predicted,) = (list(DygieReader(labels).read(path)) for labels in ("gold", "predicted"))
+    assert (gold.id, gold.entities, gold.relations) == ("5:0", [Entity(1, 2, "PER")], [])
+    assert predicted.entities == [Entity(0, 1, "PER")]
+    assert [(r.head.span, r.type, r.tail.span) for r in predicted.relations] == [((0, 1), "is", (1, 2))]

@@ -155,9 +155,9 @@ class TestRecords:
 class TestData:
     def test_texts_are_split_by_the_experiments_tokenizer(self, tiny: Path) -> None:
         made, full = sample.experiment(tiny, 'tokenizer={"type": "whitespace", "split_punctuation": false}')
-        assert made.reader.tokenizer.split_punctuation is False
+        assert made.files["train"][0].tokenizer.split_punctuation is False
         assert full["dataset_reader"] == {"type": "jsonl"}
-        assert sample.experiment(tiny)[0].reader.tokenizer.split_punctuation is True
+        assert sample.experiment(tiny)[0].files["train"][0].tokenizer.split_punctuation is True
 
     def data(self, tiny: Path, tmp_path: Path, **files: str | bytes) -> str:
         """A folder with the corpus, some of its files replaced."""

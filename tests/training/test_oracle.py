@@ -9,7 +9,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.heads.hmt import HMT
 from relx.heads.joint_tags import NOT_LOCATED, PAIRED, TAKEN
 from relx.heads.novel_tagging import NovelTagging
-from relx.readers.choose import read
+from relx.readers import read
 from relx.training.oracle import oracle_check, oracle_decode
 
 DATA = CORPORA / "data"

@@ -1,0 +1,43 @@
+"""Corpus files as Examples, whatever their form: every fault reported, every change of gold counted."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from relx.data.changes import Changes
+from relx.data.example import Example
+from relx.errors import DataError, Faults, RelxError
+from relx.readers.choose import make_reader, reader_for
+from relx.readers.reader import UNEXPECTED, DatasetReader, own_fault
+
+
+def sentences_of(reader: DatasetReader, path: str | Path) -> Iterator[Example]:
+    """The sentences of a file, in order. After the last the log says which gold mentions tokens cannot hold.
+
+    Raises DataError for bad records, also where the reader itself fails.
+    """
+    changes, number = Changes(), 0
+    try:
+        for number, example in enumerate(reader.read(path), 1):
+            changes.add(example, number)
+            yield example
+    except RelxError:
+        raise
+    except UNEXPECTED as error:
+        raise DataError(f"{path}: after {number} sentences {own_fault(reader, error)}") from error
+    changes.log(path)
+
+
+def read_files(files: Mapping[str, tuple[DatasetReader, str | Path]]) -> dict[str, list[Example]]:
+    """The sentences of several files, by name. Raises one DataError for the faults of all files."""
+    faults = Faults()
+    found: dict[str, list[Example]] = {}
+    for name, (reader, path) in files.items():
+        with faults.gathered():
+            found[name] = list(sentences_of(reader, path))
+    faults.raise_any()
+    return found
+
+
+def read(path: str | Path, reader: str | None = None) -> Iterator[Example]:
+    """The sentences of a file, by the named reader or by the one that recognises it. Raises DataError, ConfigError."""
+    yield from sentences_of(make_reader(reader or reader_for(path)), path)

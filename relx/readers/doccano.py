@@ -1,0 +1,60 @@
+"""doccano's export (JSONL) of projects for sequence labelling and for relations."""
+
+from typing import Any
+
+from relx.data.fields import BadRecord, checked, optional_items, required, shown
+from relx.readers.jsonl import TextReader
+from relx.readers.reader import DatasetReader
+
+SPAN = "[start, end, label]"
+_TAKEN = ("text", "data", "label", "labels", "entities", "relations")
+
+
+@DatasetReader.register("doccano")
+class DoccanoReader(TextReader):
+    """doccano's JSONL: texts with labelled spans of characters, and relations between them by their ids."""
+
+    @classmethod
+    def recognises_record(cls, record: dict[str, Any]) -> bool:
+        """Whether a text has entities with ``start_offset``, or labels as lists of start, end and label."""
+        entities, labels = record.get("entities"), record.get("label", record.get("labels"))
+        if isinstance(entities, list) and any(isinstance(e, dict) and "start_offset" in e for e in entities):
+            return True
+        return isinstance(labels, list) and any(isinstance(e, list) and len(e) == 3 for e in labels)
+
+    def own_form(self, value: Any) -> dict[str, Any]:
+        """The record in relx's own form. Raises BadRecord."""
+        record = checked(value, dict, "record")
+        entities = [_entity(entity, i) for i, entity in enumerate(optional_items(record, "entities", dict) or ())]
+        for key in ("label", "labels"):
+            spans = optional_items(record, key, list) or ()
+            entities += [_span(span, f"{key}[{i}]") for i, span in enumerate(spans)]
+        numbers = {entity.pop("id"): number for number, entity in enumerate(entities)}
+        relations = [
+            _relation(relation, numbers, f"relations[{i}]")
+            for i, relation in enumerate(optional_items(record, "relations", dict) or ())
+        ]
+        text = required(record, "text" if "text" in record else "data", str)
+        further = {key: item for key, item in record.items() if key not in _TAKEN}
+        return {**further, "text": text, "entities": entities, "relations": relations}
+
+
+def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
+    where = f"entities[{number}]"
+    start, end = (required(record, key, int, where) for key in ("start_offset", "end_offset"))
+    return {"id": record.get("id"), "characters": [start, end], "type": required(record, "label", str, where)}
+
+
+def _span(span: list[Any], where: str) -> dict[str, Any]:
+    if len(span) != 3:
+        raise BadRecord(f"{where}: expected {SPAN}, got {shown(span)}")
+    start, end = checked(span[0], int, f"{where}[0]"), checked(span[1], int, f"{where}[1]")
+    return {"id": None, "characters": [start, end], "type": checked(span[2], str, f"{where}[2]")}
+
+
+def _relation(record: dict[str, Any], numbers: dict[Any, int], where: str) -> dict[str, Any]:
+    head, tail = (required(record, key, int, where) for key in ("from_id", "to_id"))
+    for key, id in (("from_id", head), ("to_id", tail)):
+        if id not in numbers:
+            raise BadRecord(f"{where}.{key}: no entity of this record has the id {id}")
+    return {"head": numbers[head], "type": required(record, "type", str, where), "tail": numbers[tail]}

@@ -1,0 +1,103 @@
+"""Reader -> Example -> writer -> reader, for every pair of forms, on generated sentences."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relx.data.example import Entity, Example, Relation
+from relx.data.json_form import example_from_json, example_to_json
+from relx.readers import make_reader
+from relx.tokenizers.whitespace import WhitespaceTokenizer
+
+FORMS = ("jsonl", "dygie", "spert", "conll04", "brat")
+FEW = settings(max_examples=5, deadline=None)
+
+# Words that the tokenizer leaves whole, so that every form that finds the tokens anew finds these.
+WORDS = st.text(st.sampled_from("abcXYZßéñ中文\u0623\u0928\U0001f600"), min_size=1, max_size=6)
+TYPES = st.sampled_from(["PER", "LOC", "Geo-Entity", "类型"])
+
+
+@st.composite
+def sentences(draw) -> Example:
+    """A sentence of a text of its own, mentions apart from each other, and relations between them."""
+    words = draw(st.lists(WORDS, min_size=1, max_size=8))
+    cuts = sorted(draw(st.sets(st.integers(0, len(words)), max_size=6)))
+    entities = [Entity(start, end, draw(TYPES)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)]
+    pairs = (
+        draw(st.lists(st.tuples(st.sampled_from(entities), st.sampled_from(entities)), max_size=3)) if entities else []
+    )
+    relations = [Relation(head, draw(TYPES), tail) for head, tail in pairs]
+    (_, offsets), *_ = WhitespaceTokenizer().tokenize([" ".join(words)])
+    return Example(words, entities, relations, text=" ".join(words), offsets=offsets)
+
+
+def held(example: Example) -> tuple:
+    """What every form holds: tokens, typed mentions and triples."""
+    return example.tokens, set(example.entities), set(example.relations)
+
+
+@pytest.mark.parametrize("second", FORMS)
+@pytest.mark.parametrize("first", FORMS)
+@FEW
+@given(gold=st.lists(sentences(), min_size=1, max_size=4))
+def test_what_every_form_holds_survives_any_two_of_them(first, second, gold):
+    found = gold
+    with tempfile.TemporaryDirectory() as folder:
+        for number, form in enumerate((first, second)):
+            reader, path = make_reader(form), Path(folder, f"{number}.{form}")
+            reader.write(found, path)
+            found = list(reader.read(path))
+    assert [held(example) for example in found] == [held(example) for example in gold]
+
+
+CHARACTERS = st.text(
+    st.one_of(st.sampled_from("ab .,-'’\"\n\r\t\u00a0\u200d\u0301\ufeff\u3000中\U0001f468\U0001f600"), st.characters()),
+    min_size=1, max_size=30,
+)  # fmt: skip
+
+
+@st.composite
+def annotated_texts(draw) -> dict:
+    """A text of any characters, with mentions at any places that show something."""
+    text = draw(CHARACTERS)
+    places = draw(st.lists(st.tuples(st.integers(0, len(text)), st.integers(0, len(text))), max_size=4))
+    visible = [sorted(place) for place in places if text[min(place) : max(place)].strip()]
+    return {"text": text, "entities": [{"characters": place, "type": "X"} for place in visible]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(record=annotated_texts(), split=st.booleans())
+def test_every_mention_of_any_text_keeps_its_characters(record, split):
+    example = example_from_json(record, WhitespaceTokenizer(split_at_mentions=split))
+    places = [tuple(entity["characters"]) for entity in record["entities"]]
+    words = [record["text"][start:end].strip() for start, end in places]
+    found = [example.text[slice(*example.characters(entity))] for entity in example.entities]
+    assert found == words
+    assert not (split and any(map(example.cuts_token, example.entities)))
+    assert example_from_json(example_to_json(example)) == example
+
+
+@settings(max_examples=40, deadline=None)
+@given(record=annotated_texts().filter(lambda record: not set(record["text"]) & set(map(chr, range(0xD800, 0xE000)))))
+def test_every_mention_of_any_text_goes_through_brat_as_brat_demands(record):
+    example = example_from_json(record, WhitespaceTokenizer())
+    if not example.tokens:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        reader, path = make_reader("brat"), Path(folder, "out")
+        reader.write([example], path)
+        text = (path / "sentences.txt").read_bytes().decode()
+        for line in (path / "sentences.ann").read_bytes().decode().split("\n")[:-1]:
+            _, place, words = line.split("\t")
+            fragments = [tuple(map(int, pair.split())) for pair in place.removeprefix("X ").split(";")]
+            assert " ".join(text[start:end] for start, end in fragments) == words
+            assert len(line.splitlines()) == 1
+        back = [
+            (entity.type, *(example.meta["start"] + place for place in example.characters(entity)))
+            for example in reader.read(path)
+            for entity in example.entities
+        ]
+    assert set(back) == {("X", *example.characters(entity)) for entity in example.entities}
