@@ -34,10 +34,12 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from relx.data.draw import draw, numbers_of_units, rarest
+    from relx.files import require_file
     from relx.readers import make_reader, reader_for
     from relx.readers.units import read_units
 
     include_plugins(args)
+    require_file(args.input, "write it to a file first")
     parts = _parts(args.parts)
     folder, source = Path(args.output), Path(args.input)
     suffix = "" if source.is_dir() else "".join(source.suffixes[-2 if source.suffix == ".gz" else -1 :])

@@ -18,7 +18,8 @@ class NovelTagging(JointTaggingHead):
     """LSTM-LSTM-Bias: a bidirectional LSTM, an LSTM decoder, BIES tags of relation and role.
 
     ``relation_weight`` is the paper's bias: how much more a tagged token weighs in the loss than one outside. No gate
-    sees the cell: the peepholes of the paper's encoder and of its decoder's output gate are left out.
+    sees the cell: the peepholes of the paper's encoder and of its decoder's output gate are left out. That output gate
+    sees the tag vector of the token before, as the other gates do.
     """
 
     def __init__(

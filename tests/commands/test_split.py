@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -171,6 +172,12 @@ def test_every_fault_of_the_command_line_is_told_at_once(tmp_path: Path, capsys:
         assert f"{part}: expected NAME=SIZE" in message
     assert "../c=3: the name of a part" in message
     assert "g: is the name of two parts" in message and "rest: is the size of two parts" in message
+
+
+def test_a_pipe_is_refused_since_a_corpus_is_read_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    message = error_of(capsys, tmp_path / "pipe", tmp_path / "out", "a=1", "--reader", "hrl")
+    assert "is a pipe or a device, which can be read only once; write it to a file first" in message
 
 
 def test_more_than_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
