@@ -200,7 +200,8 @@ def weights_of(name: str, change: str) -> int:
         (overrides if word.startswith("-o") else variables).append(word.removeprefix("-o"))
     tree = load(EXPERIMENTS / f"{name}.jsonnet", dict(word.split("=") for word in variables))
     experiment = build(override(tree, overrides), experiment_class())
-    vocabulary = Vocabulary(list(experiment.reader.read(experiment.paths["train"])))
+    reader, path = experiment.files["train"]
+    vocabulary = Vocabulary(list(reader.read(path)))
     return sum(weight.numel() for weight in experiment.build(vocabulary).parameters())
 
 
