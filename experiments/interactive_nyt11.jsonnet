@@ -1,6 +1,6 @@
 // The bidirection-interactive Seq2Seq model on NYT11 (Takanobu et al. 2019), whole mentions. The paper has no row for it;
 // papers on this corpus quote CopyR, which is head=copyre_multi, with F1 42.1 (precision 34.7, recall 53.4).
-// The corpus is published without a validation set: draw data/dev.json from the training sentences first.
+// The corpus has no validation set: relx split train.json data train=rest dev=0.5% draws one.
 // form: hrl, with dev.json, or triples (CasRel's version), with val_triples.json, or jsonl.
 // The model itself has a tagger, which finds whole mentions, as CopyMTL has; CopyRE copies last words only, so that
 // last_word is its score. The other variables are those of interactive_webnlg.
