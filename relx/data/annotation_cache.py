@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -29,12 +29,12 @@ SILENCE = 1.0
 
 
 class AnnotationCache:
-    """Annotations (any JSON values) of sentences, by their tokens and by who annotated them.
+    """Annotations (any JSON values but null) of sentences, by their tokens and by who annotated them.
 
     All annotators share one SQLite file in ``folder``, by default the user's cache folder. Several processes may use it
     at once, and one that is killed leaves it whole. A damaged file is reported and moved aside, to make place for a new
-    one, and a damaged value in it counts as unknown; one that cannot be used for another reason is reported, once, and
-    done without.
+    one. A value in it that is damaged, or of another form, is reported and found anew. A file that cannot be used for
+    another reason is reported, once, and done without.
     """
 
     def __init__(self, annotator: str, folder: str | None = None) -> None:
@@ -42,10 +42,24 @@ class AnnotationCache:
         self.path = Path(folder or default_folder(), FILE)
         self._has_failed = False
 
-    def annotated(self, sentences: Sequence[Sentence], annotate: Callable[[list[Sentence]], Sequence[T]]) -> list[T]:
-        """The annotation of each sentence; ``annotate`` is called, in batches, for those that are not known yet."""
+    def annotated(
+        self,
+        sentences: Sequence[Sentence],
+        annotate: Callable[[list[Sentence]], Sequence[T]],
+        fits: Callable[[Any, int], bool] = lambda value, length: value is not None,
+    ) -> list[T]:
+        """The annotation of each sentence; ``annotate`` is called, in batches, for those that are not known yet.
+
+        ``fits`` tells whether a kept value is an annotation of a sentence of so many tokens.
+        """
         keys = [self._key(sentence) for sentence in sentences]
-        known: dict[bytes, T] = self._read(set(keys))
+        lengths = {key: len(sentence) for key, sentence in zip(keys, sentences, strict=True)}
+        kept = self._read(lengths.keys())
+        known: dict[bytes, T] = {key: value for key, value in kept.items() if fits(value, lengths[key])}
+        if unfit := len(kept) - len(known):
+            logger.warning(
+                "%s: kept annotations that are damaged or of another form, and are found anew: %d", self.path, unfit
+            )
         unknown = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in known}
         if unknown:
             logger.info("%d of %d sentences are not in %s yet", len(unknown), len(keys), self.path)
@@ -58,14 +72,15 @@ class AnnotationCache:
     def _key(self, sentence: Sentence) -> bytes:
         return hashlib.blake2b(json.dumps([self.annotator, sentence]).encode(), digest_size=16).digest()
 
-    def _read(self, keys: set[bytes]) -> dict[bytes, T]:
-        found: dict[bytes, T] = {}
+    def _read(self, keys: Collection[bytes]) -> dict[bytes, Any]:
+        """The value of each key that is there; None for one that cannot be read."""
+        found: dict[bytes, Any] = {}
 
         def read(database: sqlite3.Connection) -> None:
             for chunk in _chunks(keys, QUERY):
                 places = ",".join("?" * len(chunk))
                 rows = database.execute(f"SELECT key, value FROM annotations WHERE key IN ({places})", chunk)
-                found.update(_whole(rows))
+                found.update((key, _decoded(value)) for key, value in rows)
 
         self._use(read)
         return found
@@ -121,13 +136,11 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "relx")
 
 
-def _whole(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, Any]]:
-    """The keys and values of those rows whose value can be read."""
-    for key, value in rows:
-        try:
-            yield key, json.loads(value)
-        except ValueError:
-            continue
+def _decoded(value: bytes) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, TypeError, RecursionError):  # not JSON, or not even text
+        return None
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

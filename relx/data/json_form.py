@@ -23,7 +23,7 @@ from relx.data.fields import (
 from relx.data.trees import tree_fault
 from relx.registry import suggestion
 from relx.text import json_text
-from relx.tokenizers.tokenizer import Tokenizer, split_tokens
+from relx.tokenizers.tokenizer import Tokenizer, split_tokens, visible_part
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
 ENTITY_KEYS = ("start", "end", "type", "text", "score", "characters")
@@ -196,7 +196,7 @@ def _at_tokens(entity: Entity, record: dict[str, Any], example: Example, where: 
     given = record.get("characters")
     if given is None or example.text is None or example.offsets is None:
         return _with_own_words(located, example, where)
-    place = _visible(_characters(given, example.text, f"{where}.characters"), example.text)
+    place = visible_part(example.text, *_characters(given, example.text, f"{where}.characters"))
     if place == example.characters(located):
         return _with_own_words(located, example, where)
     if token_span(example.offsets, *place) != (start, end):
@@ -215,7 +215,7 @@ def _at_characters(entity: Entity, given: Any, example: Example, where: str) -> 
     if tokens is None:
         mention = shown(example.text[start:end])
         raise BadRecord(f"{where}.characters: no token stands at {start} to {end}, {mention}")
-    place = _visible((start, end), example.text)
+    place = visible_part(example.text, start, end)
     located = entity._replace(start=tokens[0], end=tokens[1])
     part = _part(located, place, example, where)
     return located._replace(text=None) if place == example.characters(located) else part
@@ -258,12 +258,6 @@ def _characters_meant(entity: Entity, start: int, end: int, example: Example) ->
     if entity.text and entity.text.split() != words.split():
         return ""
     return f'; start and end count tokens, and characters {start} to {end} are {shown(words)}: give "characters"'
-
-
-def _visible(place: tuple[int, int], text: str) -> tuple[int, int]:
-    """The same characters without the blanks around them."""
-    words = text[slice(*place)]
-    return place[0] + len(words) - len(words.lstrip()), place[0] + len(words.rstrip())
 
 
 def _slice(example: Example, entity: Entity) -> str | None:

@@ -37,7 +37,7 @@ class DependencyParser(Registrable, kind="dependency_parser"):
             replacing = "%d of %d sentences came with a tree; that of %s replaces it ('given' would keep it)"
             logger.info(replacing, given, len(examples), type(self).__name__)
         sentences = [example.tokens for example in examples]
-        parses = checked_answers(self, sentences, self.parse(sentences), _fault) if sentences else []
+        parses = checked_answers(self, sentences, self.parse(sentences), parse_fault) if sentences else []
         return [replace(e, **parse._asdict()) for e, parse in zip(examples, parses, strict=True)]
 
     def identity(self) -> str | None:
@@ -48,7 +48,8 @@ class DependencyParser(Registrable, kind="dependency_parser"):
         return None
 
 
-def _fault(parse: Any, length: int) -> str | None:
+def parse_fault(parse: Any, length: int) -> str | None:
+    """What is wrong with the tree of a sentence of so many tokens; None where nothing is."""
     if not isinstance(parse, Parse):
         return f"expected a Parse, got {type(parse).__name__}"
     wrong = values_fault(parse.heads, int, "heads", length) or values_fault(parse.deprels, str, "deprels", length)

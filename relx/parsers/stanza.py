@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from relx.data.annotation_cache import AnnotationCache
-from relx.parsers.parser import DependencyParser, Parse
+from relx.parsers.parser import DependencyParser, Parse, parse_fault
 from relx.stanza_models import StanzaModels, annotated_words
 
 
@@ -27,7 +27,7 @@ class StanzaParser(DependencyParser):
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """The tree of each sentence. Raises RelxError when a model is missing."""
-        return [Parse(*kept) for kept in self._cache.annotated(sentences, self._parse)]
+        return [Parse(*kept) for kept in self._cache.annotated(sentences, self._parse, _fits)]
 
     def identity(self) -> str:
         """The content of the models, and Stanza's version. Raises RelxError when there are none."""
@@ -44,3 +44,7 @@ class StanzaParser(DependencyParser):
     @cached_property
     def _cache(self) -> AnnotationCache:
         return AnnotationCache(self.identity(), self.cache)
+
+
+def _fits(kept: Any, length: int) -> bool:
+    return isinstance(kept, list) and len(kept) == 2 and parse_fault(Parse(*kept), length) is None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
+from relx.data.annotation import values_fault
 from relx.data.annotation_cache import AnnotationCache
 from relx.stanza_models import StanzaModels, annotated_words
 from relx.taggers.tagger import POSTagger
@@ -31,7 +32,7 @@ class StanzaTagger(POSTagger):
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
         """A tag for each token of each sentence. Raises RelxError when the model is missing."""
-        return self._cache.annotated(sentences, self._tag)
+        return self._cache.annotated(sentences, self._tag, _fits)
 
     def identity(self) -> str:
         """The content of the model, Stanza's version and the tagset. Raises RelxError when there is none."""
@@ -51,3 +52,7 @@ class StanzaTagger(POSTagger):
     @cached_property
     def _cache(self) -> AnnotationCache:
         return AnnotationCache(self.identity(), self.cache)
+
+
+def _fits(tags: Any, length: int) -> bool:
+    return values_fault(tags, str, "tags", length) is None

@@ -1,11 +1,18 @@
 """The kind of component that splits raw text into tokens."""
 
+import re
 from collections.abc import Iterable, Sequence
 from copy import copy
 from itertools import pairwise
 from typing import NamedTuple
 
 from relx.registry import Registrable
+
+# Zero width space and byte order mark: they part words as a blank does.
+ZERO_WIDTH = "\u200b\ufeff"
+# Marks that take no room: soft hyphen, joiners, directions. Inside a word they belong to it, at its edge to nothing.
+_MARKED = re.compile(f"[{ZERO_WIDTH}\u00ad\u180e\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f]")
+_UNSEEN = "".join(char for char in map(chr, range(0x10000)) if char.isspace() or _MARKED.match(char))
 
 
 class Tokens(NamedTuple):
@@ -47,3 +54,17 @@ def split_tokens(text: str, tokens: Tokens, boundaries: Iterable[int]) -> Tokens
     if len(offsets) == len(tokens.offsets):
         return tokens
     return Tokens([text[start:end] for start, end in offsets], offsets)
+
+
+def visible_part(text: str, start: int, end: int) -> tuple[int, int]:
+    """The same characters without blanks and invisible marks around them."""
+    words = text[start:end]
+    return start + len(words) - len(words.lstrip(_UNSEEN)), start + len(words.rstrip(_UNSEEN))
+
+
+def visible_tokens(text: str, spans: Iterable[tuple[int, int]]) -> Tokens:
+    """The tokens at these places, without invisible marks at their edges; one of nothing else is left out."""
+    if _MARKED.search(text):
+        spans = ((start, end) for start, end in (visible_part(text, *span) for span in spans) if start < end)
+    spans = list(spans)
+    return Tokens([text[start:end] for start, end in spans], spans)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from relx.tokenizers.tokenizer import Tokenizer, Tokens
+from relx.tokenizers.tokenizer import ZERO_WIDTH, Tokenizer, Tokens, visible_tokens
 
+_CHUNK = re.compile(rf"[^\s{ZERO_WIDTH}]+")
 # Marks that stand alone even inside a word: (born 1961)--first "..."
 _ALWAYS_APART = re.compile(r"\.{2,}|-{2,}|''|``|[\[\](){}<>\"“”„«»…—―]")
 _OPENING = frozenset("'`‘$£€¥¿¡")
@@ -30,6 +31,9 @@ Span = tuple[int, int]
 class WhitespaceTokenizer(Tokenizer):
     """Splits at whitespace and, unless told otherwise, punctuation, possessives and contractions off words.
 
+    A zero width space (U+200B) and a byte order mark (U+FEFF) separate words like a blank. Other invisible marks (soft
+    hyphen, joiners, marks of direction) are no part of a token where they stand at its edge.
+
     ``split_at_mentions`` also splits the training data where an annotated mention begins or ends within a token.
     """
 
@@ -38,13 +42,13 @@ class WhitespaceTokenizer(Tokenizer):
         self.split_at_mentions = split_at_mentions
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text. Every character but whitespace is in exactly one token."""
+        """The tokens of each text. Every character but whitespace and invisible marks is in exactly one token."""
         return [self._tokens(text) for text in texts]
 
     def _tokens(self, text: str) -> Tokens:
-        chunks = (match.span() for match in re.finditer(r"\S+", text))
+        chunks = (match.span() for match in _CHUNK.finditer(text))
         spans = [s for chunk in chunks for s in (_pieces(text, *chunk) if self.split_punctuation else [chunk])]
-        return Tokens([text[start:end] for start, end in spans], spans)
+        return visible_tokens(text, spans)
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[Span]:

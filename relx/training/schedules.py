@@ -1,5 +1,6 @@
 """Learning-rate schedules: what the rates of an optimizer are multiplied by at each step."""
 
+import logging
 import math
 from typing import Any, ClassVar
 
@@ -7,6 +8,8 @@ from torch.optim import Optimizer as TorchOptimizer
 
 from relx.data.sizes import require_inner_shares
 from relx.registry import Registrable
+
+logger = logging.getLogger(__name__)
 
 
 class Schedule(Registrable, kind="schedule"):
@@ -37,6 +40,15 @@ class Schedule(Registrable, kind="schedule"):
     def warmup_steps(self, total: int) -> int:
         """The number of steps of warm-up in a run of ``total`` steps."""
         return int(self.warmup) if self.warmup >= 1 else round(self.warmup * total)
+
+    def warn_of_long_warmup(self, total: int) -> None:
+        """Log a warning where a run of ``total`` steps does not reach the end of the warm-up."""
+        if self.warmup > total:
+            logger.warning(
+                "trainer.schedule.warmup is %d steps, but the run has only %d: the learning rate never rises above "
+                "%.3g of its value; choose a shorter warm-up, or a share of the run such as 0.1",
+                self.warmup, total, self.factor(total - 1, total),
+            )  # fmt: skip
 
     def observe(self, metric: float) -> None:
         """Take note of a validation metric, of which more is better."""

@@ -84,6 +84,8 @@ class Trainer:
         memory that does not suffice.
         """
         stepper = self._stepper(run)
+        if self.schedule is not None:
+            self.schedule.warn_of_long_warmup(stepper.total)
         state = snapshot.restored(run.resumed, run, stepper) if run.resumed is not None else TrainingState()
         if run.checkpoints is not None:
             run.processes.on_main(lambda: snapshot.require_keepable(run.callbacks))

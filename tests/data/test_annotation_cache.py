@@ -134,6 +134,12 @@ def test_a_damaged_value_counts_as_unknown(tmp_path, value, caplog):
         assert cache.annotated([["a"], ["bc"]], annotator) == [[1], [2]]
     assert annotator.asked == [["a"], ["bc"]], "the second time it is known again"
     assert "cannot be used" not in caplog.text
+    assert (
+        caplog.text.count(
+            f"{tmp_path / FILE}: kept annotations that are damaged or of another form, and are found anew: 2"
+        )
+        == 1
+    )
 
 
 def test_it_says_that_it_waits_and_fails_but_once(tmp_path, monkeypatch, caplog):

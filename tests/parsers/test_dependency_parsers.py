@@ -1,7 +1,9 @@
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,18 @@ def parser(warm, tmp_path):
     fresh = parser_of(tmp_path / "cache")
     vars(fresh)["_pipeline"] = warm._pipeline
     return fresh
+
+
+@pytest.mark.parametrize(
+    "kept", ["[[4], 1]", "[4]", "[[9, 1, 4, 0, 6, 4, 4], [1]]", '[[1], ["root"]]', "[[2, 1, 2, 0, 4, 4, 4], %s]"]
+)
+def test_kept_values_that_are_no_trees_are_found_anew(parser, kept, caplog):
+    assert parser.parse([ADA]) == [ADA_PARSE]
+    with closing(sqlite3.connect(f"{parser.cache}/annotations.sqlite")) as database, database:
+        labels = json.dumps(ADA_PARSE.deprels)
+        database.execute("UPDATE annotations SET value = ?", (kept.replace("%s", labels),))
+    assert parser.parse([ADA]) == [ADA_PARSE]
+    assert "damaged or of another form, and are found anew: 1" in caplog.text
 
 
 def is_tree(parse):

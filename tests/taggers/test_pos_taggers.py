@@ -1,6 +1,8 @@
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -40,6 +42,15 @@ class TestStanza:
     def test_a_sentence_is_tagged_the_same_alone_and_among_others(self, tagger, stanza_folder, tmp_path):
         other = StanzaTagger(model_dir=str(stanza_folder), cache=str(tmp_path / "other"))
         assert tagger.tag([DOG, ANN * 9, ANN])[2] == other.tag([ANN])[0]
+
+    @pytest.mark.parametrize("kept", ["null", "7", '"NN"', "{}", '["NN"]', "[1, 2, 3]", '[["NN"], [], []]'])
+    def test_kept_values_of_another_form_are_found_anew(self, tagger, kept, caplog):
+        tags = tagger.tag([ANN])
+        file = f"{tagger.cache}/annotations.sqlite"
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("UPDATE annotations SET value = ?", (kept,))
+        assert tagger.tag([ANN]) == tags
+        assert f"{file}: kept annotations that are damaged or of another form, and are found anew: 1" in caplog.text
 
     def test_nothing_is_tagged_twice(self, tagger, stanza_folder):
         tags = tagger.tag([ANN, DOG])

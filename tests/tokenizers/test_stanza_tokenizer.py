@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from corpora import CORPORA
@@ -7,6 +9,7 @@ from corpora import CORPORA
 from relx.errors import RelxError
 from relx.tokenizers.stanza import StanzaTokenizer, _offsets
 
+TINY = Path(__file__).resolve().parents[2] / "fixtures/tiny_stanza"
 MODEL = CORPORA / "models/stanza_en_small"
 
 
@@ -40,6 +43,33 @@ def test_expanded_words_are_tokens_where_they_stand_in_the_text():
         {"id": 4, "text": "le"},
     ]
     assert _offsets(Document([contraction + fusion], text="didn't du")) == [(0, 3), (3, 6), (7, 9)]
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return StanzaTokenizer(model_dir=str(TINY))
+
+
+def test_a_long_stretch_without_a_blank_takes_no_longer_than_words(tiny):
+    stretch = "abcdefghij." * 20_000
+    texts = [f"Ada saw {stretch} in Lyon.", f"Ada saw é{stretch}é.", stretch, "x" * 999 + " " + "y" * 1500]
+    started = time.process_time()
+    results = tiny.tokenize(texts)
+    assert time.process_time() - started < 5  # it took minutes
+    assert results[0].words[:3] == ["Ada", "saw", stretch] and results[0].words[3] == "in"
+    assert f"é{stretch}" in results[1].words[2]
+    assert results[2].words == [stretch]
+    assert results[3].words[-1] == "y" * 1500
+    for text, tokens in zip(texts, results, strict=True):
+        assert [text[start:end] for start, end in tokens.offsets] == tokens.words
+
+
+def test_invisible_marks_stick_to_no_word(tiny):
+    text = "\ufeffAda\u200b Keller\u200bwas \u200eborn\u200f in Lyon"
+    (tokens,) = tiny.tokenize([text])
+    assert tokens.words == ["Ada", "Keller", "was", "born", "in", "Lyon"]
+    assert tokens.words == [text[start:end] for start, end in tokens.offsets]
+    assert tiny.tokenize(["\u200b\ufeff \n"]) == [([], [])]
 
 
 @pytest.mark.skipif(not MODEL.exists(), reason="needs a Stanza model")

@@ -46,6 +46,21 @@ def test_whitespace_alone():
     assert words(" \n\t ") == words("") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\ufeffAda\u200b Keller", ["Ada", "Keller"]),
+        ("Ada\u200bKeller\ufeffwas", ["Ada", "Keller", "was"]),
+        ('\u200e"Ada\u200f", \u2066born\u2069.', ['"', "Ada", '"', ",", "born", "."]),
+        ("ca\u00adfé na\u200cme x\u200dy", ["ca\u00adfé", "na\u200cme", "x\u200dy"]),
+        ("Ada \u200b\u200f \ufeff", ["Ada"]),
+    ],
+)
+def test_invisible_marks_stick_to_no_word(text, expected):
+    (tokens,) = WhitespaceTokenizer().tokenize([text])
+    assert tokens.words == expected == [text[start:end] for start, end in tokens.offsets]
+
+
 def test_offsets_are_exact_and_nothing_is_lost_for_any_text():
     random.seed(7)
     alphabet = string.printable + "’“”—…é\u0301\u00a0\u200b\u2028\x00\x1c\x85\ud800\U0001f600中" + ".,'-n't's" * 3
@@ -54,7 +69,7 @@ def test_offsets_are_exact_and_nothing_is_lost_for_any_text():
         (tokens,) = WhitespaceTokenizer().tokenize([text])
         assert [text[start:end] for start, end in tokens.offsets] == tokens.words
         assert all(a[1] <= b[0] for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False))
-        assert "".join(tokens.words) == "".join(text.split())
+        assert "".join(tokens.words) == "".join(text.replace("\u200b", " ").split())
         assert all(tokens.words)
 
 

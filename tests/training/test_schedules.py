@@ -1,8 +1,10 @@
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import tiny as sample
 import torch
 from torch import nn
 
@@ -169,3 +171,16 @@ def test_an_experiment_file_can_name_them() -> None:
     made = config.build_part(Schedule.__kind__, {"type": "linear", "warmup": 500})
     assert isinstance(made, LinearSchedule)
     assert (made.warmup_steps(10_000), made.factor(499, 10_000)) == (500, 1)
+
+
+@pytest.mark.parametrize(("warmup", "warned"), [(101, True), (100, False), (0.9, False), (0, False)])
+def test_a_warm_up_longer_than_the_run_is_a_warning(
+    warmup: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    LinearSchedule(warmup).warn_of_long_warmup(100)
+    assert ("the run has only 100: the learning rate never rises above 0.99 of its value" in caplog.text) == warned
+
+
+def test_a_run_warns_of_it(tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sample.train(tiny, tmp_path / "run", 'trainer.schedule={"type": "linear", "warmup": 1000}', epochs=1)
+    assert "trainer.schedule.warmup is 1000 steps, but the run has only 9: " in caplog.text
