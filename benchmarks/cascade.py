@@ -55,11 +55,12 @@ class GuidedFinder:
 
 
 def build(fusion: str, examples: list[Example], transformer: str | None) -> JointExtractor:
-    """The cascade, with the sizes of its experiments."""
+    """The cascade, with the sizes of its experiments; late fusion as printed."""
     torch.manual_seed(1)
     size = 300 if transformer else 100
     embedder: Lazy[Any] = Lazy(TransformerEmbedder, model=transformer) if transformer else Lazy(WordEmbedder, dim=100)
-    head: Lazy[Any] = Lazy(Cascade, fusion=fusion, match=Lazy(MLPPairScorer, hidden_size=150))
+    printed = {"task_context": "none"} if fusion == "late" else {}
+    head: Lazy[Any] = Lazy(Cascade, fusion=fusion, **printed, match=Lazy(MLPPairScorer, hidden_size=150))
     return JointExtractor(Vocabulary(examples), embedder, head, Lazy(SRNEncoder, hidden_size=size))
 
 
