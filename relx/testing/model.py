@@ -185,14 +185,14 @@ class ModelTestCase:
                 break
         return model
 
-    def _trained(self, model: JointExtractor, steps: int) -> JointExtractor:
-        """The same model, having seen all sentences so many times, ready to predict."""
+    def _trained(self, model: JointExtractor, steps: int, sentences: Sequence[Example] | None = None) -> JointExtractor:
+        """The same model, having seen the sentences, by default all, so many times, ready to predict."""
         torch.manual_seed(2)
         optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=self.lr)
         model.train()
         for _ in range(steps):
             optimizer.zero_grad()
-            _loss(model, self.copies()).backward()
+            _loss(model, self.copies() if sentences is None else sentences).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
         return model.eval()

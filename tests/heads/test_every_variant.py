@@ -1,0 +1,118 @@
+"""Every variant of every head learns one sentence with two triples by heart: the loss's minimum decodes to the gold."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from sentences import sentence, spans
+
+from relx import config
+from relx.data.batch import IndexedCorpus
+from relx.data.loader import DataLoader
+from relx.data.vocabulary import Vocabulary
+from relx.heads.head import Head
+from relx.heads.pair_scorers import PairScorer
+from relx.model import JointExtractor
+from relx.registry import Component, components
+from relx.registry.signature import Choice, Either, Parameter, Part, Scalar
+from relx.testing.model import MODEL
+from relx.training.oracle import oracle_check
+
+GOLD = sentence("Ada left Rome while Bob stayed in Oslo", ((0, 1), "left", (2, 3)), ((4, 5), "stayed_in", (7, 8)))
+SIZES = {"hidden_size": 16, "decoder_size": 8, "tag_dim": 6, "dropout": 0.0, "relation_weight": 1.0, "rounds": 1}
+# A sum of -log p below log 2: each decision of the loss has a probability above a half.
+EVERY_DECISION_RIGHT = 0.6
+PUBLISHED: list[dict[str, Any]] = [
+    {"type": "interactive", "interactive_layer": False, "copy_score": "linear", "attention": "linear",
+     "allow_self": False, "weights": "shared", "start": "carried"},
+    {"type": "interactive", "interactive_layer": False, "copy_score": "selu", "attention": "linear", "tagger": True,
+     "allow_self": False, "feed": "own"},
+    {"type": "cascade", "fusion": "late", "subject_vectors": True, "decoding": "nearest"},
+    {"type": "cascade", "fusion": "early", "decoding": "nearest", "subjects": "gold"},
+    {"type": "casrel", "conditioning": "concatenated", "subjects": "all"},
+    {"type": "rin", "rounds": 0, "projections": False},
+    {"type": "rin", "rounds": 2, "pair_scorer": {"type": "relu_sum", "bias": -3.0}},
+    {"type": "rin_v2", "rounds": 0},
+    {"type": "table", "tables": "both", "global_feature": False, "pair_scorer": {"type": "additive", "bias": -3.0}},
+    {"type": "graphrel", "threshold": 0.5},
+]  # fmt: skip
+
+
+def values(parameter: Parameter) -> list[Any]:
+    """The values other than the default of an option that changes a head's structure."""
+    if isinstance(parameter.schema, Choice):
+        every: list[Any] = list(parameter.schema.values)
+    elif parameter.schema == Scalar("bool"):
+        every = [True, False]
+    elif isinstance(parameter.schema, Either) and _takes_scorer(parameter.schema):
+        every = [{"type": name, "bias": -3.0} for name in components(PairScorer.__kind__)]
+    else:
+        every = []
+    return [value for value in every if value != parameter.default]
+
+
+def _takes_scorer(schema: Either) -> bool:
+    return any(isinstance(o, Part) and o.reference == PairScorer.__kind__.reference for o in schema.options)
+
+
+def variants() -> Iterator[Any]:
+    for name, component in components(Head.__kind__).items():
+        if component.reference.module.startswith("relx."):
+            yield pytest.param({"type": name, **sizes(component)}, id=name)
+            for parameter in component.parameters:
+                for value in values(parameter):
+                    shown = value["type"] if isinstance(value, dict) else value
+                    head = {"type": name, **sizes(component), parameter.name: value}
+                    yield pytest.param(head, id=f"{name}-{parameter.name}={shown}")
+    for head in PUBLISHED:
+        yield pytest.param(head, id="-".join([head["type"], *(key for key in head if key != "type")]))
+
+
+def sizes(component: Component) -> dict[str, Any]:
+    return {name: size for name, size in SIZES.items() if name in {p.name for p in component.parameters}}
+
+
+def untrained(head: dict[str, Any]) -> JointExtractor:
+    torch.manual_seed(5)
+    vocabulary = Vocabulary([GOLD])
+    described = {
+        "embedder": {"type": "words", "dim": 16}, "encoder": {"type": "lstm", "hidden_size": 8}, "head": head,
+    }  # fmt: skip
+    config.require_valid(described, MODEL, "the model")
+    model: JointExtractor = config.build(described, MODEL, vocabulary=vocabulary)
+    vocabulary.close()
+    return model
+
+
+def final_loss(model: JointExtractor, steps: int) -> float:
+    """The loss of the sentence after so many steps, or as soon as it shows that every decision is right."""
+    batch = IndexedCorpus([GOLD], model.index_labelled).batch([0])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = model.train()(batch)
+        if loss.item() < EVERY_DECISION_RIGHT:
+            break
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+    return loss.item()
+
+
+@pytest.mark.parametrize("head", list(variants()))
+def test_it_learns_two_triples_by_heart(head: dict[str, Any]) -> None:
+    model = untrained(head)
+    oracle = oracle_check(model.head, [GOLD], "exact_span")
+    assert oracle.faults == []
+    loss = final_loss(model, 30 if oracle.at_most else 200)
+    (found,) = model.extract([GOLD], DataLoader())
+    if oracle.at_most:  # what no weights reach, these do not reach either
+        wanted, said = set(spans(GOLD)), set(spans(found))
+        assert 2 * len(wanted & said) / (len(wanted) + len(said)) <= oracle.report.triples.f1 + 1e-9 < 1
+        return
+    assert loss < EVERY_DECISION_RIGHT
+    if oracle.finds_relations:
+        assert sorted(spans(found)) == sorted(spans(GOLD))
+    else:
+        assert {entity.span for entity in found.entities} == {entity.span for entity in GOLD.entities}
