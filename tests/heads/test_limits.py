@@ -1,0 +1,207 @@
+"""What no weights of a model can return, against brute force and against models with random weights."""
+
+import random
+from itertools import chain, combinations
+from typing import Any
+
+import pytest
+import torch
+from sentences import clashing_sentence, sentence
+
+from relx import config
+from relx.data.example import Entity, Example, Relation
+from relx.data.loader import DataLoader
+from relx.data.vocabulary import Vocabulary
+from relx.heads import limits as module
+from relx.heads.cascade import SHARED_OBJECTS
+from relx.heads.casrel import SYMMETRIC
+from relx.heads.limits import SUMMED, Limit, Outcome, limits_of_sums
+from relx.heads.pair_scorers.additive import AdditivePairScorer
+from relx.heads.pair_scorers.linear import LinearPairScorer
+from relx.model import JointExtractor
+from relx.scoring import score
+from relx.testing.model import MODEL
+from relx.training.oracle import oracle_check
+
+# Two pairs of one relation between four mentions.
+CROSSED = sentence("Ann met Bob in Rome , Oslo", ((0, 1), "in", (4, 5)), ((2, 3), "in", (6, 7)))
+CHAIN = sentence("Ann in Rome in Italy", ((0, 1), "in", (2, 3)), ((2, 3), "in", (4, 5)))
+
+
+def model_of(head: dict[str, Any], gold: list[Example]) -> JointExtractor:
+    vocabulary = Vocabulary(gold)
+    described = {"embedder": {"type": "words", "dim": 6}, "head": head}
+    config.require_valid(described, MODEL, "the model")
+    model: JointExtractor = config.build(described, MODEL, vocabulary=vocabulary)
+    vocabulary.close()
+    return model
+
+
+def ceiling(head: dict[str, Any], *gold: Example) -> tuple[float, dict[str, int], dict[str, int]]:
+    found = oracle_check(model_of(head, list(gold)).head, gold, "exact_span")
+    assert found.faults == []
+    return round(found.report.triples.f1, 3), found.losses, found.wrong
+
+
+def table(cells: set[tuple[int, int]]) -> dict[Any, Relation]:
+    return {(i, j): Relation(Entity(i, i + 1), "r", Entity(j, j + 1)) for i, j in cells}
+
+
+def subsets(items: list[Any]) -> Any:
+    return chain.from_iterable(combinations(items, count) for count in range(len(items) + 1))
+
+
+def is_reachable(cells: set[tuple[int, int]]) -> bool:
+    """Whether f(i) + g(j) can be above 0 in exactly these cells: no two of them without one of the two across."""
+    return all((i, last) in cells or (k, j) in cells for i, j in cells for k, last in cells)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_outcomes_of_a_sum_are_those_of_brute_force(seed: int) -> None:
+    draw = random.Random(seed)
+    every = [(i, j) for i in range(3) for j in range(4)]
+    gold, ignored = set(draw.sample(every, 5)), set(draw.sample(every, 2))
+    best: dict[int, int] = {}
+    for returned in map(set, subsets(every)):
+        if is_reachable(returned):
+            lost, wrong = len(gold - returned), len(returned - gold - ignored)
+            best[lost] = min(wrong, best.get(lost, wrong))
+    found = limits_of_sums([table(gold)], lambda cell: cell not in ignored)
+    outcomes = {len(outcome.lost): outcome.wrong for limit in found for outcome in limit.outcomes} or {0: 0}
+    for lost in best:  # what is dominated by fewer lost ones may be left out
+        assert min(w for n, w in outcomes.items() if n <= lost) == min(w for n, w in best.items() if n <= lost)
+    assert (best[0] == 0) == (found == [])
+
+
+@pytest.mark.parametrize("scorer", [AdditivePairScorer, LinearPairScorer])
+def test_a_scorer_that_is_a_sum_never_returns_crossed_pairs_alone(scorer: type[Any]) -> None:
+    torch.manual_seed(1)
+    for _ in range(200):
+        made = scorer(4, 1, bias=0.0)
+        cells, _ = made.above(torch.randn(1, 4, 4) * 3, torch.ones(1, 4, dtype=torch.bool), 0.5)
+        assert is_reachable(set(zip(cells.head.tolist(), cells.tail.tolist(), strict=True)))
+
+
+def test_a_table_too_large_for_all_orders_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    gold = table({(i, i) for i in range(4)})
+    (exact,) = limits_of_sums([gold], lambda cell: True)
+    monkeypatch.setattr(module, "MOST_ORDERS", 2)
+    (bound,) = limits_of_sums([gold], lambda cell: True)
+    assert min(o.wrong for o in exact.outcomes if not o.lost) == 6
+    assert min(o.wrong for o in bound.outcomes if not o.lost) == 2
+
+
+SUMS: list[dict[str, Any]] = [
+    {"type": "rin"},
+    {"type": "rin", "pair_scorer": {"type": "linear"}},
+    {"type": "rin_v2", "pair_scorer": {"type": "additive"}},
+    {"type": "graphrel"},
+    {"type": "table", "pair_scorer": {"type": "additive"}},
+]
+
+
+@pytest.mark.parametrize("head", SUMS, ids=str)
+def test_a_sum_returns_a_pair_across(head: dict[str, Any]) -> None:
+    assert ceiling(head, CROSSED) == (0.8, {}, {SUMMED: 1})
+    assert ceiling(head, CHAIN) == (0.8, {}, {SUMMED: 1})
+
+
+FREE: list[dict[str, Any]] = [
+    {"type": "rin", "pair_scorer": {"type": "biaffine"}},
+    {"type": "rin_v2"},
+    {"type": "table"},
+    {"type": "table", "tables": "both", "pair_scorer": {"type": "additive"}},
+    {"type": "cascade", "fusion": "early"},
+    {"type": "cascade", "fusion": "late", "subject_vectors": True},
+    {"type": "casrel"},
+    {"type": "interactive"},
+]
+
+
+@pytest.mark.parametrize("head", FREE, ids=str)
+def test_other_forms_hold_crossed_pairs(head: dict[str, Any]) -> None:
+    assert ceiling(head, CROSSED) == (1.0, {}, {})
+
+
+def test_spans_whose_ends_cross_among_entities_need_more_than_a_sum() -> None:
+    nested = sentence(6, ((0, 1), "r", (1, 5)), ((0, 1), "r", (2, 3)), ((0, 1), "q", (1, 3)), ((0, 1), "q", (2, 5)))
+    linear = {"type": "cascade", "fusion": "early", "match": {"type": "linear"}}
+    assert ceiling(linear, nested) == (0.8, {}, {SUMMED: 2})
+    assert ceiling({"type": "cascade", "fusion": "early"}, nested) == (1.0, {}, {})
+
+
+class TestLateFusion:
+    HEAD = {"type": "cascade", "fusion": "late", "subject_vectors": False}
+
+    def test_subjects_share_their_objects(self) -> None:
+        assert ceiling(self.HEAD, CROSSED) == (0.667, {}, {SHARED_OBJECTS: 2})
+
+    def test_an_object_within_one_of_the_subjects_can_tell_them_apart(self) -> None:
+        inside = sentence("Ann Lee met Bob", ((0, 2), "named", (0, 1)), ((3, 4), "met", (0, 2)))
+        assert ceiling(self.HEAD, inside) == (1.0, {}, {})
+
+    def test_a_subject_is_given_up_where_it_costs_more_than_it_brings(self) -> None:
+        pairs = [((0, 1), "r", (place, place + 1)) for place in range(2, 8)]
+        many = sentence(9, *pairs, ((1, 2), "s", (8, 9)))
+        f1, losses, wrong = ceiling(self.HEAD, many)
+        assert (f1, losses, wrong) == (0.923, {SHARED_OBJECTS: 1}, {})
+
+    def test_no_weights_return_more(self) -> None:
+        """Models with random weights, whose thresholds are low, stay below the ceiling of every sentence."""
+        draw, task = random.Random(4), {"threshold": 0.05}
+        gold = [clashing_sentence(draw, ["a", "b"]) for _ in range(25)]
+        for seed in range(4):
+            torch.manual_seed(seed)
+            model = model_of({**self.HEAD, "entity_spans": task, "subject_spans": task, "object_spans": task}, gold)
+            for weight in model.parameters():
+                torch.nn.init.normal_(weight, std=0.6)
+            for example, said in zip(gold, model.extract(gold, DataLoader()), strict=True):
+                oracle = oracle_check(model.head, [example], "exact_span")
+                assert score([example], [said]).triples.f1 <= oracle.report.triples.f1 + 1e-9
+
+
+class TestCasRelSum:
+    def test_head_and_tail_of_one_token_each_are_not_told_apart(self) -> None:
+        assert ceiling({"type": "casrel"}, CHAIN) == (0.8, {}, {SYMMETRIC: 1})
+        assert ceiling({"type": "casrel", "conditioning": "concatenated"}, CHAIN) == (1.0, {}, {})
+
+    def test_a_tail_that_is_no_subject_or_has_two_tokens_is(self) -> None:
+        assert ceiling({"type": "casrel"}, CROSSED) == (1.0, {}, {})
+        longer = sentence("Ann in New York in Italy", ((0, 1), "in", (2, 4)), ((2, 4), "in", (5, 6)))
+        assert ceiling({"type": "casrel"}, longer) == (1.0, {}, {})
+
+
+def test_the_outcome_is_chosen_that_leaves_the_best_f1() -> None:
+    """At an F1 of f a triple is worth 2 - f and a wrong one costs f: where f is low, wrong ones are cheap."""
+    many_lost = sentence(40, *(((i, i + 1), "r", (i + 1, i + 2)) for i in range(0, 20, 2)))
+
+    class Tied(type(model_of({"type": "rin_v2"}, [CROSSED]).head)):  # type: ignore[misc]
+        def limits(self, held: Example) -> list[Limit]:
+            return [Limit("tied", [Outcome(tuple(held.relations)), Outcome((), 11)])] if held.relations else []
+
+    head = model_of({"type": "rin_v2"}, [many_lost]).head
+    head.__class__ = Tied
+    found = oracle_check(head, [many_lost], "exact_span")
+    assert found.wrong == {"tied": 11} and found.losses == {} and found.at_most
+    assert str(found).startswith("the model's ceiling is at most P 47.6 R 100.0 F1 64.5 (exact_span)\n  11 wrong")
+
+
+def test_no_head_loses_a_triple_without_a_cause() -> None:
+    draw = random.Random(3)
+    gold = [clashing_sentence(draw, ["a", "b", "c"]) for _ in range(60)]
+    heads: list[dict[str, Any]] = [
+        *SUMS, *FREE, TestLateFusion.HEAD,
+        {"type": "cascade", "decoding": "nearest"},
+        {"type": "casrel", "conditioning": "concatenated", "allow_self": False},
+        {"type": "hmt", "conflict": "overwrite"},
+        {"type": "hmt", "decoding": "all_pairs"},
+        {"type": "novel_tagging", "conflict": "drop_sentence"},
+        {"type": "interactive", "copy_score": "linear", "tagger": True},
+        {"type": "graphrel", "threshold": 0.5},
+    ]  # fmt: skip
+    for head in heads:
+        for protocol in ("exact_span", "begin_offset", "last_word"):
+            found = oracle_check(model_of(head, gold).head, gold, protocol)
+            triples = found.report.triples
+            assert found.faults == [], head
+            assert sum(found.losses.values()) == triples.gold - triples.correct, head
