@@ -14,6 +14,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.errors import TrainingError
 from relx.heads.head import Head, Scores
 from relx.precision import single
 from relx.registry import Injected, Lazy
@@ -64,7 +65,18 @@ class JointExtractor(nn.Module):
         """The loss of a batch with targets: a scalar. Sums over tables of pairs are too long for half precision."""
         scores = {name: single(score) for name, score in self.scores(batch).items()}
         with torch.autocast(self.device.type, enabled=False):
-            return self.head.loss(scores, batch)
+            return self.loss(scores, batch)
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """The head's loss of these scores. Raises TrainingError for one that is no scalar."""
+        loss = self.head.loss(scores, batch)
+        if not isinstance(loss, Tensor) or loss.dim():
+            found = f"has the shape {list(loss.shape)}" if isinstance(loss, Tensor) else f"is {loss!r}"
+            raise TrainingError(
+                f"the loss of the head {type(self.head).__name__} {found}; it must be a scalar, a tensor without "
+                "axes: the sum over a sentence, averaged over the sentences of the batch"
+            )
+        return loss
 
     def scores(self, batch: Batch) -> Scores:
         """The head's scores."""

@@ -2,7 +2,9 @@
 
 The paired bootstrap (Efron & Tibshirani 1993, chapter 16; for corpora Koehn 2004, Berg-Kirkpatrick et al. 2012): as
 many sentences as there are, drawn with replacement, make a new test set, the same for all systems, which are scored on
-it; and that many times.
+it; and that many times. The runs of a system, which differ by their seed, are resampled too, for each system by
+itself: of n runs n - 1 are drawn with replacement, so that their mean varies as much as the mean of n runs does (Rao &
+Wu 1988). Of a single run only the sentences are resampled.
 """
 
 from collections.abc import Iterator
@@ -47,14 +49,24 @@ def difference(system: np.ndarray, baseline: np.ndarray, resamples: int, seed: i
 
     ``p`` counts the observed corpus as one of the resamples and so is never 0 (Davison & Hinkley 1997, chapter 4).
     """
-    runs = len(system)
+    runs, random = len(system), np.random.default_rng([seed, 1])
     observed = f1(system.sum(axis=1)).mean() - f1(baseline.sum(axis=1)).mean()
     scores = resampled_f1(np.concatenate((system, baseline)), resamples, seed)
-    drawn = scores[:, :runs].mean(axis=1) - scores[:, runs:].mean(axis=1)
+    drawn = _mean_of_drawn_runs(scores[:, :runs], random) - _mean_of_drawn_runs(scores[:, runs:], random)
     # What resampling alone does is the spread around the observed difference. Equal up to rounding counts as equal.
     by_chance = np.abs(drawn - observed) >= abs(observed) - 1e-12
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Difference(float(observed), float(low), float(high), float((1 + by_chance.sum()) / (1 + resamples)))
+
+
+def _mean_of_drawn_runs(scores: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The mean over runs that are drawn anew for each resample: [resamples, runs] -> [resamples]."""
+    resamples, runs = scores.shape
+    if runs == 1:
+        return scores[:, 0]
+    drawn = random.integers(runs, size=(resamples, runs - 1))
+    mean: np.ndarray = np.take_along_axis(scores, drawn, axis=1).mean(axis=1)
+    return mean
 
 
 def _times_drawn(sentences: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

@@ -30,10 +30,18 @@ def _caption(comparison: Comparison, split: str) -> str:
         text += ", mean ± standard deviation over the runs"
     if others:
         text += (
-            f"; differences of the mean F1 from {first.name}, "
-            f"with a paired bootstrap over sentences ({comparison.resamples} resamples)"
+            f"; differences of the mean F1 from {first.name}, with a paired bootstrap over sentences"
+            f"{_of_runs(comparison.systems)} ({comparison.resamples} resamples)"
         )
     return text
+
+
+def _of_runs(systems: Sequence[System]) -> str:
+    """What the caption says of the runs, whose number decides whether they are resampled."""
+    several = [system.runs > 1 for system in systems]
+    if all(several):
+        return " and over the runs of each system"
+    return " and over the runs of systems that have several" if any(several) else ", not over runs"
 
 
 def _row(name: str, system: System) -> Row:

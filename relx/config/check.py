@@ -189,10 +189,16 @@ def _type_problem(value: dict[str, Any], kind: Kind, path: str, origin: str) -> 
 
 
 def _unknown_name(name: str, kind: Kind, path: str, origin: str) -> Problem:
+    return Problem(_join(path, "type"), unregistered(name, kind), origin)
+
+
+def unregistered(name: str, kind: Kind) -> str:
+    """Say that a kind has no such component, and what to do."""
     message = f"{name!r} is not a registered {kind.name}"
     if "." in name:
         message += "; only registered names are taken, never a dotted path: register the class and use --include"
-    return Problem(_join(path, "type"), message + nearest(name, components(kind)), origin)
+        return message + nearest(name, components(kind))
+    return f"{message}{nearest(name, components(kind))}; a plugin that registers it is imported by --include"
 
 
 def _component_problems(value: dict[str, Any], component: Component, path: str, taken: set[str]) -> Iterator[Problem]:

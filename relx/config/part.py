@@ -3,10 +3,10 @@
 from typing import Any
 
 from relx.config.build import build
-from relx.config.check import require_valid
+from relx.config.check import require_valid, unregistered
 from relx.config.jsonnet import parse_value
 from relx.errors import ConfigError
-from relx.registry import Kind, components, lookup, nearest
+from relx.registry import Kind, lookup
 
 
 def build_part(kind: Kind, description: str | dict[str, Any], **injected: Any) -> Any:
@@ -19,6 +19,7 @@ def build_part(kind: Kind, description: str | dict[str, Any], **injected: Any) -
     name = arguments.pop("type", None)
     component = lookup(kind, name) if isinstance(name, str) else None
     if component is None:
-        raise ConfigError(f"{name!r} is not a registered {kind.name}{nearest(str(name), components(kind))}")
+        known = unregistered(name, kind) if isinstance(name, str) else f"{name!r} is not a registered {kind.name}"
+        raise ConfigError(known)
     require_valid(arguments, component.reference, f"{kind.name} {name!r}")
     return build(arguments, component.reference, **injected)

@@ -40,11 +40,23 @@ class Column:
         self.shapes = shapes.reshape(len(arrays), arrays[0].ndim)
         sizes = self.shapes.prod(axis=1)
         self.starts = np.concatenate(([0], np.cumsum(sizes)))
+        self.least = self._least_sizes()
         self.buffer = np.concatenate([array.ravel() for array in arrays])
 
+    def _least_sizes(self) -> np.ndarray:
+        """1 for each axis, 0 for one that has no place in any array although the axes before it have some."""
+        least = np.ones(self.shapes.shape[1], dtype=np.int64)
+        for axis in range(1, len(least)):
+            sizes = self.shapes[(self.shapes[:, :axis] > 0).all(axis=1), axis]
+            least[axis] = 0 if len(sizes) and not sizes.any() else 1
+        return least
+
     def padded(self, rows: Sequence[int]) -> np.ndarray:
-        """[len(rows), ...]: the arrays of these rows, each axis padded with zeros to the longest."""
-        shape = np.maximum(self.shapes[rows].max(axis=0), 1)
+        """[len(rows), ...]: the arrays of these rows, each axis padded with zeros to the longest.
+
+        An axis of items, such as tokens, has at least one place; an axis of labels of which there are none has none.
+        """
+        shape = np.maximum(self.shapes[rows].max(axis=0), self.least)
         out = np.zeros((len(rows), *shape), dtype=self.buffer.dtype)
         for place, row in enumerate(rows):
             array = self.buffer[self.starts[row] : self.starts[row + 1]].reshape(self.shapes[row])

@@ -20,16 +20,19 @@ class HeadTestCase(ModelTestCase):
     """The tests of a head, which ``head`` describes as an experiment file does, over vectors of single words.
 
     Besides those of a model: what ``targets`` writes, ``decode`` reads, as ``protocol`` counts triples. A scheme that
-    finds only the last word of a mention is tested under ``last_word``.
+    finds only the last word of a mention is tested under ``last_word``. A head that cannot learn a sentence without
+    context, since it reads marked text for example, is given an ``encoder``.
     """
 
     head: Description
     protocol: str = "exact_span"
     embedder: Description = {"type": "words", "dim": 12}
+    encoder: Description | None = None
 
     def description(self) -> Description:
-        """The embedder and the head."""
-        return {"embedder": self.embedder, "head": self.head}
+        """The embedder, the encoder if there is one, and the head."""
+        described = {"embedder": self.embedder, "head": self.head}
+        return described if self.encoder is None else {**described, "encoder": self.encoder}
 
     def test_its_targets_decode_to_gold(self) -> None:
         """Every gold relation is decoded, or listed as lost with its cause; nothing else is."""
@@ -61,7 +64,7 @@ class HeadTestCase(ModelTestCase):
         fail(
             f"after {BY_HEART * self.steps} steps of Adam on {len(chosen)} sentences it does not predict {missing}, "
             "which it was trained on. Make sure that forward scores every relation, that loss asks for the targets, "
-            "and that decode reads the scores as targets wrote them"
+            "and that decode reads the scores as targets wrote them. A head that needs context needs an `encoder` here"
         )
 
     def _triples(self, example: Example, relations: Sequence[Relation]) -> set[Key]:

@@ -16,7 +16,7 @@ from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.errors import ArchiveError
+from relx.errors import ArchiveError, TrainingError
 from relx.model import JointExtractor
 from relx.registry import Reference
 from relx.testing.checks import (
@@ -220,6 +220,9 @@ _KEPT = (
 def _loss(model: JointExtractor, examples: Sequence[Example]) -> Tensor:
     """The loss of sentences in one batch, known to be a finite scalar."""
     corpus = IndexedCorpus(examples, model.index_labelled)
-    loss = model(corpus.batch(range(len(corpus))))
+    try:
+        loss = model(corpus.batch(range(len(corpus))))
+    except TrainingError as error:
+        fail(str(error))
     require_finite(loss, f"{len(examples)} sentences, the first {shown(examples[0])}")
     return loss

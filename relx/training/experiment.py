@@ -144,6 +144,18 @@ class Experiment:
             protocol=self.protocols[0],
         )
 
+    def judge_by_entities(self, model: JointExtractor, data: dict[str, list[Example]]) -> bool:
+        """Judge the run by its entities where its score of triples can only be 0; whether this is a change."""
+        if "validation" not in data or not self.trainer.course.metric.startswith("triple"):
+            return False
+        bare = [split for split in ("train", "validation") if not any(e.relations for e in data[split])]
+        if model.head.finds_relations and not bare:
+            return False
+        self.trainer.judge_by_entities()
+        cause = f"{self.paths[bare[0]]} holds no relation" if bare else "the head finds no relations"
+        logger.info("validation is judged by %s: %s", self.trainer.course.metric, cause)
+        return True
+
     def check_oracle(self, model: JointExtractor, data: dict[str, list[Example]]) -> dict[str, Any]:
         """Report what the head loses on the training and the validation data, whatever its model learns.
 

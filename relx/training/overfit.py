@@ -111,7 +111,7 @@ def _look_at(model: JointExtractor, batch: Batch) -> Look:
     with torch.no_grad():
         scores = {name: score.clone() for name, score in model.scores(batch).items()}
     pulling = {name: score.requires_grad_() for name, score in scores.items() if score.is_floating_point()}
-    loss = model.head.loss(scores, batch)
+    loss = model.loss(scores, batch)
     gradients = torch.autograd.grad(loss, list(pulling.values()), allow_unused=True)
     norms = (0.0 if gradient is None else gradient.norm().item() for gradient in gradients)
     return Look(loss.item(), dict(zip(pulling, norms, strict=True)))

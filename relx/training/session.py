@@ -19,6 +19,7 @@ from relx.scoring import corpus_triples, score
 from relx.scoring.render import percentages
 from relx.scoring.sentences import save_counts, sentence_counts
 from relx.training import run_folder, snapshot
+from relx.training.callbacks import Callback
 from relx.training.checkpoints import Checkpoints
 from relx.training.loop import Run
 from relx.training.processes import Processes
@@ -45,8 +46,7 @@ class Session:
         self.folder = folder
         self.processes = processes
         self.checkpoints = Checkpoints(folder.path / run_folder.CHECKPOINTS, experiment.trainer.keep_checkpoints)
-        callbacks = experiment.callbacks(folder.path)  # in every process: a fault of theirs ends them all
-        self.callbacks = callbacks if processes.main else []
+        self.callbacks = self._make_callbacks()
 
     def run(self, recover: bool) -> TrainingState:
         """Train, score and archive. Raises RelxError as ``Experiment.run`` says."""
@@ -80,7 +80,13 @@ class Session:
         data = self.experiment.read()
         seed_everything(self.experiment.seed)  # what was read, or taken from a cache, does not change the weights
         model = self.experiment.build(_vocabulary(data, resumed))
+        if self.experiment.judge_by_entities(model, data):
+            self.callbacks = self._make_callbacks()
         return data, model, self.experiment.check_oracle(model, data)
+
+    def _make_callbacks(self) -> list[Callback]:
+        callbacks = self.experiment.callbacks(self.folder.path)  # in every process: a fault of theirs ends them all
+        return callbacks if self.processes.main else []
 
     def _newest(self) -> snapshot.Tree | None:
         newest, path = self.checkpoints.newest(), self.folder.path

@@ -1,6 +1,7 @@
 """How a model is trained, as an experiment file says it."""
 
 import logging
+from dataclasses import replace
 from typing import Literal
 
 from relx.data.sizes import require_sizes
@@ -31,6 +32,7 @@ class Trainer:
     ``every`` so many steps or epochs (``500 steps``, ``1 epoch``) the model is validated, reported and kept: the last
     ``keep_checkpoints`` checkpoints stay, and the best one. ``patience`` is the number of reports without a better
     ``validation_metric`` after which training stops; it is not counted before the metric has risen above 0.
+    Where no relation can be found, the entities are judged in place of the triples.
 
     A step of the optimizer takes ``accumulate`` batches. ``grad_norm`` is the norm to which gradients are clipped;
     ``schedule`` puts a factor on the learning rates; ``parameter_groups`` are settings that differ for the weights in
@@ -62,8 +64,7 @@ class Trainer:
             raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for gradients as they are")
         require_sizes(accumulate=accumulate, keep_checkpoints=keep_checkpoints)
         require_regexes(parameter_groups or ())
-        self.metric = validation_metric.removeprefix("+")
-        self.course = Course(epochs, patience, self.metric, Every(every))
+        self.course = Course(epochs, patience, validation_metric.removeprefix("+"), Every(every))
         self.optimizer = optimizer or RMSprop()
         self.grad_norm = grad_norm
         self.groups = parameter_groups or {}
@@ -74,6 +75,10 @@ class Trainer:
         self.precision = precision
         self.accumulate = accumulate
         self.keep_checkpoints = keep_checkpoints
+
+    def judge_by_entities(self) -> None:
+        """Judge the run by the score of entities that corresponds to the score of triples it is judged by."""
+        self.course = replace(self.course, metric=self.course.metric.replace("triple", "entity"))
 
     def fit(self, run: Run) -> TrainingState:
         """Train the model in place until the epochs, the patience, an interrupt or a loss that is not finite end it.
@@ -116,10 +121,10 @@ class Trainer:
         )  # fmt: skip
 
     def _warn_of_nothing_learnt(self, state: TrainingState) -> None:
-        if state.best_metrics.get(self.metric) == 0:
+        if state.best_metrics.get(self.course.metric) == 0:
             logger.warning(
                 "%s was 0 in all %d epochs: the weights are kept, but they predict nothing right. Try more epochs "
                 "(trainer.epochs) or a higher learning rate (trainer.optimizer.lr), and see in the oracle check "
                 "whether the head can express the triples at all",
-                self.metric, state.epoch,
+                self.course.metric, state.epoch,
             )  # fmt: skip

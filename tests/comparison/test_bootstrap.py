@@ -51,7 +51,7 @@ class TestResampling:
 
 class TestDifference:
     def test_a_system_does_not_differ_from_itself(self) -> None:
-        counts = random_counts(2, 50, 4)
+        counts = random_counts(1, 50, 4)
         found = difference(counts, counts, 1000, 1)
         assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
@@ -96,11 +96,32 @@ class TestDifference:
 
     def test_the_runs_of_a_system_count_with_their_mean(self) -> None:
         good, bad = hits(*[1] * 30), hits(*[0] * 30)
-        found = difference(np.concatenate((good, bad)), bad, 200, 1)
-        assert (found.value, found.low) == (0.5, 0.5)
+        assert difference(np.concatenate((good, bad)), bad, 200, 1).value == 0.5
 
     def test_which_is_which_turns_the_sign(self) -> None:
         one, other = random_counts(1, 60, 6), random_counts(2, 60, 7)
         there, back = difference(one, other, 500, 1), difference(other, one, 500, 1)
         assert there.p == back.p
         assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
+
+
+class TestRuns:
+    def test_a_difference_that_runs_of_one_system_show_too_is_chance(self) -> None:
+        """Every sentence agrees, so that only the runs vary: 1, 1, 0 against 0, 1, 0."""
+        good, bad = hits(*[1] * 500), hits(*[0] * 500)
+        found = difference(np.concatenate((good, good, bad)), np.concatenate((bad, good, bad)), 5000, 1)
+        assert found.value == pytest.approx(1 / 3)
+        assert found.p > 0.3 and found.low < 0 < found.high
+
+    def test_the_spread_is_that_of_the_mean_of_the_runs(self) -> None:
+        """The mean of n runs has the variance s^2 / n, and so have the means of n - 1 runs that are drawn."""
+        runs = np.concatenate([hits(*[hit] * 40) for hit in (1, 0, 0, 0, 0)])
+        found = difference(runs, hits(*[0] * 40), 40_000, 1)
+        possible = np.array([np.mean(drawn) for drawn in product((1, 0, 0, 0, 0), repeat=4)])
+        assert np.std(possible) == pytest.approx(np.std([1, 0, 0, 0, 0], ddof=1) / math.sqrt(5))
+        assert (found.low, found.high) == tuple(np.quantile(possible, (0.025, 0.975)))
+
+    def test_runs_that_agree_add_nothing(self) -> None:
+        one, other = random_counts(1, 60, 6), random_counts(1, 60, 7)
+        several = np.concatenate((one, one, one))
+        assert difference(several, other, 500, 1) == difference(one, other, 500, 1)

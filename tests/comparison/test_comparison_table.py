@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from relx.comparison.bootstrap import Difference
@@ -12,7 +14,8 @@ B = System(
 COMPARISON = Comparison("exact_span", 806, 1000, [A, B])
 CAPTION = (
     "exact_span on test: 806 sentences, scores in percent, mean ± standard deviation over the runs; differences of "
-    "the mean F1 from runs/a_1, with a paired bootstrap over sentences (1000 resamples)"
+    "the mean F1 from runs/a_1, with a paired bootstrap over sentences and over the runs of systems that have several "
+    "(1000 resamples)"
 )
 
 
@@ -58,3 +61,13 @@ def test_in_latex() -> None:
 )
 def test_the_caption_says_only_what_is_there(systems: list[System], caption: str) -> None:
     assert render(Comparison("last_word", 5, 10, systems), "validation", "text").splitlines()[0] == caption
+
+
+def test_the_caption_says_whether_runs_are_resampled() -> None:
+    one, several = COMPARISON.systems[1], COMPARISON.systems[0]
+    for systems, words in (
+        ([one, one], "over sentences, not over runs (1000"),
+        ([several, several], "over sentences and over the runs of each system (1000"),
+    ):
+        for form in ("text", "markdown", "latex"):
+            assert words in render(replace(COMPARISON, systems=systems), "test", form)

@@ -31,6 +31,20 @@ def test_a_column_gives_back_every_array_padded_with_zeros(axes):
             assert np.count_nonzero(out) == arrays[row].size
 
 
+def test_an_axis_of_labels_of_which_there_are_none_stays_empty():
+    column = Column([np.zeros(shape, dtype=np.float32) for shape in ((3, 0), (0, 0), (5, 0))])
+    assert column.padded([0, 1]).shape == (2, 3, 0)
+    assert column.padded([1]).shape == (1, 1, 0)
+    deep = Column([np.zeros((2, 0, 2)), np.zeros((2, 0, 2))])
+    assert deep.padded([0]).shape == (1, 2, 0, 2)
+
+
+def test_an_axis_of_tokens_has_a_place_even_in_empty_sentences():
+    assert Column([np.zeros((0, 0)), np.zeros((2, 2))]).padded([0]).shape == (1, 1, 1)
+    assert Column([np.zeros((0, 3)), np.zeros((0, 3))]).padded([0]).shape == (1, 1, 3)
+    assert Column([np.zeros(0), np.zeros(0)]).padded([0, 1]).shape == (2, 1)
+
+
 def test_a_batch_is_padded_to_its_longest_sentence():
     corpus = IndexedCorpus(sentences(1, 3, 9, 2), index)
     batch = corpus.batch([3, 1])

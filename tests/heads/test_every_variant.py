@@ -20,7 +20,15 @@ from relx.testing.model import MODEL
 from relx.training.oracle import oracle_check
 
 GOLD = sentence("Ada left Rome while Bob stayed in Oslo", ((0, 1), "left", (2, 3)), ((4, 5), "stayed_in", (7, 8)))
-SIZES = {"hidden_size": 16, "decoder_size": 8, "tag_dim": 6, "dropout": 0.0, "relation_weight": 1.0, "rounds": 1}
+SIZES = {
+    "hidden_size": 16,
+    "decoder_size": 8,
+    "tag_dim": 6,
+    "dropout": 0.0,
+    "relation_weight": 1.0,
+    "rounds": 1,
+    "decoders": 2,
+}
 # A sum of -log p below log 2: each decision of the loss has a probability above a half.
 EVERY_DECISION_RIGHT = 0.6
 PUBLISHED: list[dict[str, Any]] = [

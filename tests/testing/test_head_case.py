@@ -82,6 +82,16 @@ class SilentLoss(RIN):
         return replace(super().targets(kept), lost=[])
 
 
+class NeverScored(RIN):
+    """What it has learnt never contains one of the relations, although the oracle's scores do."""
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        said = super().decode(scores, batch)
+        if "cells" in scores:
+            return said
+        return [replace(e, relations=[r for r in e.relations if r.type != "works_for"]) for e in said]
+
+
 class MadeUp(RIN):
     def decode(self, scores: Scores, batch: Batch) -> list[Example]:
         said = super().decode(scores, batch)
@@ -115,6 +125,7 @@ BAD: list[tuple[type[Head], str, str]] = [
     (InputChanged, "labels_are_not_looked_at", "decode must make new Examples (prediction())"),
     (SilentLoss, "its_targets_decode_to_gold", "what a scheme cannot hold, `targets` lists as lost"),
     (SilentLoss, "gold_that_it_cannot_know_is_listed_as_lost", "lists 0 of 1 relations as lost, where training lacks"),
+    (NeverScored, "it_learns_every_relation_by_heart", "it does not predict {((10, 12), 'works_for', (0, 2))}"),
     (MadeUp, "its_targets_decode_to_gold", "holds {((0, 1), 'born_in', (0, 1))}, which are not gold"),
     (EntitiesInEmptySentences, "empty_sentences_and_single_tokens", "in a sentence without tokens"),
 ]
@@ -160,7 +171,7 @@ def test_every_failure_is_listed() -> None:
     with pytest.raises(AssertionError) as caught:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     lines = str(caught.value).splitlines()
-    assert lines[0] == "2 of 10 tests failed" and len(lines) == 3
+    assert lines[0] == "2 of 11 tests failed" and len(lines) == 3
 
 
 class Crashing(RIN):

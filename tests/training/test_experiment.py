@@ -1,8 +1,10 @@
+import argparse
 import gzip
 import json
 import logging
 import math
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -13,15 +15,22 @@ from typing import Any, get_args
 import pytest
 import tiny as sample
 import torch
+from torch import Tensor
 
 from relx import archive, config
+from relx.commands import train as train_command
+from relx.data.batch import Batch
+from relx.data.example import Example
 from relx.errors import ConfigError, DataError, RelxError, TrainingError
+from relx.heads.head import Head, Scores
 from relx.heads.hmt import HMT
 from relx.predictors import Predictor
 from relx.scoring import METRICS, PROTOCOLS
 from relx.training.callbacks.progress import EpochLines
 from relx.training.checkpoints import Checkpoints
 from relx.training.experiment import Experiment, ProtocolName
+from relx.training.overfit import overfit
+from relx.training.processes import Processes
 from relx.training.run_folder import RunFolder
 from relx.training.session import Session
 
@@ -223,6 +232,84 @@ class TestData:
         [example] = Predictor.load(tmp_path / "run" / "model.tar.gz")(["Ann left ."])
         assert example.relations == []
         assert caplog.messages.count(f"{tmp_path}/train.jsonl: holds no relation; none can be learnt") == 1
+
+    def test_without_relations_entities_are_judged(
+        self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The patience ends the run, the best epoch is kept, and nothing is said of a score of 0."""
+        caplog.set_level(logging.INFO, logger="relx")
+        lines = [json.loads(line) for line in (tiny.parent / "train.jsonl").read_text().splitlines()]
+        bare = "".join(json.dumps({**line, "relations": []}) + "\n" for line in lines)
+        data = self.data(tiny, tmp_path, train=bare, dev=bare, test=bare)
+        state = sample.train(tiny, tmp_path / "run", data=data, epochs=60, patience=2)
+        found = [epoch["metrics"] for epoch in epochs(tmp_path / "run")]
+        best = max(found, key=lambda metrics: metrics["entity_f1"])
+        assert len(found) < 60 and state.best_epoch == found.index(best) + 1 and best["entity_f1"] > 0.9
+        assert f"validation is judged by entity_f1: {tmp_path}/train.jsonl holds no relation" in caplog.messages
+        assert not [message for message in caplog.messages if "predict nothing right" in message]
+
+    @pytest.mark.parametrize("empty", ["train", "dev"])
+    def test_where_one_split_has_no_relations_entities_are_judged_too(
+        self, tiny: Path, tmp_path: Path, empty: str
+    ) -> None:
+        lines = [json.loads(line) for line in (tiny.parent / "train.jsonl").read_text().splitlines()]
+        bare = "".join(json.dumps({**line, "relations": []}) + "\n" for line in lines)
+        made, full = sample.experiment(tiny, data=self.data(tiny, tmp_path, **{empty: bare}), epochs=1)
+        made.run(RunFolder.claim(tmp_path / "run", force=False), full)
+        assert made.trainer.course.metric == "entity_f1"
+
+    def test_a_head_that_finds_no_relations_is_judged_by_its_entities(
+        self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="relx")
+        head = 'model.head={"type": "cascade", "joint": false}'
+        made, full = sample.experiment(tiny, head, epochs=4)
+        made.run(RunFolder.claim(tmp_path / "run", force=False), full)
+        assert made.trainer.course.metric == "entity_f1"
+        assert "validation is judged by entity_f1: the head finds no relations" in caplog.messages
+        oracle = read(tmp_path / "run" / "metrics.json")["oracle"]["train"]
+        assert oracle["entities"]["f1"] == 1 and "f1" not in oracle
+        assert any("the head finds no relations; the scheme's ceiling of entities is" in m for m in caplog.messages)
+
+    def test_a_head_that_loses_triples_without_a_cause_is_not_trained(
+        self, tiny: Path, tmp_path: Path, registry: None
+    ) -> None:
+        @Head.register("turned")
+        class Turned(HMT):
+            def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+                said = super().decode(scores, batch)
+                for example in said:
+                    example.relations = [r._replace(head=r.tail, tail=r.head) for r in example.relations]
+                return said
+
+        message = (
+            "the head Turned is at fault: decode(oracle(targets)) lacks 24 gold triples that targets does not list as "
+            "lost. The first one is ('Ann Lee', born_in, 'Rome') in the sentence 'Ann Lee was born in Rome .'."
+        )
+        for overrides in ([], ["--dry-run"], ["--overfit", "2"]):
+            pattern = re.escape(message.replace("24", "2") if "2" in overrides else message)
+            with pytest.raises(TrainingError, match=pattern):
+                self.outcome(tiny, tmp_path / "run", *overrides)
+        assert not (tmp_path / "run").exists() or not list((tmp_path / "run").glob("*.tar.gz"))
+
+    def outcome(self, tiny: Path, folder: Path, *arguments: str) -> None:
+        args = argparse.ArgumentParser()
+        train_command.add_arguments(args)
+        given = [str(tiny), "--var", f"data={tiny.parent}", "-o", "model.head.type=turned", *arguments]
+        train_command.run(args.parse_args([*given, *([] if arguments else ["-s", str(folder)])]))
+
+    def test_a_loss_that_is_no_scalar_is_the_head_s_fault(self, tiny: Path, tmp_path: Path, registry: None) -> None:
+        @Head.register("vector")
+        class Vector(HMT):
+            def loss(self, scores: Scores, batch: Batch) -> Tensor:
+                return super().loss(scores, batch).expand(len(batch))
+
+        message = r"the loss of the head Vector has the shape \[4\]; it must be a scalar"
+        with pytest.raises(TrainingError, match=message):
+            sample.train(tiny, tmp_path / "run", "model.head.type=vector")
+        made, _ = sample.experiment(tiny, "model.head.type=vector")
+        with pytest.raises(TrainingError, match=message):
+            overfit(made, 4, Processes("cpu"))
 
     def test_compressed_data_and_a_relation_that_only_validation_has(self, tiny: Path, tmp_path: Path) -> None:
         data = self.data(tiny, tmp_path, dev=(tiny.parent / "dev.jsonl").read_text().replace("born_in", "rules"))
