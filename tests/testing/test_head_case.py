@@ -189,7 +189,7 @@ def test_whatever_a_test_raises_is_a_failure_and_the_others_still_run() -> None:
     with pytest.raises(AssertionError) as caught:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     count, *lines = str(caught.value).splitlines()
-    assert count == f"{len(lines)} of 10 tests failed" and 3 < len(lines) < 10
+    assert count == f"{len(lines)} of 11 tests failed" and 3 < len(lines) < 11
     assert any(line.startswith("test_its_targets_decode_to_gold: KeyError: 'no such row' (") for line in lines)
     assert all(line.endswith(", in decode)") and "test_head_case.py:" in line for line in lines)
 
@@ -221,7 +221,9 @@ def test_a_description_that_does_not_fit_is_the_error_of_an_experiment() -> None
 
 
 def test_an_unknown_setting_is_named() -> None:
-    with pytest.raises(TypeError, match="HeadTestCase has no setting 'heads'; it has embedder, head, lr, model"):
+    with pytest.raises(
+        TypeError, match="HeadTestCase has no setting 'heads'; it has embedder, encoder, head, lr, model"
+    ):
         HeadTestCase.check(heads=GOOD)
 
 
