@@ -152,7 +152,7 @@ class Experiment:
         if model.head.finds_relations and not bare:
             return False
         self.trainer.judge_by_entities()
-        cause = f"{self.paths[bare[0]]} holds no relation" if bare else "the head finds no relations"
+        cause = f"{self.files[bare[0]][1]} holds no relation" if bare else "the head finds no relations"
         logger.info("validation is judged by %s: %s", self.trainer.course.metric, cause)
         return True
 
