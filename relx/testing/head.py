@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from relx.data.example import Entity, Example, Relation
-from relx.heads.head import Head
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
@@ -52,7 +51,7 @@ class HeadTestCase(ModelTestCase):
     def test_it_learns_every_relation_by_heart(self) -> None:
         """A model that has learnt sentences by heart returns what their targets decode to, of every relation type."""
         model = self.build()
-        chosen = _of_every_type(model.head, self.copies())
+        chosen = _of_every_type(model, self.copies())
         wanted = [self._triples(example, example.relations) for example in oracle_decode(model.head, chosen)]
         missing: set[Key] = set()
         for _ in range(BY_HEART):
@@ -81,11 +80,11 @@ class HeadTestCase(ModelTestCase):
             require(not _decoded(model, gold).relations, f"decode(oracle(targets)) holds a relation where {why}")
 
 
-def _of_every_type(head: Head, examples: Sequence[Example]) -> list[Example]:
+def _of_every_type(model: JointExtractor, examples: Sequence[Example]) -> list[Example]:
     """The first sentence of each relation type of those whose relations the head can return together."""
     chosen: dict[str, Example] = {}
-    for example, held in zip(examples, oracle_decode(head, examples), strict=True):
-        for relation in [] if head.limits(held) else held.relations:
+    for example, held in zip(examples, oracle_decode(model.head, examples), strict=True):
+        for relation in [] if model.head.limits(held) else held.relations:
             chosen.setdefault(relation.type, example)
     return list({id(example): example for example in chosen.values()}.values())
 
