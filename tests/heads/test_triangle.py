@@ -5,6 +5,7 @@ from padding import assert_every_parameter_learns, padded_inputs
 from torch import Tensor
 
 from relx.heads.pair_scorers import Cells, PairScorer, triangle
+from relx.heads.pair_scorers.hidden import MLPPairScorer
 from relx.heads.pair_scorers.linear import LinearPairScorer
 from relx.heads.pair_scorers.triangle import logits_of_cells, triangle_loss
 from relx.registry import Lazy, components
@@ -58,6 +59,26 @@ def test_the_loss_is_that_of_the_pairs_in_order_outputs_and_gradients(scorer: Pa
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-11)
     with torch.inference_mode():
         torch.testing.assert_close(triangle_loss(scorer, inputs, mask, GOLD).clone(), loss.detach())
+
+
+def test_with_dropout_gold_cells_have_the_logits_of_the_table_that_is_learnt() -> None:
+    torch.manual_seed(1)
+    scorer = MLPPairScorer(DIM, RELATIONS, hidden_size=8, bias=0.0, dropout=0.5).double()
+    inputs, mask = padded_inputs(DIM)
+    head, tail = torch.triu_indices(inputs.shape[1], inputs.shape[1])
+    torch.manual_seed(2)
+    loss = triangle_loss(scorer, inputs, mask, GOLD)
+    torch.manual_seed(2)
+    logits = scorer.of_pairs(inputs, head, tail)
+    gold = set(zip(*map(Tensor.tolist, GOLD), strict=True))
+    expected = [
+        torch.nn.functional.softplus(-z if (sentence, i, j, k) in gold else z)
+        for sentence, of_pairs in enumerate(logits)
+        for i, j, of_labels in zip(head.tolist(), tail.tolist(), of_pairs, strict=True)
+        for k, z in enumerate(of_labels)
+        if mask[sentence, j]
+    ]
+    torch.testing.assert_close(loss, torch.stack(expected).sum(), rtol=1e-12, atol=0)
 
 
 def test_padding_is_not_read(scorer: PairScorer) -> None:
