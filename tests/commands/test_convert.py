@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from relx.commands import main
+from relx.data.example import Entity
 from relx.readers import make_reader, read
 from relx.scoring import score
 from relx.tokenizers.whitespace import WhitespaceTokenizer
@@ -148,3 +149,43 @@ def test_forms_that_cannot_be_written_or_do_not_exist(tmp_path, capsys):
     )
     assert "no such file" in error_of(capsys, tmp_path / "none", target)
     assert not target.exists()
+
+
+def test_recorded_errors_are_left_out_and_listed(tmp_path, capsys, caplog):
+    source = tmp_path / "found.jsonl"
+    source.write_text('{"tokens": ["a"]}\n{"error": "bad", "line": 2}\n{"tokens": ["b"]}\n')
+    for form in ("jsonl", "brat", "conll04"):
+        assert main(["convert", str(source), str(tmp_path / form), "--to", form]) == 0
+        assert [example.tokens for example in read(tmp_path / form, form)] == [["a"], ["b"]]
+    assert f"{source}: 1 lines hold an error in place of a sentence: 2" in caplog.text
+    assert "2 sentences, 0 entities" in capsys.readouterr().err
+
+
+def test_all_bad_records_are_reported_before_anything_is_written(tmp_path, capsys):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"tokens": [1]}\n{"tokens": ["北京"]}\n{"tokens": ["a"], "id": 1.5}\n{"tokens": "北京"}\n')
+    message = error_of(capsys, source, tmp_path / "out.jsonl")
+    assert message.splitlines()[0] == "error: 3 faults"
+    assert f'{source}:4: tokens: expected a list, got "北京"' in message
+    assert os.listdir(tmp_path) == ["in.jsonl"]
+
+
+def test_what_a_form_of_tokens_makes_of_mentions_that_cut_them_is_counted(tmp_path, caplog):
+    source = tmp_path / "in.jsonl"
+    source.write_text(
+        '{"text": "Paris-Berlin", "entities": [{"characters": [0, 5], "type": "X"}, {"characters": [6, 12], "type": "X"}]}'
+    )
+    assert main(["convert", str(source), str(tmp_path / "out.json"), "--to", "spert"]) == 0
+    changed = "2 mentions that cut a token, as whole tokens and 1 mentions at one place, as one"
+    assert f"written otherwise, since the form cannot hold them: {changed}" in caplog.text
+
+
+def test_a_tokenizer_may_split_at_mentions(tmp_path):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "Paris-Berlin", "entities": [{"characters": [0, 5]}]}')
+    assert (
+        main(["convert", str(source), str(out), "--tokenizer", '{"type": "whitespace", "split_at_mentions": true}'])
+        == 0
+    )
+    (example,) = read(out)
+    assert (example.tokens, example.entities) == (["Paris", "-Berlin"], [Entity(0, 1)])

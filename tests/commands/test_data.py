@@ -103,3 +103,24 @@ def test_misuse(capsys, corpus):
     assert "dataset_reader: missing; expected dataset_reader" in error_of(capsys, corpus / "empty.jsonnet")
     (corpus / "wrong.jsonnet").write_text("{dataset_reader: {type: 'hlr'}, train_data_path: 'x'}")
     assert "did you mean 'hrl'?" in error_of(capsys, corpus / "wrong.jsonnet")
+
+
+def test_changed_gold_is_counted_and_listed_by_file_and_sentence(capsys, tmp_path):
+    record = {"text": "Paris-Berlin", "id": "x", "entities": [{"characters": [0, 5]}, {"characters": [6, 12]}]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    (split,) = json_of(capsys, tmp_path / "a.jsonl")["splits"]
+    assert split["cut"] == {"count": 1, "listed": [{"sentence": "x", "mention": "Paris", "tokens": "Paris-Berlin"}]}
+    assert split["shared"]["listed"] == [{"sentence": "x", "mention": "Berlin", "tokens": "Paris-Berlin"}]
+    assert main(["data", str(tmp_path / "a.jsonl")]) == 0
+    assert "widened to whole tokens\n  a.jsonl: x: 'Paris' in 'Paris-Berlin'\n" in capsys.readouterr().out
+
+
+def test_the_faults_of_all_files_are_reported(capsys, tmp_path):
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text('{"tokens": ["a"]}\n{"tokens": [1]}\n')
+    error = error_of(capsys, tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    assert error.startswith("error: 2 faults\n")
+    assert f"{tmp_path / 'a.jsonl'}:2: " in error and f"{tmp_path / 'b.jsonl'}:2: " in error
+    (tmp_path / "c.json").write_text('{"words": 1}')
+    error = error_of(capsys, tmp_path / "c.json", tmp_path / "none")
+    assert "no reader knows this form" in error and "no such file" in error

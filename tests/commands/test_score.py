@@ -115,3 +115,44 @@ def test_from_the_command_line_without_torch(gold, predicted):
     ran = subprocess.run([sys.executable, "-c", program, "score", gold, predicted], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert headline(ran.stdout)["last_word"] == ["2", "3", "2"]
+
+
+def test_recorded_errors_count_as_sentences_without_predictions(gold, tmp_path, capsys, caplog):
+    predicted = lines(tmp_path / "predicted.jsonl", [PREDICTED[0], {"error": "text: expected a string", "line": 2}])
+    assert main(["score", gold, predicted, "--protocol", "last_word"]) == 0
+    assert headline(capsys.readouterr().out)["last_word"] == ["1", "3", "1"]
+    assert f"{predicted}: 1 errors count as sentences without predictions" in caplog.text
+
+
+def test_predictions_may_be_in_the_form_of_dygie(tmp_path, capsys):
+    scored = {
+        "predicted_ner": [[[0, 0, "PER", 9.0], [2, 2, "LOC", 8.0]]],
+        "predicted_relations": [[[0, 0, 2, 2, "in", 1.0]]],
+    }
+    document = {"doc_key": "a", "sentences": [["Bob", "of", "Oslo"]], "ner": [[[0, 0, "PER"]]], "relations": [[]]}
+    gold, predicted = (lines(tmp_path / f"{i}.json", [{**document, **part}]) for i, part in enumerate(({}, scored)))
+    assert main(["score", gold, predicted, "--protocol", "exact_span", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)["exact_span"]
+    assert (report["triples"]["predicted"], report["entities"]["predicted"], report["entities"]["gold"]) == (1, 2, 1)
+
+
+def test_gold_mentions_within_one_token_count_one_by_one(tmp_path, capsys):
+    text = "The Paris-Berlin line is run by Acme ."
+    entities = [{"characters": place, "type": "X"} for place in ([4, 9], [10, 16], [32, 36])]
+    relations = [{"head": 2, "type": "serves", "tail": tail} for tail in (0, 1)]
+    gold = lines(tmp_path / "gold.jsonl", [{"text": text, "entities": entities, "relations": relations}])
+    whole = [{"start": 1, "end": 2, "type": "X"}, {"start": 6, "end": 7, "type": "X"}]
+    answer = {"tokens": text.split(), "entities": whole, "relations": [{"head": 1, "type": "serves", "tail": 0}]}
+    predicted = lines(tmp_path / "predicted.jsonl", [answer])
+    assert main(["score", gold, predicted, "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    counts = {
+        name: tuple(report["triples"][key] for key in ("predicted", "gold", "correct"))
+        for name, report in reports.items()
+    }
+    assert counts["exact_span"] == counts["strict"] == counts["begin_offset"] == (1, 2, 1)
+    assert counts["exact_text"] == (1, 2, 0)  # neither Paris nor Berlin is Paris-Berlin
+    assert reports["strict"]["entities"]["gold"] == 3
+    assert main(["score", gold, gold, "--json"]) == 0
+    same = json.loads(capsys.readouterr().out)
+    assert all(report["triples"]["correct"] == report["triples"]["gold"] == 2 for report in same.values())

@@ -30,3 +30,10 @@ def test_an_argument_that_is_not_among_the_entities_joins_them():
 def test_a_mention_needs_a_type():
     with pytest.raises(DataError, match="out: sentence 2: the mention 'b' has no type"):
         list(held([Example(["a"]), Example(["a", "b"], [Entity(1, 2)])], "out"))
+
+
+def test_all_mentions_without_a_type_are_reported():
+    examples = [Example(["a"], [Entity(0, 1)]), Example(["a"], [ANN]), Example(["b"], [Entity(0, 1)])]
+    with pytest.raises(DataError) as error:
+        list(held(examples, "out"))
+    assert [fault.split(": the")[0] for fault in error.value.faults] == ["out: sentence 1", "out: sentence 3"]

@@ -168,6 +168,33 @@ class TestData:
         assert full["dataset_reader"] == {"type": "jsonl"}
         assert sample.experiment(tiny)[0].files["train"][0].tokenizer.split_punctuation is True
 
+    def test_the_training_data_alone_are_split_at_mentions(
+        self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        record = json.dumps({"text": "Paris-Berlin line", "entities": [{"characters": [0, 5]}]})
+        data = self.data(tiny, tmp_path, train=record, dev=record, test=record)
+        tokenizer = 'tokenizer={"type": "whitespace", "split_at_mentions": true}'
+        read = sample.experiment(tiny, tokenizer, data=data)[0].read()
+        assert [example.tokens for example in read["train"]] == [["Paris", "-Berlin", "line"]]
+        assert all([e.tokens for e in read[split]] == [["Paris-Berlin", "line"]] for split in ("validation", "test"))
+        warned = [message.splitlines()[0] for message in caplog.messages if "gold that tokens cannot hold" in message]
+        assert [message.split(":")[0] for message in warned] == [f"{data}/dev.jsonl", f"{data}/test.jsonl"]
+
+    def test_the_faults_of_all_splits_are_reported(self, tiny: Path, tmp_path: Path) -> None:
+        data = self.data(tiny, tmp_path, train='{"tokens": 3}', dev='{"tokens": 4}\n{"tokens": 5}')
+        with pytest.raises(DataError) as error:
+            sample.train(tiny, tmp_path / "run", data=data)
+        assert [fault.split(": ")[0] for fault in error.value.faults] == [
+            f"{data}/train.jsonl:1", f"{data}/dev.jsonl:1", f"{data}/dev.jsonl:2",
+        ]  # fmt: skip
+
+    def test_nothing_is_reported_as_0(self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        lost = {"tokens": ["a"], "entities": [{"text": "Rome"}], "relations": [{"head": 0, "type": "is", "tail": 0}]}
+        lines = (tiny.parent / "dev.jsonl").read_text() + json.dumps(lost)
+        sample.experiment(tiny, data=self.data(tiny, tmp_path, dev=lines))[0].read()
+        assert f"{tmp_path}/dev.jsonl: 1 triples not located" in caplog.messages
+        assert "without tokens" not in caplog.text
+
     def data(self, tiny: Path, tmp_path: Path, **files: str | bytes) -> str:
         """A folder with the corpus, some of its files replaced."""
         for split in ("train", "dev", "test"):

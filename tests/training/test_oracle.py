@@ -5,12 +5,14 @@ from corpora import CORPORA
 from sentences import clashing_sentence, disjoint_spans, sentence, spans
 
 from relx.data.example import Example
+from relx.data.json_form import example_from_json
 from relx.data.vocabulary import Vocabulary
 from relx.heads.hmt import HMT
 from relx.heads.joint_tags import NOT_LOCATED, PAIRED, TAKEN
 from relx.heads.novel_tagging import NovelTagging
 from relx.readers import read
-from relx.training.oracle import oracle_check, oracle_decode
+from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.training.oracle import CUT, oracle_check, oracle_decode
 
 DATA = CORPORA / "data"
 TYPES = [f"type {number}" for number in range(8)]
@@ -75,6 +77,15 @@ def test_the_causes():
         "losses": found.losses, "wrong": {},
     }  # fmt: skip
     assert str(found).startswith("the scheme's ceiling is P 100.0 R 50.0 F1 66.7 (exact_span)\n  1 triples lost: ")
+
+
+def test_a_triple_of_mentions_that_cut_a_token_is_lost_where_the_protocol_tells_them_apart():
+    record = {"text": "Paris-Berlin by Acme", "entities": [{"characters": p} for p in ([0, 5], [6, 12], [16, 20])]}
+    record["relations"] = [{"head": 2, "type": "serves", "tail": tail} for tail in (0, 1)]
+    gold = [example_from_json(record, WhitespaceTokenizer())]
+    by_place, by_text = (oracle_check(hmt(gold), gold, protocol) for protocol in ("exact_span", "exact_text"))
+    assert (by_place.losses, by_place.faults) == ({CUT: 1}, [])
+    assert (by_text.losses, by_text.faults) == ({CUT: 2}, [])
 
 
 def test_all_pairs_is_wrong_where_nearest_is_right():
