@@ -1,6 +1,7 @@
 """CoNLL04 (Roth and Yih 2004) as Bekoulis et al. (2018) write it: a token a line, tags and relations in columns."""
 
 import ast
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,9 @@ from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
 from relx.readers.spert import SpertReader
 
+logger = logging.getLogger(__name__)
+
+SHOWN = 5
 MARK = "#doc"
 NONE = "N"
 COLUMNS = "number, token, BIO tag, list of relations, list of the tokens that they lead to, separated by tabs"
@@ -77,12 +81,17 @@ def _cells(line: str) -> list[str]:
 
 def _examples(path: str | Path) -> Iterator[Example]:
     """Every sentence without a bad line. Raises DataError at the end for the first bad line of each other one."""
-    faults = Faults()
+    faults, inside = Faults(), []
     for name, lines in _sentences(path, faults):
         with faults.gathered():
             rows = [_row(line, f"{path}:{line_number}", i) for i, (line_number, line) in enumerate(lines)]
+            pairs = zip([None, *rows], rows, strict=False)
+            inside += [row.where.rpartition(":")[2] for before, row in pairs if _begins_inside(before, row)]
             yield _example(name, rows)
     faults.raise_any()
+    if inside:
+        shown = ", ".join(inside[:SHOWN]) + ", ..." * (len(inside) > SHOWN)
+        logger.warning("%s: %d mentions begin with a tag I-, taken for B- (lines %s)", path, len(inside), shown)
 
 
 def _sentences(path: str | Path, faults: Faults) -> Iterator[tuple[str | None, list[tuple[int, str]]]]:
@@ -153,6 +162,12 @@ def _tag(row: _Row) -> tuple[str, str | None]:
     if row.tag != "O" and (mark not in ("B", "I") or not type):
         raise DataError(f"{row.where}: expected a tag O, B-type or I-type, got {shown(row.tag)}")
     return mark, type or None
+
+
+def _begins_inside(before: _Row | None, row: _Row) -> bool:
+    """Whether a mention begins with an inside tag: after another type, after none, or in a sentence's first row."""
+    mark, type = _tag(row)
+    return mark == "I" and (before is None or _tag(before)[1] != type)
 
 
 def _mention(at: dict[int, Entity], token: int, row: _Row) -> Entity:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from relx.data.alignment import same_words
 from relx.data.example import Entity, Example
 from relx.data.fields import BadRecord, checked, items, required, shown
 from relx.readers.json_reader import JsonReader
@@ -11,6 +12,8 @@ from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
 SOURCE, TARGET, OTHER = "source", "target", "other"
+UNTAGGED = "arguments that no tag marks, located by their text"
+OTHER_WORDS = "arguments whose tags mark other words than their text, taken from the tags"
 _BEGINS = {4: SOURCE, 5: TARGET, 6: OTHER}
 _INSIDE = {1: SOURCE, 2: TARGET, 3: OTHER}
 
@@ -62,11 +65,15 @@ class HrlReader(JsonReader):
         text = required(record, key, str, where)
         spans = [(start, end) for _, start, end in mentions]
         if not spans:
+            self.note(UNTAGGED)
             return annotations.named(mention_text(text, f"{where}.{key}"))
         if self.occurrences == "first":
             named = [span for span in locate(annotations.example.tokens, text) if span in spans]
             spans = [*named, *spans][:1]
-        return [annotations.at(start, end) for start, end in spans]
+        found = [annotations.at(start, end) for start, end in spans]
+        if not any(same_words(text, annotations.example.token_text(entity)) for entity in found):
+            self.note(OTHER_WORDS)
+        return found
 
 
 def mentions_of(tags: Sequence[int], where: str) -> Iterator[Mention]:

@@ -1,5 +1,6 @@
 """What the readers of JSON forms share."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,19 @@ from relx.errors import DataError, Faults
 from relx.readers.reader import UNEXPECTED, DatasetReader, own_fault
 from relx.readers.records import Record, records
 
+logger = logging.getLogger(__name__)
+
+SHOWN = 5
+
 
 class JsonReader(DatasetReader):
-    """Reads a file of JSON records. A subclass says what a record is: one sentence, or several."""
+    """Reads a file of JSON records. A subclass says what a record is: one sentence, or several.
+
+    ``noted`` are the lines of the file that is read, by what was found in them that labels do not say exactly.
+    """
+
+    noted: dict[str, list[int]] | None = None
+    line = 0
 
     @classmethod
     def recognises(cls, path: str | Path) -> bool:
@@ -33,9 +44,10 @@ class JsonReader(DatasetReader):
 
         A fault of the reader's own, such as a KeyError, is one of the record.
         """
-        faults = Faults()
+        faults, self.noted = Faults(), {}
         with faults.gathered():
             for line, record in self.records(path, faults.add):
+                self.line = line
                 try:
                     examples = self.examples(record)
                 except BadRecord as error:
@@ -45,6 +57,14 @@ class JsonReader(DatasetReader):
                 else:
                     yield from examples
         faults.raise_any()
+        for what, lines in self.noted.items():
+            shown = ", ".join(map(str, lines[:SHOWN])) + ", ..." * (len(lines) > SHOWN)
+            logger.warning("%s: %d %s (lines %s)", path, len(lines), what, shown)
+
+    def note(self, what: str) -> None:
+        """Count something in the record that is read; what was counted is logged at the end of the file."""
+        if self.noted is not None:
+            self.noted.setdefault(what, []).append(self.line)
 
     def records(self, path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[Record]:
         """The records of a file; ``on_fault`` takes the errors of those that are no JSON, else the first is raised."""

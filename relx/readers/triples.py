@@ -9,6 +9,7 @@ from relx.readers.mentions import Annotations, mention_text
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
+TYPES = "texts that entityMentions give several types, of which the last is taken"
 DETAILS = "[head start, head end, head type, relation, tail start, tail end, tail type]"
 
 
@@ -42,7 +43,7 @@ class TriplesReader(JsonReader):
 
     def _relation_mentions(self, record: dict[str, Any]) -> Example:
         annotations = Annotations(pretokenized(unquoted(required(record, "sentText", str))), self.occurrences)
-        types = _types(record)
+        types = self._types(record)
         for text, type in types.items():
             annotations.named(text, type)
         for i, mention in enumerate(items(record, "relationMentions", dict)):
@@ -55,6 +56,18 @@ class TriplesReader(JsonReader):
                 annotations.relate(heads, label, tails)
         return annotations.finished()
 
+    def _types(self, record: dict[str, Any]) -> dict[str, str]:
+        """The type of each mention, where the file gives types (CoType's NYT11)."""
+        types: dict[str, str] = {}
+        for i, mention in enumerate(optional_items(record, "entityMentions", dict) or ()):
+            where = f"entityMentions[{i}]"
+            text = mention_text(required(mention, "text", str, where), f"{where}.text")
+            type = required(mention, "label", str, where)
+            if types.setdefault(text, type) != type:
+                self.note(TYPES)
+            types[text] = type
+        return types
+
     def _spo(self, record: dict[str, Any]) -> Example:
         example = Example(items(record, "tokens", str))
         example.pos_tags = one_each(optional_items(record, "pos_tags", str), "pos_tags", len(example))
@@ -64,16 +77,6 @@ class TriplesReader(JsonReader):
         for i, details in enumerate(optional_items(record, "spo_details", list) or ()):
             _add_details(annotations, details, f"spo_details[{i}]")
         return annotations.finished()
-
-
-def _types(record: dict[str, Any]) -> dict[str, str]:
-    """The type of each mention, where the file gives types (CoType's NYT11)."""
-    types = {}
-    for i, mention in enumerate(optional_items(record, "entityMentions", dict) or ()):
-        where = f"entityMentions[{i}]"
-        text = mention_text(required(mention, "text", str, where), f"{where}.text")
-        types[text] = required(mention, "label", str, where)
-    return types
 
 
 def _add_triples(annotations: Annotations, record: dict[str, Any], key: str) -> None:

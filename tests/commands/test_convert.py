@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -172,9 +173,8 @@ def test_all_bad_records_are_reported_before_anything_is_written(tmp_path, capsy
 
 def test_what_a_form_of_tokens_makes_of_mentions_that_cut_them_is_counted(tmp_path, caplog):
     source = tmp_path / "in.jsonl"
-    source.write_text(
-        '{"text": "Paris-Berlin", "entities": [{"characters": [0, 5], "type": "X"}, {"characters": [6, 12], "type": "X"}]}'
-    )
+    entities = [{"characters": place, "type": "X"} for place in ([0, 5], [6, 12])]
+    source.write_text(json.dumps({"text": "Paris-Berlin", "entities": entities}))
     assert main(["convert", str(source), str(tmp_path / "out.json"), "--to", "spert"]) == 0
     changed = "2 mentions that cut a token, as whole tokens and 1 mentions at one place, as one"
     assert f"written otherwise, since the form cannot hold them: {changed}" in caplog.text

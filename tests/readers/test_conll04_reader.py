@@ -137,3 +137,11 @@ def test_odd_types_of_relations_are_read_again(tmp_path):
 @pytest.mark.parametrize("lines", [[], ["", ""], ["#doc 7", "#doc 8"]])
 def test_a_file_without_a_sentence(tmp_path, lines):
     assert error_of(tmp_path, *lines) == ": holds no sentence"
+
+
+def test_mentions_that_begin_with_an_inside_tag_are_counted(tmp_path, caplog):
+    tags = ["I-PER", "I-PER", "O", "I-LOC", "B-LOC", "I-PER"]
+    (tmp_path / "a.txt").write_text("".join(f"{i}\tw\t{tag}\t['N']\t[{i}]\n" for i, tag in enumerate(tags)))
+    (example,) = Conll04Reader().read(tmp_path / "a.txt")
+    assert len(example.entities) == 4
+    assert "3 mentions begin with a tag I-, taken for B- (lines 1, 4, 6)" in caplog.text

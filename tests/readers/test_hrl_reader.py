@@ -119,3 +119,16 @@ def test_a_record_that_is_no_sentence(tmp_path):
     path.write_text('{"text": "a"}')
     with pytest.raises(DataError, match=":1: sentext: missing; expected a string"):
         list(HrlReader().read(path))
+
+
+def test_arguments_that_tags_and_text_tell_otherwise_are_counted(tmp_path, caplog):
+    relations = [
+        {"rtext": "in", "em1": "Bo", "em2": "Rome", "tags": [4, 0, 5]},
+        {"rtext": "in", "em1": "Ann", "em2": "Rome", "tags": [4, 0, 0]},
+        {"rtext": "in", "em1": "ann", "em2": "Rome", "tags": [4, 0, 5]},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"sentext": "Ann left Rome", "relations": relations}))
+    (example,) = HrlReader().read(tmp_path / "a.json")
+    assert [relation.head.span for relation in example.relations] == [(0, 1)] * 3
+    assert "1 arguments whose tags mark other words than their text, taken from the tags (lines 1)" in caplog.text
+    assert "1 arguments that no tag marks, located by their text (lines 1)" in caplog.text

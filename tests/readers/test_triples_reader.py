@@ -124,3 +124,13 @@ def test_a_sentence_without_triples(tmp_path):
 )
 def test_bad_records(tmp_path, record, message):
     assert error_of(tmp_path, record).startswith(message)
+
+
+def test_texts_of_several_types_are_counted(tmp_path, caplog):
+    mentions = [{"text": "Ann", "label": label} for label in ("PER", "LOC")]
+    record = {"sentText": "Ann left", "relationMentions": [], "entityMentions": mentions}
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    assert [entity.type for example in TriplesReader().read(tmp_path / "a.json") for entity in example.entities] == [
+        "LOC"
+    ]
+    assert "1 texts that entityMentions give several types, of which the last is taken (lines 1)" in caplog.text
