@@ -50,7 +50,10 @@ LARGEST_GROWTH = 100
 ALWAYS_ALLOWED = 64 * 1024 * 1024
 MOST_MEMBERS = 1_000
 CHUNK = 1024 * 1024
+# Numbers of the model up to this one are taken whatever the weights: they count rounds, or pieces of a window.
+ALWAYS_PLAUSIBLE = 10_000
 LONGEST_MESSAGE = 2_000
+SHOWN_LINES = 3
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
 
 
@@ -154,7 +157,8 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
     except BaseException as error:  # a constructor meets what a damaged or hostile file says of its arguments
         if not (isinstance(error, Exception) or is_panic(error)):
             raise
-        raise ArchiveError(_shown(f"{path}: no model can be made of it: {type(error).__name__}: {error}")) from error
+        reason = " ".join(str(error).split("\n")[:SHOWN_LINES])  # torch adds the stack of its own calls
+        raise ArchiveError(_shown(f"{path}: no model can be made of it: {type(error).__name__}: {reason}")) from error
 
 
 def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
@@ -167,16 +171,24 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     tree = _parts_of(experiment)
     config.require_valid(tree, PARTS, CONFIG)
     weights = read_weights(_file(files, WEIGHTS))
+    largest = max((size for tensor in weights.values() for size in tensor.shape), default=0)
+    _require_sizes_below(max(largest, ALWAYS_PLAUSIBLE), tree["model"], "model")
     parts: ArchivedParts = config.build(_without_folders_of_others(tree, overrides), PARTS)
     parts.trained_with = optional(meta, "trained_with", dict) or {}
     vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
-    model = built_for(
-        weights,
-        lambda: parts.model.build(vocabulary=Vocabulary.from_files(vocabulary)),
-        strict=not _foreign(tree),
-    )
+    stored = Vocabulary.from_files(vocabulary)
+    model = built_for(weights, lambda: parts.model.build(vocabulary=stored), strict=not _foreign(tree))
     _warn_of_other_versions(meta)
     return Archive(model.eval(), parts, experiment, meta, _object(files, METRICS))
+
+
+def _require_sizes_below(limit: int, value: Any, path: str) -> None:
+    """Raise ArchiveError for a whole number of the model that is larger than any size in its weights."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _require_sizes_below(limit, item, f"{path}.{key}")
+    elif isinstance(value, int | float) and abs(value) > limit:
+        raise ArchiveError(f"{WEIGHTS} does not fit the model: {path} is {value}, larger than any size in the weights")
 
 
 def _shown(message: str) -> str:
@@ -250,6 +262,8 @@ def _expected(member: tarfile.TarInfo) -> bool:
 def _object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     try:
         content = json.loads(_file(files, name))
+        if name == CONFIG:
+            json.dumps(content, allow_nan=False)  # NaN and 1e999 are numbers to Python's reader
     except (ValueError, RecursionError):
         raise ArchiveError(f"{name} is damaged: not JSON that can be used") from None
     if not isinstance(content, dict):

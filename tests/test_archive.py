@@ -303,7 +303,7 @@ DAMAGED = {
     ),
     "a size that no memory holds": (
         changed("config.json", lambda c: c["model"]["embedder"].update(dim=10**15)),
-        "the configuration describes a model that is far larger than the weights",
+        "model.embedder.dim is 1000000000000000, larger than any size in the weights",
     ),
     "weights are text": (
         lambda files: {**files, "weights.safetensors": b"not weights at all"},

@@ -68,6 +68,8 @@ def require_pieces(tokenizer: Tokenizer, rows: int) -> None:
             f"its tokenizer has pieces up to number {pieces[highest]} ({highest!r}), but the model has {rows} rows; "
             "use the tokenizer that the model was trained with, or resize_token_embeddings and save the model again"
         )
+    if any(piece >= rows for piece in tokenizer.encode(["a"], is_pretokenized=True).ids):
+        raise RelxError(f"its tokenizer puts pieces around a sentence of which the model's {rows} rows know nothing")
     for character in RARE:
         try:
             with panics_as_errors():
@@ -125,6 +127,8 @@ def _longest_mapping(charsmap: str) -> int:
     """Characters of the longest text in a character map of SentencePiece: the size of a trie, the trie, the texts."""
     content = base64.b64decode(charsmap)
     start = 4 + struct.unpack_from("<I", content)[0] if content else 0
+    if start > len(content):
+        raise RelxError("tokenizer.json is damaged: its precompiled_charsmap is cut short")
     return max((len(text.decode("utf-8", "replace")) for text in content[start:].split(b"\0")), default=1)
 
 

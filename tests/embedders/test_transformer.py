@@ -9,6 +9,7 @@ from batches import assert_same_alone_and_together, batch_of
 from padding import assert_every_parameter_learns
 from tiny_transformer import HIDDEN, LAYERS, LIMIT, SPECIAL, TINY, transformer
 
+from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.scalar_mix import ScalarMix
 from relx.embedders.transformer import TransformerEmbedder
@@ -260,6 +261,71 @@ class TestModelsThatCannotBeHad:
         safetensors.torch.save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
         with pytest.raises(RelxError, match="holds no weights for encoder.layer.0.output.dense.weight, which would"):
             transformer(str(tmp_path))
+
+
+def edited(folder, name, change):
+    """The tiny transformer in that folder, with one of its JSON files changed."""
+    shutil.copytree(TINY, folder, dirs_exist_ok=True)
+    content = json.loads((folder / name).read_text())
+    change(content)
+    (folder / name).write_text(json.dumps(content))
+    return str(folder)
+
+
+class TestModelsThatDoNotFit:
+    """What the library would make up, or fail on in the middle of a run."""
+
+    @pytest.mark.parametrize("kind", ["bert", "roberta", "deberta-v2", "electra", "albert", "distilbert"])
+    def test_a_folder_without_a_tokenizer(self, kind, tmp_path):
+        from transformers import CONFIG_MAPPING, AutoModel
+
+        sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+        names = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads"}
+        names["intermediate_size"] = "hidden_dim"
+        given = {names[key]: value for key, value in sizes.items()} if kind == "distilbert" else sizes
+        AutoModel.from_config(CONFIG_MAPPING[kind](vocab_size=90, **given)).save_pretrained(tmp_path)
+        with pytest.raises(RelxError, match="this folder has no tokenizer .* or write them there with"):
+            transformer(str(tmp_path))
+
+    def test_a_tokenizer_of_special_pieces_alone(self, tmp_path):
+        special = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
+        model = edited(tmp_path, "tokenizer.json", lambda tokenizer: tokenizer["model"].update(vocab=special))
+        with pytest.raises(RelxError, match="its tokenizer has no pieces but the special ones"):
+            transformer(model)
+
+    def test_a_tokenizer_with_more_pieces_than_the_model_has_rows(self, tmp_path):
+        token = {"id": 708, "content": "covid", "single_word": False, "lstrip": False, "rstrip": False}
+        token |= {"normalized": True, "special": False}
+        model = edited(tmp_path, "tokenizer.json", lambda tokenizer: tokenizer["added_tokens"].append(token))
+        with pytest.raises(RelxError, match=r"up to number 708 \('covid'\), but the model has 708 rows; use the token"):
+            transformer(model)
+
+    def test_a_tokenizer_without_a_piece_for_unknown_words(self, tmp_path):
+        model = edited(tmp_path, "tokenizer.json", lambda tokenizer: tokenizer["model"].update(unk_token="none"))
+        with pytest.raises(RelxError, match="its tokenizer has no piece for unknown words"):
+            transformer(model)
+
+    def test_weights_under_another_prefix(self, tmp_path):
+        import safetensors.torch
+
+        shutil.copytree(TINY, tmp_path, dirs_exist_ok=True)
+        weights = safetensors.torch.load_file(tmp_path / "model.safetensors")
+        others = {f"student.{name}": tensor for name, tensor in weights.items()}
+        safetensors.torch.save_file(others, tmp_path / "model.safetensors", {"format": "pt"})
+        with pytest.raises(RelxError, match=r"holds no weights for .* and \d+ more, which would be random; it holds"):
+            transformer(str(tmp_path))
+
+    def test_a_type_that_is_no_encoder_of_text(self, tmp_path):
+        model = edited(tmp_path, "config.json", lambda config: config.update(model_type="resnet"))
+        with pytest.raises(RelxError, match="is of the type 'resnet'; relx reads the encoders albert, "):
+            transformer(model)
+
+    def test_words_that_it_mostly_does_not_know_are_a_warning_with_the_share(self, caplog):
+        few, many = Example(["Paris", "the"]), Example(["\u5317\u4eac", "\u5929\u6d25"])
+        TransformerEmbedder(Vocabulary([few] * 9 + [many]), TINY)
+        assert caplog.text == ""
+        TransformerEmbedder(Vocabulary([few, many]), TINY)
+        assert "its tokenizer does not know 50% of the training data's words" in caplog.text
 
 
 @pytest.mark.parametrize("arguments", [{"max_pieces": 0}, {"max_pieces": 2}, {"dropout": 2.0}])

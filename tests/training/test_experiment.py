@@ -445,3 +445,23 @@ def test_the_published_experiment_trains_on_the_sample_corpus(tmp_path: Path) ->
     metrics = read(tmp_path / "run" / "metrics.json")
     assert list(metrics["test"]) == ["exact_span", "begin_offset"]
     assert metrics["facts"]["entity_types"] == "induced from relation signatures"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ('model.embedder={"type": "transformer", "model": "./nowhere"}', "nowhere: no transformer can be had from it"),
+        ('model.embedder={"type": "words", "vectors": "nowhere.txt"}', "nowhere.txt: no such file"),
+        (
+            'model.embedder={"type": "concatenated", "embedders": [{"type": "words", "vectors": "gone"}]}',
+            "gone: no",
+        ),
+        ('trainer.initialize={"head": "nowhere.tar.gz"}', "nowhere.tar.gz: no such archive"),
+    ],
+)
+def test_what_the_model_needs_is_looked_for_before_the_data_is_read(
+    override: str, message: str, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"), pytest.raises(RelxError, match=message):
+        sample.train(tiny, tmp_path / "run", override)
+    assert "sentences" not in caplog.text
