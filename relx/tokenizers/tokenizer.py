@@ -12,7 +12,7 @@ from relx.registry import Registrable
 ZERO_WIDTH = "\u200b\ufeff"
 # Marks that take no room: soft hyphen, joiners, directions. Inside a word they belong to it, at its edge to nothing.
 _MARKED = re.compile(f"[{ZERO_WIDTH}\u00ad\u180e\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f]")
-_UNSEEN = "".join(char for char in map(chr, range(0x10000)) if char.isspace() or _MARKED.match(char))
+_UNSEEN = "".join(re.findall(rf"\s|{_MARKED.pattern}", "".join(map(chr, range(0x3001))) + "\ufeff"))
 
 
 class Tokens(NamedTuple):

@@ -40,6 +40,9 @@ def _vocabulary(model: JointExtractor) -> str:
 def _step(trial: Trial) -> str:
     corpus = trial.corpus(trial.data["train"])
     plan = trial.plan(corpus, 0)
+    trainer = trial.experiment.trainer
+    if trainer.schedule is not None:
+        trainer.schedule.warn_of_long_warmup(len(plan) * trainer.course.epochs)
     started = time.perf_counter()
     step = take(trial.stepper(total=len(plan)), 0, corpus, plan[0])
     seconds = time.perf_counter() - started

@@ -11,6 +11,8 @@ from torch import nn
 from relx import config
 from relx.errors import ConfigError
 from relx.registry import components
+from relx.training.dry_run import dry_run
+from relx.training.processes import Processes
 from relx.training.schedules import (
     ConstantSchedule,
     CosineSchedule,
@@ -181,6 +183,13 @@ def test_a_warm_up_longer_than_the_run_is_a_warning(
     assert ("the run has only 100: the learning rate never rises above 0.99 of its value" in caplog.text) == warned
 
 
-def test_a_run_warns_of_it(tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    sample.train(tiny, tmp_path / "run", 'trainer.schedule={"type": "linear", "warmup": 1000}', epochs=1)
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_run_and_a_dry_run_warn_of_it(
+    tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, dry: bool
+) -> None:
+    overrides = ['trainer.schedule={"type": "linear", "warmup": 1000}']
+    if dry:
+        dry_run(sample.experiment(tiny, *overrides, epochs=1)[0], Processes("cpu"))
+    else:
+        sample.train(tiny, tmp_path / "run", *overrides, epochs=1)
     assert "trainer.schedule.warmup is 1000 steps, but the run has only 9: " in caplog.text
