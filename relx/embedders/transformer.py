@@ -29,7 +29,7 @@ UNKNOWN_WORDS = "%s: its tokenizer does not know %.0f%% of the training data's w
 
 @TokenEmbedder.register("transformer")
 class TransformerEmbedder(TokenEmbedder):
-    """A vector for each word from any encoder of the Hugging Face library: -> [batch, length, its hidden size].
+    """A vector for each word from an encoder of the Hugging Face library: -> [batch, length, its hidden size].
 
     ``model`` is a folder, or the name of a model on the hub. A word is its ``first`` piece or the ``mean`` of its
     pieces, and zero if it has none. ``layers`` is the ``last`` one, a learnt ``mix`` of all (Peters et al. 2018), or
