@@ -170,7 +170,7 @@ def test_leakage(folder, share):
 
 
 def test_accents():
-    assert sum(split.widened.count for split in report(*files("nyt_5k")).splits) == 48
+    assert sum(split.respelled.count for split in report(*files("nyt_5k")).splits) == 48
 
 
 @pytest.mark.parametrize(("split", "overlapping"), [("train", 13), ("dev", 1), ("test", 3)])
