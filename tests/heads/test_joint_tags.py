@@ -2,7 +2,7 @@ import pytest
 from sentences import sentence, spans
 
 from relx.data.example import Entity, Example, Relation
-from relx.heads.joint_tags import DROPPED, NOT_LOCATED, OVERWRITTEN, TAKEN, UNKNOWN, JointTags
+from relx.heads.joint_tags import DROPPED, NOT_LOCATED, OVERWRITTEN, PAIRED, TAKEN, UNKNOWN, JointTags
 
 RELATIONS = ["born_in", "lives_in"]
 ADA, BOB, LONDON, PARIS = (0, 2), (6, 7), (4, 5), (9, 11)
@@ -130,3 +130,20 @@ def test_no_relations_at_all():
     assert tags.size == 1
     assert decoded(tags, sentence(3)) == []
     assert tags.write(Example([])).tags.shape == (0,)
+
+
+@pytest.mark.parametrize("positions", ["BIO", "BIES"])
+@pytest.mark.parametrize("mentions", [((0, 1), (0, 2)), ((0, 2), (0, 1)), ((0, 3), (1, 2)), ((1, 2), (0, 2))])
+def test_a_mention_neither_lengthens_nor_shortens_an_earlier_one(positions, mentions):
+    first, second = mentions
+    example = sentence(12, (first, "born_in", (8, 9)), (second, "born_in", (10, 11)))
+    written = scheme("first", positions=positions).write(example)
+    assert read(scheme(positions=positions), written.tags) == [(first, "born_in", (8, 9))]
+    assert written.lost == [(example.relations[1], TAKEN)]
+
+
+def test_what_decoding_pairs_otherwise_is_lost_for_that_cause():
+    triples = [((0, 1), "born_in", (1, 2)), ((4, 5), "born_in", (5, 6)), ((0, 1), "born_in", (5, 6))]
+    example = sentence(12, *triples)
+    assert scheme("first", "nearest").write(example).lost == [(example.relations[2], PAIRED)]
+    assert scheme("first", "all_pairs").write(example).lost == []
