@@ -2,11 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from forks import Forked, Target
 
 from relx import config
 from relx.registry import Reference
@@ -86,22 +86,22 @@ def train(file: Path, folder: Path, *overrides: str, **variables: Any) -> Traini
     return made.run(RunFolder.claim(folder, force=False), full)
 
 
-def start(*arguments: object, **options: Any) -> "subprocess.Popen[str]":
+def start(
+    *arguments: object,
+    stdout: Target = subprocess.DEVNULL,
+    stderr: Target = subprocess.DEVNULL,
+    cwd: Path | str = ".",
+    environment: dict[str, str] | None = None,
+) -> Forked:
     """``relx`` as a process of its own, which an interrupt reaches even if pytest runs in the background."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "relx", *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        **options,
-    )
+    return Forked([*map(str, arguments)], stdout, stderr, {**os.environ, **(environment or {})}, os.path.abspath(cwd))
 
 
-def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: object, cwd: Path | str = ".") -> "subprocess.CompletedProcess[str]":
     """The same, waited for."""
-    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-    stdout, stderr = process.communicate(timeout=200)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.wait(), stdout, stderr)
 
 
 def _entity(tokens: list[str], mention: str, type: str) -> dict[str, Any]:

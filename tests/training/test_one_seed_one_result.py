@@ -1,9 +1,6 @@
 """One seed gives one result, whatever was read from a cache, and whatever third parties draw."""
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,17 +63,9 @@ def test_a_run_killed_before_its_first_checkpoint_resumes_as_itself(cold: Path, 
 def test_two_runs_at_once_with_one_cold_cache_are_the_same(cold: Path, tiny: Path, tmp_path: Path) -> None:
     overrides = annotated_by_stanza(tmp_path / "cache", "pos_tagger", "dependency_parser")
     options = [argument for override in overrides for argument in ("-o", override)]
-    command = ["train", str(tiny), "--var", f"data={tiny.parent}", *options, "--device", "cpu", "-s"]
-    code = (
-        "import sys, reliability_kills as k, stanza\n"  # imported once, before the fork
-        "ids = [i for name in ('one', 'two') for i in k.start([*sys.argv[2:], f'{sys.argv[1]}/{name}'], 1)]\n"
-        "assert k.wait(ids) == [0, 0]"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), *command], text=True, capture_output=True, timeout=200,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT / 'benchmarks'}:{ROOT}"},
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
+    command = ["train", tiny, "--var", f"data={tiny.parent}", *options, "--device", "cpu", "-s"]
+    both = [sample.start(*command, tmp_path / name) for name in ("one", "two")]
+    assert [process.wait() for process in both] == [0, 0]
     assert weights(tmp_path / "one") == weights(tmp_path / "two") == weights(cold / "run")
 
 

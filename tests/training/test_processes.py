@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 import tiny as sample
 import torch
+from forks import Forked
 
 from relx import archive
 from relx.commands import main
@@ -100,23 +104,28 @@ class TestTwo:
 
     def test_what_stops_the_main_one_stops_both_with_one_message(self, folders: dict[str, Any], tiny: Path) -> None:
         log = folders["two"] / "log.txt"
-        assert forked("", log, "train", tiny, "--var", f"data={tiny.parent}", "-s", folders["two"]) == [2, 2]
+        assert forked(log, "train", tiny, "--var", f"data={tiny.parent}", "-s", folders["two"]) == [2, 2]
         assert log.read_text().count("error: ") == 1 and "exists and is not empty" in log.read_text()
 
     def test_a_fault_of_the_data_is_told_once_and_ends_both(self, tiny: Path, tmp_path: Path) -> None:
         (tmp_path / "train.jsonl").write_text("{}")
         faulty = ["-o", f"train_data_path={tmp_path / 'train.jsonl'}"]
         command = ["train", tiny, "--var", f"data={tiny.parent}", *faulty, "-s", tmp_path / "run"]
-        assert forked("", tmp_path / "log.txt", *command) == [2, 2]
+        assert forked(tmp_path / "log.txt", *command) == [2, 2]
         log = (tmp_path / "log.txt").read_text()
         assert log.count("error: ") == log.count("train.jsonl:1: ") == 1
 
     def test_a_signal_to_one_of_them_ends_both_after_the_same_step(self, tiny: Path, tmp_path: Path) -> None:
-        reports = str(tmp_path / "run" / "epochs.jsonl")
-        wait = f"while not pathlib.Path({reports!r}).exists(): time.sleep(0.05)"
-        interrupt = f"{wait}\nos.kill(ids[1], signal.SIGTERM)"
+        reports = tmp_path / "run" / "epochs.jsonl"
+
+        def interrupt(processes: list[Forked]) -> None:
+            while not reports.exists():
+                assert processes[1].returncode is None
+                time.sleep(0.05)
+            processes[1].send_signal(signal.SIGTERM)
+
         command = ["train", tiny, "--var", f"data={tiny.parent}", "--var", "epochs=10000", "-s", tmp_path / "run"]
-        assert forked(interrupt, tmp_path / "log.txt", *command) == [130, 130]
+        assert forked(tmp_path / "log.txt", *command, then=interrupt) == [130, 130]
         metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
         assert metrics["interrupted"] and (tmp_path / "run" / "model.tar.gz").exists()
         assert any((tmp_path / "run" / "checkpoints").iterdir())
@@ -134,7 +143,7 @@ class TestTwoThatTryOut:
             overrides = [argument for override in UNEVEN for argument in ("-o", override)]
             arguments = [command, str(tiny), "--var", f"data={tiny.parent}", *overrides, *more, "--device", "cpu"]
             assert main(arguments) == code
-            assert forked("", tmp_path / "log.txt", *arguments) == [code, code]
+            assert forked(tmp_path / "log.txt", *arguments) == [code, code]
             return "".join(capsys.readouterr()), Path("log.txt").read_text()
 
         return both
@@ -159,20 +168,19 @@ class TestTwoThatTryOut:
         assert said[1].count("suggested: ") == said[1].count("drawn in ") == 1
 
 
-def forked(then: str, log: Path, *arguments: object) -> list[int]:
-    """The exit codes of two processes of ``relx`` that were started as one run; ``then`` is done with their ``ids``."""
-    code = (
-        "import json, os, pathlib, signal, sys, time, reliability_kills as k\n"
-        f"ids = k.start(sys.argv[1:], 2)\n{then}\nprint(json.dumps(k.wait(ids)))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(BENCHMARKS), "RELIABILITY_LOG": str(log)},
-        text=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    codes: list[int] = json.loads(run.stdout)
-    return codes
+def forked(log: Path, *arguments: object, then: Callable[[list[Forked]], object] = list) -> list[int]:
+    """The exit codes of two processes of ``relx`` that were started as one run; ``then`` is done with them."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    sizes = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    processes = []
+    with open(log, "a") as said:
+        for rank in ("0", "1"):
+            environment = {**place, **sizes, "RANK": rank, "LOCAL_RANK": rank}
+            processes.append(sample.start(*arguments, stdout=said, stderr=said, environment=environment))
+    then(processes)
+    return [process.wait() for process in processes]
 
 
 def test_a_killed_run_of_two_processes_is_resumed_exactly() -> None:
