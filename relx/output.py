@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from relx.errors import RelxError
@@ -43,6 +43,14 @@ class SafeStream:
             return self.stream.write(text)
         except UnicodeEncodeError:
             return self.stream.write(encodable(text, self.stream.encoding))
+        except RuntimeError:  # the handler of a signal writes in the middle of a write, which a buffer refuses
+            os.write(self.stream.fileno(), text.encode(self.stream.encoding, "backslashreplace"))
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream, unless a flush is under way."""
+        with suppress(RuntimeError):
+            self.stream.flush()
 
 
 class StandardOutput(SafeStream):
@@ -56,7 +64,7 @@ class StandardOutput(SafeStream):
     def flush(self) -> None:
         """Flush the stream. Raises OutputError."""
         with _told_apart():
-            self.stream.flush()
+            super().flush()
 
 
 @contextmanager

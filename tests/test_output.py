@@ -1,6 +1,7 @@
 import io
 import os
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 
@@ -52,3 +53,17 @@ def test_any_text_can_be_written_in_any_encoding(encoding: str) -> None:
 def test_no_terminal_code_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "\x1b[2J\rgone"]) == 2
     assert capsys.readouterr().err.startswith("error: \\x1b[2J\\rgone: ")
+
+
+def test_the_handler_of_a_signal_may_write_in_the_middle_of_a_write(tmp_path: Path) -> None:
+    class Interrupted(io.FileIO):
+        def write(self, content: Any) -> int:
+            stream.write("interrupted\n")  # as logging does
+            stream.flush()
+            return super().write(content)
+
+    file = Interrupted(tmp_path / "log.txt", "w")
+    stream = SafeStream(io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", line_buffering=True))
+    stream.write("thinking\n")
+    stream.flush()
+    assert sorted((tmp_path / "log.txt").read_text().split()) == ["interrupted", "thinking"]
