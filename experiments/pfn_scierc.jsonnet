@@ -44,7 +44,7 @@ function(
   };
   local run = { batch: batch, epochs: epochs, patience: patience, lr: lr, warmup: warmup };
   lib.corpus(data, form) + pfn.training(encoder, pretrained, run) + {
-  local units = if hidden != null then hidden else if encoder == 'words' then 100 else 300,
+  local units = pfn.units(encoder, hidden),
   model: pfn.input(
     encoder, words, pretrained, units, dropout,
     pfn.recurrent(recurrent, units, bidirectional, dropconnect)

@@ -11,24 +11,15 @@ local three(name, value, of) =
   else error '%s is %s; give three numbers in brackets, %s' % [name, std.toString(value), of];
 
 {
-  // encoder: 'transformer', or 'words', GloVe and characters below a bidirectional LSTM, since SRN reads from left to
-  // right only. recurrent, Table 2: 'srn', 'bisrn' or 'bilstm'. hidden: 300 or, over words, 100 units unless told.
+  // encoder: that of PFN. recurrent, Table 2: 'srn', 'bisrn' or 'bilstm'. hidden: 300 or, over words, 100 units unless told.
   input(head, encoder, words, pretrained, recurrent, hidden, dropout):
-    local units = if hidden != null then hidden else if encoder == 'words' then 100 else 300;
+    local units = pfn.units(encoder, hidden);
     local srn = { type: 'srn', hidden_size: units, tasks: joint.choose('head', head, tasks) };
-    local upper = joint.choose('recurrent', recurrent, {
+    pfn.input(encoder, words, pretrained, units, dropout, joint.choose('recurrent', recurrent, {
       srn: srn,
       bisrn: srn { bidirectional: true },
       bilstm: { type: 'lstm', hidden_size: units },
-    });
-    local word = joint.embedder(encoder, words, pretrained, dropout);
-    joint.choose('encoder', encoder, {
-      transformer: { embedder: word, encoder: upper },
-      words: {
-        embedder: joint.with_characters(word, dropout),
-        encoder: { type: 'compose', encoders: [{ type: 'lstm', hidden_size: units }, upper] },
-      },
-    }),
+    })),
 
   // head: 'cascade', or 'table', the table filling of PFN (Yan et al. 2021), which has no such settings.
   // settings: fusion ('early' unless told), markers, subjects, joint, subject_vectors; weights, [alpha, beta, gamma] of

@@ -8,7 +8,11 @@ local joint = import 'joint.libsonnet';
     srn: { type: 'srn', tasks: ['entity', 'relation'] },
   }) + { hidden_size: hidden, bidirectional: bidirectional, dropconnect: dropconnect },
 
-  // encoder: 'transformer', or 'words', which are read in both directions first, since PFN reads from left to right.
+  // hidden: 300 or, over words, 100 units unless told.
+  units(encoder, hidden): if hidden != null then hidden else if encoder == 'words' then 100 else 300,
+
+  // encoder: 'transformer', or 'words', GloVe and characters, which are read in both directions first, since PFN and SRN
+  // read from left to right.
   input(encoder, words, pretrained, hidden, dropout, recurrent):
     local word = joint.embedder(encoder, words, pretrained, dropout);
     joint.choose('encoder', encoder, {
