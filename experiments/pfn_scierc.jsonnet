@@ -4,6 +4,8 @@
 // frozen=true does not train the transformer; pooling and layers: docs/embedders.md.
 // warmup: a share of the run, or steps, after which the learning rates fall to 0 at its end; they are constant unless told.
 // tables=both keeps two mentions with one first token apart; the published nested version does so (67.9 and 38.7).
+// cells: own, as in the public code, where a table cell reads h_e (or h_r) of both tokens, and the shared memory h_s is
+// read in the global feature only; or view, where a cell reads [h_e; h_s].
 // form: dygie, spert, jsonl and others.
 local lib = import 'lib/joint.libsonnet';
 local pfn = import 'lib/pfn.libsonnet';
@@ -23,6 +25,7 @@ function(
   bidirectional=false,
   tables='first',
   global_feature=true,
+  cells='own',
   dropout=0.1,
   word_dropout=null,
   dropconnect=0.1,
@@ -49,7 +52,15 @@ function(
     encoder, words, pretrained, units, dropout,
     pfn.recurrent(recurrent, units, bidirectional, dropconnect)
   ) + {
-    head: { type: 'table', tables: tables, hidden_size: units, global_feature: global_feature, allow_self: false },
+    head: {
+      type: 'table',
+      tables: tables,
+      hidden_size: units,
+      global_feature: global_feature,
+      cells: cells,
+      dropout: dropout,
+      allow_self: false,
+    },
   },
   seed: seed,
 }

@@ -2,8 +2,6 @@
 local joint = import 'joint.libsonnet';
 local pfn = import 'pfn.libsonnet';
 
-local tasks = { cascade: ['entity', 'subject', 'object'], table: ['entity', 'relation'] };
-
 // The value of a variable that is null or holds three numbers, which `of` names.
 local three(name, value, of) =
   if value == null || std.isArray(value) && std.length(value) == 3 && std.length(std.filter(std.isNumber, value)) == 3
@@ -11,42 +9,37 @@ local three(name, value, of) =
   else error '%s is %s; give three numbers in brackets, %s' % [name, std.toString(value), of];
 
 {
-  // encoder: that of PFN. recurrent, Table 2: 'srn', 'bisrn' or 'bilstm'. hidden: 300 or, over words, 100 units unless told.
-  input(head, encoder, words, pretrained, recurrent, hidden, dropout):
+  // encoder: that of PFN. recurrent, Table 2: 'srn', 'bisrn' or 'bilstm'. hidden: by default 300 or, over words, 100.
+  input(encoder, words, pretrained, recurrent, hidden, dropout):
     local units = pfn.units(encoder, hidden);
-    local srn = { type: 'srn', hidden_size: units, tasks: joint.choose('head', head, tasks) };
+    local srn = { type: 'srn', hidden_size: units, tasks: ['entity', 'subject', 'object'] };
     pfn.input(encoder, words, pretrained, units, dropout, joint.choose('recurrent', recurrent, {
       srn: srn,
       bisrn: srn { bidirectional: true },
       bilstm: { type: 'lstm', hidden_size: units },
     })),
 
-  // head: 'cascade', or 'table', the table filling of PFN (Yan et al. 2021), which has no such settings.
-  // settings: fusion ('early' unless told), markers, subjects, joint, subject_vectors; weights, [alpha, beta, gamma] of
-  // Eq. 15; thresholds, of entities, subjects and objects. Null is the head's default. match_size: 150 unless told.
+  // settings: fusion ('early' or 'late'), markers, subjects, joint, subject_vectors, task_context; weights, [alpha,
+  // beta, gamma] of Eq. 15; thresholds, of entities, subjects and objects. Null is the head's default.
   // match: 'mlp', 'linear', which is Eq. 13, or another pair scorer; null takes the nearest ends instead.
-  head(head, settings, match, match_size):
+  // match_size: by default 150.
+  head(settings, match, match_size):
     local weights = three('weights', settings.weights, 'alpha, beta and gamma');
     local thresholds = three('thresholds', settings.thresholds, 'of entities, subjects and objects');
     local task(number) =
       (if weights == null then {} else { alpha: weights[0], beta: weights[1], gamma: weights[2] })
       + if thresholds == null then {} else { threshold: thresholds[number] };
-    local spans = { entity_spans: task(0), subject_spans: task(1), object_spans: task(2) };
+    local later = { subject_spans: task(1), object_spans: task(2) };
     local alone = joint.refuse('joint=false', settings { joint: null, weights: null, thresholds: null });
-    local untold = joint.refuse('fusion=early', { subject_vectors: settings.subject_vectors });
-    local idle = if settings.joint == false then alone else if settings.fusion == 'late' then {} else untold;
+    local late = { subject_vectors: settings.subject_vectors, task_context: settings.task_context };
+    local fused = later + if settings.fusion == 'late' then {} else joint.refuse('fusion=early', late);
     local unsized = joint.refuse('match=%s' % match, { match_size: match_size });
     local own = settings { weights: null, thresholds: null };
     local size = if match_size != null then match_size else 150;
     local matched = { match: { type: match, bias: -6 } + if match == 'linear' then unsized else { hidden_size: size } };
     local nearest = unsized + { decoding: 'nearest' };
-    joint.choose('head', head, {
-      table: joint.refuse('head=table', settings {
-        match: if match == 'mlp' then null else std.toString(match),
-        match_size: match_size,
-      }) + { type: 'table' },
-      cascade: idle + { type: 'cascade', fusion: 'early' } + joint.given(own) + spans + if match == null then nearest else matched,
-    }),
+    { type: 'cascade', fusion: 'early', entity_spans: task(0) } + joint.given(own)
+    + (if settings.joint == false then alone else fused) + if match == null then nearest else matched,
 
   // As PFN is trained. Without relations to learn, entities say which epoch is best.
   training(encoder, pretrained, joint_training, run): pfn.training(encoder, pretrained, run) + {

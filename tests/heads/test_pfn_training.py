@@ -14,6 +14,7 @@ from relx.config import load
 EXPERIMENT = EXPERIMENTS / "pfn_scierc.jsonnet"
 VARIANTS: list[dict[str, Any]] = [
     *({"recurrent": recurrent, "bidirectional": "true"} for recurrent in ("partition_filter", "srn")),
+    *({"cells": cells, "recurrent": "srn"} for cells in ("own", "view")),
     *({"tables": tables} for tables in ("first", "last", "both")),
     {"encoder": "transformer", "transformer": "models/scibert", "transformer_lr": 2e-5, "lr": 1e-4},
     {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": 2},
