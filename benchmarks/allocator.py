@@ -16,11 +16,11 @@ from pathlib import Path
 from processes import output_of
 from synthetic import hmt, seconds, sentences, training_step
 
-from relx.allocator import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
 from relx.data.vocabulary import Vocabulary
+from relx.utils.runtime import M_MMAP_MAX, M_TRIM_THRESHOLD, keep_freed_memory
 
 MEBIBYTE = 1024 * 1024
 M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
@@ -35,13 +35,13 @@ SETTINGS: dict[str, list[tuple[int, int]]] = {
     "both thresholds and top pad": [SELDOM_MMAP, TRIM, PAD],
     "no mmap": [NEVER_MMAP],
     "no mmap and trim threshold": [NEVER_MMAP, TRIM],
-    "relx.allocator": [],
+    "relx.utils.runtime": [],
 }
 
 
 def child(name: str, hidden: int, words: int, steps: int) -> None:
     """Train under one setting and print what it took."""
-    if name == "relx.allocator":
+    if name == "relx.utils.runtime":
         keep_freed_memory()
     mallopt = ctypes.CDLL(None).mallopt
     assert all(mallopt(parameter, value) == 1 for parameter, value in SETTINGS[name])

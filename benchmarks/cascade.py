@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from synthetic import medians
 
-from relx.allocator import keep_freed_memory
 from relx.data.batch import Batch, IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
@@ -22,14 +21,15 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.transformer import TransformerEmbedder
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.srn import SRNEncoder
-from relx.heads.cascade import Cascade, GoldFinder, ModelFinder
-from relx.heads.cascade_fusion import Sentences
-from relx.heads.mention_triples import GoldTriples
-from relx.heads.pair_scorers.hidden import MLPPairScorer
+from relx.heads.cascade.fusion import Sentences
+from relx.heads.cascade.head import Cascade, GoldFinder, ModelFinder
+from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.heads.schemes.triples import GoldTriples
 from relx.heads.spans import Spans
 from relx.model import Encoding, JointExtractor
 from relx.readers import read
 from relx.registry import Lazy
+from relx.utils.runtime import keep_freed_memory
 
 FUSIONS = ("late", "early")
 

@@ -16,7 +16,7 @@ from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.readers import read
 from relx.registry import Reference
-from relx.training.oracle import OracleReport, oracle_check
+from relx.training.checks.oracle import OracleReport, oracle_check
 
 MODEL = Reference("relx.model", "JointExtractor")
 SMALL = {"hidden_size": 1, "tag_dim": 1}

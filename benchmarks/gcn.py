@@ -12,15 +12,14 @@ import torch
 from synthetic import medians
 from torch import Tensor
 
-from relx.allocator import keep_freed_memory
 from relx.data.batch import Batch, IndexedCorpus
 from relx.data.example import Example
 from relx.encoders.seq2seq.compose import ComposeEncoder
-from relx.encoders.seq2seq.dependency_graph import RELATIONS
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.gcn import GCNEncoder
+from relx.encoders.seq2seq.gcn import RELATIONS, GCNEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.registry import Lazy
+from relx.utils.runtime import keep_freed_memory
 
 SHAPES = ((50, 25, 300), (32, 40, 300), (50, 40, 100), (8, 200, 300), (32, 40, 1000))
 LAYERS: dict[str, dict[str, object]] = {

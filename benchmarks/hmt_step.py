@@ -12,10 +12,10 @@ import torch
 from synthetic import hmt, medians, sentences, training_step
 from torch import Tensor, nn
 
-from relx.allocator import keep_freed_memory
 from relx.data.batch import IndexedCorpus
 from relx.data.vocabulary import Vocabulary
-from relx.heads.soft_tag_decoder import SoftTagDecoder
+from relx.heads.hmt import SoftTagDecoder
+from relx.utils.runtime import keep_freed_memory
 
 BATCH, LENGTH = 32, 40
 

@@ -14,15 +14,15 @@ import torch
 from synthetic import medians, sentences, training_step
 from torch import Tensor, nn
 
-from relx.allocator import keep_freed_memory
 from relx.data.batch import Batch, IndexedCorpus
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.interactive import Interactive
+from relx.heads.interactive.head import Interactive
 from relx.model import JointExtractor
 from relx.registry import Lazy
+from relx.utils.runtime import keep_freed_memory
 
 BATCH, LITERAL_BATCH, LENGTH = 50, 4, 40
 TESTS = Path(__file__).resolve().parent.parent / "tests"

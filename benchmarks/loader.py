@@ -9,11 +9,11 @@ import argparse
 import numpy as np
 from synthetic import hmt, memory, seconds, sentences, training_step
 
-from relx.allocator import keep_freed_memory
 from relx.data.batch import Batch, IndexedCorpus
 from relx.data.loader import DataLoader, load, padding_waste
 from relx.data.vocabulary import Vocabulary
 from relx.model import JointExtractor
+from relx.utils.runtime import keep_freed_memory
 
 STEPS = 20
 

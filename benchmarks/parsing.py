@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from synthetic import seconds
 
-from relx.parsers.stanza import StanzaParser
+from relx.annotators.parsers.stanza import StanzaParser
 from relx.readers import read
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -27,8 +27,8 @@ from relx.data.batch import Batch, IndexedCorpus
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
 from relx.model import JointExtractor
-from relx.runtime import prepare_process
-from relx.training.optimizers import Adam
+from relx.training.optim.optimizers import Adam
+from relx.utils.runtime import prepare_process
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = ROOT / "experiments" / "pfn_scierc.jsonnet"

@@ -28,7 +28,7 @@ from relx import config
 from relx.data.json_form import example_to_json, to_line
 from relx.registry import Reference
 from relx.testing import SENTENCES
-from relx.training.run_folder import ARCHIVE, RunFolder
+from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
 
 EXPERIMENT = {
     "dataset_reader": {"type": "jsonl"},
@@ -56,7 +56,7 @@ class Original:
         train = folder / "train.jsonl"
         train.write_text("".join(to_line(example_to_json(example)) + "\n" for example in SENTENCES))
         root, tree = Reference("relx.training.experiment", "Experiment"), {**EXPERIMENT, "train_data_path": str(train)}
-        config.build(tree, root).run(RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
+        train(config.build(tree, root), RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
         self.path = folder / "run" / ARCHIVE
         self.whole = self.path.read_bytes()
         with tarfile.open(self.path) as tar:

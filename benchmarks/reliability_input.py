@@ -22,7 +22,7 @@ from relx import config
 from relx.data.json_form import example_to_json, to_line
 from relx.registry import Reference
 from relx.testing import SENTENCES
-from relx.training.run_folder import ARCHIVE, RunFolder
+from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES = 250
@@ -149,7 +149,7 @@ def trained(folder: Path, name: str) -> Path:
         "trainer": {"epochs": 20, "optimizer": {"type": "adam", "lr": 0.02}},
     }
     config.require_valid(tree, root, name)
-    config.build(tree, root).run(RunFolder.claim(folder / name, force=False), config.fill(tree, root))
+    train(config.build(tree, root), RunFolder.claim(folder / name, force=False), config.fill(tree, root))
     return folder / name / ARCHIVE
 
 

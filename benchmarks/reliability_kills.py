@@ -25,7 +25,7 @@ from typing import Any
 
 from relx import archive
 from relx.commands import main as relx
-from relx.training.checkpoints import Checkpoints
+from relx.training.checkpointing.checkpoints import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENT = """

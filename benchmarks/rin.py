@@ -23,15 +23,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relx import archive, config
-from relx.allocator import keep_freed_memory
 from relx.commands.common import experiment_class
 from relx.data.batch import Batch, IndexedCorpus
 from relx.data.loader import DataLoader, load
 from relx.heads.pair_scorers import Cells, PairScorer
-from relx.heads.pair_scorers.additive import AdditivePairScorer
-from relx.heads.pair_scorers.hidden import ReluSumPairScorer
+from relx.heads.pair_scorers.scorers import AdditivePairScorer, ReluSumPairScorer
 from relx.model import JointExtractor
 from relx.scoring import score
+from relx.utils.runtime import keep_freed_memory
 
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "rin_webnlg.jsonnet"
 BATCH = 50

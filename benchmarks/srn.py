@@ -14,10 +14,10 @@ import torch
 from synthetic import medians
 from torch import Tensor, nn
 
-from relx.allocator import keep_freed_memory
 from relx.encoders.seq2seq.memory_encoder import MemoryEncoder, MemoryReader
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.encoders.seq2seq.srn import SRNEncoder
+from relx.utils.runtime import keep_freed_memory
 
 BATCH, LENGTH = 32, 40
 Loop = Callable[[Tensor, MemoryReader], Tensor]

@@ -22,13 +22,12 @@ from synthetic import hmt, medians, sentences, training_step
 from relx.data.batch import IndexedCorpus
 from relx.data.loader import DataLoader, load
 from relx.data.vocabulary import Vocabulary
-from relx.runtime import prepare_process
 from relx.training.callbacks import Callback, Report
-from relx.training.callbacks.choose import callbacks_of
-from relx.training.checkpoints import Checkpoints
-from relx.training.loop import Run
-from relx.training.processes import Processes
-from relx.training.trainer import Trainer
+from relx.training.callbacks.default import callbacks_of
+from relx.training.checkpointing.checkpoints import Checkpoints
+from relx.training.distributed import Processes
+from relx.training.trainer import Run, Trainer
+from relx.utils.runtime import prepare_process
 
 BATCH, SEED = 32, 1
 

@@ -15,9 +15,9 @@ from synthetic import medians
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.runtime import prepare_process
-from relx.training.lazy_rows import clip_gradients
-from relx.training.optimizers import Adam, RMSprop
+from relx.training.optim.optimizers import Adam, RMSprop
+from relx.training.optim.sparse_updates import clip_gradients
+from relx.utils.runtime import prepare_process
 
 SENTENCES, LENGTH = 50, 24
 OPTIMIZERS = {"adam": (torch.optim.Adam, Adam()), "rmsprop": (torch.optim.RMSprop, RMSprop())}

@@ -22,24 +22,24 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from relx import __version__, config, plugins
+from relx.annotators.annotation import annotated, identities
+from relx.annotators.cache import FILE as ANNOTATIONS
+from relx.annotators.parsers.parser import DependencyParser
+from relx.annotators.taggers.tagger import POSTagger
+from relx.annotators.tokenizers.tokenizer import Tokenizer
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.archived_weights import WEIGHTS, built_for, read_weights, weights_of
-from relx.data.annotation import annotated, identities
-from relx.data.annotation_cache import FILE as ANNOTATIONS
 from relx.data.example import Example
-from relx.data.fields import BadRecord, items, optional, required
+from relx.data.json_validation import BadRecord, items, optional, required
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, ConfigError, RelxError, is_panic
-from relx.files import atomic_binary
 from relx.model import JointExtractor
-from relx.offline import offline
-from relx.parsers.parser import DependencyParser
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, describe, kinds, lookup, nearest
-from relx.taggers.tagger import POSTagger
-from relx.text import LONGEST_NAME, printable
-from relx.tokenizers.tokenizer import Tokenizer
-from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.utils.files import atomic_binary
+from relx.utils.offline import offline
+from relx.utils.text import LONGEST_NAME, printable
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from torch.nn.modules.module import (
 )
 
 from relx.errors import ArchiveError
-from relx.tied import aliases
+from relx.utils.tied_weights import aliases
 
 WEIGHTS = "weights.safetensors"
 SHOWN = 3

@@ -142,11 +142,12 @@ def _train_and_predict() -> None:
     """A whole experiment on a few sentences, in a folder that is removed again."""
     from relx import config  # noqa: PLC0415
     from relx.data.json_form import example_to_json, to_line  # noqa: PLC0415
-    from relx.files import atomic_write  # noqa: PLC0415
     from relx.predictors import Predictor  # noqa: PLC0415
     from relx.registry import Reference  # noqa: PLC0415
     from relx.testing import SENTENCES  # noqa: PLC0415
-    from relx.training.run_folder import ARCHIVE, RunFolder  # noqa: PLC0415
+    from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder  # noqa: PLC0415
+    from relx.training.run import train  # noqa: PLC0415
+    from relx.utils.files import atomic_write  # noqa: PLC0415
 
     root = Reference("relx.training.experiment", "Experiment")
     with tempfile.TemporaryDirectory() as name, _silence():
@@ -154,7 +155,7 @@ def _train_and_predict() -> None:
         with atomic_write(folder / "train.jsonl") as file:
             file.writelines(to_line(example_to_json(example)) + "\n" for example in SENTENCES)
         tree = {**EXPERIMENT, "train_data_path": str(folder / "train.jsonl")}
-        config.build(tree, root).run(RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
+        train(config.build(tree, root), RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
         Predictor.load(folder / "run" / ARCHIVE)(["Ada Lovelace was born in London."])
 
 
@@ -189,7 +190,7 @@ def _entries(folder: Path, pattern: str) -> list[Path]:
 
 def _folders() -> Iterator[Finding]:
     """Those that relx writes to: annotations of sentences, temporary files, the runs."""
-    from relx.data.annotation_cache import default_folder  # noqa: PLC0415
+    from relx.annotators.cache import default_folder  # noqa: PLC0415
 
     yield _writable("annotations in", default_folder(), "set XDG_CACHE_HOME, or give taggers and parsers a `cache`")
     yield _temporary()

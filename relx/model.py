@@ -16,8 +16,8 @@ from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
 from relx.heads.head import Head, Scores
-from relx.precision import single
 from relx.registry import Injected, Lazy
+from relx.utils.precision import single
 
 
 class JointExtractor(nn.Module):

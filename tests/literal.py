@@ -5,8 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from relx.encoders.seq2seq.lstm import LSTMEncoder, PeepholeLSTM, PeepholeLSTMEncoder
-from relx.heads.hmt import TaggingModule
-from relx.heads.soft_tag_decoder import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder
+from relx.heads.hmt import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder, TaggingModule
 
 
 def cell(f: Tensor, i: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

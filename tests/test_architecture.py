@@ -15,67 +15,35 @@ import relx
 ROOT = Path(relx.__file__).parent
 HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors", "tqdm", "optuna", "matplotlib"}
 
-# What each room of relx may import besides itself: a package or a module at the top is a room, commands know all.
+# What each room of relx may import besides itself. A room is a package, a part of one that is named here, or a module
+# at the top; commands know all.
 BELOW: dict[str, set[str]] = {
     "": set(),
-    "allocator": set(),
-    "precision": set(),
-    "tied": set(),
-    "runtime": {"allocator", "errors"},
     "errors": set(),
-    "text": set(),
-    "files": {"errors", "text"},
-    "offline": set(),
-    "output": {"errors", "text"},
-    "plugins": {"errors", "text"},
-    "registry": {"errors", "plugins", "text"},
-    "config": {"errors", "registry", "text"},
+    "utils": {"errors"},
+    "plugins": {"errors", "utils"},
+    "registry": {"errors", "plugins", "utils"},
+    "config": {"errors", "registry", "utils"},
 }
-BASE = {"errors", "files", "registry", "text"}
+BASE = {"errors", "registry", "utils"}
 ABOVE: dict[str, set[str]] = {
-    "stanza_models": {"runtime"},
-    "tokenizers": {"stanza_models"},
-    "data": {"tokenizers"},
-    "readers": {"config", "data", "tokenizers"},
-    "taggers": {"data", "stanza_models"},
-    "parsers": {"data", "stanza_models"},
-    "encoders": {"data", "precision"},
-    "embedders": {"data", "encoders.seq2vec", "precision"},
-    "heads": {"data", "embedders", "encoders", "precision"},
-    "model": {"data", "embedders", "encoders", "heads", "precision"},
+    "annotators.stanza_models": set(),
+    "annotators.tokenizers": {"annotators.stanza_models"},
+    "data": {"annotators.tokenizers"},
+    "annotators": {"data"},
+    "readers": {"annotators.tokenizers", "config", "data"},
+    "encoders": {"data"},
+    "embedders": {"data", "encoders.seq2vec"},
+    "heads": {"data", "embedders", "encoders"},
+    "model": {"data", "embedders", "encoders", "heads"},
     "scoring": {"data"},
-    "archived_weights": {"tied"},
-    "archive": {
-        "archived_weights",
-        "config",
-        "data",
-        "model",
-        "offline",
-        "parsers",
-        "plugins",
-        "readers",
-        "taggers",
-        "tokenizers",
-    },
-    "training": {
-        "archive",
-        "data",
-        "embedders",
-        "heads",
-        "model",
-        "parsers",
-        "readers",
-        "runtime",
-        "scoring",
-        "taggers",
-        "tied",
-        "tokenizers",
-    },
+    "archived_weights": {"config", "data", "model"},
+    "archive": {"annotators", "archived_weights", "config", "data", "model", "plugins", "readers"},
+    "training": {"annotators", "archive", "data", "embedders", "heads", "model", "readers", "scoring"},
     "testing": {"archive", "config", "data", "model", "scoring", "training"},
-    "doctor": {"config", "data", "predictors", "testing", "training"},
-    "predictors": {"archive", "data", "model", "readers", "runtime", "tokenizers"},
+    "predictors": {"annotators", "archive", "data", "model", "readers"},
+    "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
     "comparison": {"predictors", "scoring", "training"},
-    "plots": {"comparison", "training"},
     "tuning": {"comparison", "config", "training"},
 }
 MAY_IMPORT = {**BELOW, **{room: known | BASE for room, known in ABOVE.items()}, "__main__": {"commands"}}
@@ -83,8 +51,10 @@ CORE = ("", "errors", "plugins", "registry", "config", "commands", "__main__")
 
 
 def room_of(path: Path) -> str:
-    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    return "" if first == "__init__" else first
+    """The room of a module: the longest name of a room that its own begins with."""
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+    rooms = [room for room in (*MAY_IMPORT, "commands") if room and (name == room or name.startswith(f"{room}."))]
+    return max(rooms, key=len, default=name)
 
 
 def imports(path: Path, module_level: bool = False) -> Iterator[tuple[str, int]]:
@@ -113,6 +83,10 @@ def _imported(module: str, name: str) -> str:
     return f"{module}.{name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else module
 
 
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
 def modules() -> list[Path]:
     return sorted(ROOT.rglob("*.py"))
 
@@ -135,10 +109,13 @@ def test_imports_go_downwards(room: str) -> None:
 
 
 def test_the_rules_form_no_cycle() -> None:
-    known = {room: {name.partition(".")[0] for name in rooms} for room, rooms in MAY_IMPORT.items()}
-    known["commands"] = set()
-    order = TopologicalSorter(known)
-    assert set(order.static_order()) == {*known}
+    assert set(TopologicalSorter(MAY_IMPORT).static_order()) <= {*MAY_IMPORT, "commands", "encoders.seq2vec"}
+
+
+@pytest.mark.xfail(strict=True, reason="the trainer and its snapshots know each other")
+def test_no_files_import_each_other_in_a_circle() -> None:
+    known = {module_name(path): {name for name, _ in imports(path)} for path in modules()}
+    assert set(TopologicalSorter(known).static_order()) >= {*known}
 
 
 @pytest.mark.parametrize("room", CORE)

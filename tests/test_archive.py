@@ -19,7 +19,7 @@ from relx.archive import load, save
 from relx.commands import main
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
-from relx.training.checkpoints import Checkpoints
+from relx.training.checkpointing.checkpoints import Checkpoints
 
 Files = dict[str, bytes]
 SENTENCES = ["Ann Lee was born in New York .", "Bob works in Oslo now .", "Dan left Rome .", "", "Nothing ..."]

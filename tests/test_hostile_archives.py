@@ -22,10 +22,10 @@ from tiny_transformer import TINY
 
 from relx import archive as archives
 from relx.archive import load
-from relx.embedders.encoder_config import ENCODERS
+from relx.embedders.pretrained import ENCODERS
 from relx.errors import ArchiveError
-from relx.offline import offline
 from relx.predictors import Predictor
+from relx.utils.offline import offline
 
 Files = dict[str, bytes]
 CONFIG, TOKENIZER = (f"vocabulary/files/transformer/{name}.json" for name in ("config", "tokenizer"))
@@ -347,7 +347,7 @@ def test_an_archive_does_not_say_where_a_folder_of_annotations_is_made(archive: 
 def test_every_type_of_encoder_can_be_built_from_its_own_settings(name: str) -> None:
     from transformers import CONFIG_MAPPING, AutoModel
 
-    from relx.embedders.encoder_config import encoder_config
+    from relx.embedders.pretrained import encoder_config
 
     with torch.device("meta"):
         settings = encoder_config(CONFIG_MAPPING[name]().to_dict())

@@ -9,7 +9,7 @@ from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.cascade import Cascade
+from relx.heads.cascade.head import Cascade
 from relx.heads.hmt import HMT
 from relx.model import JointExtractor
 from relx.registry import Lazy

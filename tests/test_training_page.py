@@ -9,8 +9,7 @@ import pytest
 from relx import config
 from relx.commands import main
 from relx.registry import Reference
-from relx.training.differences import HARMLESS
-from relx.training.run_folder import FILES
+from relx.training.checkpointing.run_folder import FILES, HARMLESS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

@@ -10,9 +10,10 @@ from forks import Forked, Target
 
 from relx import config
 from relx.registry import Reference
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.checkpointing.state import TrainingState
 from relx.training.experiment import Experiment
-from relx.training.run_folder import RunFolder
-from relx.training.state import TrainingState
+from relx.training.run import train as run_experiment
 
 ROOT = Reference("relx.training.experiment", "Experiment")
 PEOPLE = ("Ann Lee", "Bob", "Carla Diaz", "Dan")
@@ -83,7 +84,7 @@ def experiment(file: Path, *overrides: str, **variables: Any) -> tuple[Experimen
 def train(file: Path, folder: Path, *overrides: str, **variables: Any) -> TrainingState:
     """Carry the experiment out."""
     made, full = experiment(file, *overrides, **variables)
-    return made.run(RunFolder.claim(folder, force=False), full)
+    return run_experiment(made, RunFolder.claim(folder, force=False), full)
 
 
 def start(

@@ -14,8 +14,8 @@ from typing import NoReturn
 
 from relx import __version__
 from relx.errors import ConfigError, PluginError, RelxError
-from relx.output import OutputError, SafeStream, StandardOutput, open_missing_streams
-from relx.text import printable_lines
+from relx.utils.output import OutputError, SafeStream, StandardOutput, open_missing_streams
+from relx.utils.text import printable_lines
 
 COMMANDS = (
     "train",

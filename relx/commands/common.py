@@ -54,7 +54,7 @@ def print_json(content: dict[str, Any]) -> None:
     import json
     import sys
 
-    from relx.text import json_text
+    from relx.utils.text import json_text
 
     is_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
     print(json_text(content, indent=2) if is_utf8 else json.dumps(content, indent=2))
@@ -99,7 +99,7 @@ def _make_printable(record: "LogRecord") -> bool:
     """Escape what a terminal cannot show, and put the level in front, as in ``error: ...``, from a warning on."""
     from logging import WARNING
 
-    from relx.text import printable_lines
+    from relx.utils.text import printable_lines
 
     record.msg, record.args = printable_lines(record.getMessage()), None
     record.prefix = f"{record.levelname.lower()}: " if record.levelno >= WARNING else ""

@@ -75,7 +75,7 @@ def _counts(run: "Path", split: str) -> "SentenceCounts":
     found = load_counts(run, split)
     if found is not None:
         return found
-    from relx.comparison.predicted import predicted_counts
+    from relx.comparison.systems import predicted_counts
 
     print(f"{run}: holds no counts of the {split} set's sentences; predicting them from its archive", file=sys.stderr)
     return predicted_counts(run, split)

@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from relx import config
+    from relx.annotators.tokenizers.tokenizer import Tokenizer
     from relx.readers import holds_error, make_reader, reader_for, require_writable, sentences_of
-    from relx.tokenizers.tokenizer import Tokenizer
 
     include_plugins(args)
     _refuse_same_file(args.input, args.output)

@@ -24,10 +24,9 @@ def run(args: argparse.Namespace) -> int:
     from relx.comparison.runs import runs_in
 
     require_extra("matplotlib", "plots")
-    from relx.plots.curves import draw
-    from relx.plots.figure import save
+    from relx.comparison.plots import draw_curves, save
 
     systems = {name: [read_reports(run) for run in runs_in(Path(name))] for name in dict.fromkeys(args.runs)}
-    save(draw(systems, args.metric or METRICS), Path(args.output))
+    save(draw_curves(systems, args.metric or METRICS), Path(args.output))
     print(args.output)
     return 0

@@ -77,8 +77,8 @@ def _is_experiment(path: str) -> bool:
 
 def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, str]]":
     from relx import config
+    from relx.annotators.tokenizers.tokenizer import Tokenizer
     from relx.readers import make_reader
-    from relx.tokenizers.tokenizer import Tokenizer
 
     described = experiment.get("tokenizer")
     tokenizer = None if described is None else config.build_part(Tokenizer.__kind__, described)

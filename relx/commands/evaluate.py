@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the scores. Raises PluginError, ArchiveError, ConfigError, DataError, UnknownProtocol."""
     from relx import scoring
     from relx.predictors.predictor import Predictor
-    from relx.text import printable
+    from relx.utils.text import printable
 
     prepare(args)
     _refuse_merged_predictions(args)
@@ -60,7 +60,7 @@ def _reports(args: argparse.Namespace, predictor: "Predictor") -> "dict[str, lis
     from contextlib import nullcontext
 
     from relx.data.json_form import example_to_json, to_line
-    from relx.files import atomic_write
+    from relx.utils.files import atomic_write
 
     parts = predictor.archive.parts
     files, train = _read(args, parts)
@@ -88,8 +88,8 @@ def _read(args: argparse.Namespace, parts: "ArchivedParts") -> "tuple[dict[str, 
 def _fitting(path: str, parts: "ArchivedParts") -> "DatasetReader":
     """The experiment's own reader, unless another alone recognises the file."""
     from relx.errors import DataError
-    from relx.files import require_file
     from relx.readers import make_reader, reader_for
+    from relx.utils.files import require_file
 
     require_file(path, "name the form of its records (--reader), or write it to a file")
     if parts.reader.recognises(path):

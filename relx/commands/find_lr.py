@@ -11,7 +11,7 @@ from relx.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from relx.training.rate_finder import RangeTest
+    from relx.training.checks.rate_finder import RangeTest
 
 HELP = "find a learning rate: train a few steps at rates from very low to very high"
 SHOWN = 12
@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     log_to_stderr()
     experiment = config.build(tree, experiment_class())
 
-    from relx.training.processes import Processes, part
-    from relx.training.rate_finder import find_rate
+    from relx.training.checks.rate_finder import find_rate
+    from relx.training.distributed import Processes, part
 
     processes = Processes(args.device, experiment.trainer.precision)
     found = find_rate(experiment, args.low, args.high, args.steps, processes)
@@ -75,8 +75,7 @@ def _draw(found: "RangeTest", path: str) -> None:
     except MissingExtra as error:
         print(f"no drawing: {error}", file=sys.stderr)
         return
-    from relx.plots.figure import save
-    from relx.plots.rates import draw
+    from relx.comparison.plots import draw_rates, save
 
-    save(draw(found), Path(path))
+    save(draw_rates(found), Path(path))
     print(f"drawn in {path}", file=sys.stderr)

@@ -50,9 +50,8 @@ def run(args: argparse.Namespace) -> int:
     log_to_stderr()
 
     from relx.data.json_form import to_line
-    from relx.predictors.lines import LinePredictor
+    from relx.predictors.lines import LinePredictor, readable
     from relx.predictors.predictor import Predictor
-    from relx.predictors.readable import readable
 
     predictor = Predictor.load(args.archive, args.device, args.override)
     lines = LinePredictor(predictor, args.input, args.text, args.on_error == "record", args.longest)
@@ -70,7 +69,7 @@ def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
     import sys
     from contextlib import nullcontext
 
-    from relx.files import atomic_write
+    from relx.utils.files import atomic_write
 
     if name is not None:
         return atomic_write(name)
@@ -89,7 +88,7 @@ def _with_progress(name: str) -> Iterator[bytes]:
     from tqdm import tqdm
 
     from relx.errors import DataError
-    from relx.files import byte_lines
+    from relx.utils.files import byte_lines
 
     if os.path.isdir(name):
         raise DataError(f"{name}: is a folder; relx convert {name} lines.jsonl makes lines of the documents of one")

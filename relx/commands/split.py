@@ -8,9 +8,8 @@ from relx.commands.common import add_include_argument, include_plugins
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from relx.data.draw import PartSize
     from relx.readers.reader import DatasetReader
-    from relx.readers.units import Unit
+    from relx.readers.split import PartSize, Unit
 
 HELP = "split a corpus into parts, drawn at random; documents stay whole"
 
@@ -33,10 +32,9 @@ def run(args: argparse.Namespace) -> int:
     import sys
     from pathlib import Path
 
-    from relx.data.draw import draw, numbers_of_units, rarest
-    from relx.files import require_file
     from relx.readers import make_reader, reader_for
-    from relx.readers.units import read_units
+    from relx.readers.split import draw, numbers_of_units, rarest, read_units
+    from relx.utils.files import require_file
 
     include_plugins(args)
     require_file(args.input, "write it to a file first")
@@ -62,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _parts(texts: list[str]) -> "list[PartSize]":
     """The parts that the command line names. Raises DataError that lists every fault."""
-    from relx.data.draw import REST
     from relx.errors import DataError
+    from relx.readers.split import REST
 
     faults, parts = [], []
     for text in texts:
@@ -86,7 +84,7 @@ def _parts(texts: list[str]) -> "list[PartSize]":
 
 def _part(name: str, size: str) -> "PartSize | None":
     """A part of that size; None for a text that is no size."""
-    from relx.data.draw import REST, PartSize
+    from relx.readers.split import REST, PartSize
 
     if size == REST:
         return PartSize(name, size)
@@ -113,7 +111,7 @@ def _write(reader: "DatasetReader", source: str, parts: "dict[Path, list[Unit]]"
     from pathlib import Path
 
     from relx.errors import RelxError
-    from relx.readers.units import write_units
+    from relx.readers.split import write_units
 
     folder = next(iter(parts)).parent
     try:

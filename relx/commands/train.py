@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     code = _try_out_all(plans, args) if args.dry_run or args.overfit is not None else _train_all(plans, args)
 
-    from relx.training.processes import part
+    from relx.training.distributed import part
 
     part()
     return code
@@ -80,7 +80,7 @@ def _train_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
     """Every folder is claimed before the first run starts, and locked until the last one has ended."""
     from contextlib import ExitStack
 
-    from relx.training.processes import Processes
+    from relx.training.distributed import Processes
 
     with ExitStack() as held:
         Processes(args.device).on_main(lambda: _claim(plans, args, held))
@@ -89,8 +89,8 @@ def _train_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
 
 
 def _claim(plans: Sequence[_Plan], args: argparse.Namespace, held: "ExitStack") -> None:
-    from relx.training.folder_lock import locked
-    from relx.training.run_folder import RunFolder
+    from relx.training.checkpointing.folder_lock import locked
+    from relx.training.checkpointing.run_folder import RunFolder
 
     for plan in plans:
         if args.recover:
@@ -101,20 +101,21 @@ def _claim(plans: Sequence[_Plan], args: argparse.Namespace, held: "ExitStack") 
 
 
 def _train(plan: _Plan, device: str | None, recover: bool) -> int:
-    from relx.training.processes import Processes
-    from relx.training.run_folder import ARCHIVE, RunFolder
+    from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
+    from relx.training.distributed import Processes
+    from relx.training.run import train
 
     processes = Processes(device, plan.experiment.trainer.precision)
-    state = plan.experiment.run(RunFolder(plan.folder), plan.full, processes, recover)
+    state = train(plan.experiment, RunFolder(plan.folder), plan.full, processes, recover)
     if processes.main:
         print(plan.folder / ARCHIVE)
     return 130 if state.interrupted else 0
 
 
 def _try_out_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
-    from relx.training.dry_run import dry_run
-    from relx.training.overfit import overfit
-    from relx.training.processes import Processes
+    from relx.training.checks.dry_run import dry_run
+    from relx.training.checks.overfit import overfit
+    from relx.training.distributed import Processes
 
     for _, experiment, _ in plans:
         processes = Processes(args.device, experiment.trainer.precision)

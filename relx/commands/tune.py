@@ -31,8 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     require_extra("optuna", "tune")
     from relx.training.interrupts import sigterm_interrupts
-    from relx.tuning.place import claim
-    from relx.tuning.search import Search
+    from relx.tuning.search import Search, claim
     from relx.tuning.space import read_space
 
     _require_counts(args)

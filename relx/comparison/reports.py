@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from relx.errors import DataError
-from relx.files import byte_lines
-from relx.training.run_folder import EPOCHS
+from relx.training.checkpointing.run_folder import EPOCHS
+from relx.utils.files import byte_lines
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.errors import DataError
-from relx.training.run_folder import CONFIG, METRICS
+from relx.training.checkpointing.run_folder import CONFIG, METRICS
 
 logger = logging.getLogger(__name__)
 

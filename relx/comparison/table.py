@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from relx.comparison.bootstrap import Difference
 from relx.comparison.systems import Comparison, Scores, System
-from relx.text import aligned, distinct_names, printable
+from relx.utils.text import aligned, distinct_names, printable
 
 HEADER = ("system", "runs", "precision", "recall", "F1", "best F1", "difference", "95 % interval", "p")
 NONE = "-"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from relx.data.example import Entity, Example
-from relx.text import printable
+from relx.utils.text import printable
 
 logger = logging.getLogger(__name__)
 

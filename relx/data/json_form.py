@@ -6,9 +6,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from relx.annotators.tokenizers.tokenizer import Tokenizer, split_tokens, visible_part
 from relx.data.alignment import places_of_words, same_words, token_span
 from relx.data.example import Entity, Example, Relation, text_and_offsets
-from relx.data.fields import (
+from relx.data.json_validation import (
     BadRecord,
     check_span,
     checked,
@@ -22,8 +23,7 @@ from relx.data.fields import (
 )
 from relx.data.trees import tree_fault
 from relx.registry import suggestion
-from relx.text import json_text
-from relx.tokenizers.tokenizer import Tokenizer, split_tokens, visible_part
+from relx.utils.text import json_text
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
 ENTITY_KEYS = ("start", "end", "type", "text", "score", "characters")

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from relx.data.batch import Batch, IndexedCorpus
-from relx.data.sizes import require_sizes
+from relx.utils.argument_checks import require_sizes
 
 T = TypeVar("T")
 Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from relx.data.changes import CUT, RESPELLED, SHARED, UNLOCATED
 from relx.data.overlap import OVERLAP_CLASSES
 from relx.data.report import PERCENTILES, SIZES, CorpusReport, Coverage, Leakage, SplitReport
-from relx.text import aligned, distinct_names, printable
+from relx.utils.text import aligned, distinct_names, printable
 
 MOST_TYPES = 30
 WIDTH = 100

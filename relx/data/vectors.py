@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from relx.errors import DataError
-from relx.files import text_lines
+from relx.utils.files import text_lines
 
 
 def read_vectors(path: str | Path, wanted: Callable[[str], bool] | None = None) -> tuple[list[str], np.ndarray]:

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2vec.encoder import Seq2VecEncoder
 from relx.registry import Injected, Lazy
+from relx.utils.argument_checks import require_sizes
 
 PADDING, UNKNOWN, FIRST_CHARACTER = 0, 1, 2
 HALF = 25

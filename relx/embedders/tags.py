@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.data.sizes import require_sizes
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.errors import DataError
 from relx.registry import Injected
+from relx.utils.argument_checks import require_sizes
 
 PADDING, UNKNOWN, FIRST_TAG = 0, 1, 2
 

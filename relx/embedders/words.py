@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.data.sizes import require_shares, require_sizes
 from relx.data.vectors import read_vectors
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
 from relx.errors import ConfigError
-from relx.files import byte_lines
 from relx.registry import Injected
+from relx.utils.argument_checks import require_shares, require_sizes
+from relx.utils.files import byte_lines
 
 logger = logging.getLogger(__name__)
 

@@ -7,16 +7,15 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.sizes import require_effect
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, Scores, Targets
-from relx.heads.limits import Limit, Tied, limit_of_ties
-from relx.heads.mention_triples import GoldTriples, MentionTriples
-from relx.heads.prediction import prediction
+from relx.heads.head import Encode, Head, Scores, Targets, prediction
+from relx.heads.schemes.limits import Limit, Tied, limit_of_ties
+from relx.heads.schemes.triples import GoldTriples, MentionTriples
 from relx.heads.spans import SpanExtractor, Spans, SpanTask
-from relx.heads.spans.extractor import gammas
 from relx.heads.spans.spans import mean_of_ends
+from relx.heads.spans.tagger import gammas
 from relx.registry import Injected
+from relx.utils.argument_checks import require_effect
 
 Span = tuple[int, int]
 

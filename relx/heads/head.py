@@ -1,14 +1,14 @@
 """The kind of component that owns the scheme of one paper: gold to targets, vectors to scores, scores to Examples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
-from relx.data.example import Example, Relation
-from relx.heads.limits import Limit
+from relx.data.example import Entity, Example, Relation
+from relx.heads.schemes.limits import Limit
 from relx.registry import Registrable
 
 Scores = dict[str, Tensor]
@@ -77,3 +77,19 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "views", "
     def oracle(self, batch: Batch) -> Scores:
         """The scores of a model that has learnt the targets of the batch perfectly."""
         raise NotImplementedError
+
+
+def prediction(example: Example, entities: Iterable[Entity], relations: Iterable[Relation]) -> Example:
+    """The sentence with these predictions in place of its labels.
+
+    A relation's mention that has the span of a predicted entity becomes that entity; the other mentions join the
+    entities.
+    """
+    by_span = {entity.span: entity for entity in entities}
+    predicted = example.unlabelled()
+    for relation in relations:
+        head = by_span.setdefault(relation.head.span, relation.head)
+        tail = by_span.setdefault(relation.tail.span, relation.tail)
+        predicted.relations.append(relation._replace(head=head, tail=tail))
+    predicted.entities = sorted(by_span.values(), key=lambda entity: entity.span)
+    return predicted

@@ -1,20 +1,154 @@
-"""RIN: recurrent interaction network (Sun et al. 2020, arXiv:2005.00162v1)."""
+"""RIN as it was published last (Sun et al., EMNLP 2020; arXiv:2005.00162v2) and as its authors' code computes it."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
-from relx.data.sizes import require_sizes
+from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, Scores
-from relx.heads.pair_cells import Anchor
-from relx.heads.pair_scorers.additive import AdditivePairScorer
-from relx.heads.pair_scorers.scorer import PairScorer
-from relx.heads.pair_tagging import PairTaggingHead
-from relx.heads.rin_updaters import UPDATERS, Updating
+from relx.heads.head import Encode, Head, Scores, Targets, prediction
+from relx.heads.pair_scorers import Cells, PairScorer
+from relx.heads.pair_scorers.scorers import AdditivePairScorer, ReluSumPairScorer
+from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
+from relx.heads.schemes.pairs import Anchor, PairCells
+from relx.heads.schemes.tags import EntityTags, EntityTypes, best_tags, certain, tagging_loss
 from relx.registry import Injected, Lazy
+from relx.utils.argument_checks import require_inner_shares, require_sizes
+
+Updating = Literal["gru", "torch_gru", "rnn", "linear"]
+
+
+class GatedUpdater(nn.Module):
+    """The paper's gated unit (Sun et al. 2020, Eq. 4-7), without biases.
+
+    It is no ``nn.GRUCell``: its gate u acts on the features before they are projected, and z weighs the new ones.
+    """
+
+    def __init__(self, input_dim: int, size: int) -> None:
+        super().__init__()
+        self.from_input = nn.Linear(input_dim, 3 * size, bias=False)
+        self.gates_from_features = nn.Linear(size, 2 * size, bias=False)
+        self.candidate_from_features = nn.Linear(size, size, bias=False)
+
+    def forward(self, inputs: Tensor, features: Tensor) -> Tensor:
+        """[..., input_dim] and the features [..., size] -> the new features [..., size]."""
+        size = features.shape[-1]
+        gate_inputs, candidate_inputs = self.from_input(inputs).split((2 * size, size), dim=-1)
+        z, u = torch.sigmoid(gate_inputs + self.gates_from_features(features)).chunk(2, dim=-1)
+        candidate = torch.tanh(candidate_inputs + self.candidate_from_features(u * features))
+        return torch.lerp(features, candidate, z)
+
+
+class GRUCellUpdater(nn.Module):
+    """``nn.GRUCell`` (Cho et al. 2014) for each token."""
+
+    def __init__(self, input_dim: int, size: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(input_dim, size)
+
+    def forward(self, inputs: Tensor, features: Tensor) -> Tensor:
+        """[..., input_dim] and the features [..., size] -> the new features [..., size]."""
+        return self.cell(inputs.flatten(0, -2), features.flatten(0, -2)).view_as(features)
+
+
+class RNNUpdater(nn.Module):
+    """tanh(W [h; x] + b), the unit without gates of Figure 3."""
+
+    def __init__(self, input_dim: int, size: int) -> None:
+        super().__init__()
+        self.from_input = nn.Linear(input_dim, size)
+        self.from_features = nn.Linear(size, size, bias=False)
+
+    def forward(self, inputs: Tensor, features: Tensor) -> Tensor:
+        """[..., input_dim] and the features [..., size] -> the new features [..., size]."""
+        return torch.tanh(self.from_input(inputs) + self.from_features(features))
+
+
+class LinearUpdater(nn.Module):
+    """W h + b, blind to the other task: the ablation that Table 5 calls -gamma."""
+
+    def __init__(self, input_dim: int, size: int) -> None:
+        super().__init__()
+        self.from_features = nn.Linear(size, size)
+
+    def forward(self, inputs: Tensor, features: Tensor) -> Tensor:
+        """The features [..., size] -> the new features [..., size]."""
+        return self.from_features(features)
+
+
+UPDATERS: dict[Updating, type[nn.Module]] = {
+    "gru": GatedUpdater,
+    "torch_gru": GRUCellUpdater,
+    "rnn": RNNUpdater,
+    "linear": LinearUpdater,
+}
+
+
+class PairTaggingHead(Head):
+    """Scores ``entity``, tag logits [batch, length, tags], and ``relation``, what the pair scorer is to read.
+
+    No table of pairs stands among the scores: the scorer makes what is asked of it from [batch, length, d].
+    """
+
+    pair_scorer: PairScorer
+
+    def set_scheme(self, vocabulary: Vocabulary, anchor: Anchor, allow_self: bool, threshold: float) -> None:
+        """What is tagged, and which cells are triples. Raises ValueError for a threshold that is no probability."""
+        require_inner_shares(threshold=threshold)
+        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
+        self.pair_cells = PairCells(relations, anchor, allow_self)
+        self.threshold = threshold
+
+    def targets(self, example: Example) -> Targets:
+        """``entity_tags`` [length] and ``relation_cells`` [cells, 3]: relation from 1, head, tail."""
+        tags = self.entity_tags.write(example)
+        tagged = self.entity_tags.read(tags.tolist(), [1.0] * len(tags))
+        cells, lost = self.pair_cells.write(example, tagged)
+        return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Those of a pair scorer that is a sum. Every other pair of tokens that is returned is a wrong triple."""
+        if not self.pair_scorer.is_sum:
+            return []
+        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
+        for relation in held.relations:
+            tables[relation.type][self.pair_cells.tokens(relation)] = relation
+        return limits_of_sums(tables.values(), lambda cell: self.pair_cells.allow_self or cell[0] != cell[1])
+
+    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        """Cross entropies of tags and of pairs, each summed over its sentence, averaged over sentences."""
+        pairs = self.pair_scorer.loss(scores["relation"], batch.mask, batch["relation_cells"])
+        return tagging_loss(scores["entity"], batch["entity_tags"], batch.mask) + pairs / len(batch)
+
+    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        """A cell that reaches the threshold is a triple; its mentions have the extent of the predicted entities."""
+        entities = list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
+        return list(map(prediction, batch.examples, entities, self._relations(scores, batch, entities)))
+
+    def oracle(self, batch: Batch) -> Scores:
+        """Logits that leave no doubt of the target tags, and the target cells in place of vectors to score."""
+        return {"entity": certain(batch["entity_tags"], self.entity_tags.scheme.size), "cells": batch["relation_cells"]}
+
+    def _relations(self, scores: Scores, batch: Batch, entities: Sequence[list[Entity]]) -> list[list[Relation]]:
+        extents = list(map(self.pair_cells.by_anchor, entities))
+        found: list[list[Relation]] = [[] for _ in batch.examples]
+        cells, probabilities = self._cells(scores, batch)
+        for sentence, head, tail, relation, score in zip(*map(Tensor.tolist, (*cells, probabilities)), strict=True):
+            if head != tail or self.pair_cells.allow_self:
+                found[sentence].append(self.pair_cells.read(relation, head, tail, score, extents[sentence]))
+        return found
+
+    def _cells(self, scores: Scores, batch: Batch) -> tuple[Cells, Tensor]:
+        if "cells" not in scores:
+            return self.pair_scorer.above(scores["relation"], batch.mask, self.threshold)
+        cells = Cells.unpadded(scores["cells"])
+        return cells, torch.ones(len(cells.sentence))
+
 
 Signal = Literal["relations", "entities", "words"]
 
@@ -109,3 +243,42 @@ def _signals(interaction: list[Signal] | None) -> list[Signal]:
 
 def _projection(input_dim: int, size: int) -> nn.Module:
     return nn.Sequential(nn.Linear(input_dim, size), nn.ReLU())
+
+
+@Head.register("rin_v2")
+class RINv2(PairTaggingHead):
+    """As ``rin``, but each task's prediction goes into a GRU cell of its own whose state is the encoded token.
+
+    The encoded token then grows by the features of both tasks. ``rounds`` as published: WebNLG 2, NYT 4 (3 and 7 where
+    whole mentions count). ``allow_self`` is that of ``rin``.
+    """
+
+    def __init__(
+        self,
+        input_dim: Injected[int],
+        vocabulary: Injected[Vocabulary],
+        rounds: int = 2,
+        pair_scorer: Lazy[PairScorer] | None = None,
+        anchor: Anchor = "last",
+        allow_self: bool = True,
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.set_scheme(vocabulary, anchor, allow_self, threshold)
+        self.rounds = require_rounds(rounds)
+        relations, tags = len(self.pair_cells.relations), self.entity_tags.scheme.size
+        self.pair_scorer = (pair_scorer or Lazy(ReluSumPairScorer)).build(input_dim=input_dim, relations=relations)
+        self.tagger = nn.Linear(input_dim, tags)
+        if rounds:
+            self.relation_updater = GRUCellUpdater(relations, input_dim)
+            self.entity_updater = GRUCellUpdater(tags, input_dim)
+
+    def forward(self, batch: Batch, encode: Encode) -> Scores:
+        """``entity`` [batch, length, tags] and ``relation`` [batch, length, input_dim], after the last round."""
+        encoded = relation = entity = encode(batch)
+        for _ in range(self.rounds):
+            relations = self.pair_scorer.best(relation, batch.mask).sigmoid()
+            entities = self.tagger(entity).softmax(dim=-1)
+            relation, entity = self.relation_updater(relations, encoded), self.entity_updater(entities, encoded)
+            encoded = encoded + relation + entity
+        return {"entity": self.tagger(entity), "relation": relation}

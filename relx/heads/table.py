@@ -1,32 +1,115 @@
-"""Table filling, the head of the partition filter network (PFN, Yan et al. 2021, section 3.3)."""
+"""Relations as cells of tables in which a mention is told by its first or its last token, or by one in each of two."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from typing import Literal, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from relx.data.batch import Batch
+from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.sizes import require_effect, require_inner_shares, require_shares, require_sizes
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.views import TaskViews
-from relx.heads.cascade_steps import CascadeSteps
-from relx.heads.entity_tags import EntityTypes
-from relx.heads.global_feature import GlobalFeature
+from relx.encoders.seq2seq.task_features import TaskViews
 from relx.heads.head import Encode, Head, Scores, Targets
-from relx.heads.limits import Cell, Limit, limits_of_sums
-from relx.heads.mention_cells import MentionCells, Tables
-from relx.heads.mention_triples import GoldTriples, MentionTriples
-from relx.heads.pair_cells import Anchor
 from relx.heads.pair_scorers import Cells, PairScorer
-from relx.heads.pair_scorers.hidden import MLPPairScorer
-from relx.heads.pair_scorers.triangle import triangle_loss
+from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss
+from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.heads.schemes.global_feature import GlobalFeature
+from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
+from relx.heads.schemes.pairs import SHARED, Anchor
+from relx.heads.schemes.tags import EntityTypes
+from relx.heads.schemes.triples import CascadeSteps, GoldTriples, MentionTriples
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import best_labels
-from relx.heads.table_reading import pairs_within, probabilities_of_pairs, spans_above
 from relx.registry import Injected, Lazy
+from relx.utils.argument_checks import require_effect, require_inner_shares, require_shares, require_sizes
+
+Tables = Literal["first", "last", "both"]
+T = TypeVar("T")
+
+
+class MentionCells:
+    """One table tells a mention by its ``first`` or its ``last`` token; ``both`` are two tables.
+
+    Of several mentions with one token a single table means the most probable one, of equals the first in the text.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.anchors: tuple[Anchor, ...] = ("first", "last") if tables == "both" else (tables,)
+        self.names = {anchor: f"{anchor}_cells" for anchor in self.anchors}
+
+    def token(self, anchor: Anchor, first: T, last: T) -> T:
+        """The token that tells a mention from ``first`` to ``last``."""
+        return first if anchor == "first" else last
+
+    def write(self, written: Arrays) -> Arrays:
+        """The cells of each table, [cells, 3]: relation from 1, head, tail. Read from what ``MentionTriples`` wrote."""
+        (_, *ends), (relation, head, tail) = written["entity_spans"].T, written["triples"].T
+        tables = {}
+        for anchor, name in self.names.items():
+            tokens = self.token(anchor, *ends)
+            tables[name] = np.unique(np.stack((relation, tokens[head], tokens[tail]), axis=1), axis=0)
+        return tables
+
+    def lost(self, example: Example, written: Arrays, known: Collection[Relation]) -> list[tuple[Relation, str]]:
+        """The relations, apart from those ``known`` to be lost, whose cell means another mention."""
+        if len(self.anchors) > 1:
+            return []
+        meant: dict[int, tuple[int, int]] = {}
+        for _, first, last in written["entity_spans"].tolist():
+            meant.setdefault(self.token(self.anchors[0], first, last), (first, last + 1))
+        told = set(meant.values())
+        others = [relation for relation in example.relations if relation not in known]
+        return [(r, SHARED) for r in others if not {r.head.span, r.tail.span} <= told]
+
+    def meant(self, entities: Spans, length: int) -> Tensor:
+        """The numbers, in order, of the entities that cells can mean; rows have ``length`` tokens."""
+        numbers = torch.arange(len(entities), device=entities.row.device)
+        if len(self.anchors) > 1:
+            return numbers
+        token = self.token(self.anchors[0], entities.start, entities.last)
+        return best_labels(replace(entities, label=numbers, start=token, last=token), length).label.sort().values
+
+
+def spans_above(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: float) -> Spans:
+    """The cells of real tokens in order whose probability is at least ``threshold``, as spans from head to tail."""
+    head, tail = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
+    found, start = [], 0
+    for vectors, real in _chunks(max(1, LOGITS_AT_ONCE // (len(head) * scorer.width)), inputs, mask):
+        logits = scorer.of_pairs(vectors, head, tail)
+        row, pair, label = ((logits >= logit(threshold)) & real[:, tail, None]).nonzero(as_tuple=True)
+        found.append(Spans(row + start, label, head[pair], tail[pair], logits[row, pair, label].sigmoid()))
+        start += len(vectors)
+    parts = zip(*((s.row, s.label, s.start, s.last, s.score) for s in found), strict=True)
+    return Spans(*map(torch.cat, parts))
+
+
+def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: Cells) -> Tensor:
+    """The probabilities of all relations for some pairs, whose own relations do not matter: -> [pairs, relations]."""
+    first, second = torch.arange(2, device=inputs.device).split(1)
+    at_once = max(1, LOGITS_AT_ONCE // max(2 * inputs.shape[-1], scorer.width))
+    found = [
+        scorer.of_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0].sigmoid()
+        for row, head, tail in _chunks(at_once, pairs.sentence, pairs.head, pairs.tail)
+    ]
+    return torch.cat(found)
+
+
+def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The numbers of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
+    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
+    partners, begin = count[row], (count.cumsum(0) - count)[row]
+    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
+    place = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
+    return first, begin[first] + place
+
+
+def _chunks(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
+
 
 # Of some pairs of tokens, whose relations do not matter, the probability of every relation: [pairs, relations].
 ReadTable = Callable[[Anchor, Cells], Tensor]

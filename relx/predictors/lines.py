@@ -8,13 +8,33 @@ from itertools import islice
 from typing import Any
 
 from relx.data.example import Example
-from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, example_to_json, tokenized
+from relx.data.json_validation import BadRecord
 from relx.errors import DataError, RelxError
 from relx.predictors.predictor import CHUNK, NoMemory, Predictor
 from relx.readers import form_of
 from relx.readers.records import parse_record
-from relx.text import printable
+from relx.utils.text import printable
+
+
+def readable(answer: dict[str, Any]) -> str:
+    """A sentence and, below it, its triples with their scores."""
+    if "error" in answer:
+        return printable(f"line {answer['line']}: {answer['error']}")
+    triples = (f"    {_triple(relation, answer['entities'])}" for relation in answer["relations"])
+    return "\n".join(map(printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
+
+
+def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
+    head, tail = (_mention(relation[argument], entities)["text"] for argument in ("head", "tail"))
+    score = f"  ({relation['score']:.2f})" if "score" in relation else ""
+    return f"{head}  --{relation['type']}->  {tail}{score}"
+
+
+def _mention(argument: int | dict[str, Any], entities: list[dict[str, Any]]) -> dict[str, Any]:
+    """The entity of a number, or the mention that stands there itself."""
+    return argument if isinstance(argument, dict) else entities[argument]
+
 
 logger = logging.getLogger(__name__)
 

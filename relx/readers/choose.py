@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from relx import config
+from relx.annotators.tokenizers.tokenizer import Tokenizer
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.errors import DataError
-from relx.files import require_file
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import records
 from relx.registry import components
-from relx.tokenizers.tokenizer import Tokenizer
-from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.utils.files import require_file
 
 OWN = "jsonl"
 KIND = DatasetReader.__kind__

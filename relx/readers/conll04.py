@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import shown
+from relx.data.json_validation import shown
 from relx.errors import DataError, Faults
-from relx.files import atomic_write, require_file, text_lines
 from relx.readers.held import held
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
 from relx.readers.spert import SpertReader
+from relx.utils.files import atomic_write, require_file, text_lines
 
 logger = logging.getLogger(__name__)
 

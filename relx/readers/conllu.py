@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from relx.data.example import Example
-from relx.data.fields import shown
+from relx.data.json_validation import shown
 from relx.data.trees import tree_fault
 from relx.errors import DataError, Faults
-from relx.files import text_lines
 from relx.readers.reader import DatasetReader
+from relx.utils.files import text_lines
 
 ID, FORM, UPOS, XPOS, HEAD, DEPREL = 0, 1, 3, 4, 6, 7
 COLUMNS = 10

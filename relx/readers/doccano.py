@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relx.data.fields import BadRecord, checked, optional_items, required, shown
+from relx.data.json_validation import BadRecord, checked, optional_items, required, shown
 from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
 

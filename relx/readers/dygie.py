@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import BadRecord, checked, items, optional_items, shown
 from relx.data.json_form import record_id, to_line
-from relx.files import atomic_write
+from relx.data.json_validation import BadRecord, checked, items, optional_items, shown
 from relx.readers.documents import DOCUMENT, by_document
 from relx.readers.held import held
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
+from relx.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from relx.data.alignment import same_words
 from relx.data.example import Entity, Example
-from relx.data.fields import BadRecord, checked, items, required, shown
+from relx.data.json_validation import BadRecord, checked, items, required, shown
 from relx.readers.json_reader import JsonReader
 from relx.readers.mentions import Annotations, locate, mention_text
 from relx.readers.reader import DatasetReader

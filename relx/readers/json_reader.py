@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example
-from relx.data.fields import BadRecord
+from relx.data.json_validation import BadRecord
 from relx.errors import DataError, Faults
 from relx.readers.reader import UNEXPECTED, DatasetReader, own_fault
 from relx.readers.records import Record, records

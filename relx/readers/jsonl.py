@@ -7,17 +7,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.data.example import Example
-from relx.data.fields import BadRecord
 from relx.data.json_form import FOREIGN, KEYS, example_from_json, example_to_json, to_line, tokenized
+from relx.data.json_validation import BadRecord
 from relx.errors import DataError
-from relx.files import atomic_write
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import Record
 from relx.registry import Injected
-from relx.text import printable
-from relx.tokenizers.tokenizer import Tokenizer
+from relx.utils.files import atomic_write
+from relx.utils.text import printable
 
 logger = logging.getLogger(__name__)
 

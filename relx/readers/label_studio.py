@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example
-from relx.data.fields import BadRecord, checked, items, optional_items, required
+from relx.data.json_validation import BadRecord, checked, items, optional_items, required
 from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from relx.data.alignment import without_accents
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import BadRecord, shown
+from relx.data.json_validation import BadRecord, shown
 
 Occurrences = Literal["first", "all"]
 Span = tuple[int, int]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from relx.data.fields import BadRecord
+from relx.data.json_validation import BadRecord
 from relx.errors import DataError
-from relx.files import text_lines
+from relx.utils.files import text_lines
 
 EXPECTED = "expected one JSON object on each line, or one JSON list of objects"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Example
 from relx.errors import DataError
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 _SPLITTER = WhitespaceTokenizer(split_punctuation=False)
 

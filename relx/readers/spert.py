@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example
-from relx.data.fields import checked, required
 from relx.data.json_form import example_from_json, to_line
-from relx.files import atomic_write
+from relx.data.json_validation import checked, required
 from relx.readers.held import held
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
+from relx.utils.files import atomic_write
 
 KEYS = ("tokens", "entities", "relations")
 

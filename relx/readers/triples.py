@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from relx.data.example import Entity, Example
-from relx.data.fields import BadRecord, check_span, checked, items, one_each, optional_items, required, shown
+from relx.data.json_validation import BadRecord, check_span, checked, items, one_each, optional_items, required, shown
 from relx.readers.json_reader import JsonReader
 from relx.readers.mentions import Annotations, mention_text
 from relx.readers.reader import DatasetReader

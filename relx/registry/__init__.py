@@ -1,8 +1,8 @@
 """Kinds, registered components and their signatures. Knows neither torch nor language processing."""
 
+from relx.registry.listing import nearest, suggestion, type_name, with_article
 from relx.registry.registrable import Component, Kind, Registrable, components, describe, kind_of, kinds, lookup
 from relx.registry.signature import Injected, Lazy, Parameter, Part, Reference
-from relx.registry.wording import nearest, suggestion, type_name, with_article
 
 __all__ = [
     "Component",

@@ -5,7 +5,7 @@ from itertools import islice
 
 from relx.scoring.counts import Counts
 from relx.scoring.report import Report
-from relx.text import aligned, distinct_names
+from relx.utils.text import aligned, distinct_names
 
 HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision %", "recall %", "f1 %")
 Row = tuple[str, ...]

@@ -9,11 +9,11 @@ from typing import Any
 
 from relx.data.example import Example
 from relx.errors import DataError
-from relx.files import atomic_write
 from relx.scoring.checks import check_same_sentences, check_typed
 from relx.scoring.counts import Counts, Matching
 from relx.scoring.protocols import find_protocol
 from relx.scoring.report import triple_items
+from relx.utils.files import atomic_write
 
 FILES = {split: f"{split}_sentences.json" for split in ("validation", "test")}
 

@@ -1,9 +1,8 @@
 """Test cases for the authors of components: a subclass, or one call, tests what relx asks of every component."""
 
 from relx.testing.head import HeadTestCase
-from relx.testing.model import ModelTestCase
+from relx.testing.model import SENTENCES, ModelTestCase
 from relx.testing.parts import EmbedderTestCase, Seq2SeqEncoderTestCase, Seq2VecEncoderTestCase
-from relx.testing.sentences import SENTENCES
 
 __all__ = [
     "SENTENCES",

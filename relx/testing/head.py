@@ -9,7 +9,7 @@ from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
 from relx.testing.checks import fail, require, shown
 from relx.testing.model import LOADER, Description, ModelTestCase
-from relx.training.oracle import oracle_decode
+from relx.training.checks.oracle import oracle_decode
 
 # So many times the steps of the case are the most that learning by heart may take.
 BY_HEART = 10

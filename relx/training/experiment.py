@@ -5,30 +5,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from relx.data.annotation import annotated
+from relx.annotators.annotation import annotated
+from relx.annotators.parsers.parser import DependencyParser
+from relx.annotators.taggers.tagger import POSTagger
+from relx.annotators.tokenizers.tokenizer import Tokenizer
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, TrainingError
-from relx.files import require_file
 from relx.model import JointExtractor
-from relx.parsers.parser import DependencyParser
 from relx.readers import read_files
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
-from relx.taggers.tagger import POSTagger
-from relx.tokenizers.tokenizer import Tokenizer
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 from relx.training.callbacks import Callback
-from relx.training.callbacks.choose import callbacks_of
+from relx.training.callbacks.default import callbacks_of
+from relx.training.checks.oracle import oracle_check
 from relx.training.initialization import initialize
-from relx.training.interrupts import sigterm_interrupts
-from relx.training.oracle import oracle_check
-from relx.training.processes import Processes
-from relx.training.run_folder import RunFolder
-from relx.training.session import Session
-from relx.training.state import TrainingState
 from relx.training.trainer import Trainer
+from relx.utils.files import require_file
 
 logger = logging.getLogger(__name__)
 
@@ -87,19 +82,6 @@ class Experiment:
         self.parser = dependency_parser
         self.protocols: Sequence[str] = protocols or ("exact_span",)
         self.seed = seed
-
-    @sigterm_interrupts()
-    def run(
-        self, folder: RunFolder, config: dict[str, Any], processes: Processes | None = None, recover: bool = False
-    ) -> TrainingState:
-        """Train, score and archive. ``config`` is the experiment itself, in full, for the record.
-
-        With ``recover`` the run goes on from the newest checkpoint in the folder, if there is one, as if it had never
-        stopped. Raises DataError for bad data, ConfigError for values that a part rejects, TrainingError for a run that
-        cannot start or go on; the weights of its best epoch, if there was one, are archived all the same.
-        """
-        processes = processes or Processes(precision=self.trainer.precision)
-        return Session(self, config, folder, processes).run(recover)
 
     def read(self) -> dict[str, list[Example]]:
         """The sentences of each split.

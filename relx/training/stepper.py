@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch, IndexedCorpus
 from relx.errors import TrainingError
-from relx.runtime import lacks_memory
-from relx.tied import copies
-from relx.training.averaging import Averaging
-from relx.training.lazy_rows import clip_gradients
-from relx.training.processes import Processes
-from relx.training.schedules import Schedule, set_rates
+from relx.training.distributed import Processes
+from relx.training.optim.ema import Averaging
+from relx.training.optim.schedules import Schedule, set_rates
+from relx.training.optim.sparse_updates import clip_gradients
+from relx.utils.runtime import lacks_memory
+from relx.utils.tied_weights import copies
 
 SHOWN = 3
 ADVICE = (

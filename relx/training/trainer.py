@@ -1,23 +1,208 @@
-"""How a model is trained, as an experiment file says it."""
+"""The training loop: from where a run stands to its end, step by step, with reports and checkpoints on the way."""
 
 import logging
-from dataclasses import replace
-from typing import Literal
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
-from relx.data.sizes import require_sizes
+import numpy as np
+
+from relx.data.batch import IndexedCorpus
+from relx.data.loader import DataLoader
+from relx.model import JointExtractor
 from relx.registry import Lazy
-from relx.training import snapshot
-from relx.training.averaging import Averaging
-from relx.training.callbacks import Callback
-from relx.training.course import Course, Every
+from relx.training.callbacks import Callback, Report, StepReport
+from relx.training.checkpointing import snapshot
+from relx.training.checkpointing.checkpoints import Checkpoints
+from relx.training.checkpointing.state import Metrics, TrainingState
+from relx.training.distributed import Precision, Processes
 from relx.training.interrupts import Interrupts
-from relx.training.loop import Loop, Run
-from relx.training.optimizers import Optimizer, RMSprop
-from relx.training.parameter_groups import GroupSettings, parameter_groups, require_regexes
-from relx.training.processes import Precision
-from relx.training.schedules import Schedule
-from relx.training.state import TrainingState
-from relx.training.stepper import BadLoss, Stepper
+from relx.training.optim.ema import Averaging
+from relx.training.optim.optimizers import Optimizer, RMSprop
+from relx.training.optim.parameter_groups import GroupSettings, parameter_groups, require_regexes
+from relx.training.optim.schedules import Schedule
+from relx.training.stepper import BadLoss, Part, Step, Stepper
+from relx.utils.argument_checks import require_sizes
+from relx.utils.runtime import random_state_kept
+
+WRITTEN = re.compile(r"(\d+) (step|epoch)s?")
+
+
+class Every:
+    """``500 steps`` or ``2 epochs``. Raises ValueError for anything else."""
+
+    def __init__(self, text: str) -> None:
+        found = WRITTEN.fullmatch(text)
+        if found is None or int(found[1]) == 0:
+            raise ValueError(f"every is {text!r}; write a number of steps or epochs, such as '500 steps' or '1 epoch'")
+        self.count = int(found[1])
+        self.by_steps = found[2] == "step"
+
+    def is_due(self, state: TrainingState) -> bool:
+        """Whether the last step completes so many steps or epochs of the run."""
+        if self.by_steps:
+            return state.step % self.count == 0
+        return state.position == 0 and state.epoch % self.count == 0
+
+
+@dataclass(frozen=True)
+class Course:
+    """When a run is looked at and when it ends: after ``epochs``, or ``patience`` reports without a better ``metric``.
+
+    Reports before the first one whose metric is above 0 do not count.
+    """
+
+    epochs: int
+    patience: int | None
+    metric: str
+    every: Every
+
+    def report_is_due(self, state: TrainingState) -> bool:
+        """Whether the last step is to be reported, and has not been; that of the last epoch is in any case."""
+        return state.step > state.reported and (self.every.is_due(state) or state.epoch >= self.epochs)
+
+    def is_over(self, state: TrainingState) -> bool:
+        """Whether no step is to follow."""
+        return state.epoch >= self.epochs or self._out_of_patience(state)
+
+    def is_better(self, metrics: Metrics, state: TrainingState) -> bool:
+        """Than the best so far; without validation, or while the metric is 0, the last one always is."""
+        best = state.best_metrics.get(self.metric, 0.0)
+        return best <= 0 or metrics[self.metric] > best
+
+    def _out_of_patience(self, state: TrainingState) -> bool:
+        best = state.best.report if state.best is not None else 0
+        return self.patience is not None and state.reports - best >= self.patience
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the trainer works on: a model, its data, the processes, and what watches and keeps.
+
+    ``validate`` gives the metrics of the validation set, in every process; it is None where there is none.
+    ``callbacks`` are those of the main process. ``checkpoints`` are None for a run that keeps nothing; ``about`` is put
+    into each of them, and ``resumed`` is the one from which the run goes on.
+    """
+
+    model: JointExtractor
+    corpus: IndexedCorpus
+    loader: DataLoader
+    seed: int
+    validate: Callable[[], Metrics] | None = None
+    callbacks: Sequence[Callback] = ()
+    processes: Processes = field(default_factory=Processes)
+    checkpoints: Checkpoints | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+    resumed: dict[str, Any] | None = None
+
+
+class Loop:
+    """Steps, each of ``accumulate`` batches, along a course; ``save`` keeps everything as it stands."""
+
+    def __init__(
+        self,
+        run: Run,
+        course: Course,
+        accumulate: int,
+        stepper: Stepper,
+        state: TrainingState,
+        save: Callable[[], None],
+    ) -> None:
+        self.run = run
+        self.course = course
+        self.accumulate = accumulate
+        self.stepper = stepper
+        self.state = state
+        self.save = save
+        self.steps: list[list[np.ndarray]] = []
+        self.planned: int | None = None
+        self.clock = _Clock()
+
+    def train(self, interrupts: Interrupts) -> None:
+        """Go on to the end, or to the step in which one of the processes is interrupted. Raises BadLoss."""
+        while not self.run.processes.any(interrupts.requested):
+            if self.course.report_is_due(self.state):
+                self._report()
+            elif self.course.is_over(self.state):
+                return
+            else:
+                self._step()
+        self.state.interrupted = True
+        self.save()
+
+    def _step(self) -> None:
+        state = self.state
+        self._plan_epoch()
+        batches = self.steps[state.position]
+        sentences = sum(map(len, batches))
+        step = self._taken(batches, sentences)
+        state.advance(step.loss, sentences, len(self.steps))
+        self.clock.sentences += sentences
+        report = StepReport(state.present_epoch, state.step, step.loss, state.mean_loss, step.grad_norm, step.lr)
+        with random_state_kept():
+            for callback in self.run.callbacks:
+                callback.on_step_end(report)
+
+    def _plan_epoch(self) -> None:
+        if self.planned != self.state.epoch:
+            run, self.planned = self.run, self.state.epoch
+            self.steps = run.loader.steps(run.corpus.lengths, run.seed, self.planned, self.accumulate)
+            with random_state_kept():
+                for callback in self.run.callbacks:
+                    callback.on_epoch_start(self.planned + 1, len(self.steps), self.state.position)
+
+    def _taken(self, batches: Sequence[np.ndarray], sentences: int) -> Step:
+        run, state = self.run, self.state
+        parts = [Part.share(run.corpus, rows, run.processes) for rows in batches]
+        try:
+            return self.stepper.step(state.step, parts, sentences)
+        except BadLoss as error:
+            raise BadLoss(f"epoch {state.epoch + 1}, step {state.step + 1}: {error}") from error
+
+    def _report(self) -> None:
+        state = self.state
+        speed, loss = self.clock.sentences_per_second(), state.mean_loss
+        metrics = self._validate()
+        improved = self.course.is_better(metrics, state)
+        state.note_report(metrics, improved)
+        if improved:
+            self.stepper.keep()
+        seconds = self.clock.restart()
+        state.seconds += seconds
+        report = Report(state.present_epoch, state.step, loss, metrics, improved, speed, seconds)
+        with random_state_kept():
+            for callback in self.run.callbacks:
+                callback.on_report(report)
+        self.save()
+
+    def _validate(self) -> Metrics:
+        if self.run.validate is None:
+            return {}
+        with self.stepper.weights_to_keep():
+            metrics = self.run.validate()
+        if self.stepper.schedule is not None:
+            self.stepper.schedule.observe(metrics[self.course.metric])
+        return metrics
+
+
+class _Clock:
+    """The time since the last report, and the sentences trained on in it."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def sentences_per_second(self) -> float:
+        return self.sentences / (time.perf_counter() - self.started)
+
+    def restart(self) -> float:
+        """The seconds that have passed."""
+        now = time.perf_counter()
+        passed = now - getattr(self, "started", now)
+        self.started, self.sentences = now, 0
+        return passed
+
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,16 @@
 """The search itself: Optuna proposes values, trials try them, and each is on disk before the next one begins."""
 
+import json
 import logging
 import shlex
-from collections.abc import Sequence
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import optuna
@@ -13,12 +18,133 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
-from relx.errors import TrainingError
-from relx.files import atomic_write
-from relx.training.folder_lock import locked
+from relx.comparison.reports import Report, read_reports
+from relx.comparison.runs import finished_runs
+from relx.errors import DataError, TrainingError
+from relx.training.checkpointing.folder_lock import LOCK, inherited, locked, note_process
+from relx.training.checkpointing.run_folder import differences
 from relx.training.interrupts import Interrupts
 from relx.tuning.space import Space, Value, assignments
-from relx.tuning.trial import Trial, Watch
+from relx.utils.files import atomic_write
+
+SEARCH = "search.json"
+
+
+def claim(folder: Path, search: dict[str, Any]) -> None:
+    """Make the folder of a search, or take up the one that is there.
+
+    Raises TrainingError when it cannot be made, holds something else, or another search.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        present = any(file.name != LOCK for file in folder.iterdir())
+        before = json.loads((folder / SEARCH).read_bytes()) if present else None
+    except FileNotFoundError:
+        raise TrainingError(f"{folder}: holds no search to go on with; choose another folder (-s)") from None
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{folder}: cannot be used as output folder: {error}") from None
+    if before is None:
+        with atomic_write(folder / SEARCH) as file:
+            json.dump(search, file, indent=2)
+    elif found := differences(before, search):
+        listed = "".join(f"\n  {difference}" for difference in found)
+        raise TrainingError(
+            f"{folder}: was begun with another search:{listed}\nTake this back, or choose another folder"
+        )
+
+
+PROGRAM = (sys.executable, "-m", "relx", "train")
+ATTEMPTS = 2
+INTERRUPTED = 130
+PAUSE = 0.3
+
+Watch = Callable[[int, float], bool]
+"""Is told the number and the value of each report, and says whether to give the trial up."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The best value that a trial reported, None when it failed; ``pruned`` ones were given up before their end."""
+
+    value: float | None
+    pruned: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run in a folder of its own; ``arguments`` are those of ``relx train`` but for the folder."""
+
+    folder: Path
+    arguments: Sequence[str]
+    metric: str
+    watch: Watch
+
+    def carry_out(self, lock: TextIO, interrupts: Interrupts) -> Outcome:
+        """Do it, or what is left of it. One that is killed is taken up again, once.
+
+        An interrupt is passed on to the process, and raised when that has saved what it has.
+        """
+        for _ in range(ATTEMPTS):
+            if self._is_finished():
+                break
+            code = self._attempt(lock, interrupts)
+            if code is None:
+                return Outcome(self._best(), pruned=True)
+            if 0 < code != INTERRUPTED:
+                break
+        return Outcome(self._best() if self._is_finished() else None)
+
+    @property
+    def log(self) -> Path:
+        """What the process said."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    def _attempt(self, lock: TextIO, interrupts: Interrupts) -> int | None:
+        """The exit code, negative for a process that was killed; None for one that was given up."""
+        command = [*PROGRAM, *self.arguments, "-s", str(self.folder), "--recover"]
+        with open(self.log, "a", encoding="utf-8") as log:
+            # In a session of its own it is not interrupted twice, by the terminal and by us. With the lock in its hands
+            # it keeps others away even if this process is killed.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                pass_fds=inherited(lock),
+            )  # fmt: skip
+        note_process(lock, process.pid)
+        try:
+            return self._follow(process, interrupts)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+
+    def _follow(self, process: "subprocess.Popen[bytes]", interrupts: Interrupts) -> int | None:
+        told = 0
+        while process.poll() is None:
+            interrupts.raise_requested()
+            time.sleep(PAUSE)
+            for number, report in enumerate(self._reports()[told:], told + 1):
+                told = number
+                if self.watch(number, report.metrics[self.metric]):
+                    process.send_signal(signal.SIGTERM)
+                    process.wait()
+                    return None
+        return process.returncode
+
+    def _is_finished(self) -> bool:
+        try:
+            return bool(finished_runs(self.folder))
+        except DataError:
+            return False
+
+    def _reports(self) -> list[Report]:
+        try:
+            return read_reports(self.folder)
+        except DataError:
+            return []
+
+    def _best(self) -> float | None:
+        return max((report.metrics[self.metric] for report in self._reports()), default=None)
+
 
 logger = logging.getLogger(__name__)
 

@@ -139,7 +139,7 @@ def test_unusable_files(check: Check, content: Any, file: str, expected: str) ->
 
 
 PLUGIN = """
-from relx.tokenizers.tokenizer import Tokenizer
+from relx.annotators.tokenizers.tokenizer import Tokenizer
 
 @Tokenizer.register("{name}")
 class Mine(Tokenizer):

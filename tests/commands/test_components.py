@@ -64,7 +64,7 @@ def test_the_experiment(capsys: pytest.CaptureFixture[str]) -> None:
 def test_plugins_are_listed_too(capsys: pytest.CaptureFixture[str], tmp_path: Path, registry: None) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(
-        "from relx.tokenizers.tokenizer import Tokenizer\n\n"
+        "from relx.annotators.tokenizers.tokenizer import Tokenizer\n\n"
         "@Tokenizer.register('mine')\nclass Mine(Tokenizer):\n    '''My own.'''\n"
         "    def __init__(self, lower: bool = False) -> None: ...\n"
     )

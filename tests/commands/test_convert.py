@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.commands import main
 from relx.data.example import Entity
 from relx.readers import make_reader, read
 from relx.scoring import score
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 FORMATS = Path(__file__).parents[2] / "fixtures/formats"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relx.commands import main
-from relx.text import display_width
+from relx.utils.text import display_width
 
 LABELS = [
     "runs",

@@ -13,8 +13,8 @@ import pytest
 from relx.commands import main
 from relx.errors import DataError, TrainingError
 from relx.readers import read
-from relx.training.folder_lock import LOCK, locked
-from relx.training.processes import LAUNCHER, MPI, Processes
+from relx.training.checkpointing.folder_lock import LOCK, locked
+from relx.training.distributed import LAUNCHER, MPI, Processes
 
 RELX = f"{sys.executable} -m relx"
 RECORD = json.dumps({"tokens": ["Ann", "sings"], "entities": [], "relations": []})

@@ -71,7 +71,7 @@ class TestSearch:
         assert not list(Path().glob("**/trial_*"))
 
     def test_another_search_in_the_same_folder_is_refused(self, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        from relx.tuning.place import claim
+        from relx.tuning.search import claim
 
         claim(Path("runs/tiny_tuned"), {"experiment": {}, "space": {}})
         assert tune(tiny, SPACE) == 2

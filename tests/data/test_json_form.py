@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import BadRecord
 from relx.data.json_form import example_from_json, example_to_json, to_line
-from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.data.json_validation import BadRecord
 
 TEXT = "Ann Lee, of Lyon, met U.S.-born Bo."
 TOKENIZER = WhitespaceTokenizer()

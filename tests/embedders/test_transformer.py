@@ -11,8 +11,7 @@ from tiny_transformer import HIDDEN, LAYERS, LIMIT, SPECIAL, TINY, transformer
 
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
-from relx.embedders.scalar_mix import ScalarMix
-from relx.embedders.transformer import TransformerEmbedder
+from relx.embedders.transformer import ScalarMix, TransformerEmbedder
 from relx.errors import RelxError
 
 WORDS = ["The", "xqx", "mayor", "of", "Zurich-Nord\tside", "in", "U.S", "\x00", "Paris", "."]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relx.embedders.windows import best_windows, surely_whole, window_starts
+from relx.embedders.transformer import best_windows, surely_whole, window_starts
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8])

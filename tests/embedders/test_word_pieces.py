@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from tiny_transformer import LIMIT, TINY
 
-from relx.embedders.word_pieces import WordPieces
+from relx.embedders.transformer import WordPieces
 
 TOKENIZER = Path(TINY, "tokenizer.json").read_bytes()
 

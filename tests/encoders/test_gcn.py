@@ -7,8 +7,7 @@ from padding import assert_every_parameter_learns
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
 from relx.encoders.seq2seq.compose import ComposeEncoder
-from relx.encoders.seq2seq.dependency_graph import LABELS, OTHER, RELATIONS
-from relx.encoders.seq2seq.gcn import GCNEncoder
+from relx.encoders.seq2seq.gcn import LABELS, OTHER, RELATIONS, GCNEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.errors import DataError
 from relx.registry import Lazy

@@ -3,7 +3,7 @@ import pytest
 import torch
 from padding import LENGTHS, assert_every_parameter_learns, assert_ignores_padding, padded_inputs
 
-from relx.encoders.seq2seq import memory_recurrence
+from relx.encoders.kernels import gated_recurrence as memory_recurrence
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.encoders.seq2seq.srn import SRNEncoder
 

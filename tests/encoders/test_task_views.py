@@ -4,7 +4,7 @@ import torch
 from relx.encoders.seq2seq.compose import ComposeEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.views import TaskViews
+from relx.encoders.seq2seq.task_features import TaskViews
 from relx.registry import Lazy
 
 VIEWS = TaskViews(6, {"entity": [(0, 2), (4, 6)], "relation": [(2, 6)]})

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Example
-from relx.heads.cascade import Cascade
-from relx.heads.cascade_fusion import GlobalContext, LateFusion
+from relx.heads.cascade.fusion import GlobalContext, LateFusion
+from relx.heads.cascade.head import Cascade
 from relx.model import JointExtractor
 
 Span = tuple[int, int]

@@ -4,10 +4,9 @@ import literal
 import torch
 from torch import Tensor, nn
 
-from relx.heads.interactive import Interactive
-from relx.heads.interactive_layers import DecoderChain, InteractiveLayer
-from relx.heads.triple_writer import OutputLayer, TripleWriter
-from relx.heads.word_scores import WordScorer
+from relx.heads.interactive.decoding import OutputLayer, TripleWriter
+from relx.heads.interactive.head import Interactive
+from relx.heads.interactive.layers import DecoderChain, InteractiveLayer, WordScorer
 
 Triple = tuple[int, int, int]
 State = tuple[Tensor, Tensor]

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from relx.heads.pair_scorers.additive import AdditivePairScorer
-from relx.heads.pair_scorers.biaffine import BiaffinePairScorer
-from relx.heads.pair_scorers.hidden import MLPPairScorer, ReluSumPairScorer
-from relx.heads.pair_scorers.linear import LinearPairScorer
+from relx.heads.pair_scorers.scorers import (
+    AdditivePairScorer,
+    BiaffinePairScorer,
+    LinearPairScorer,
+    MLPPairScorer,
+    ReluSumPairScorer,
+)
 
 Score = Callable[[Tensor, Tensor, nn.Module], Tensor]
 

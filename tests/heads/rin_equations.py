@@ -4,9 +4,7 @@ import pair_equations
 import torch
 from torch import Tensor, nn
 
-from relx.heads.rin import RIN
-from relx.heads.rin_updaters import GatedUpdater, GRUCellUpdater, LinearUpdater, RNNUpdater
-from relx.heads.rin_v2 import RINv2
+from relx.heads.rin import RIN, GatedUpdater, GRUCellUpdater, LinearUpdater, RINv2, RNNUpdater
 
 Gold = tuple[list[int], set[tuple[int, int, int]]]
 

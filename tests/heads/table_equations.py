@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from relx.heads.pair_scorers.hidden import MLPPairScorer
+from relx.heads.pair_scorers.scorers import MLPPairScorer
 from relx.heads.table import TableFilling, TaskFeatures
 
 Ranges = list[tuple[int, int]]

@@ -15,10 +15,9 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq import Seq2SeqEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.views import TaskViews
-from relx.heads.cascade import NOT_EXTRACTED, Cascade
-from relx.heads.pair_scorers.hidden import MLPPairScorer
-from relx.heads.pair_scorers.linear import LinearPairScorer
+from relx.encoders.seq2seq.task_features import TaskViews
+from relx.heads.cascade.head import NOT_EXTRACTED, Cascade
+from relx.heads.pair_scorers.scorers import LinearPairScorer, MLPPairScorer
 from relx.heads.spans import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Injected, Lazy

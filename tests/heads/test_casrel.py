@@ -18,7 +18,7 @@ from relx.heads.casrel import CasRel
 from relx.heads.spans import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Lazy
-from relx.training.oracle import oracle_decode
+from relx.training.checks.oracle import oracle_decode
 
 DIM = 6
 EXAMPLES = [

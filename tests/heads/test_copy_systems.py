@@ -18,7 +18,7 @@ from torch import Tensor
 from relx.config import load
 from relx.data.batch import Batch
 from relx.data.vocabulary import Vocabulary
-from relx.heads.interactive import ONE_PAIR, ONE_WORD, Interactive
+from relx.heads.interactive.head import ONE_PAIR, ONE_WORD, Interactive
 
 DIM = 12
 EXAMPLES = [

@@ -17,7 +17,7 @@ from relx.model import JointExtractor
 from relx.registry import Component, components
 from relx.registry.signature import Choice, Either, Parameter, Part, Scalar
 from relx.testing.model import MODEL
-from relx.training.oracle import oracle_check
+from relx.training.checks.oracle import oracle_check
 
 GOLD = sentence("Ada left Rome while Bob stayed in Oslo", ((0, 1), "left", (2, 3)), ((4, 5), "stayed_in", (7, 8)))
 SIZES = {

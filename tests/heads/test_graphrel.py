@@ -11,11 +11,10 @@ from sentences import clashing_sentence, sentence, spans
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
-from relx.heads.graphrel import GraphRel, RelationGraphs
-from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.pair_blocks import LABELLED
-from relx.heads.pair_cells import UNTAGGED
-from relx.training.oracle import oracle_decode
+from relx.heads.graphrel import LABELLED, GraphRel, RelationGraphs
+from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.schemes.pairs import UNTAGGED
+from relx.training.checks.oracle import oracle_decode
 
 DIM = 6
 EXAMPLES = [

@@ -8,7 +8,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.lstm import PeepholeLSTMEncoder
 from relx.heads.hmt import HMT
 from relx.registry import Lazy
-from relx.training.oracle import oracle_decode
+from relx.training.checks.oracle import oracle_decode
 
 DIM = 4
 EXAMPLES = [

@@ -11,7 +11,7 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
-from relx.heads.interactive import Interactive
+from relx.heads.interactive.head import Interactive
 
 DIM = 6
 EXAMPLES = [

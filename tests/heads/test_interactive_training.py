@@ -13,7 +13,7 @@ from relx.config import load
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.gcn import GCNEncoder
 from relx.errors import ConfigError
-from relx.heads.interactive import Interactive
+from relx.heads.interactive.head import Interactive
 
 FIXTURES = EXPERIMENTS.parent / "fixtures"
 HEADS = (

@@ -12,16 +12,15 @@ from relx import config
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.heads import limits as module
-from relx.heads.cascade import SHARED_OBJECTS
+from relx.heads.cascade.head import SHARED_OBJECTS
 from relx.heads.casrel import SYMMETRIC
-from relx.heads.limits import SUMMED, Limit, Outcome, limits_of_sums
-from relx.heads.pair_scorers.additive import AdditivePairScorer
-from relx.heads.pair_scorers.linear import LinearPairScorer
+from relx.heads.pair_scorers.scorers import AdditivePairScorer, LinearPairScorer
+from relx.heads.schemes import limits as module
+from relx.heads.schemes.limits import SUMMED, Limit, Outcome, limits_of_sums
 from relx.model import JointExtractor
 from relx.scoring import score
 from relx.testing.model import MODEL
-from relx.training.oracle import oracle_check
+from relx.training.checks.oracle import oracle_check
 
 # Two pairs of one relation between four mentions.
 CROSSED = sentence("Ann met Bob in Rome , Oslo", ((0, 1), "in", (4, 5)), ((2, 3), "in", (6, 7)))

@@ -11,13 +11,13 @@ from sentences import clashing_sentence, sentence, spans
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.views import TaskViews
-from relx.heads.cascade import Cascade
+from relx.encoders.seq2seq.task_features import TaskViews
+from relx.heads.cascade.head import Cascade
 from relx.heads.casrel import CasRel
 from relx.heads.head import Head
-from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.mention_triples import SELF, SHADOWED, UNLISTED
-from relx.training.oracle import oracle_check, oracle_decode
+from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.schemes.triples import SELF, SHADOWED, UNLISTED
+from relx.training.checks.oracle import oracle_check, oracle_decode
 
 TRAINING = [
     sentence(9, ((0, 2), "a", (4, 6)), ((4, 6), "b", (0, 2)), ((0, 2), "b", (8, 9)), ((0, 2), "b", (4, 6))),

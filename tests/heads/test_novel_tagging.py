@@ -5,7 +5,7 @@ from batches import inputs_of, labelled_batch
 from sentences import sentence
 
 from relx.data.vocabulary import Vocabulary
-from relx.heads.novel_tagging import NovelTagging
+from relx.heads.hmt import NovelTagging
 
 DIM = 4
 EXAMPLES = [

@@ -9,11 +9,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from relx.heads.pair_scorers import Cells, PairScorer, scorer, softplus
-from relx.heads.pair_scorers.additive import AdditivePairScorer
-from relx.heads.pair_scorers.hidden import MLPPairScorer, ReluSumPairScorer
-from relx.heads.pair_scorers.linear import LinearPairScorer
-from relx.heads.pair_scorers.sums import SumPairScorer
+from relx.heads.pair_scorers import Cells, PairScorer, scorer
+from relx.heads.pair_scorers import kernels as softplus
+from relx.heads.pair_scorers.scorers import (
+    AdditivePairScorer,
+    LinearPairScorer,
+    MLPPairScorer,
+    ReluSumPairScorer,
+    SumPairScorer,
+)
 from relx.registry import components
 
 DIM, RELATIONS = 4, 3

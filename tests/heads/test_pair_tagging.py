@@ -6,10 +6,10 @@ from sentences import clashing_sentence, sentence, spans
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.pair_cells import SELF, SHARED, UNTAGGED
 from relx.heads.rin import RIN
-from relx.training.oracle import oracle_decode
+from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.schemes.pairs import SELF, SHARED, UNTAGGED
+from relx.training.checks.oracle import oracle_decode
 
 TRAINING = [
     sentence(9, ((0, 2), "a", (4, 6)), ((4, 6), "b", (0, 2)), ((0, 2), "b", (8, 9))),

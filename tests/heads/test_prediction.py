@@ -1,7 +1,7 @@
 from sentences import sentence
 
 from relx.data.example import Entity, Relation
-from relx.heads.prediction import prediction
+from relx.heads.head import prediction
 
 GOLD = sentence("Ada lives in London", ((0, 1), "gold", (3, 4)))
 ADA, LONDON = Entity(0, 1, score=0.5), Entity(3, 4, score=0.4)

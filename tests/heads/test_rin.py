@@ -12,9 +12,7 @@ from relx.data.batch import Batch, IndexedCorpus
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.pair_scorers import PairScorer
-from relx.heads.pair_tagging import PairTaggingHead
-from relx.heads.rin import RIN
-from relx.heads.rin_v2 import RINv2
+from relx.heads.rin import RIN, PairTaggingHead, RINv2
 from relx.registry import Lazy, components
 
 DIM = 6

@@ -8,7 +8,7 @@ import torch
 from padding import assert_every_parameter_learns
 from torch import Tensor, nn
 
-from relx.heads.soft_tag_decoder import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder
+from relx.heads.hmt import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder
 
 Literal = Callable[[Tensor, nn.Module], Tensor]
 

@@ -6,9 +6,7 @@ import torch
 from padding import LENGTHS, assert_every_parameter_learns, padded_inputs
 from span_equations import numbers_of, random_spans, spans_of
 
-from relx.heads.pair_scorers.biaffine import BiaffinePairScorer
-from relx.heads.pair_scorers.hidden import MLPPairScorer
-from relx.heads.pair_scorers.linear import LinearPairScorer
+from relx.heads.pair_scorers.scorers import BiaffinePairScorer, LinearPairScorer, MLPPairScorer
 from relx.heads.spans import SpanExtractor, SpanTask
 from relx.registry import Lazy
 

@@ -11,13 +11,12 @@ from sentences import sentence, spans
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
-from relx.encoders.seq2seq.views import TaskViews
-from relx.heads.pair_cells import SHARED
-from relx.heads.pair_scorers.hidden import MLPPairScorer
-from relx.heads.table import TableFilling
-from relx.heads.table_reading import pairs_within
+from relx.encoders.seq2seq.task_features import TaskViews
+from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.heads.schemes.pairs import SHARED
+from relx.heads.table import TableFilling, pairs_within
 from relx.registry import Lazy
-from relx.training.oracle import oracle_decode
+from relx.training.checks.oracle import oracle_decode
 
 DIM = 5
 # Features of entities alone, of both tasks, of relations alone.

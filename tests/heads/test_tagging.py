@@ -5,7 +5,7 @@ import torch
 from sentences import disjoint_spans
 from torch.nn import functional as F
 
-from relx.heads.tagging import OUTSIDE, TagScheme, best_tags, certain, tagging_loss
+from relx.heads.schemes.tags import OUTSIDE, TagScheme, best_tags, certain, tagging_loss
 
 LABELS = ["PER", "LOC", "ORG"]
 

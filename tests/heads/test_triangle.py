@@ -4,10 +4,10 @@ import torch
 from padding import assert_every_parameter_learns, padded_inputs
 from torch import Tensor
 
-from relx.heads.pair_scorers import Cells, PairScorer, triangle
-from relx.heads.pair_scorers.hidden import MLPPairScorer
-from relx.heads.pair_scorers.linear import LinearPairScorer
-from relx.heads.pair_scorers.triangle import logits_of_cells, triangle_loss
+from relx.heads.pair_scorers import Cells, PairScorer
+from relx.heads.pair_scorers import scorer as triangle
+from relx.heads.pair_scorers.scorer import logits_of_cells, triangle_loss
+from relx.heads.pair_scorers.scorers import LinearPairScorer, MLPPairScorer
 from relx.registry import Lazy, components
 
 DIM, RELATIONS = 4, 3

@@ -8,11 +8,11 @@ from sentences import clashing_sentence, sentence, spans
 from relx.data.batch import IndexedCorpus
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.interactive import Interactive
-from relx.heads.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.pair_cells import SELF, SHARED, UNTAGGED
-from relx.heads.triple_slots import SURPLUS
-from relx.training.oracle import oracle_check, oracle_decode
+from relx.heads.interactive.decoding import SURPLUS
+from relx.heads.interactive.head import Interactive
+from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.schemes.pairs import SELF, SHARED, UNTAGGED
+from relx.training.checks.oracle import oracle_check, oracle_decode
 
 # b likes [4, 6) first, but a stands first in the sentence.
 TRAINING = [

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import BadRecord
 from relx.data.json_form import example_to_json, to_line
+from relx.data.json_validation import BadRecord
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
 from relx.predictors.predictor import CHUNK

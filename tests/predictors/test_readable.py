@@ -1,4 +1,4 @@
-from relx.predictors.readable import readable
+from relx.predictors.lines import readable
 
 ENTITIES = [{"text": "Ann Lee"}, {"text": "New York"}]
 

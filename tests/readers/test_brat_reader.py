@@ -1,9 +1,9 @@
 import pytest
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Relation
 from relx.errors import DataError
-from relx.readers.brat import BratReader
-from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.readers.brat.reader import BratReader
 
 TEXT = "Ann Lee moved to Lyon. Bo stayed.\nThe U.S.-born Bo wrote to Ann\nLee.\n"
 ANN, LYON = Entity(0, 2, "PER"), Entity(4, 5, "LOC")

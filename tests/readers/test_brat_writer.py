@@ -1,9 +1,9 @@
 import pytest
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
 from relx.errors import DataError, RelxError
-from relx.readers.brat import BratReader
-from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.readers.brat.reader import BratReader
 
 ANN, LYON = Entity(0, 2, "PER"), Entity(4, 5, "LOC")
 WORDS = ["Ann", "Lee", "moved", "to", "Lyon", "."]

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.overlap import text_triples
 from relx.errors import ConfigError, DataError
 from relx.readers import form_of, make_reader, read, reader_for
 from relx.readers.hrl import HrlReader
 from relx.readers.spert import SpertReader
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 FORMATS = Path(__file__).parents[2] / "fixtures/formats"
 

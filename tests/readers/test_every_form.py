@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import example_from_json, example_to_json
 from relx.readers import make_reader
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 FORMS = ("jsonl", "dygie", "spert", "conll04", "brat")
 FEW = settings(max_examples=5, deadline=None)

@@ -2,12 +2,12 @@ import gzip
 
 import pytest
 
+from relx.annotators.tokenizers.tokenizer import Tokens
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
 from relx.errors import DataError
 from relx.readers import jsonl
 from relx.readers.jsonl import JsonlReader
-from relx.tokenizers.tokenizer import Tokens
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 HEAD, TAIL = Entity(0, 1, "X"), Entity(None, None, None, "lost")
 READER = JsonlReader(WhitespaceTokenizer())

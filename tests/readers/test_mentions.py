@@ -1,7 +1,7 @@
 import pytest
 
 from relx.data.example import Entity, Example, Relation
-from relx.data.fields import BadRecord
+from relx.data.json_validation import BadRecord
 from relx.readers.mentions import Annotations, locate, mention_text
 
 TOKENS = ["Bogota", "and", "New", "York", "like", "New", "York", "in", "Peru"]

@@ -1,7 +1,7 @@
 import pytest
 
-from relx.readers.raw_sentences import line_sentence, lines_of, marked_sentences
-from relx.tokenizers.whitespace import WhitespaceTokenizer
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
+from relx.readers.brat.reader import line_sentence, lines_of, marked_sentences
 
 
 def sentences(line, start=0, of=marked_sentences):

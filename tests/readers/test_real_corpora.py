@@ -5,13 +5,13 @@ from functools import cache
 import pytest
 from corpora import CORPORA
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Relation
 from relx.data.json_form import example_from_json, example_to_json
 from relx.data.report import CorpusReport, report_corpus
 from relx.readers import make_reader, read, reader_for
 from relx.readers.reader import DatasetReader
 from relx.scoring import score
-from relx.tokenizers.whitespace import WhitespaceTokenizer
 
 DATA = CORPORA / "data"
 

@@ -2,7 +2,7 @@ from scoring_sentences import ANN, BOB, YORK, lives, lost
 
 from relx.data.example import Entity, Example, Relation
 from relx.scoring import Counts, score
-from relx.scoring.entities import score_entities
+from relx.scoring.report import score_entities
 
 WORDS = ["a", "b", "c", "d", "e"]
 

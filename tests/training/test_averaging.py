@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from relx.training.averaging import Averaging
+from relx.training.optim.ema import Averaging
 
 
 def model() -> nn.Module:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from relx.errors import TrainingError
-from relx.training.checkpoints import Checkpoints
+from relx.training.checkpointing.checkpoints import Checkpoints
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
-from relx.training.course import Course, Every
-from relx.training.state import Best, TrainingState
+from relx.training.checkpointing.state import Best, TrainingState
+from relx.training.trainer import Course, Every
 
 
 def due(every: str, steps: int, epochs: int = 4) -> list[int]:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from relx.errors import TrainingError
-from relx.training.differences import differences, require_harmless
+from relx.training.checkpointing.run_folder import differences, require_harmless
 
 BEFORE: dict[str, Any] = {
     "train_data_path": "train.jsonl",

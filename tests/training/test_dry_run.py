@@ -10,8 +10,8 @@ from relx.errors import ConfigError, MissingExtra, TrainingError
 from relx.heads.head import Head, Scores
 from relx.heads.hmt import HMT
 from relx.training.callbacks import tracker
-from relx.training.dry_run import dry_run
-from relx.training.processes import Processes
+from relx.training.checks.dry_run import dry_run
+from relx.training.distributed import Processes
 
 
 def outcome(tiny: Path, *overrides: str) -> str:

@@ -27,12 +27,12 @@ from relx.heads.hmt import HMT
 from relx.predictors import Predictor
 from relx.scoring import METRICS, PROTOCOLS
 from relx.training.callbacks.progress import EpochLines
-from relx.training.checkpoints import Checkpoints
+from relx.training.checkpointing.checkpoints import Checkpoints
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.checks.overfit import overfit
+from relx.training.distributed import Processes
 from relx.training.experiment import Experiment, ProtocolName
-from relx.training.overfit import overfit
-from relx.training.processes import Processes
-from relx.training.run_folder import RunFolder
-from relx.training.session import Session
+from relx.training.run import Session, train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -226,7 +226,7 @@ class TestData:
         before = contents(folder)
         made, full = sample.experiment(tiny, data=str(tmp_path / "nowhere"))
         with pytest.raises(DataError, match="no such file"):
-            made.run(RunFolder.claim(folder, force=True), full)
+            train(made, RunFolder.claim(folder, force=True), full)
         assert contents(folder) == before
 
     def test_a_missing_vectors_file(self, tiny: Path, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ class TestData:
         lines = [json.loads(line) for line in (tiny.parent / "train.jsonl").read_text().splitlines()]
         bare = "".join(json.dumps({**line, "relations": []}) + "\n" for line in lines)
         made, full = sample.experiment(tiny, data=self.data(tiny, tmp_path, **{empty: bare}), epochs=1)
-        made.run(RunFolder.claim(tmp_path / "run", force=False), full)
+        train(made, RunFolder.claim(tmp_path / "run", force=False), full)
         assert made.trainer.course.metric == "entity_f1"
 
     def test_a_head_that_finds_no_relations_is_judged_by_its_entities(
@@ -291,7 +291,7 @@ class TestData:
         caplog.set_level(logging.INFO, logger="relx")
         head = 'model.head={"type": "cascade", "joint": false}'
         made, full = sample.experiment(tiny, head, epochs=4)
-        made.run(RunFolder.claim(tmp_path / "run", force=False), full)
+        train(made, RunFolder.claim(tmp_path / "run", force=False), full)
         assert made.trainer.course.metric == "entity_f1"
         assert "validation is judged by entity_f1: the head finds no relations" in caplog.messages
         oracle = read(tmp_path / "run" / "metrics.json")["oracle"]["train"]

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from relx.errors import TrainingError
-from relx.training import folder_lock
-from relx.training.folder_lock import inherited, locked, note_process
+from relx.training.checkpointing import folder_lock
+from relx.training.checkpointing.folder_lock import inherited, locked, note_process
 
 INSIDE = """
 import pathlib, sys, time
-from relx.training.folder_lock import locked
+from relx.training.checkpointing.folder_lock import locked
 
 with locked(pathlib.Path(sys.argv[1])):
     print("inside", flush=True)

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from relx.data.batch import IndexedCorpus
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
-from relx.training.lazy_rows import clip_gradients
-from relx.training.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from relx.training.optim.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from relx.training.optim.sparse_updates import clip_gradients
 
 ROWS, DIM = 7, 3
 LOOKED_UP = ([1, 2, 2], [4], [2, 5, 1], [6, 6, 1], [2], [4, 5])

@@ -10,11 +10,12 @@ import tiny as sample
 import torch
 
 from relx import archive
-from relx.runtime import random_state_kept
-from relx.stanza_models import StanzaModels
+from relx.annotators.stanza_models import StanzaModels
 from relx.training.callbacks import StepReport
 from relx.training.callbacks.metrics_file import MetricsFile
-from relx.training.run_folder import RunFolder
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.run import train
+from relx.utils.runtime import random_state_kept
 
 ROOT = Path(__file__).resolve().parents[2]
 STANZA = f'{{"type": "stanza", "model_dir": "{ROOT / "fixtures/tiny_stanza"}", "cache": "CACHE"}}'
@@ -56,7 +57,7 @@ def test_a_run_killed_before_its_first_checkpoint_resumes_as_itself(cold: Path, 
     overrides = annotated_by_stanza(cold / "cache", "pos_tagger", "dependency_parser")
     made, full = sample.experiment(tiny, *overrides)
     RunFolder.claim(tmp_path / "run", force=False).start(full)  # what such a run leaves
-    made.run(RunFolder.resume(tmp_path / "run", full), full, recover=True)
+    train(made, RunFolder.resume(tmp_path / "run", full), full, recover=True)
     assert weights(tmp_path / "run") == weights(cold / "run")
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from relx import config
 from relx.errors import ConfigError
 from relx.registry import Reference, components
-from relx.training.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from relx.training.optim.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 NAMES = ("adadelta", "adafactor", "adagrad", "adam", "adamw", "rmsprop", "sgd")
 TRAINER = Reference("relx.training.trainer", "Trainer")

@@ -4,15 +4,14 @@ import pytest
 from corpora import CORPORA
 from sentences import clashing_sentence, disjoint_spans, sentence, spans
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Example
 from relx.data.json_form import example_from_json
 from relx.data.vocabulary import Vocabulary
-from relx.heads.hmt import HMT
-from relx.heads.joint_tags import NOT_LOCATED, PAIRED, TAKEN
-from relx.heads.novel_tagging import NovelTagging
+from relx.heads.hmt import HMT, NovelTagging
+from relx.heads.schemes.joint_tags import NOT_LOCATED, PAIRED, TAKEN
 from relx.readers import read
-from relx.tokenizers.whitespace import WhitespaceTokenizer
-from relx.training.oracle import CUT, oracle_check, oracle_decode
+from relx.training.checks.oracle import CUT, oracle_check, oracle_decode
 
 DATA = CORPORA / "data"
 TYPES = [f"type {number}" for number in range(8)]

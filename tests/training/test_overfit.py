@@ -12,9 +12,9 @@ from relx.data.example import Example
 from relx.errors import ConfigError, TrainingError
 from relx.heads.head import Encode, Head, Scores
 from relx.heads.hmt import HMT
-from relx.training import overfit as module
-from relx.training.overfit import overfit
-from relx.training.processes import Processes
+from relx.training.checks import overfit as module
+from relx.training.checks.overfit import overfit
+from relx.training.distributed import Processes
 
 
 def outcome(tiny: Path, *overrides: str, count: int = 4, **variables: Any) -> str:

@@ -6,8 +6,8 @@ from torch import nn
 
 from relx import archive
 from relx.errors import ConfigError
-from relx.training.optimizers import SGD, AdamW
-from relx.training.parameter_groups import GroupSettings, parameter_groups
+from relx.training.optim.optimizers import SGD, AdamW
+from relx.training.optim.parameter_groups import GroupSettings, parameter_groups
 
 
 def model():

@@ -9,8 +9,9 @@ import tiny as sample
 import torch
 
 from relx import archive
-from relx.training.processes import Precision, Processes
-from relx.training.run_folder import RunFolder
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.distributed import Precision, Processes
+from relx.training.run import train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -18,7 +19,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is n
 def trained(file: Path, folder: Path, precision: Precision, device: str, **variables: Any) -> list[dict[str, Any]]:
     """The reports of a run."""
     made, full = sample.experiment(file, f"trainer.precision={precision}", "model.head.dropout=0", **variables)
-    made.run(RunFolder.claim(folder, force=False), full, Processes(device, precision))
+    train(made, RunFolder.claim(folder, force=False), full, Processes(device, precision))
     return [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]
 
 
@@ -66,7 +67,7 @@ def test_a_run_on_a_gpu_is_resumed_with_its_scale_and_its_random_numbers(tiny: P
 
     def go_on(folder: Path, epochs: int) -> None:
         made, full = sample.experiment(tiny, *overrides, epochs=epochs)
-        made.run(RunFolder.resume(folder, full), full, Processes("cuda", "fp16"), recover=True)
+        train(made, RunFolder.resume(folder, full), full, Processes("cuda", "fp16"), recover=True)
 
     go_on(tmp_path / "peace", epochs=4)
     for epochs in (2, 4):

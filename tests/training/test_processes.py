@@ -21,8 +21,9 @@ from forks import Forked
 from relx import archive
 from relx.commands import main
 from relx.errors import RelxError, TrainingError
-from relx.training.processes import LAUNCHED, Processes
-from relx.training.run_folder import RunFolder
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.distributed import LAUNCHED, Processes
+from relx.training.run import train
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 # Batches of five, two of them a step; of the last one, a single sentence, one process has nothing to do.
@@ -52,7 +53,7 @@ class TestOne:
     def test_of_several_each_has_a_gpu_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in {"RANK": "1", LAUNCHED: "1", "WORLD_SIZE": "2"}.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr("relx.training.processes.require_device", lambda name: None)
+        monkeypatch.setattr("relx.training.distributed.require_device", lambda name: None)
         with pytest.raises(TrainingError, match="--device cuda:1: of several processes each takes a GPU of its own"):
             Processes("cuda:1")
 
@@ -100,7 +101,7 @@ class TestTwo:
     def test_a_run_goes_on_with_as_many_processes_as_it_had(self, folders: dict[str, Any], tiny: Path) -> None:
         made, full = sample.experiment(tiny, *UNEVEN, epochs=EPOCHS)
         with pytest.raises(TrainingError, match="the checkpoint is that of 2 processes, these are 1; start as many"):
-            made.run(RunFolder.resume(folders["two"], full), full, recover=True)
+            train(made, RunFolder.resume(folders["two"], full), full, recover=True)
 
     def test_what_stops_the_main_one_stops_both_with_one_message(self, folders: dict[str, Any], tiny: Path) -> None:
         log = folders["two"] / "log.txt"

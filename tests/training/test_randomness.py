@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from relx.training.randomness import random_state, restore_random_state, seed_everything
+from relx.training.checkpointing.randomness import random_state, restore_random_state, seed_everything
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.errors import ConfigError
 from relx.heads.hmt import HMT
-from relx.training.processes import Processes
-from relx.training.rate_finder import RangeTest, find_rate
+from relx.training.checks.rate_finder import RangeTest, find_rate
+from relx.training.distributed import Processes
 from relx.training.stepper import Stepper
 
 

@@ -17,9 +17,10 @@ from relx import archive
 from relx.errors import TrainingError
 from relx.training.callbacks import StepReport
 from relx.training.callbacks.metrics_file import MetricsFile
-from relx.training.checkpoints import Checkpoints
-from relx.training.run_folder import RunFolder
-from relx.training.state import TrainingState
+from relx.training.checkpointing.checkpoints import Checkpoints
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.checkpointing.state import TrainingState
+from relx.training.run import train
 
 TIMED = ("seconds", "sentences_per_second")
 EVERYTHING = (
@@ -35,7 +36,7 @@ EVERYTHING = (
 def go_on(file: Path, folder: Path, *overrides: str, **variables: Any) -> TrainingState:
     """What ``relx train --recover`` does."""
     made, full = sample.experiment(file, *overrides, **variables)
-    return made.run(RunFolder.resume(folder, full), full, recover=True)
+    return train(made, RunFolder.resume(folder, full), full, recover=True)
 
 
 @pytest.fixture

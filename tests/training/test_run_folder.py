@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relx.errors import TrainingError
-from relx.training.run_folder import FILES, FOLDERS, RunFolder
+from relx.training.checkpointing.run_folder import FILES, FOLDERS, RunFolder
 
 EXPERIMENT: dict[str, Any] = {"dataset_reader": {}, "model": {}, "trainer": {"epochs": 2}}
 

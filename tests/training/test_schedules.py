@@ -11,9 +11,9 @@ from torch import nn
 from relx import config
 from relx.errors import ConfigError
 from relx.registry import components
-from relx.training.dry_run import dry_run
-from relx.training.processes import Processes
-from relx.training.schedules import (
+from relx.training.checks.dry_run import dry_run
+from relx.training.distributed import Processes
+from relx.training.optim.schedules import (
     ConstantSchedule,
     CosineSchedule,
     InverseSquareRootSchedule,

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.errors import TrainingError
-from relx.training.averaging import Averaging
-from relx.training.processes import Precision, Processes
-from relx.training.schedules import LinearSchedule
+from relx.training.distributed import Precision, Processes
+from relx.training.optim.ema import Averaging
+from relx.training.optim.schedules import LinearSchedule
 from relx.training.stepper import BadLoss, Part, Stepper
 
 ROWS = np.random.default_rng(1).normal(size=(7, 3))

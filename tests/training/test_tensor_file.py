@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from relx.errors import RelxError
-from relx.training.tensor_file import DamagedFile, read_tree, write_tree
+from relx.training.checkpointing.tensor_file import DamagedFile, read_tree, write_tree
 
 TREE: dict[str, Any] = {
     "plain": {"none": None, "yes": True, "count": 3, "share": 0.1, "huge": math.inf, "name": "\ud800 é"},

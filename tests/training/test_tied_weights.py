@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from relx import archive
 from relx.encoders.seq2seq import Seq2SeqEncoder
 from relx.registry import Injected
-from relx.tied import aliases, copies
-from relx.training.run_folder import RunFolder
+from relx.training.checkpointing.run_folder import RunFolder
+from relx.training.run import train
+from relx.utils.tied_weights import aliases, copies
 
 TIED = 'model.encoder={"type": "tied"}'
 
@@ -39,7 +40,7 @@ def test_it_is_kept_once_and_tied_again_in_a_resumed_run_and_in_an_archive(
     sample.train(tiny, tmp_path / "whole", *overrides, epochs=2)
     sample.train(tiny, tmp_path / "parts", *overrides, epochs=1)
     made, full = sample.experiment(tiny, *overrides, epochs=2)
-    made.run(RunFolder.resume(tmp_path / "parts", full), full, recover=True)
+    train(made, RunFolder.resume(tmp_path / "parts", full), full, recover=True)
     whole, parts = (archive.load(tmp_path / name / "model.tar.gz").model for name in ("whole", "parts"))
     assert whole.encoder.other.weight is whole.encoder.one.weight
     for name, tensor in whole.state_dict().items():

@@ -18,10 +18,9 @@ from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
 from relx.model import JointExtractor
 from relx.training.callbacks import Callback, Report, StepReport
-from relx.training.checkpoints import Checkpoints
-from relx.training.loop import Run
-from relx.training.state import Metrics
-from relx.training.trainer import Trainer
+from relx.training.checkpointing.checkpoints import Checkpoints
+from relx.training.checkpointing.state import Metrics
+from relx.training.trainer import Run, Trainer
 
 Weights = dict[str, Tensor]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from relx.errors import TrainingError
-from relx.tuning.place import claim
+from relx.tuning.search import claim
 
 SEARCH = {"experiment": {"seed": 1, "trainer": {"epochs": 2}}, "space": {"lr": "from 1 to 2"}}
 

@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from relx.errors import TrainingError
-from relx.tuning import trial
+from relx.tuning import search as trial
 from relx.tuning.search import Search
 
 SPACE = {"x": FloatDistribution(-1.0, 1.0), "kind": CategoricalDistribution(["good", "bad"])}

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.views import TaskViews
+from relx.encoders.seq2seq.task_features import TaskViews
 from relx.registry import Injected, Lazy
 
 

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.encoders.seq2seq.views import TaskViews
+from relx.encoders.seq2seq.task_features import TaskViews
 from relx.registry import Registrable
 
 

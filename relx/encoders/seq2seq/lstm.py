@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from relx.data.sizes import require_sizes
 from relx.encoders.seq2seq.directions import Directions, join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.precision import full_precision_on_cpu
 from relx.registry import Injected
+from relx.utils.argument_checks import require_sizes
+from relx.utils.precision import full_precision_on_cpu
 
 
 @Seq2SeqEncoder.register("lstm")

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from relx.data.sizes import require_shares, require_sizes
+from relx.encoders.kernels.gate_products import tasks_of
+from relx.encoders.kernels.gated_recurrence import Cell, MemoryRecurrence
 from relx.encoders.seq2seq.directions import join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.gate_products import tasks_of
-from relx.encoders.seq2seq.memory_recurrence import Cell, MemoryRecurrence
-from relx.encoders.seq2seq.views import TaskViews
+from relx.encoders.seq2seq.task_features import TaskViews
+from relx.utils.argument_checks import require_shares, require_sizes
 
 
 class MemoryEncoder(Seq2SeqEncoder):

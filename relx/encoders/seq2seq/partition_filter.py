@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from relx.encoders.kernels.gated_recurrence import BackwardSteps, Cell, ForwardSteps
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.memory_encoder import MemoryEncoder
-from relx.encoders.seq2seq.memory_recurrence import BackwardSteps, Cell, ForwardSteps
 from relx.registry import Injected
 
 tanh_backward = torch.ops.aten.tanh_backward.grad_input

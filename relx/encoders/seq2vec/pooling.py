@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from relx.data.sizes import require_sizes
 from relx.encoders.seq2vec.encoder import Seq2VecEncoder
 from relx.registry import Injected
+from relx.utils.argument_checks import require_sizes
 
 
 class PoolingEncoder(Seq2VecEncoder):

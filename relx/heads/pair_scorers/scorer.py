@@ -1,15 +1,64 @@
-"""The kind of component that scores every ordered pair of tokens for every relation."""
+"""Sums over the sentences of a batch whose intermediate results are too large to keep for the backward pass."""
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from relx.heads.pair_scorers.chunks import sum_in_chunks
 from relx.registry import Registrable
+
+
+def sum_in_chunks(
+    part: Callable[..., Tensor], rows: Sequence[Tensor], shared: Sequence[Tensor], rows_at_once: int
+) -> Tensor:
+    """The sum of ``part(*some rows of each tensor)`` over all rows: a scalar.
+
+    Gradients with respect to ``rows`` and to ``shared``, the parameters that ``part`` uses, are computed along with
+    the sum, chunk by chunk, so that what ``part`` computes never exists for all rows at once.
+    """
+    tensors = (*rows, *shared)
+    if not torch.is_grad_enabled():  # which a Function is not told
+        tensors = tuple(tensor.detach() for tensor in tensors)
+    return _SumInChunks.apply(part, rows_at_once, len(rows), *tensors)
+
+
+class _SumInChunks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: Callable[..., Tensor], at_once: int, count: int, *tensors: Tensor) -> Tensor:
+        wanted = [place for place, needed in enumerate(ctx.needs_input_grad[3:]) if needed]
+        gradients = {place: torch.zeros_like(tensors[place]) for place in wanted}
+        total = tensors[0].new_zeros(())
+        for start in range(0, len(tensors[0]), at_once):
+            here = slice(start, start + at_once)
+            inputs = [tensor[here].detach() for tensor in tensors[:count]] + list(tensors[count:])
+            sums = {place: total[here] if place < count else total for place, total in gradients.items()}
+            total += _value(part, inputs, count, sums)
+        ctx.gradients = [gradients.get(place) for place in range(len(tensors))]
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
+        scaled = (None if gradient is None else gradient * scale for gradient in ctx.gradients)
+        return None, None, None, *scaled
+
+
+def _value(part: Callable[..., Tensor], inputs: list[Tensor], count: int, sums: dict[int, Tensor]) -> Tensor:
+    """``part`` of the first ``count`` inputs; its gradients with respect to some inputs are added to ``sums``."""
+    if not sums:
+        return part(*inputs[:count])
+    wanted = [inputs[place].requires_grad_() for place in sums]
+    with torch.enable_grad():
+        value = part(*inputs[:count])
+    found = torch.autograd.grad(value, wanted, materialize_grads=True)
+    for total, gradient in zip(sums.values(), found, strict=True):
+        total += gradient
+    return value.detach()
+
 
 # So many logits are made at a time: few enough for a processor's cache, and no table of a whole batch in memory.
 LOGITS_AT_ONCE = 2**20
@@ -105,3 +154,31 @@ def _pairs(mask: Tensor) -> Tensor:
 def _greatest(table: Tensor) -> Tensor:
     # Only ``max`` forgets the table until the backward pass, but ``amax`` is several times as fast.
     return table.max(dim=2).values if table.requires_grad else table.amax(dim=2)
+
+
+def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: Cells) -> Tensor:
+    """Binary cross entropy summed over the pairs of real tokens in order and the relations: a scalar.
+
+    ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells in order.
+    """
+    length = inputs.shape[1]
+    head, tail = torch.triu_indices(length, length, device=inputs.device)
+    rows = torch.arange(len(inputs), device=inputs.device)
+
+    def loss(inputs: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
+        logits = scorer.of_pairs(inputs, head, tail)
+        here = Cells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
+        pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
+        positive = logits[here.sentence - rows[0], pair, here.relation]
+        return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
+
+    at_once = max(1, LOGITS_AT_ONCE // max(1, len(head) * scorer.width))
+    return sum_in_chunks(loss, (inputs, mask, rows), list(scorer.parameters()), at_once)
+
+
+def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: Cells) -> Tensor:
+    """The logit of each cell, [cells], without those of any other pair."""
+    pairs = torch.stack((inputs[cells.sentence, cells.head], inputs[cells.sentence, cells.tail]), dim=1)
+    first, second = torch.arange(2, device=inputs.device).split(1)
+    logits = scorer.of_pairs(pairs, first, second).squeeze(1)
+    return logits.gather(1, cells.relation.unsqueeze(1)).squeeze(1)

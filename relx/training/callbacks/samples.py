@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example, Relation
-from relx.data.sizes import require_sizes
 from relx.registry import Injected
 from relx.scoring import find_protocol
-from relx.text import printable
 from relx.training.callbacks.callback import Callback, StepReport
-from relx.training.callbacks.log_file import LogFile
-from relx.training.run_folder import SAMPLES
+from relx.training.callbacks.metrics_file import LogFile
+from relx.training.checkpointing.run_folder import SAMPLES
+from relx.utils.argument_checks import require_sizes
+from relx.utils.text import printable
 
 FOUND, MISSED, WRONG = "=-+"
 

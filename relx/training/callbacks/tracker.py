@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 
-from relx.data.sizes import require_sizes
 from relx.errors import MissingExtra
 from relx.registry import Injected
 from relx.training.callbacks.callback import Callback, Report, StepReport
-from relx.training.run_folder import TENSORBOARD
+from relx.training.checkpointing.run_folder import TENSORBOARD
+from relx.utils.argument_checks import require_sizes
 
 Service = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "trackio", "wandb"]
 

@@ -7,7 +7,7 @@ from relx.errors import ConfigError
 from relx.registry import Lazy
 from relx.training.callbacks import Callback
 from relx.training.callbacks.alerts import Alerts
-from relx.training.callbacks.choose import callbacks_of
+from relx.training.callbacks.default import callbacks_of
 from relx.training.callbacks.samples import Samples
 
 

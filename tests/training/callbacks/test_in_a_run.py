@@ -7,7 +7,8 @@ import tiny as sample
 from relx.commands import main
 from relx.errors import MissingExtra
 from relx.training.callbacks import Callback, tracker
-from relx.training.run_folder import EPOCHS, SAMPLES, TENSORBOARD, RunFolder
+from relx.training.checkpointing.run_folder import EPOCHS, SAMPLES, TENSORBOARD, RunFolder
+from relx.training.run import train
 
 NAMED = 'trainer.callbacks=[{"type": "samples", "sentences": 2}, {"type": "tensorboard", "every": 3}]'
 
@@ -63,7 +64,7 @@ def test_of_two_of_one_kind_each_goes_on_with_its_own_state(tiny: Path, tmp_path
     two = 'trainer.callbacks=[{"type": "stamp", "name": "one"}, {"type": "stamp", "name": "two"}]'
     sample.train(tiny, tmp_path / "run", two, epochs=1)
     made, full = sample.experiment(tiny, two, epochs=2)
-    made.run(RunFolder.resume(tmp_path / "run", full), full, recover=True)
+    train(made, RunFolder.resume(tmp_path / "run", full), full, recover=True)
     assert [stamp.names for stamp in Stamp.made] == [["one"], ["two"], ["one", "resumed"], ["two", "resumed"]]
 
 

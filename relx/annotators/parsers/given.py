@@ -1,0 +1,24 @@
+"""The trees that stand in the data."""
+
+from collections.abc import Sequence
+
+from relx.annotators.annotation import missing_annotation
+from relx.annotators.parsers.parser import DependencyParser, Parse
+from relx.data.example import Example
+from relx.errors import DataError
+
+
+@DependencyParser.register("given")
+class GivenParses(DependencyParser):
+    """No parser: every sentence must come with its tree (``heads``). The other parsers replace such trees."""
+
+    def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
+        """Raises DataError: a sentence that has to be parsed lacks what should have been given."""
+        raise DataError(missing_annotation(sentences, "heads", "dependency_parser"))
+
+    def fill(self, examples: Sequence[Example]) -> list[Example]:
+        """The sentences as they are. Raises DataError where one has no tree."""
+        unparsed = [example.tokens for example in examples if example.heads is None]
+        if unparsed:
+            self.parse(unparsed)
+        return list(examples)

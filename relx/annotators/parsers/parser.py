@@ -1,0 +1,59 @@
+"""The kind of component that tells the dependency trees of sentences."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from relx.annotators.annotation import checked_answers, values_fault
+from relx.data.example import Example
+from relx.data.trees import tree_fault
+from relx.registry import Registrable
+
+logger = logging.getLogger(__name__)
+
+
+class Parse(NamedTuple):
+    """A dependency tree: for each token the 1-based number of its head, 0 for a root, and the relation to it."""
+
+    heads: list[int]
+    deprels: list[str]
+
+
+class DependencyParser(Registrable, kind="dependency_parser"):
+    """Tells the dependency trees of tokenised sentences."""
+
+    def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
+        """The tree of each sentence."""
+        raise NotImplementedError
+
+    def fill(self, examples: Sequence[Example]) -> list[Example]:
+        """The same sentences with the parser's trees, which replace any that they had.
+
+        Raises as ``parse`` does, and RelxError for answers that are no trees.
+        """
+        given = sum(example.heads is not None for example in examples)
+        if given:
+            replacing = "%d of %d sentences came with a tree; that of %s replaces it ('given' would keep it)"
+            logger.info(replacing, given, len(examples), type(self).__name__)
+        sentences = [example.tokens for example in examples]
+        parses = checked_answers(self, sentences, self.parse(sentences), parse_fault) if sentences else []
+        return [replace(e, **parse._asdict()) for e, parse in zip(examples, parses, strict=True)]
+
+    def identity(self) -> str | None:
+        """What tells its trees from those of a parser of the same arguments, as its models do; None: nothing needs to.
+
+        It stands in archives, so that prediction can warn of other models. Raises RelxError when they are missing.
+        """
+        return None
+
+
+def parse_fault(parse: Any, length: int) -> str | None:
+    """What is wrong with the tree of a sentence of so many tokens; None where nothing is."""
+    if not isinstance(parse, Parse):
+        return f"expected a Parse, got {type(parse).__name__}"
+    wrong = values_fault(parse.heads, int, "heads", length) or values_fault(parse.deprels, str, "deprels", length)
+    if wrong is not None:
+        return wrong
+    fault = tree_fault(parse.heads)
+    return None if fault is None else f"heads[{fault[0]}]: {fault[1]}"

@@ -1,0 +1,50 @@
+"""Dependency trees by a Stanza model."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from relx.annotators.cache import AnnotationCache
+from relx.annotators.parsers.parser import DependencyParser, Parse, parse_fault
+from relx.annotators.stanza_models import StanzaModels, annotated_words
+
+
+@DependencyParser.register("stanza")
+class StanzaParser(DependencyParser):
+    """Stanza's biaffine parser (Qi et al. 2020) on the tokens as they are. Downloads nothing: its models must be there.
+
+    ``model_dir`` is a folder of Stanza's resources (by default Stanza's own), or one that holds ``pos.pt``,
+    ``lemma.pt`` and ``depparse.pt``. It runs on a GPU where there is one, unless ``use_gpu`` is false. Trees are kept
+    in the folder ``cache``, by default the user's cache folder.
+    """
+
+    def __init__(
+        self, language: str = "en", model_dir: str | None = None, use_gpu: bool = True, cache: str | None = None
+    ) -> None:
+        self.models = StanzaModels(language, model_dir, ("pos", "lemma", "depparse"), "dependency_parser")
+        self.use_gpu = use_gpu
+        self.cache = cache
+
+    def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
+        """The tree of each sentence. Raises RelxError when a model is missing."""
+        return [Parse(*kept) for kept in self._cache.annotated(sentences, self._parse, _fits)]
+
+    def identity(self) -> str:
+        """The content of the models, and Stanza's version. Raises RelxError when there are none."""
+        return self.models.identity
+
+    def _parse(self, sentences: list[list[str]]) -> list[Parse]:
+        parsed = annotated_words(sentences, lambda spoken: self._pipeline(spoken))
+        return [Parse([word.head for word in words], [word.deprel for word in words]) for words in parsed]
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        return self.models.pipeline(self.use_gpu)
+
+    @cached_property
+    def _cache(self) -> AnnotationCache:
+        return AnnotationCache(self.identity(), self.cache)
+
+
+def _fits(kept: Any, length: int) -> bool:
+    return isinstance(kept, list) and len(kept) == 2 and parse_fault(Parse(*kept), length) is None

@@ -1,0 +1,5 @@
+"""Part-of-speech taggers: ``stanza``, ``given``."""
+
+from relx.annotators.taggers.tagger import POSTagger
+
+__all__ = ["POSTagger"]

@@ -1,0 +1,16 @@
+"""The tags that stand in the data."""
+
+from collections.abc import Sequence
+
+from relx.annotators.annotation import missing_annotation
+from relx.annotators.taggers.tagger import POSTagger
+from relx.errors import DataError
+
+
+@POSTagger.register("given")
+class GivenTags(POSTagger):
+    """No tagger: every sentence must come with its tags (``pos_tags``)."""
+
+    def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
+        """Raises DataError: a sentence that has to be tagged lacks what should have been given."""
+        raise DataError(missing_annotation(sentences, "pos_tags", "pos_tagger"))

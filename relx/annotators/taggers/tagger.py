@@ -1,0 +1,37 @@
+"""The kind of component that tells the parts of speech of tokens."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from relx.annotators.annotation import checked_answers, values_fault
+from relx.data.example import Example
+from relx.registry import Registrable
+
+
+class POSTagger(Registrable, kind="pos_tagger"):
+    """Tags the tokens of sentences with their parts of speech."""
+
+    def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
+        """A tag for each token of each sentence."""
+        raise NotImplementedError
+
+    def fill(self, examples: Sequence[Example]) -> list[Example]:
+        """The same sentences, those without tags with the tagger's.
+
+        Raises as ``tag`` does, and RelxError for answers that are not one tag for each token.
+        """
+        untagged = [example.tokens for example in examples if example.pos_tags is None]
+        tags = iter(checked_answers(self, untagged, self.tag(untagged), _fault) if untagged else ())
+        return [e if e.pos_tags is not None else replace(e, pos_tags=next(tags)) for e in examples]
+
+    def identity(self) -> str | None:
+        """What tells its tags from those of a tagger of the same arguments, as its models do; None: nothing needs to.
+
+        It stands in archives, so that prediction can warn of other models. Raises RelxError when they are missing.
+        """
+        return None
+
+
+def _fault(tags: Any, length: int) -> str | None:
+    return values_fault(tags, str, "tags", length)

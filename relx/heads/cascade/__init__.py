@@ -1,0 +1,1 @@
+"""Cascade-SRN (Wang et al. 2022)."""

@@ -1,0 +1,1 @@
+"""The bidirection-interactive Seq2Seq model, CopyRE and CopyMTL."""

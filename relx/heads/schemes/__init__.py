@@ -1,0 +1,1 @@
+"""Schemes that several heads share: gold labels to arrays, and arrays to predictions."""

@@ -1,0 +1,177 @@
+"""Entities as one tag for each token, with types from the data or induced from the relations."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from relx.data.example import Entity, Example
+from relx.data.vocabulary import Vocabulary
+
+L = TypeVar("L", bound=Hashable)
+Positions = Literal["BIO", "BIES"]
+OUTSIDE = 0
+
+
+class TaggedSpan(NamedTuple, Generic[L]):
+    """The tokens ``start`` to ``end`` (exclusive), all tagged as one mention of ``label``."""
+
+    start: int
+    end: int
+    label: L
+    score: float
+
+
+class TagScheme(Generic[L]):
+    """Tags for spans with labels: O is tag 0, then each label's positions (B I, or B I E S)."""
+
+    def __init__(self, labels: Sequence[L], positions: Positions) -> None:
+        self.labels = list(labels)
+        self.numbers = {label: number for number, label in enumerate(self.labels)}
+        self.positions = "BI" if positions == "BIO" else "BIES"
+        self.size = 1 + len(self.labels) * len(self.positions)
+
+    def span(self, length: int, label: L) -> np.ndarray:
+        """The tags of a span of ``length`` tokens."""
+        tags = np.full(length, self._tag("I", label), dtype=np.int32)
+        tags[0] = self._tag("B", label)
+        if "E" in self.positions:
+            tags[-1] = self._tag("E" if length > 1 else "S", label)
+        return tags
+
+    def continues(self, tag: int, before: int) -> bool:
+        """Whether a tag makes the span of the tag before it longer."""
+        return tag != OUTSIDE and self._tag("I", self.labels[(before - 1) // len(self.positions)]) == tag
+
+    def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[TaggedSpan[L]]:
+        """The spans that a sequence of tags spells, each with the mean score of its tokens.
+
+        Strict: an inside tag that continues nothing is dropped, and so is a BIES span that never ends.
+        """
+        return [self._scored(start, end, number, scores) for start, end, number in self._runs(tags)]
+
+    def _tag(self, position: str, label: L) -> int:
+        return 1 + self.numbers[label] * len(self.positions) + self.positions.index(position)
+
+    def _runs(self, tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """(start, end, label's number) of each complete span."""
+        start, current = 0, -1
+        for place, tag in enumerate([*tags, OUTSIDE]):
+            number, position = divmod(tag - 1, len(self.positions)) if tag != OUTSIDE else (-1, 0)
+            name = self.positions[position] if tag != OUTSIDE else "O"
+            if current >= 0 and name == "E" and number == current:
+                yield start, place + 1, number
+            if name in "IE" and number == current:
+                current = number if name == "I" else -1
+                continue
+            if current >= 0 and self.positions == "BI":
+                yield start, place, current
+            if name == "S":
+                yield place, place + 1, number
+            start, current = place, number if name == "B" else -1
+
+    def _scored(self, start: int, end: int, number: int, scores: Sequence[float]) -> TaggedSpan[L]:
+        return TaggedSpan(start, end, self.labels[number], sum(scores[start:end]) / (end - start))
+
+
+def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[float]]]:
+    """The best tag of each real token and its probability: [batch, length, tags], [batch, length] -> lists of lists."""
+    best, tags = logits.max(dim=-1)
+    scores = (best - logits.logsumexp(dim=-1)).exp()
+    lengths = mask.sum(dim=1).tolist()
+    return (
+        [row[:length] for row, length in zip(tags.tolist(), lengths, strict=True)],
+        [row[:length] for row, length in zip(scores.tolist(), lengths, strict=True)],
+    )
+
+
+def tagging_loss(logits: Tensor, tags: Tensor, mask: Tensor, outside_weight: float = 1.0) -> Tensor:
+    """Cross entropy summed over the tokens of a sentence, averaged over sentences: a scalar.
+
+    ``logits`` [batch, length, tags], ``tags`` and ``mask`` [batch, length]. ``outside_weight`` weighs the tokens
+    outside of every span.
+    """
+    losses = F.cross_entropy(logits.transpose(1, 2), tags, reduction="none") * mask
+    if outside_weight != 1.0:
+        losses = torch.where(tags == OUTSIDE, losses * outside_weight, losses)
+    return losses.sum() / len(tags)
+
+
+def certain(tags: Tensor, size: int) -> Tensor:
+    """Logits that leave no doubt of the given tags: [batch, length] -> [batch, length, size]."""
+    # exp(-50) is still a normal number; smaller ones would slow down every sum over the tags.
+    return F.one_hot(tags, size).float() * 50
+
+
+OTHER = "MISC"
+
+Signatures = Mapping[str, list[str]]
+
+
+class EntityTypes:
+    """Where the types of entities come from: the data, or the types that each relation's arguments must have.
+
+    Corpora of triples carry no entity types. There an entity has the type that all its relations agree on according to
+    ``signatures`` (relation -> [head type, tail type]), and MISC in every other case. What was used is remembered in
+    the vocabulary as the fact ``entity_types``. Raises ValueError for a signature that is no pair of types.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, signatures: Signatures | None) -> None:
+        self.signatures = signatures or {}
+        for relation, types in self.signatures.items():
+            if len(types) != 2:
+                raise ValueError(f"signatures: {relation!r} has {len(types)} types; expected [head type, tail type]")
+        self.source = vocabulary.fact("entity_types", lambda: self._find_source(vocabulary))
+        self.names = vocabulary.namespace("entity_types", self._all_of)
+
+    def of(self, entity: Entity, example: Example) -> str:
+        """The type of one gold entity of a sentence."""
+        if self.source == "data":
+            return entity.type or OTHER
+        implied = {self._implied(r.type, 0) for r in example.relations if r.head == entity}
+        implied |= {self._implied(r.type, 1) for r in example.relations if r.tail == entity}
+        return implied.pop() if len(implied) == 1 else OTHER
+
+    def _all_of(self, example: Example) -> Iterable[str]:
+        return (self.of(entity, example) for entity in example.entities)
+
+    def _implied(self, relation: str, argument: int) -> str:
+        signature = self.signatures.get(relation)
+        return signature[argument] if signature else OTHER
+
+    def _find_source(self, vocabulary: Vocabulary) -> str:
+        examples = vocabulary.examples or ()
+        if any(entity.type for example in examples for entity in example.entities):
+            return "data"
+        induced = any(relation.type in self.signatures for example in examples for relation in example.relations)
+        return "induced from relation signatures" if induced else "none"
+
+
+class EntityTags:
+    """Tags of a sentence's entities; where entities overlap, the longest is tagged."""
+
+    def __init__(self, types: EntityTypes, positions: Positions = "BIES") -> None:
+        self.types = types
+        self.scheme = TagScheme(types.names.items, positions)
+
+    def write(self, example: Example) -> np.ndarray:
+        """Gold entities -> tags [length]."""
+        tags = np.full(len(example), OUTSIDE, dtype=np.int32)
+        located = [entity for entity in example.entities if entity.located]
+        for entity in sorted(located, key=lambda entity: entity.span[0] - entity.span[1]):
+            start, end = entity.span
+            label = self.types.of(entity, example)
+            if label in self.scheme.numbers and not tags[start:end].any():
+                tags[start:end] = self.scheme.span(end - start, label)
+        return tags
+
+    def read(self, tags: list[int], scores: list[float]) -> list[Entity]:
+        """Tags -> entities. They bear a type only if the data knew types."""
+        return [self._entity(span) for span in self.scheme.read(tags, scores)]
+
+    def _entity(self, span: TaggedSpan[str]) -> Entity:
+        known = self.types.source == "data"
+        return Entity(span.start, span.end, type=span.label if known else None, score=span.score)

@@ -1,1 +1,0 @@
-"""Drawings of runs, with matplotlib, which is an extra (``plots``)."""

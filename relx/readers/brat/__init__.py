@@ -1,0 +1,1 @@
+"""Standoff annotation of brat: reader and writer."""

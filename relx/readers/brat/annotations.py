@@ -1,0 +1,169 @@
+"""The lines of a brat .ann file (Stenetorp et al. 2012)."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from relx.data.json_validation import shown
+from relx.errors import DataError, Faults
+from relx.utils.files import text_lines
+
+# What each first letter of a line stands for, where that has no place in an Example.
+SKIPPED = {
+    "*": "equivalences", "E": "events", "A": "attributes", "M": "attributes", "N": "normalizations", "#": "notes",
+}  # fmt: skip
+RELATIONS_OF_EVENTS, SURPLUS = "relations of events", "words behind those of a mention"
+
+HEAD, TAIL = "Arg1", "Arg2"
+
+_PLACES = re.compile(r"\d+ \d+(?:;\d+ \d+)*")
+_ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
+
+
+class Mention(NamedTuple):
+    """A mention by the characters of its document; of several fragments if other words stand between."""
+
+    type: str
+    fragments: list[tuple[int, int]]
+    text: str
+    line: int
+
+
+class Link(NamedTuple):
+    """A relation between the mentions of two names."""
+
+    type: str
+    head: str
+    tail: str
+    line: int
+
+
+@dataclass
+class Annotations:
+    """What an .ann file says, its mentions by name; ``skipped`` has the numbers of the lines of each other kind."""
+
+    mentions: dict[str, Mention] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    skipped: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+
+def read_annotations(path: Path, text: str) -> Annotations:
+    """The annotations of a document. Raises DataError for all bad lines, each with its ``file:line``."""
+    found, faults = Annotations(), Faults()
+    links: list[Link] = []
+    for number, line in text_lines(path, faults.add):
+        where, line = f"{path}:{number}", line.rstrip("\r\n")
+        with faults.gathered():
+            if line.startswith("T"):
+                name, mention, is_all = _mention(line, text, number, where)
+                found.skipped[SURPLUS] += [] if is_all else [number]
+                if found.mentions.setdefault(name, mention) is not mention:
+                    raise DataError(f"{where}: {name} names a mention above already")
+            elif line.startswith("R"):
+                links.append(_link(line, number, where))
+            elif line.strip():
+                found.skipped[_kind(line, where)].append(number)
+    faults.raise_any()  # a bad line may be the one that a relation refers to
+    for link in links:  # a relation may stand above its mentions
+        with faults.gathered():
+            if _joins_mentions(link, found, f"{path}:{link.line}"):
+                found.links.append(link)
+    faults.raise_any()
+    return found
+
+
+def _mention(line: str, text: str, number: int, where: str) -> tuple[str, Mention, bool]:
+    """The name and the mention of a line, as brat reads it, and whether the line ends with its words.
+
+    brat wants the words of the text behind the places, those of several fragments joined by a blank (or by nothing, as
+    its versions before 1.3 wrote them); it fills in words that are missing, and lets more words follow.
+    """
+    name, *cells = line.split("\t", 2)
+    type, _, places = cells[0].strip().partition(" ") if cells else ("", "", "")
+    if not type or not _PLACES.fullmatch(places):
+        raise DataError(f"{where}: expected T1 <tab> type start end <tab> words, got {shown(line)}")
+    pairs = [(int(start), int(end)) for start, end in (place.split() for place in places.split(";"))]
+    fragments = [_visible(text, *pair, where) for pair in pairs]
+    given = cells[1] if len(cells) > 1 else ""
+    words = " ".join(text[start:end] for start, end in fragments)
+    if not _says(given, [text[start:end] for start, end in pairs]):
+        hint = _other_count(given, text, pairs)
+        raise DataError(f"{where}: the mention is {shown(given)}, but the text has {shown(words)} at {places}{hint}")
+    mention = Mention(type, _joined(fragments, text), " ".join(words.split()), number)
+    return name, mention, len(given.split()) <= len(words.split())
+
+
+def _says(given: str, fragments: Sequence[str]) -> bool:
+    """Whether the words of a line are those of its fragments, or none; blanks do not matter."""
+    own = given.split()
+    for joint in (" ", ""):
+        words = joint.join(fragments).split()
+        if own[: len(words)] == words:
+            return True
+    return not own
+
+
+def _other_count(given: str, text: str, pairs: Sequence[tuple[int, int]]) -> str:
+    """What to add to a message about words that stand elsewhere if the places count something else than characters."""
+    line_ends = text.replace("\r\n", "\n")
+    if line_ends != text and _says(given, [line_ends[start:end] for start, end in pairs]):
+        return '; the places fit if each line end of Windows ("\\r\\n") counts as one: give the .txt line ends "\\n"'
+    for what, encoding, size in (("bytes of UTF-8", "utf-8", 1), ("units of UTF-16", "utf-16-le", 2)):
+        encoded = text.encode(encoding, "surrogatepass")
+        parts = [encoded[size * start : size * end].decode(encoding, "replace") for start, end in pairs]
+        if _says(given, parts):
+            return f"; the places fit if they count {what}; brat's count characters"
+    return ""
+
+
+def _visible(text: str, start: int, end: int, where: str) -> tuple[int, int]:
+    """A fragment without the blanks around it."""
+    if not start < end <= len(text):
+        raise DataError(f"{where}: expected start < end <= {len(text)} (characters of the text), got {start}, {end}")
+    words = text[start:end]
+    if not words.strip():
+        raise DataError(f"{where}: no visible character stands at {start} to {end}")
+    return start + len(words) - len(words.lstrip()), start + len(words.rstrip())
+
+
+def _joined(fragments: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """Fragments as one where only blanks part them: so brat writes a mention that goes over the end of a line."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(fragments):
+        if joined and not text[joined[-1][1] : start].strip():
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _link(line: str, number: int, where: str) -> Link:
+    """The relation of a line; arguments not named Arg1 and Arg2 (in any case) stand in the order head, tail."""
+    cells = line.split("\t")
+    type, *arguments = cells[1].split() if len(cells) > 1 else [""]
+    named = {match[1].capitalize(): match[2] for match in map(_ARGUMENT.fullmatch, arguments) if match}
+    if len(arguments) != 2 or len(named) != 2:
+        raise DataError(f"{where}: expected R1 <tab> type Arg1:T1 Arg2:T2, got {shown(line)}")
+    head, tail = (named[HEAD], named[TAIL]) if named.keys() == {HEAD, TAIL} else named.values()
+    return Link(type, head, tail, number)
+
+
+def _joins_mentions(link: Link, found: Annotations, where: str) -> bool:
+    """Whether both arguments are mentions; a relation of events is skipped."""
+    arguments = (link.head, link.tail)
+    if any(name.startswith("E") for name in arguments):
+        found.skipped[RELATIONS_OF_EVENTS].append(link.line)
+        return False
+    for name in arguments:
+        if name not in found.mentions:
+            raise DataError(f"{where}: {name} is no mention of this file")
+    return True
+
+
+def _kind(line: str, where: str) -> str:
+    if line[0] not in SKIPPED:
+        raise DataError(f"{where}: expected a line that begins with T, R or {', '.join(SKIPPED)}, got {shown(line)}")
+    return SKIPPED[line[0]]

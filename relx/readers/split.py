@@ -1,0 +1,154 @@
+"""A corpus as the units that stay whole when it is split, and a part of it as a file of the same form."""
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from relx.data.example import Example
+from relx.data.json_form import to_line
+from relx.data.json_validation import BadRecord
+from relx.errors import DataError
+from relx.readers.brat.reader import BratReader
+from relx.readers.documents import document_of
+from relx.readers.json_reader import JsonReader
+from relx.readers.reader import DatasetReader
+from relx.readers.records import records
+from relx.utils.files import atomic_write, text_lines
+
+REST = "rest"
+
+
+@dataclass(frozen=True)
+class PartSize:
+    """How much of a corpus a part has: a ``count`` of units, a ``share`` of all, or, where both are None, the rest."""
+
+    name: str
+    text: str
+    count: int | None = None
+    share: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The part as it was asked for."""
+        return f"{self.name}={self.text}"
+
+
+def numbers_of_units(parts: Sequence[PartSize], units: int, what: str) -> list[int]:
+    """The number of units in each part. Shares are rounded so that shares of 100 % leave no unit out.
+
+    ``what`` names the units. Raises DataError for parts that ask for more than there is, and for an empty part.
+    """
+    numbers, asked = [], 0.0
+    for part in parts:
+        before, asked = asked, asked + (part.share or 0)
+        numbers.append(round(asked * units) - round(before * units) if part.share is not None else part.count or 0)
+    left = units - sum(numbers)
+    if asked > 1 + 1e-9 or left < 0:
+        raise DataError(f"{' '.join(part.shown for part in parts)}: too much; IN has {units:,} {what}")
+    numbers = [left if part.text == REST else number for part, number in zip(parts, numbers, strict=True)]
+    empty = [part.shown for part, number in zip(parts, numbers, strict=True) if not number]
+    if empty:
+        raise DataError(f"{', '.join(empty)}: would be empty; IN has {units:,} {what}, and each is in one part only")
+    return numbers
+
+
+def draw(numbers: Sequence[int], units: int, seed: int, strata: Sequence[str | None] | None = None) -> list[list[int]]:
+    """Draw disjoint sets of so many of ``units`` units: the sorted indices of each set.
+
+    With ``strata``, the stratum of each unit, every set has nearly the same share of each stratum: each stratum is
+    spread evenly over one order of all units, from which the sets are cut (systematic sampling).
+    """
+    generator = random.Random(seed)
+    order = list(range(units))
+    generator.shuffle(order)
+    if strata is not None:
+        sizes, seen = Counter(strata), Counter[str | None]()
+        offsets: dict[str | None, float] = {}
+        places = {}
+        for unit in order:
+            stratum = strata[unit]
+            offset = offsets.setdefault(stratum, generator.random())
+            places[unit] = (seen[stratum] + offset) / sizes[stratum]
+            seen[stratum] += 1
+        order.sort(key=places.__getitem__)
+    drawn, start = [], 0
+    for number in numbers:
+        drawn.append(sorted(order[start : start + number]))
+        start += number
+    return drawn
+
+
+def rarest(types: Sequence[Sequence[str]]) -> list[str | None]:
+    """Of the relation types of each unit the one that the fewest units have; None for a unit without any."""
+    counts = Counter(type for of_unit in types for type in set(of_unit))
+    return [min(of_unit, key=lambda type: (counts[type], type), default=None) for of_unit in types]
+
+
+@dataclass
+class Unit:
+    """A document, or a sentence of no document: its sentences and, in JSON forms, its records as they stand."""
+
+    document: str | None
+    examples: list[Example] = field(default_factory=list)
+    records: list[Any] = field(default_factory=list)
+
+    @property
+    def relation_types(self) -> list[str]:
+        """The types of its relations."""
+        return [relation.type for example in self.examples for relation in example.relations]
+
+
+def read_units(reader: DatasetReader, path: str | Path) -> list[Unit]:
+    """The units of a corpus in the order in which they begin. Raises DataError at the first bad record.
+
+    Sentences of one document are one unit wherever they stand.
+    """
+    if reader.__class__.write is DatasetReader.write and not isinstance(reader, JsonReader):
+        reader.write((), path)  # says that this form is only read
+    units: dict[Any, Unit] = {}
+    for number, (examples, record) in enumerate(_pieces(reader, path)):
+        documents = {document_of(example) for example in examples}
+        name = documents.pop() if len(documents) == 1 else None
+        unit = units.setdefault(number if name is None else name, Unit(name))
+        unit.examples += examples
+        unit.records.append(record)
+    return list(units.values())
+
+
+def write_units(reader: DatasetReader, source: str | Path, units: Iterable[Unit], path: Path) -> None:
+    """Write units in the form of their source: JSON records and brat's files as they stand. Raises RelxError."""
+    if isinstance(reader, JsonReader):
+        _write_records(source, units, path)
+    elif isinstance(reader, BratReader):
+        for unit in units:
+            for suffix in (".txt", ".ann"):
+                file = Path(f"{unit.document}{suffix}")
+                if (Path(source) / file).exists():
+                    (path / file).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(Path(source) / file, path / file)
+    else:
+        reader.write((example for unit in units for example in unit.examples), path)
+
+
+def _pieces(reader: DatasetReader, path: str | Path) -> Iterator[tuple[list[Example], Any]]:
+    """The sentences that cannot be parted, and the JSON record that holds them."""
+    if not isinstance(reader, JsonReader):
+        yield from (([example], None) for example in reader.read(path))
+        return
+    for raw, record in zip(records(path), reader.records(path), strict=True):
+        try:
+            yield reader.examples(record.value), raw.value
+        except BadRecord as error:
+            raise DataError(f"{path}:{raw.line}: {error}") from None
+
+
+def _write_records(source: str | Path, units: Iterable[Unit], path: Path) -> None:
+    """One record a line, as a JSON list where the source is one."""
+    as_list = next(line.lstrip().startswith("[") for _, line in text_lines(source) if line.strip())
+    lines = [to_line(record) for unit in units for record in unit.records]
+    with atomic_write(path) as file:
+        file.write("[\n" + ",\n".join(lines) + "\n]\n" if as_list else "".join(f"{line}\n" for line in lines))

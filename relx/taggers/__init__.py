@@ -1,5 +1,0 @@
-"""Part-of-speech taggers: ``stanza``, ``given``."""
-
-from relx.taggers.tagger import POSTagger
-
-__all__ = ["POSTagger"]

@@ -1,0 +1,82 @@
+"""The checkpoints of a run: written aside and renamed, checked when they are read, the old ones removed."""
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from relx.errors import RelxError, TrainingError
+from relx.training.checkpointing.tensor_file import DamagedFile, read_tree, write_tree
+from relx.utils.files import force_folder_to_disk, leftovers
+
+logger = logging.getLogger(__name__)
+
+NAME = re.compile(r"step_(\d+)\.safetensors")
+
+
+class Checkpoints:
+    """The last ``keep`` checkpoints in a folder.
+
+    A checkpoint is a tree of plain values and tensors, and holds all that a run needs to go on: no other file has to be
+    whole. One that is broken is passed over with a warning.
+    """
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def save(self, step: int, tree: dict[str, Any]) -> None:
+        """Write that of a step, then remove those that are no longer wanted; an error leaves all earlier ones.
+
+        Raises TrainingError when it cannot be written.
+        """
+        try:
+            self._make_folder()
+            write_tree(self._file(step), tree)
+            for file in list(self._unwanted(step)):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise TrainingError(f"{self.folder}: cannot be written: {error.strerror}") from error
+        except RelxError as error:
+            raise TrainingError(str(error)) from error
+
+    def newest(self) -> dict[str, Any] | None:
+        """The newest one that is whole; None where there is no checkpoint at all.
+
+        Raises TrainingError when none of them is.
+        """
+        damages: list[str] = []
+        for step in sorted(self._steps(), reverse=True):
+            try:
+                tree = read_tree(self._file(step))
+            except DamagedFile as error:
+                damages.append(str(error))
+                continue
+            for damage in damages:
+                logger.warning("%s; going on from the checkpoint before it", damage)
+            return tree
+        if damages:
+            listed = "".join(f"\n  {damage}" for damage in damages)
+            raise TrainingError(f"{self.folder}: no checkpoint is whole:{listed}\nGive --force to start anew")
+        return None
+
+    def _make_folder(self) -> None:
+        if not self.folder.exists():
+            self.folder.mkdir()
+            force_folder_to_disk(self.folder.parent)
+
+    def _file(self, step: int) -> Path:
+        return self.folder / f"step_{step}.safetensors"
+
+    def _steps(self) -> Iterator[int]:
+        for file in self.folder.glob("step_*"):
+            if found := NAME.fullmatch(file.name):
+                yield int(found[1])
+
+    def _unwanted(self, newest: int) -> Iterator[Path]:
+        """Old ones, those later than the newest, which come from before a resume, and halves of killed writes."""
+        steps = list(self._steps())
+        wanted = sorted(step for step in steps if step <= newest)[-self.keep :]
+        yield from (self._file(step) for step in steps if step not in wanted)
+        yield from leftovers(self.folder)

@@ -1,0 +1,134 @@
+"""What a checkpoint holds of a run, and what has to be the same where it goes on."""
+
+import hashlib
+import logging
+import platform
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from relx import __version__
+from relx.data.batch import IndexedCorpus
+from relx.data.example import Example
+from relx.errors import RelxError, TrainingError
+from relx.model import JointExtractor
+from relx.training.callbacks import Callback
+from relx.training.checkpointing import tensor_file
+from relx.training.checkpointing.randomness import random_state, restore_random_state
+from relx.training.checkpointing.state import TrainingState
+from relx.training.distributed import Processes
+from relx.training.stepper import Stepper
+
+if TYPE_CHECKING:
+    from relx.training.trainer import Run
+
+logger = logging.getLogger(__name__)
+
+Tree = dict[str, Any]
+
+
+def taken(run: "Run", stepper: Stepper, state: TrainingState) -> Tree:
+    """Everything of a run that its further course depends on; to be called by all processes together."""
+    return {
+        "state": state.to_json(),
+        "stepper": stepper.state_dict(),
+        "random": run.processes.gather(random_state(run.processes.device)),
+        "callbacks": {name: callback.state_dict() for name, callback in _named(run.callbacks)},
+        **run.about,
+    }
+
+
+def restored(tree: Tree, run: "Run", stepper: Stepper) -> TrainingState:
+    """Put a run back to where ``taken`` found it; a callback that is new to it starts afresh.
+
+    Weights and optimizer are taken out of the tree: they are too large to be held twice.
+    """
+    stepper.load_state_dict(tree.pop("stepper"))
+    for name, callback in _named(run.callbacks):
+        if name in tree["callbacks"]:
+            callback.load_state_dict(tree["callbacks"][name])
+    restore_random_state(tree["random"][run.processes.rank], run.processes.device)
+    return TrainingState.from_json(tree["state"])
+
+
+def _named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
+    """Each under the name of its class, from the second of that name on with its number among them."""
+    seen: Counter[str] = Counter()
+    for callback in callbacks:
+        name = type(callback).__name__
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} {seen[name]}", callback
+
+
+def require_keepable(callbacks: Sequence[Callback]) -> None:
+    """Raise TrainingError for a callback whose state no checkpoint can hold."""
+    for name, callback in _named(callbacks):
+        try:
+            tensor_file.require_keepable(callback.state_dict(), "state_dict")
+        except RelxError as error:
+            raise TrainingError(f"trainer.callbacks: {name}: {error}") from error
+
+
+def about(model: JointExtractor, corpus: IndexedCorpus, validation: Sequence[Example], processes: Processes) -> Tree:
+    """What stays the same in the course of a run: vocabulary, data, and where it runs."""
+    return {
+        "vocabulary": dict(model.vocabulary.files()),
+        "data": {"training": _digest(corpus), "validation": _digest_of_gold(validation)},
+        "processes": processes.count,
+        "made_by": {
+            "relx": __version__,
+            "python": platform.python_version(),
+            "torch": metadata.version("torch"),
+            "device": processes.device.type,
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def require_continuable(tree: Tree, present: Tree) -> None:
+    """Raise TrainingError where a run cannot go on as it was; warn where its last digits may come out differently."""
+    for split, digest in present["data"].items():
+        if tree["data"][split] != digest:
+            raise TrainingError(f"the {split} data is not that of the checkpoint; give --force to start anew")
+    if tree["processes"] != present["processes"]:
+        raise TrainingError(
+            f"the checkpoint is that of {tree['processes']} processes, these are {present['processes']}; start as "
+            "many, or give --force to start anew"
+        )
+    before, now = tree["made_by"], present["made_by"]
+    changed = ", ".join(f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name])
+    if changed:
+        logger.warning("the run goes on under other conditions, so its last digits may differ: %s", changed)
+
+
+def require_course(tree: Tree, epochs: int) -> None:
+    """Raise TrainingError where a run has gone further than so many epochs."""
+    reached = TrainingState.from_json(tree["state"]).present_epoch
+    if reached > epochs:
+        raise TrainingError(
+            f"trainer.epochs is {epochs}, but the run has come to epoch {reached}; give it at least {reached}, or "
+            "--force to start anew"
+        )
+
+
+def _digest(corpus: IndexedCorpus) -> str:
+    """Of all that training sees of its sentences."""
+    found = hashlib.sha256(corpus.lengths.tobytes())
+    for name, column in sorted(corpus.columns.items()):
+        found.update(name.encode())
+        for array in (column.shapes, column.buffer):
+            found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def _digest_of_gold(examples: Sequence[Example]) -> str:
+    """Of all that a validation sees of its sentences."""
+    found = hashlib.sha256()
+    for e in examples:
+        seen = (e.tokens, e.entities, e.relations, e.text, e.offsets, e.pos_tags, e.heads, e.deprels)
+        found.update(repr(seen).encode("utf-8", "surrogatepass"))
+    return found.hexdigest()

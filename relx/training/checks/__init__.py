@@ -1,0 +1,1 @@
+"""Checks of an experiment and its model, before training and without a run."""

@@ -1,0 +1,1 @@
+"""Optimizers, schedules of learning rates, groups of weights, moving averages."""

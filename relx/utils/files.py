@@ -1,0 +1,184 @@
+"""Reading and writing files: ``.gz`` where the name says so, clear errors, no half results."""
+
+import errno
+import gzip
+import io
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import IO, Any, BinaryIO, TextIO
+
+from relx.errors import DataError, RelxError
+from relx.utils.text import printable
+
+SHOWN = 6
+AROUND = 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def text_lines(path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
+
+    Raises DataError, with ``file:line``, for a file that cannot be read, a damaged gzip stream, and bytes that are not
+    UTF-8; with ``on_fault`` that takes the error of such bytes, and their line is left out.
+    """
+    for number, line in enumerate(byte_lines(path), 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            fault = DataError(f"{path}:{number}: not UTF-8 text (byte {error.start + 1} of the line)")
+            if on_fault is None:
+                raise fault from None
+            on_fault(fault)
+        else:
+            yield number, text
+
+
+def byte_lines(path: str | Path) -> Iterator[bytes]:
+    """The lines of a file, one by one. Raises DataError for one that cannot be read, or is no whole gzip file."""
+    number = 0
+    try:
+        with gzip.open(path) if Path(path).suffix == ".gz" else open(path, "rb") as file:
+            for line in file:
+                number += 1
+                yield line
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file{_files_beside(Path(path))}") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder; expected a file") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}:{number + 1}: damaged gzip file: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a name that no file can have
+        raise DataError(f"{path!r}: cannot be read: {error}") from None
+
+
+def require_file(path: str | Path, remedy: str) -> None:
+    """Raise DataError with the remedy for a pipe, a terminal and the like, which can be read only once."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise DataError(f"{path}: is a pipe or a device, which can be read only once; {remedy}")
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[TextIO]:
+    """A UTF-8 text file as ``atomic_binary`` writes it, compressed if it ends in ``.gz``.
+
+    Raises RelxError for half of a surrogate pair, which UTF-8 cannot hold; JSON is to be written with ``json_text``.
+    """
+    try:
+        with atomic_binary(path) as raw, _text(raw, Path(path)) as file:
+            yield file
+    except UnicodeEncodeError as error:
+        around = printable(error.object[max(0, error.start - AROUND) : error.end + AROUND])
+        raise RelxError(
+            f"{path}: cannot be written: '{around}' holds half of a surrogate pair, which UTF-8 text cannot hold; "
+            "remove it from the data (JSON can hold it: --to jsonl)"
+        ) from None
+
+
+@contextmanager
+def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when the block ends well, and then survives a power cut, else not at all.
+
+    What is no plain file, such as ``/dev/stdout``, is written as it comes. Raises RelxError when the place cannot be
+    written to or is full.
+    """
+    path = Path(path).resolve() if os.path.isfile(path) else Path(path)
+    raw, temporary = _open_target(path)
+    try:
+        with raw:
+            yield raw
+        if temporary is not None:
+            _put_in_place(temporary, path)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def force_folder_to_disk(folder: Path) -> None:
+    """Wait until the names in a folder would survive a power cut, where the system can promise that."""
+    with suppress(OSError):  # Windows opens no folders, and some file systems have no such promise
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def leftovers(folder: Path, name: str = "*") -> Iterator[Path]:
+    """What ``atomic_binary`` left of files of that name (may hold ``*``) when the process was killed as it wrote."""
+    yield from folder.glob(f".{name}.*")
+
+
+def append_line(path: str | Path, text: str) -> None:
+    """Add a line to a UTF-8 text file, which is made if need be, and see it onto the disk.
+
+    Raises RelxError when it cannot be written.
+    """
+    new = not os.path.exists(path)
+    try:
+        with open(path, "a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{text}\n")
+            _force_to_disk(file)
+        if new:
+            force_folder_to_disk(Path(path).parent)
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _files_beside(path: Path) -> str:
+    """Which files of the kind there are, for the message that one is missing."""
+    with suppress(OSError):
+        names = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix)
+        return f"; beside it stand {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}" if names else ""
+    return ""
+
+
+def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
+    """What to write to, and the temporary file behind it if there is one."""
+    try:
+        if path.exists() and not path.is_file():
+            return open(path, "wb"), None
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        return os.fdopen(descriptor, "wb"), Path(name)
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    try:
+        with open(temporary, "rb+") as file:
+            _force_to_disk(file)
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        temporary.replace(path)
+        force_folder_to_disk(path.parent)
+    except OSError as error:
+        raise RelxError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _force_to_disk(file: IO[Any]) -> None:
+    """Wait until what was written would survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def _text(raw: BinaryIO, path: Path) -> Iterator[TextIO]:
+    # Without a name and a time stamp in it, equal content makes equal files.
+    compressed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else nullcontext(raw)
+    with raw, compressed as binary, io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as text:
+        yield text
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
