@@ -16,7 +16,7 @@ from pathlib import Path
 from processes import output_of
 from synthetic import hmt, seconds, sentences, training_step
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
 from relx.data.vocabulary import Vocabulary
@@ -48,7 +48,7 @@ def child(name: str, hidden: int, words: int, steps: int) -> None:
     examples = sentences(32 * steps, words=words)
     lexicon = Example([f"word{number}" for number in range(words)])
     model = hmt(Vocabulary([*examples, lexicon]), hidden).train()
-    corpus, step = IndexedCorpus(examples, model.index_labelled), training_step(model)
+    corpus, step = TensorDataset(examples, model.index_labelled), training_step(model)
     loader = DataLoader(32)
     # The longest sentences first, so that the memory has its full size before anything is counted.
     for batch in load(corpus, loader.in_order(corpus.lengths)[:5]):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from synthetic import medians
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
 from relx.data.vocabulary import Vocabulary
@@ -23,7 +23,7 @@ from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.srn import SRNEncoder
 from relx.heads.cascade.fusion import Sentences
 from relx.heads.cascade.head import Cascade, GoldFinder, ModelFinder
-from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.heads.pair_scorers.scorers import PFNPairScorer
 from relx.heads.schemes.triples import GoldTriples
 from relx.heads.spans import Spans
 from relx.model import Encoding, JointExtractor
@@ -60,7 +60,7 @@ def build(fusion: str, examples: list[Example], transformer: str | None) -> Join
     size = 300 if transformer else 100
     embedder: Lazy[Any] = Lazy(TransformerEmbedder, model=transformer) if transformer else Lazy(WordEmbedder, dim=100)
     printed = {"task_context": "none"} if fusion == "late" else {}
-    head: Lazy[Any] = Lazy(Cascade, fusion=fusion, **printed, match=Lazy(MLPPairScorer, hidden_size=150))
+    head: Lazy[Any] = Lazy(Cascade, fusion=fusion, **printed, match=Lazy(PFNPairScorer, hidden_size=150))
     return JointExtractor(Vocabulary(examples), embedder, head, Lazy(SRNEncoder, hidden_size=size))
 
 
@@ -76,13 +76,13 @@ def predict(model: JointExtractor, examples: list[Example], loader: DataLoader) 
 
     model.eval()
     with torch.inference_mode():
-        predicted = loader.apply(extract, IndexedCorpus(examples, model.index_labelled))
+        predicted = loader.apply(extract, TensorDataset(examples, model.index_labelled))
     return sum(len(example.relations) for example in predicted)
 
 
 def trainer(model: JointExtractor, examples: list[Example], batch_size: int) -> Callable[[], None]:
     """A few steps, taken anew at each call."""
-    corpus, loader = IndexedCorpus(examples, model.index_labelled), DataLoader(batch_size)
+    corpus, loader = TensorDataset(examples, model.index_labelled), DataLoader(batch_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
 
     def steps() -> None:

@@ -12,7 +12,7 @@ import torch
 from synthetic import medians
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.encoders.seq2seq.compose import ComposeEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
@@ -56,7 +56,7 @@ def report(shape: tuple[int, int, int], input_dim: int, repeat: int) -> None:
     for name, options in LAYERS.items():
         encoders[name] = ComposeEncoder(input_dim, [lstm, Lazy(GCNEncoder, **options)])
     inputs = torch.randn(count, length, input_dim, requires_grad=True)
-    batches = {n: IndexedCorpus(parsed(count, length), e.index).batch(range(count)) for n, e in encoders.items()}
+    batches = {n: TensorDataset(parsed(count, length), e.index).batch(range(count)) for n, e in encoders.items()}
     times = medians({name: step(encoder, inputs, batches[name]) for name, encoder in encoders.items()}, repeat)
     print(f"batch {count} x {length}, hidden {hidden}: BiLSTM {1000 * times['BiLSTM']:.1f} ms")
     for name in LAYERS:

@@ -12,7 +12,7 @@ import torch
 from synthetic import hmt, medians, sentences, training_step
 from torch import Tensor, nn
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.vocabulary import Vocabulary
 from relx.heads.hmt import SoftTagDecoder
 from relx.utils.runtime import keep_freed_memory
@@ -71,7 +71,7 @@ def step_report(hidden: int, repeat: int) -> None:
     vocabulary = Vocabulary(sentences(2000, LENGTH))
     model = hmt(vocabulary, hidden).train()
     step = training_step(model)
-    batch = IndexedCorpus(examples, model.index_labelled).batch(list(range(BATCH)))
+    batch = TensorDataset(examples, model.index_labelled).batch(list(range(BATCH)))
     rows, weights = torch.randn(BATCH * LENGTH, 3 * hidden), torch.randn(3 * hidden, 4 * hidden)
     times = medians({"step": lambda: step(batch), "product": lambda: torch.mm(rows, weights)}, repeat)
     rate = 2 * rows.shape[0] * weights.numel() / times["product"]

@@ -14,7 +14,7 @@ import torch
 from synthetic import medians, sentences, training_step
 from torch import Tensor, nn
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
@@ -71,7 +71,7 @@ def predictions(model: JointExtractor, repeat: int) -> dict[str, float]:
 
 def steps(model: JointExtractor, repeat: int) -> dict[str, float]:
     """Seconds of a training step for each of its sentences, literal and as relx computes it."""
-    corpus = IndexedCorpus(sentences(BATCH, LENGTH), model.index_labelled)
+    corpus = TensorDataset(sentences(BATCH, LENGTH), model.index_labelled)
     few, batch = corpus.batch(range(LITERAL_BATCH)), corpus.batch(range(BATCH))
     literal = Literal(model.train())
     torch.testing.assert_close(literal(few), model(few), rtol=1e-4, atol=0)

@@ -9,7 +9,7 @@ import argparse
 import numpy as np
 from synthetic import hmt, memory, seconds, sentences, training_step
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.loader import DataLoader, load, padding_waste
 from relx.data.vocabulary import Vocabulary
 from relx.model import JointExtractor
@@ -18,16 +18,16 @@ from relx.utils.runtime import keep_freed_memory
 STEPS = 20
 
 
-def indexed(count: int, hidden: int) -> tuple[JointExtractor, IndexedCorpus]:
+def indexed(count: int, hidden: int) -> tuple[JointExtractor, TensorDataset]:
     """A model and a corpus, made with a report of time and memory."""
     empty = memory()
     examples = sentences(count)
     read = memory()
-    made: list[tuple[JointExtractor, IndexedCorpus]] = []
+    made: list[tuple[JointExtractor, TensorDataset]] = []
 
     def index() -> None:
         model = hmt(Vocabulary(examples), hidden)
-        made.append((model, IndexedCorpus(examples, model.index_labelled)))
+        made.append((model, TensorDataset(examples, model.index_labelled)))
 
     took = seconds(index)
     ((model, corpus),) = made
@@ -38,7 +38,7 @@ def indexed(count: int, hidden: int) -> tuple[JointExtractor, IndexedCorpus]:
     return model, corpus
 
 
-def batches(corpus: IndexedCorpus, plan: list[np.ndarray]) -> list[Batch]:
+def batches(corpus: TensorDataset, plan: list[np.ndarray]) -> list[Batch]:
     """Every batch of an epoch that the report keeps: the first few; the others are made and forgotten."""
     return [batch for number, batch in enumerate(load(corpus, plan)) if number < STEPS]
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from relx import archive, config
 from relx.commands.common import experiment_class
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
 from relx.model import JointExtractor
@@ -65,7 +65,7 @@ def child(folder: str, job: str, arguments: argparse.Namespace) -> dict[str, Any
 
 def training(model: JointExtractor, examples: list[Example], arguments: argparse.Namespace) -> dict[str, float]:
     """Sentences a second of training steps, and of the transformer alone."""
-    corpus, loader = IndexedCorpus(examples, model.index_labelled), DataLoader(arguments.batch)
+    corpus, loader = TensorDataset(examples, model.index_labelled), DataLoader(arguments.batch)
     batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=1)[: arguments.steps]))
     optimizer = Adam(lr=1e-7).of(model.train().parameters())
 
@@ -96,7 +96,7 @@ def prediction(model: JointExtractor, examples: list[Example], job: str) -> dict
         under_autocast(model)
         after = [_found(example) for example in model.extract(examples, loader)]
         changed = {"changed": sum(a != b for a, b in zip(before, after, strict=True)), "sentences": len(examples)}
-    corpus = IndexedCorpus(examples, model.index)
+    corpus = TensorDataset(examples, model.index)
 
     def embed(batch: Batch) -> Tensor:
         return model.embedder(batch)

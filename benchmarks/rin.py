@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 from relx import archive, config
 from relx.commands.common import experiment_class
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.loader import DataLoader, load
-from relx.heads.pair_scorers import Cells, PairScorer
-from relx.heads.pair_scorers.scorers import AdditivePairScorer, ReluSumPairScorer
+from relx.heads.pair_scorers import PairScorer, TableCells
+from relx.heads.pair_scorers.scorers import ConcatMLPPairScorer, DecomposedPairScorer
 from relx.model import JointExtractor
 from relx.scoring import score
 from relx.utils.runtime import keep_freed_memory
@@ -52,11 +52,11 @@ class LiteralScorer(PairScorer):
         length = inputs.shape[1]
         heads, tails = (inputs.unsqueeze(axis).repeat_interleave(length, dim=axis) for axis in (2, 1))
         scorer = self.scorer
-        if isinstance(scorer, AdditivePairScorer):
+        if isinstance(scorer, DecomposedPairScorer):
             hidden = torch.cat((scorer.head_hidden(heads), scorer.tail_hidden(tails)), dim=-1)
             weight = torch.cat((scorer.head_output.weight, scorer.tail_output.weight), dim=1)
             return F.linear(torch.relu(hidden), weight, scorer.head_output.bias)
-        assert isinstance(scorer, ReluSumPairScorer)
+        assert isinstance(scorer, ConcatMLPPairScorer)
         weight = torch.cat((scorer.head.weight, scorer.tail.weight), dim=1)
         hidden = F.linear(torch.cat((heads, tails), dim=-1), weight, scorer.head.bias)
         return scorer.output(torch.relu(hidden))
@@ -65,17 +65,17 @@ class LiteralScorer(PairScorer):
         return self(inputs).masked_fill(~mask[:, None, :, None], -torch.inf).max(dim=2).values
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
-        table, cells = self(inputs), Cells.unpadded(gold)
+        table, cells = self(inputs), TableCells.unpadded(gold)
         labels = torch.zeros_like(table)
         labels[cells.sentence, cells.head, cells.tail, cells.relation] = 1
         pairs = (mask.unsqueeze(2) & mask.unsqueeze(1)).unsqueeze(-1)
         return (F.binary_cross_entropy_with_logits(table, labels, reduction="none") * pairs).sum()
 
-    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[Cells, Tensor]:
+    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
         pairs = (mask.unsqueeze(2) & mask.unsqueeze(1)).unsqueeze(-1)
         probabilities = self(inputs).sigmoid() * pairs
         cells = (probabilities >= threshold).nonzero(as_tuple=True)
-        return Cells(*cells), probabilities[cells]
+        return TableCells(*cells), probabilities[cells]
 
 
 def train(arguments: argparse.Namespace, folder: str) -> None:
@@ -94,7 +94,7 @@ def child(folder: str, implementation: str, steps: int) -> None:
     experiment = config.build(json.loads((Path(folder) / "config.json").read_text()), experiment_class())
     if implementation == "literal":
         model.head.pair_scorer = LiteralScorer(model.head.pair_scorer)
-    corpus = IndexedCorpus(experiment.reader.read(experiment.paths["train"]), model.index_labelled)
+    corpus = TensorDataset(experiment.reader.read(experiment.paths["train"]), model.index_labelled)
     loader = DataLoader(BATCH)
     batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=0)[:steps]))
     longest = list(load(corpus, loader.in_order(corpus.lengths)[:1]))

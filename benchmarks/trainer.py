@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 from synthetic import hmt, medians, sentences, training_step
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.loader import DataLoader, load
 from relx.data.vocabulary import Vocabulary
 from relx.training.callbacks import Callback, Report
 from relx.training.callbacks.default import callbacks_of
 from relx.training.checkpointing.checkpoints import Checkpoints
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 from relx.training.trainer import Run, Trainer
 from relx.utils.runtime import prepare_process
 
@@ -49,7 +49,7 @@ class Setting:
     def __init__(self, hidden: int, batches: int) -> None:
         examples = sentences(BATCH * batches)
         self.model = hmt(Vocabulary(examples), hidden).train()
-        self.corpus = IndexedCorpus(examples, self.model.index_labelled)
+        self.corpus = TensorDataset(examples, self.model.index_labelled)
         self.loader = DataLoader(BATCH)
 
     def bare(self) -> None:
@@ -60,7 +60,7 @@ class Setting:
 
     def trained(self, callbacks: list[Callback], checkpoints: Checkpoints | None, epochs: int = 1) -> None:
         """So many epochs of the trainer."""
-        processes = Processes("cpu")
+        processes = Distributed("cpu")
         run = Run(self.model, self.corpus, self.loader, SEED, None, callbacks, processes, checkpoints)
         Trainer(epochs=epochs).fit(run)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from relx.data.batch import Arrays, Batch, IndexedCorpus
+from relx.data.batch import Arrays, Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import Vocabulary
@@ -15,7 +15,7 @@ from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
-from relx.heads.head import Head, Scores
+from relx.heads.head import Head, HeadOutput
 from relx.registry import Injected, Lazy
 from relx.utils.precision import single
 
@@ -67,7 +67,7 @@ class JointExtractor(nn.Module):
         with torch.autocast(self.device.type, enabled=False):
             return self.loss(scores, batch)
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """The head's loss of these scores. Raises TrainingError for one that is no scalar."""
         loss = self.head.loss(scores, batch)
         if not isinstance(loss, Tensor) or loss.dim():
@@ -78,13 +78,13 @@ class JointExtractor(nn.Module):
             )
         return loss
 
-    def scores(self, batch: Batch) -> Scores:
+    def scores(self, batch: Batch) -> HeadOutput:
         """The head's scores."""
         return self.head(batch, Encoding(self))
 
     def extract(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
         """Predictions for sentences, in their order, made in batches of like length; ``over`` maps over the batches."""
-        corpus = IndexedCorpus(examples, self.index)
+        corpus = TensorDataset(examples, self.index)
         with self._evaluating():
             return loader.apply(self._extract, corpus, over)
 
@@ -115,5 +115,5 @@ class Encoding:
 
     def batch_of(self, examples: Sequence[Example]) -> Batch:
         """Sentences, at least one, as a batch without targets."""
-        corpus = IndexedCorpus(examples, self.model.index)
+        corpus = TensorDataset(examples, self.model.index)
         return corpus.batch(range(len(corpus))).to(self.model.device)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.embedders.embedder import TokenEmbedder
 from relx.heads.head import Head
@@ -17,7 +17,7 @@ SENTENCES = [["the", "Paris", "zzyzx"], ["Paris"], [], ["the", "the", "a", "long
 
 def batch_of(embedder: TokenEmbedder, *sentences: list[str]) -> Batch:
     """Sentences as one batch."""
-    corpus = IndexedCorpus([Example(tokens) for tokens in sentences], embedder.index)
+    corpus = TensorDataset([Example(tokens) for tokens in sentences], embedder.index)
     return corpus.batch(list(range(len(sentences))))
 
 
@@ -42,7 +42,7 @@ def labelled_batch(head: Head, examples: Sequence[Example], dim: int) -> Batch:
         draw = np.random.default_rng(zlib.crc32(repr((example.tokens, example.relations)).encode()))
         return {**head.targets(example).arrays, "inputs": draw.normal(size=(len(example), dim))}
 
-    return IndexedCorpus(examples, index).batch(list(range(len(examples))))
+    return TensorDataset(examples, index).batch(list(range(len(examples))))
 
 
 def inputs_of(batch: Batch) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from padding import assert_every_parameter_learns
 from sentences import sentence
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -103,14 +103,14 @@ def test_the_mode_comes_back_after_an_error_too(model):
 
 
 def test_the_loss_reaches_every_parameter(model):
-    corpus = IndexedCorpus(SENTENCES, model.index_labelled)
+    corpus = TensorDataset(SENTENCES, model.index_labelled)
     assert_every_parameter_learns(model, model(corpus.batch(list(range(len(SENTENCES))))))
 
 
 def test_it_learns(model):
     torch.manual_seed(0)
     model = JointExtractor(Vocabulary(TRAINING), Lazy(WordEmbedder, dim=20), Lazy(HMT, hidden_size=20, tag_dim=20))
-    batch = IndexedCorpus(TRAINING, model.index_labelled).batch([0, 1, 2])
+    batch = TensorDataset(TRAINING, model.index_labelled).batch([0, 1, 2])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(60):
         optimizer.zero_grad()
@@ -130,7 +130,7 @@ def test_it_knows_where_its_weights_are(model):
 def test_the_loss_is_taken_in_single_precision_under_autocast():
     torch.manual_seed(5)
     small = JointExtractor(Vocabulary(TRAINING), WORDS, HEAD, ENCODER)
-    batch = IndexedCorpus(TRAINING, small.index_labelled).batch(range(len(TRAINING)))
+    batch = TensorDataset(TRAINING, small.index_labelled).batch(range(len(TRAINING)))
     seen = []
     loss = small.head.loss
 

@@ -21,7 +21,7 @@ local three(name, value, of) =
 
   // settings: fusion ('early' or 'late'), markers, subjects, joint, subject_vectors, task_context; weights, [alpha,
   // beta, gamma] of Eq. 15; thresholds, of entities, subjects and objects. Null is the head's default.
-  // match: 'mlp', 'linear', which is Eq. 13, or another pair scorer; null takes the nearest ends instead.
+  // match: 'pfn_mlp', 'linear', which is Eq. 13, or another pair scorer; null takes the nearest ends instead.
   // match_size: by default 150.
   head(settings, match, match_size):
     local weights = three('weights', settings.weights, 'alpha, beta and gamma');

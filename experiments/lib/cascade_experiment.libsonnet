@@ -26,7 +26,7 @@ function(usual_data, usual_form, protocols) function(
   markers=null,
   subjects=null,
   joint=null,
-  match='mlp',
+  match='pfn_mlp',
   match_size=null,
   subject_vectors=null,
   task_context=null,

@@ -2,7 +2,7 @@
 local joint = import 'joint.libsonnet';
 
 local signals = ['relations', 'entities', 'words'];
-local scorers = { rin: 'additive', rin_v2: 'relu_sum', bilstm_s: 'additive', bilstm: 'additive' };
+local scorers = { rin: 'decomposed', rin_v2: 'concat_mlp', bilstm_s: 'decomposed', bilstm: 'decomposed' };
 
 // What a round does. Without rounds there is none, and a linear updater sees nothing of what the tasks have in common.
 local round(rounds, updater, without) =

@@ -17,7 +17,7 @@
 // updater        gru, the paper's own; torch_gru, torch.nn.GRUCell in its place; rnn (Figure 3); linear (-gamma of
 //                Table 5)
 // without        what INT does not see (Table 5): relations (-y~), entities (-y-) or words (-H)
-// scorer         what scores pairs of tokens: additive (that of rin's paper), relu_sum (of rin_v2's), mlp, biaffine,
+// scorer         what scores pairs of tokens: decomposed (that of rin's paper), concat_mlp (of rin_v2's), pfn_mlp, biaffine,
 //                linear
 // bias           where the scores of pairs start: at -10 a relation starts out as unlikely as it is
 // anchor         the token of a mention that tells it in the table of pairs: last or first

@@ -81,7 +81,7 @@ def log_to_stderr() -> None:
 
 
 def quieten_torch_of_several() -> None:
-    """Keep torch, which is not loaded yet, from warnings where this process is one of several: see Processes."""
+    """Keep torch, which is not loaded yet, from warnings where this process is one of several: see Distributed."""
     import os
 
     if "LOCAL_RANK" in os.environ:

@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
     experiment = config.build(tree, experiment_class())
 
     from relx.training.checks.rate_finder import find_rate
-    from relx.training.distributed import Processes, part
+    from relx.training.distributed import Distributed, part
 
-    processes = Processes(args.device, experiment.trainer.precision)
+    processes = Distributed(args.device, experiment.trainer.precision)
     found = find_rate(experiment, args.low, args.high, args.steps, processes)
     if processes.main:
         print(_text(found))

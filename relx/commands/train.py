@@ -80,10 +80,10 @@ def _train_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
     """Every folder is claimed before the first run starts, and locked until the last one has ended."""
     from contextlib import ExitStack
 
-    from relx.training.distributed import Processes
+    from relx.training.distributed import Distributed
 
     with ExitStack() as held:
-        Processes(args.device).on_main(lambda: _claim(plans, args, held))
+        Distributed(args.device).on_main(lambda: _claim(plans, args, held))
         codes = (_train(plan, args.device, args.recover) for plan in plans)
         return next(filter(None, codes), 0)
 
@@ -102,10 +102,10 @@ def _claim(plans: Sequence[_Plan], args: argparse.Namespace, held: "ExitStack") 
 
 def _train(plan: _Plan, device: str | None, recover: bool) -> int:
     from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
-    from relx.training.distributed import Processes
+    from relx.training.distributed import Distributed
     from relx.training.run import train
 
-    processes = Processes(device, plan.experiment.trainer.precision)
+    processes = Distributed(device, plan.experiment.trainer.precision)
     state = train(plan.experiment, RunFolder(plan.folder), plan.full, processes, recover)
     if processes.main:
         print(plan.folder / ARCHIVE)
@@ -115,10 +115,10 @@ def _train(plan: _Plan, device: str | None, recover: bool) -> int:
 def _try_out_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
     from relx.training.checks.dry_run import dry_run
     from relx.training.checks.overfit import overfit
-    from relx.training.distributed import Processes
+    from relx.training.distributed import Distributed
 
     for _, experiment, _ in plans:
-        processes = Processes(args.device, experiment.trainer.precision)
+        processes = Distributed(args.device, experiment.trainer.precision)
         few = args.overfit
         outcome = dry_run(experiment, processes) if few is None else overfit(experiment, few, processes)
         if processes.main:

@@ -32,7 +32,7 @@ class Batch:
         return Batch(moved, self.mask.to(device, non_blocking=True), self.examples)
 
 
-class Column:
+class RaggedArray:
     """One array for each of the sentences (at least one), end to end in a single buffer: a large corpus stays small."""
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
@@ -65,14 +65,14 @@ class Column:
         return out
 
 
-class IndexedCorpus:
+class TensorDataset:
     """Sentences that were indexed once. Batches are cut from it in any order, each epoch anew."""
 
     def __init__(self, examples: Iterable[Example], index: Callable[[Example], Arrays]) -> None:
         self.examples = list(examples)
         indexed = [index(example) for example in self.examples]
         names = indexed[0] if indexed else ()
-        self.columns = {name: Column([arrays[name] for arrays in indexed]) for name in names}
+        self.columns = {name: RaggedArray([arrays[name] for arrays in indexed]) for name in names}
         self.lengths = np.array([len(example) for example in self.examples], dtype=np.int64)
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.utils.argument_checks import require_sizes
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class DataLoader:
         """The rows of each batch for evaluation: the longest sentences first, nothing shuffled."""
         return self._cut(np.argsort(-lengths, kind="stable"), lengths)
 
-    def apply(self, work: Callable[[Batch], Sequence[T]], corpus: IndexedCorpus, over: Map = map) -> list[T]:
+    def apply(self, work: Callable[[Batch], Sequence[T]], corpus: TensorDataset, over: Map = map) -> list[T]:
         """What ``work`` makes of each sentence of its batch, for the whole corpus, in the corpus's order.
 
         ``over`` maps a function over the batches.
@@ -91,7 +91,7 @@ def padding_waste(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
     return 1 - int(lengths.sum()) / padded if padded else 0.0
 
 
-def load(corpus: IndexedCorpus, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
+def load(corpus: TensorDataset, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
     """The batches of a plan, made one at a time."""
     for rows in batches:
         yield corpus.batch(rows.tolist())

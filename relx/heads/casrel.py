@@ -8,10 +8,10 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, Scores, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
 from relx.heads.schemes.limits import Limit, Tied, limit_of_ties
-from relx.heads.schemes.triples import GoldTriples, MentionTriples
-from relx.heads.spans import SpanExtractor, Spans, SpanTask
+from relx.heads.schemes.triples import GoldTriples, SpanTripleTargets
+from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import mean_of_ends
 from relx.heads.spans.tagger import gammas
 from relx.registry import Injected
@@ -49,13 +49,13 @@ class CasRel(Head):
         require_effect(CasRel, {"a span of a start and its nearest end": gammas(tasks)})
         self.sampled, self.summed = subjects == "sampled", conditioning == "sum"
         self.relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
-        self.scheme = MentionTriples(self.relations, lambda entity, example: 0, allow_self)
-        self.subject = SpanExtractor(input_dim, 1, subject_spans, "nearest")
+        self.scheme = SpanTripleTargets(self.relations, lambda entity, example: 0, allow_self)
+        self.subject = SpanTagger(input_dim, 1, subject_spans, "nearest")
         size = input_dim if self.summed else 2 * input_dim
-        self.object = SpanExtractor(size, len(self.relations), object_spans, "nearest")
+        self.object = SpanTagger(size, len(self.relations), object_spans, "nearest")
 
     def targets(self, example: Example) -> Targets:
-        """What ``MentionTriples.write`` makes of the sentence, all mentions having one label."""
+        """What ``SpanTripleTargets.write`` makes of the sentence, all mentions having one label."""
         found = self.scheme.write(example)
         return Targets(found.arrays, found.lost + self.scheme.cut_short(example, found, entities=False))
 
@@ -72,7 +72,7 @@ class CasRel(Head):
                 pairs[kind, frozenset((head, tail))] = both
         return limit_of_ties(SYMMETRIC, pairs.values(), held.relations)
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """With targets in the batch: ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers
         of these ``subjects`` among the gold mentions. Without, what was found: ``subjects`` and ``objects`` as
         ``Spans.numbers``, the rows of objects being numbers of subjects, and their scores.
@@ -86,7 +86,7 @@ class CasRel(Head):
         subjects = self.subject(encoded, batch.mask)
         return _found(subjects, self.object(self._told(encoded, subjects), batch.mask[subjects.row]))
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Binary cross entropies of subjects and of the objects of those that are tried, averaged over sentences."""
         gold, length = GoldTriples.of(batch), batch.mask.shape[1]
         tried = gold.entities.select(scores["subjects"])
@@ -94,7 +94,7 @@ class CasRel(Head):
         total = total + self.object.loss(scores["object"], batch.mask[tried.row], gold.objects(tried, length))
         return total / len(batch)
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """Each object found is a triple, whose score is its subject's times its own."""
         found: list[list[Relation]] = [[] for _ in batch.examples]
         subjects = Spans.stacked(scores["subjects"], scores["subject_scores"]).items()
@@ -106,7 +106,7 @@ class CasRel(Head):
                 found[row].append(Relation(head, self.relations[label], tail, (head.score or 0) * score))
         return [prediction(example, [], relations) for example, relations in zip(batch.examples, found, strict=True)]
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """The gold subjects and their gold objects, as far as nearest ends spell them."""
         gold, shape = GoldTriples.of(batch), batch.mask.shape
         subjects = self.subject.certain(gold.entities.select(gold.subjects), shape)
@@ -135,7 +135,7 @@ def _size(span: Span) -> int:
     return end - start
 
 
-def _found(subjects: Spans, objects: Spans) -> Scores:
+def _found(subjects: Spans, objects: Spans) -> HeadOutput:
     return {
         "subjects": subjects.numbers,
         "subject_scores": subjects.score,

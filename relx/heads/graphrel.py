@@ -13,9 +13,9 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.head import Encode, Head, Scores, Targets, prediction
-from relx.heads.pair_scorers.scorer import Cells
-from relx.heads.pair_scorers.scorers import AdditivePairScorer
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.pair_scorers.scorer import TableCells
+from relx.heads.pair_scorers.scorers import DecomposedPairScorer
 from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
 from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
 from relx.heads.schemes.pairs import UNTAGGED
@@ -25,7 +25,7 @@ from relx.registry import Injected
 LABELLED = "a pair of its tokens already bears another relation"
 
 
-class PairBlocks:
+class TokenPairTable:
     """A pair of tokens has one label, the first relation of the data that holds between them.
 
     Two entities have a relation if more than ``threshold``, a share, of the pairs of their tokens bear its label; with
@@ -104,7 +104,7 @@ class Phase(nn.Module):
         super().__init__()
         self.lstm = LSTMEncoder(size, size, bidirectional=False)
         self.tagger = nn.Linear(size, tags)
-        self.pair_scorer = AdditivePairScorer(size, labels, bias=0.0)
+        self.pair_scorer = DecomposedPairScorer(size, labels, bias=0.0)
         nn.init.constant_(self.pair_scorer.head_output.bias[0], NULL_LEAD)
 
     def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,7 +163,7 @@ class GraphRel(Head):
             raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
-        self.pair_blocks = PairBlocks(relations, threshold)
+        self.pair_blocks = TokenPairTable(relations, threshold)
         self.second_weight = second_weight
         self.relation_weight = relation_weight
         self.dropout = nn.Dropout(dropout)
@@ -188,7 +188,7 @@ class GraphRel(Head):
         related = {cell for table in tables.values() for cell in table}
         return limits_of_sums(tables.values(), lambda cell: cell not in related)
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length, length,
         1 + relations] with number 0 for none, and those of the first, ``first_entity`` and ``first_relation``."""
         words = self.dropout(encode(batch))
@@ -199,19 +199,19 @@ class GraphRel(Head):
         scores = dict(zip(("entity", "relation"), self.second(better, batch.mask), strict=True))
         return {**scores, "first_entity": entity, "first_relation": relation}
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Cross entropies of tags and pairs, of both phases, summed over a sentence, averaged over sentences."""
         last = self._loss(scores["entity"], scores["relation"], batch)
         if "first_entity" not in scores:
             return last
         return self._loss(scores["first_entity"], scores["first_relation"], batch) + self.second_weight * last
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """The tagged entities, and the relations that the labels of their tokens' pairs make."""
         entities = list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
         return list(map(prediction, batch.examples, entities, self._relations(scores, batch, entities)))
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """Logits that leave no doubt of the target tags, and the target labels in place of logits of pairs."""
         tags = certain(batch["entity_tags"], self.entity_tags.scheme.size)
         return {"entity": tags, "labels": _labels(batch["relation_cells"], batch.mask)}
@@ -222,7 +222,7 @@ class GraphRel(Head):
         weights = torch.where(labels > 0, self.relation_weight, 1.0) * _pairs(batch.mask)
         return tagging_loss(entity, batch["entity_tags"], batch.mask) + (losses * weights).sum() / len(batch)
 
-    def _relations(self, scores: Scores, batch: Batch, entities: list[list[Entity]]) -> list[list[Relation]]:
+    def _relations(self, scores: HeadOutput, batch: Batch, entities: list[list[Entity]]) -> list[list[Relation]]:
         labels, chances = _best(scores)
         found = ((labels > 0) & _pairs(batch.mask)).nonzero(as_tuple=True)
         cells: list[list[tuple[int, int, int, float]]] = [[] for _ in batch.examples]
@@ -231,7 +231,7 @@ class GraphRel(Head):
         return list(map(self.pair_blocks.read, cells, entities))
 
 
-def _best(scores: Scores) -> tuple[Tensor, Tensor]:
+def _best(scores: HeadOutput) -> tuple[Tensor, Tensor]:
     """The label of each pair and its chance, each [batch, length, length]."""
     if "labels" in scores:
         return scores["labels"], torch.ones_like(scores["labels"], dtype=torch.float)
@@ -240,8 +240,10 @@ def _best(scores: Scores) -> tuple[Tensor, Tensor]:
 
 
 def _labels(gold: Tensor, mask: Tensor) -> Tensor:
-    """Cells (relation from 1, head, tail) [batch, most cells, 3] -> the label of each pair, [batch, length, length]."""
-    cells = Cells.unpadded(gold)
+    """TableCells (relation from 1, head, tail) [batch, most cells, 3] -> the label of each pair, [batch, length,
+    length].
+    """
+    cells = TableCells.unpadded(gold)
     labels = gold.new_zeros(*mask.shape, mask.shape[1])
     labels[cells.sentence, cells.head, cells.tail] = cells.relation + 1
     return labels

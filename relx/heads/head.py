@@ -11,7 +11,7 @@ from relx.data.example import Entity, Example, Relation
 from relx.heads.schemes.limits import Limit
 from relx.registry import Registrable
 
-Scores = dict[str, Tensor]
+HeadOutput = dict[str, Tensor]
 
 
 class Encode(Protocol):
@@ -62,19 +62,19 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "views", "
         """
         return []
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """A batch -> the head's scores by name, each [batch, ...]."""
         raise NotImplementedError
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """The loss of a batch that holds targets, averaged over its sentences: a scalar."""
         raise NotImplementedError
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """What the scores say of each sentence: the same sentences with predicted entities and relations."""
         raise NotImplementedError
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """The scores of a model that has learnt the targets of the batch perfectly."""
         raise NotImplementedError
 

@@ -16,7 +16,7 @@ from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.head import Encode, Head, Scores
+from relx.heads.head import Encode, Head, HeadOutput
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
 from relx.heads.schemes.tags import EntityTags, EntityTypes, Positions, tagging_loss
 from relx.registry import Injected, Lazy
@@ -196,7 +196,7 @@ class HMT(JointTaggingHead):
         """What the tasks' encoders have to know."""
         return self.joint_task.encoder.index(example)
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """``joint`` [batch, length, joint tags] and ``entity`` [batch, length, entity tags], both logits."""
         inputs, scores = encode(batch), {}
         if self.entity_task is not None:
@@ -205,7 +205,7 @@ class HMT(JointTaggingHead):
         _, scores["joint"] = self.joint_task(inputs, batch)
         return scores
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Eq. 6-7: cross entropy of both tasks, summed over tokens, averaged over sentences."""
         loss = self.joint_loss(scores, batch)
         if "entity" in scores:
@@ -245,11 +245,11 @@ class NovelTagging(JointTaggingHead):
         self.dropout = nn.Dropout(dropout)
         self.decoder = LSTMTagDecoder(self.encoder.output_dim, decoder_size, tag_dim, self.joint_tags.size)
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """``joint`` [batch, length, joint tags], logits."""
         encoded = self.dropout(self.encoder(encode(batch), batch.mask))
         return {"joint": self.decoder(encoded)}
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """The biased objective of section 3.5, averaged over sentences; only the ratio of the two weights matters."""
         return self.joint_loss(scores, batch, outside_weight=1 / self.relation_weight)

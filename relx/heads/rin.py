@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, Scores, Targets, prediction
-from relx.heads.pair_scorers import Cells, PairScorer
-from relx.heads.pair_scorers.scorers import AdditivePairScorer, ReluSumPairScorer
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.pair_scorers import PairScorer, TableCells
+from relx.heads.pair_scorers.scorers import ConcatMLPPairScorer, DecomposedPairScorer
 from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
-from relx.heads.schemes.pairs import Anchor, PairCells
+from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, EntityTypes, best_tags, certain, tagging_loss
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_inner_shares, require_sizes
@@ -89,7 +89,7 @@ UPDATERS: dict[Updating, type[nn.Module]] = {
 
 
 class PairTaggingHead(Head):
-    """Scores ``entity``, tag logits [batch, length, tags], and ``relation``, what the pair scorer is to read.
+    """HeadOutput ``entity``, tag logits [batch, length, tags], and ``relation``, what the pair scorer is to read.
 
     No table of pairs stands among the scores: the scorer makes what is asked of it from [batch, length, d].
     """
@@ -101,7 +101,7 @@ class PairTaggingHead(Head):
         require_inner_shares(threshold=threshold)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
-        self.pair_cells = PairCells(relations, anchor, allow_self)
+        self.pair_cells = AnchorTable(relations, anchor, allow_self)
         self.threshold = threshold
 
     def targets(self, example: Example) -> Targets:
@@ -120,21 +120,21 @@ class PairTaggingHead(Head):
             tables[relation.type][self.pair_cells.tokens(relation)] = relation
         return limits_of_sums(tables.values(), lambda cell: self.pair_cells.allow_self or cell[0] != cell[1])
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Cross entropies of tags and of pairs, each summed over its sentence, averaged over sentences."""
         pairs = self.pair_scorer.loss(scores["relation"], batch.mask, batch["relation_cells"])
         return tagging_loss(scores["entity"], batch["entity_tags"], batch.mask) + pairs / len(batch)
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """A cell that reaches the threshold is a triple; its mentions have the extent of the predicted entities."""
         entities = list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
         return list(map(prediction, batch.examples, entities, self._relations(scores, batch, entities)))
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """Logits that leave no doubt of the target tags, and the target cells in place of vectors to score."""
         return {"entity": certain(batch["entity_tags"], self.entity_tags.scheme.size), "cells": batch["relation_cells"]}
 
-    def _relations(self, scores: Scores, batch: Batch, entities: Sequence[list[Entity]]) -> list[list[Relation]]:
+    def _relations(self, scores: HeadOutput, batch: Batch, entities: Sequence[list[Entity]]) -> list[list[Relation]]:
         extents = list(map(self.pair_cells.by_anchor, entities))
         found: list[list[Relation]] = [[] for _ in batch.examples]
         cells, probabilities = self._cells(scores, batch)
@@ -143,10 +143,10 @@ class PairTaggingHead(Head):
                 found[sentence].append(self.pair_cells.read(relation, head, tail, score, extents[sentence]))
         return found
 
-    def _cells(self, scores: Scores, batch: Batch) -> tuple[Cells, Tensor]:
+    def _cells(self, scores: HeadOutput, batch: Batch) -> tuple[TableCells, Tensor]:
         if "cells" not in scores:
             return self.pair_scorer.above(scores["relation"], batch.mask, self.threshold)
-        cells = Cells.unpadded(scores["cells"])
+        cells = TableCells.unpadded(scores["cells"])
         return cells, torch.ones(len(cells.sentence))
 
 
@@ -187,7 +187,7 @@ class RIN(PairTaggingHead):
         relations, tags = len(self.pair_cells.relations), self.entity_tags.scheme.size
         self.relation_features = _projection(input_dim, size) if projections else nn.Identity()
         self.entity_features = _projection(input_dim, size) if projections else nn.Identity()
-        self.pair_scorer = (pair_scorer or Lazy(AdditivePairScorer)).build(input_dim=size, relations=relations)
+        self.pair_scorer = (pair_scorer or Lazy(DecomposedPairScorer)).build(input_dim=size, relations=relations)
         self.tagger = nn.Linear(size, tags)
         self.interaction = None
         if rounds and updater != "linear":
@@ -198,7 +198,7 @@ class RIN(PairTaggingHead):
             self.relation_updater = UPDATERS[updater](size, size)
             self.entity_updater = UPDATERS[updater](size, size)
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """``entity`` [batch, length, tags] and ``relation`` [batch, length, size], after the last round."""
         encoded = encode(batch)
         relation, entity = self.relation_features(encoded), self.entity_features(encoded)
@@ -267,13 +267,13 @@ class RINv2(PairTaggingHead):
         self.set_scheme(vocabulary, anchor, allow_self, threshold)
         self.rounds = require_rounds(rounds)
         relations, tags = len(self.pair_cells.relations), self.entity_tags.scheme.size
-        self.pair_scorer = (pair_scorer or Lazy(ReluSumPairScorer)).build(input_dim=input_dim, relations=relations)
+        self.pair_scorer = (pair_scorer or Lazy(ConcatMLPPairScorer)).build(input_dim=input_dim, relations=relations)
         self.tagger = nn.Linear(input_dim, tags)
         if rounds:
             self.relation_updater = GRUCellUpdater(relations, input_dim)
             self.entity_updater = GRUCellUpdater(tags, input_dim)
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """``entity`` [batch, length, tags] and ``relation`` [batch, length, input_dim], after the last round."""
         encoded = relation = entity = encode(batch)
         for _ in range(self.rounds):

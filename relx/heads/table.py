@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.task_features import TaskViews
-from relx.heads.head import Encode, Head, Scores, Targets
-from relx.heads.pair_scorers import Cells, PairScorer
+from relx.encoders.seq2seq.task_features import TaskFeatures
+from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss
-from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.heads.pair_scorers.scorers import PFNPairScorer
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
 from relx.heads.schemes.pairs import SHARED, Anchor
 from relx.heads.schemes.tags import EntityTypes
-from relx.heads.schemes.triples import CascadeSteps, GoldTriples, MentionTriples
+from relx.heads.schemes.triples import GoldTriples, SpanTripleDecoder, SpanTripleTargets
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import best_labels
 from relx.registry import Injected, Lazy
@@ -31,7 +31,7 @@ Tables = Literal["first", "last", "both"]
 T = TypeVar("T")
 
 
-class MentionCells:
+class EndpointTables:
     """One table tells a mention by its ``first`` or its ``last`` token; ``both`` are two tables.
 
     Of several mentions with one token a single table means the most probable one, of equals the first in the text.
@@ -46,7 +46,9 @@ class MentionCells:
         return first if anchor == "first" else last
 
     def write(self, written: Arrays) -> Arrays:
-        """The cells of each table, [cells, 3]: relation from 1, head, tail. Read from what ``MentionTriples`` wrote."""
+        """The cells of each table, [cells, 3]: relation from 1, head, tail. Read from what ``SpanTripleTargets``
+        wrote.
+        """
         (_, *ends), (relation, head, tail) = written["entity_spans"].T, written["triples"].T
         tables = {}
         for anchor, name in self.names.items():
@@ -87,7 +89,7 @@ def spans_above(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: flo
     return Spans(*map(torch.cat, parts))
 
 
-def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: Cells) -> Tensor:
+def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
     """The probabilities of all relations for some pairs, whose own relations do not matter: -> [pairs, relations]."""
     first, second = torch.arange(2, device=inputs.device).split(1)
     at_once = max(1, LOGITS_AT_ONCE // max(2 * inputs.shape[-1], scorer.width))
@@ -112,7 +114,7 @@ def _chunks(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 # Of some pairs of tokens, whose relations do not matter, the probability of every relation: [pairs, relations].
-ReadTable = Callable[[Anchor, Cells], Tensor]
+ReadTable = Callable[[Anchor, TableCells], Tensor]
 
 CellFeatures = Literal["own", "view"]
 
@@ -123,7 +125,8 @@ BIAS = -6.0
 class TableFilling(Head):
     """Two tables: spans, first token x last token x type; and relations, token of head x token of tail x type.
 
-    Each is filled by a pair scorer, by default ``mlp`` with the bias -6 and ``dropout`` before its ELU. For each token
+    Each is filled by a pair scorer, by default ``pfn_mlp`` with the bias -6 and ``dropout`` before its ELU. For each
+    token
     the scorer reads, as in the public code, what the encoder has for the task ``entity`` or ``relation`` alone, h_e or
     h_r (``cells``: own), or the task's whole view, the memory that tasks share included (view). Beside it stands a
     feature of the whole sentence (``global_feature``), the maximum of tanh(W view + b) over its tokens; here the shared
@@ -135,7 +138,7 @@ class TableFilling(Head):
 
     def __init__(
         self,
-        views: Injected[TaskViews],
+        views: Injected[TaskFeatures],
         vocabulary: Injected[Vocabulary],
         tables: Tables = "first",
         hidden_size: int | None = None,
@@ -154,13 +157,13 @@ class TableFilling(Head):
         require_effect(TableFilling, {"a pair_scorer of its own": idle} if pair_scorer else {})
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
-        self.scheme, self.cells = MentionTriples(relations, self._label, allow_self), MentionCells(tables)
-        self.steps = CascadeSteps(relations, allow_self)
-        self.entity_features = TaskFeatures(views, "entity", cells, hidden_size, global_feature)
-        self.relation_features = TaskFeatures(views, "relation", cells, hidden_size, global_feature)
+        self.scheme, self.cells = SpanTripleTargets(relations, self._label, allow_self), EndpointTables(tables)
+        self.steps = SpanTripleDecoder(relations, allow_self)
+        self.entity_features = TableFeatures(views, "entity", cells, hidden_size, global_feature)
+        self.relation_features = TableFeatures(views, "relation", cells, hidden_size, global_feature)
 
-        def scorer(features: TaskFeatures, labels: int) -> PairScorer:
-            made = pair_scorer or Lazy(MLPPairScorer, hidden_size=features.hidden_size, bias=BIAS, dropout=dropout)
+        def scorer(features: TableFeatures, labels: int) -> PairScorer:
+            made = pair_scorer or Lazy(PFNPairScorer, hidden_size=features.hidden_size, bias=BIAS, dropout=dropout)
             return made.build(input_dim=features.output_dim, relations=labels)
 
         self.entity = scorer(self.entity_features, len(self.types.names))
@@ -169,7 +172,9 @@ class TableFilling(Head):
         )
 
     def targets(self, example: Example) -> Targets:
-        """What ``MentionTriples.write`` makes of the sentence, and the cells [cells, 3] of each table of relations."""
+        """What ``SpanTripleTargets.write`` makes of the sentence, and the cells [cells, 3] of each table of
+        relations.
+        """
         found = self.scheme.write(example)
         unmeant = self.cells.lost(example, found.arrays, [relation for relation, _ in found.lost])
         return Targets({**found.arrays, **self.cells.write(found.arrays)}, found.lost + unmeant)
@@ -183,7 +188,7 @@ class TableFilling(Head):
             tables[relation.type][relation.head.span, relation.tail.span] = relation
         return limits_of_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """With targets in the batch, the features of ``entity`` and ``relation``, [batch, length, d] each. Without,
         what is found: ``entities`` as ``Spans.numbers``, ``triples`` [triples, 3], relation and the numbers of head and
         tail among the entities, and the scores of both.
@@ -197,12 +202,12 @@ class TableFilling(Head):
             return features
         spans = spans_above(self.entity, features["entity"], batch.mask, self.threshold)
 
-        def read(anchor: Anchor, pairs: Cells) -> Tensor:
+        def read(anchor: Anchor, pairs: TableCells) -> Tensor:
             return probabilities_of_pairs(self.relation[anchor], features["relation"], pairs)
 
         return self._found(best_labels(spans, batch.mask.shape[1]), read, batch.mask.shape[1])
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Binary cross entropies summed over the cells of all tables, averaged over sentences."""
         gold = GoldTriples.of(batch).entities.cells
         total = triangle_loss(self.entity, scores["entity"], batch.mask, gold)
@@ -210,23 +215,23 @@ class TableFilling(Head):
             total = total + scorer.loss(scores["relation"], batch.mask, batch[self.cells.names[anchor]])
         return total / len(batch)
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """The entities and the triples. Entities bear a type only if the data knew types."""
         known = self.types.source == "data"
         return self.steps.decode(scores, batch.examples, [type if known else None for type in self.types.names])
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """What is read in tables that hold the targets."""
         length = batch.mask.shape[1]
 
-        def read(anchor: Anchor, pairs: Cells) -> Tensor:
+        def read(anchor: Anchor, pairs: TableCells) -> Tensor:
             numbers = torch.arange(len(self.scheme.relations), device=pairs.head.device)
-            gold = _numbered(Cells.unpadded(batch[self.cells.names[anchor]]), length, len(numbers))
+            gold = _numbered(TableCells.unpadded(batch[self.cells.names[anchor]]), length, len(numbers))
             return torch.isin(_numbered(pairs, length, len(numbers))[:, None] + numbers, gold).float()
 
         return self._found(GoldTriples.of(batch).entities, read, length)
 
-    def _found(self, entities: Spans, read: ReadTable, length: int) -> Scores:
+    def _found(self, entities: Spans, read: ReadTable, length: int) -> HeadOutput:
         meant = self.cells.meant(entities, length)
         head, tail = (meant[side] for side in pairs_within(entities.row[meant]))
         if not self.scheme.allow_self:
@@ -234,7 +239,9 @@ class TableFilling(Head):
         kept, score = head.new_ones(1, dtype=torch.bool), entities.score.new_ones(1)
         for anchor in self.relation:
             token = self.cells.token(anchor, entities.start, entities.last)
-            probabilities = read(anchor, Cells(entities.row[head], token[head], token[tail], torch.zeros_like(head)))
+            probabilities = read(
+                anchor, TableCells(entities.row[head], token[head], token[tail], torch.zeros_like(head))
+            )
             kept, score = kept & (probabilities >= self.threshold), score * probabilities
         pair, relation = kept.nonzero(as_tuple=True)
         return {
@@ -248,11 +255,11 @@ class TableFilling(Head):
         return self.types.names.get(self.types.of(entity, example))
 
 
-class TaskFeatures(nn.Module):
+class TableFeatures(nn.Module):
     """What a task's scorers read of each token, and, if wanted, the global feature of the sentence beside it."""
 
     def __init__(
-        self, views: TaskViews, task: str, cells: CellFeatures, hidden_size: int | None, global_feature: bool
+        self, views: TaskFeatures, task: str, cells: CellFeatures, hidden_size: int | None, global_feature: bool
     ) -> None:
         super().__init__()
         self.task, self.views, self.of_token = task, views, views.own() if cells == "own" else views
@@ -268,6 +275,6 @@ class TaskFeatures(nn.Module):
         return torch.cat((tokens, self.of_sentence(self.views.of(encoded, self.task), mask)), dim=-1)
 
 
-def _numbered(cells: Cells, length: int, relations: int) -> Tensor:
+def _numbered(cells: TableCells, length: int, relations: int) -> Tensor:
     """A number for each cell; those of a pair follow each other."""
     return ((cells.sentence * length + cells.head) * length + cells.tail) * relations + cells.relation

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from relx import archive, config
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -255,7 +255,7 @@ _KEPT = (
 
 def _loss(model: JointExtractor, examples: Sequence[Example]) -> Tensor:
     """The loss of sentences in one batch, known to be a finite scalar."""
-    corpus = IndexedCorpus(examples, model.index_labelled)
+    corpus = TensorDataset(examples, model.index_labelled)
     try:
         loss = model(corpus.batch(range(len(corpus))))
     except TrainingError as error:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.model import JointExtractor
 from relx.testing.checks import require, require_close
@@ -100,7 +100,7 @@ def _sequences() -> tuple[Tensor, Tensor]:
 
 
 def _batch(model: JointExtractor, examples: Sequence[Example]) -> Batch:
-    return IndexedCorpus(examples, model.index).batch(range(len(examples)))
+    return TensorDataset(examples, model.index).batch(range(len(examples)))
 
 
 def _require_shape(made: Tensor, mask: Tensor, size: int) -> None:

@@ -27,7 +27,7 @@ LAUNCHER = ("RANK", LAUNCHED, "WORLD_SIZE")
 MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # its launchers set these, and accelerate the rest
 
 
-class Processes:
+class Distributed:
     """This process among its like: its rank, its device, and what they tell each other.
 
     ``device`` is where to compute: the accelerator that is there unless it is named. Only the ``main`` process, whose

@@ -7,7 +7,7 @@ from typing import Any
 
 from relx import archive
 from relx.annotators.annotation import identities
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.loader import padding_waste
 from relx.data.overlap import TextTriple
@@ -23,7 +23,7 @@ from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.randomness import seed_everything
 from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.checkpointing.state import Metrics, TrainingState
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.interrupts import sigterm_interrupts
 from relx.training.trainer import Run
@@ -39,7 +39,7 @@ def train(
     experiment: Experiment,
     folder: RunFolder,
     config: dict[str, Any],
-    processes: Processes | None = None,
+    processes: Distributed | None = None,
     recover: bool = False,
 ) -> TrainingState:
     """Train, score and archive. ``config`` is the experiment itself, in full, for the record.
@@ -48,14 +48,16 @@ def train(
     stopped. Raises DataError for bad data, ConfigError for values that a part rejects, TrainingError for a run that
     cannot start or go on; the weights of its best epoch, if there was one, are archived all the same.
     """
-    processes = processes or Processes(precision=experiment.trainer.precision)
+    processes = processes or Distributed(precision=experiment.trainer.precision)
     return Session(experiment, config, folder, processes).run(recover)
 
 
 class Session:
     """An experiment (``config`` is the same in full, for the record) in its folder, on one process or several."""
 
-    def __init__(self, experiment: Experiment, config: dict[str, Any], folder: RunFolder, processes: Processes) -> None:
+    def __init__(
+        self, experiment: Experiment, config: dict[str, Any], folder: RunFolder, processes: Distributed
+    ) -> None:
         self.experiment = experiment
         self.config = config
         self.folder = folder
@@ -114,7 +116,7 @@ class Session:
     def _fit(
         self, model: JointExtractor, data: dict[str, list[Example]], resumed: snapshot.Tree | None
     ) -> TrainingState:
-        corpus = IndexedCorpus(data["train"], model.index_labelled)
+        corpus = TensorDataset(data["train"], model.index_labelled)
         self._log_size(model, corpus)
         about = snapshot.about(model, corpus, data.get("validation", ()), self.processes)
         if resumed is not None:
@@ -127,7 +129,7 @@ class Session:
         )  # fmt: skip
         return self.experiment.trainer.fit(run)
 
-    def _log_size(self, model: JointExtractor, corpus: IndexedCorpus) -> None:
+    def _log_size(self, model: JointExtractor, corpus: TensorDataset) -> None:
         plan = self.experiment.loader.plan(corpus.lengths, self.experiment.seed, 0)
         weights = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         waste = 100 * padding_waste(corpus.lengths, plan)

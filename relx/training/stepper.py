@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.errors import TrainingError
-from relx.training.distributed import Processes
-from relx.training.optim.ema import Averaging
+from relx.training.distributed import Distributed
+from relx.training.optim.ema import EMA
 from relx.training.optim.schedules import Schedule, set_rates
 from relx.training.optim.sparse_updates import clip_gradients
 from relx.utils.runtime import lacks_memory
@@ -42,7 +42,7 @@ class Part:
     rows: Sequence[int] = ()
 
     @classmethod
-    def share(cls, corpus: IndexedCorpus, rows: np.ndarray, processes: Processes) -> "Part":
+    def share(cls, corpus: TensorDataset, rows: np.ndarray, processes: Distributed) -> "Part":
         """What falls to this process of a batch; one that goes empty works on a sentence that does not count."""
         share = processes.share(rows)
         worked_on = (share if len(share) else rows[:1]).tolist()
@@ -59,7 +59,7 @@ class Step:
     lr: float
 
 
-class Stepper:
+class TrainStep:
     """A model on the device of the processes, and what changes its weights in a run of ``total`` steps.
 
     Gradients are clipped to ``grad_norm``; ``averaging`` follows the weights. ``best`` are those that were kept.
@@ -69,10 +69,10 @@ class Stepper:
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        processes: Processes,
+        processes: Distributed,
         grad_norm: float | None = None,
         schedule: Schedule | None = None,
-        averaging: Averaging | None = None,
+        averaging: EMA | None = None,
         total: int = 0,
     ) -> None:
         self.model = model

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.loader import DataLoader
 from relx.model import JointExtractor
 from relx.registry import Lazy
@@ -17,13 +17,13 @@ from relx.training.callbacks import Callback, Report, StepReport
 from relx.training.checkpointing import snapshot
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.state import Metrics, TrainingState
-from relx.training.distributed import Precision, Processes
+from relx.training.distributed import Distributed, Precision
 from relx.training.interrupts import Interrupts
-from relx.training.optim.ema import Averaging
+from relx.training.optim.ema import EMA
 from relx.training.optim.optimizers import Optimizer, RMSprop
 from relx.training.optim.parameter_groups import GroupSettings, parameter_groups, require_regexes
 from relx.training.optim.schedules import Schedule
-from relx.training.stepper import BadLoss, Part, Step, Stepper
+from relx.training.stepper import BadLoss, Part, Step, TrainStep
 from relx.utils.argument_checks import require_sizes
 from relx.utils.runtime import random_state_kept
 
@@ -48,7 +48,7 @@ class Every:
 
 
 @dataclass(frozen=True)
-class Course:
+class StoppingCriteria:
     """When a run is looked at and when it ends: after ``epochs``, or ``patience`` reports without a better ``metric``.
 
     Reports before the first one whose metric is above 0 do not count.
@@ -87,12 +87,12 @@ class Run:
     """
 
     model: JointExtractor
-    corpus: IndexedCorpus
+    corpus: TensorDataset
     loader: DataLoader
     seed: int
     validate: Callable[[], Metrics] | None = None
     callbacks: Sequence[Callback] = ()
-    processes: Processes = field(default_factory=Processes)
+    processes: Distributed = field(default_factory=Distributed)
     checkpoints: Checkpoints | None = None
     about: dict[str, Any] = field(default_factory=dict)
     resumed: dict[str, Any] | None = None
@@ -104,9 +104,9 @@ class Loop:
     def __init__(
         self,
         run: Run,
-        course: Course,
+        course: StoppingCriteria,
         accumulate: int,
-        stepper: Stepper,
+        stepper: TrainStep,
         state: TrainingState,
         save: Callable[[], None],
     ) -> None:
@@ -235,7 +235,7 @@ class Trainer:
         grad_norm: float | None = 5.0,
         parameter_groups: dict[str, GroupSettings] | None = None,
         schedule: Schedule | None = None,
-        averaging: Averaging | None = None,
+        averaging: EMA | None = None,
         initialize: dict[str, str] | None = None,
         callbacks: list[Lazy[Callback]] | None = None,
         precision: Precision = "fp32",
@@ -249,7 +249,7 @@ class Trainer:
             raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for gradients as they are")
         require_sizes(accumulate=accumulate, keep_checkpoints=keep_checkpoints)
         require_regexes(parameter_groups or ())
-        self.course = Course(epochs, patience, validation_metric.removeprefix("+"), Every(every))
+        self.course = StoppingCriteria(epochs, patience, validation_metric.removeprefix("+"), Every(every))
         self.optimizer = optimizer or RMSprop()
         self.grad_norm = grad_norm
         self.groups = parameter_groups or {}
@@ -297,10 +297,10 @@ class Trainer:
         stepper.settle()
         return state
 
-    def _stepper(self, run: Run) -> Stepper:
+    def _stepper(self, run: Run) -> TrainStep:
         groups = parameter_groups(run.model.named_parameters(), self.groups)
         steps = len(run.loader.steps(run.corpus.lengths, run.seed, 0, self.accumulate))
-        return Stepper(
+        return TrainStep(
             run.model, self.optimizer.of(groups), run.processes, self.grad_norm, self.schedule, self.averaging,
             total=steps * self.course.epochs,
         )  # fmt: skip

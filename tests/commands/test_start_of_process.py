@@ -14,7 +14,7 @@ from relx.commands import main
 from relx.errors import DataError, TrainingError
 from relx.readers import read
 from relx.training.checkpointing.folder_lock import LOCK, locked
-from relx.training.distributed import LAUNCHER, MPI, Processes
+from relx.training.distributed import LAUNCHER, MPI, Distributed
 
 RELX = f"{sys.executable} -m relx"
 RECORD = json.dumps({"tokens": ["Ann", "sings"], "entities": [], "relations": []})
@@ -88,7 +88,7 @@ def test_half_of_a_launchers_environment(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainingError, match=message):
-        Processes("cpu")
+        Distributed("cpu")
 
 
 def test_a_fault_that_all_processes_have_is_told_by_the_first(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from relx.data.batch import Batch, Column, IndexedCorpus, as_tensor
+from relx.data.batch import Batch, RaggedArray, TensorDataset, as_tensor
 from relx.data.example import Example
 
 
@@ -21,7 +21,7 @@ def index(example):
 def test_a_column_gives_back_every_array_padded_with_zeros(axes):
     draw = np.random.default_rng(axes)
     arrays = [draw.integers(1, 100, size=draw.integers(0, 5, size=axes)) for _ in range(20)]
-    column = Column(arrays)
+    column = RaggedArray(arrays)
     for rows in ([3], [7, 1, 19], list(range(20)), [5, 5]):
         padded = column.padded(rows)
         assert padded.shape == (len(rows), *np.maximum(np.max([arrays[row].shape for row in rows], axis=0), 1))
@@ -32,21 +32,21 @@ def test_a_column_gives_back_every_array_padded_with_zeros(axes):
 
 
 def test_an_axis_of_labels_of_which_there_are_none_stays_empty():
-    column = Column([np.zeros(shape, dtype=np.float32) for shape in ((3, 0), (0, 0), (5, 0))])
+    column = RaggedArray([np.zeros(shape, dtype=np.float32) for shape in ((3, 0), (0, 0), (5, 0))])
     assert column.padded([0, 1]).shape == (2, 3, 0)
     assert column.padded([1]).shape == (1, 1, 0)
-    deep = Column([np.zeros((2, 0, 2)), np.zeros((2, 0, 2))])
+    deep = RaggedArray([np.zeros((2, 0, 2)), np.zeros((2, 0, 2))])
     assert deep.padded([0]).shape == (1, 2, 0, 2)
 
 
 def test_an_axis_of_tokens_has_a_place_even_in_empty_sentences():
-    assert Column([np.zeros((0, 0)), np.zeros((2, 2))]).padded([0]).shape == (1, 1, 1)
-    assert Column([np.zeros((0, 3)), np.zeros((0, 3))]).padded([0]).shape == (1, 1, 3)
-    assert Column([np.zeros(0), np.zeros(0)]).padded([0, 1]).shape == (2, 1)
+    assert RaggedArray([np.zeros((0, 0)), np.zeros((2, 2))]).padded([0]).shape == (1, 1, 1)
+    assert RaggedArray([np.zeros((0, 3)), np.zeros((0, 3))]).padded([0]).shape == (1, 1, 3)
+    assert RaggedArray([np.zeros(0), np.zeros(0)]).padded([0, 1]).shape == (2, 1)
 
 
 def test_a_batch_is_padded_to_its_longest_sentence():
-    corpus = IndexedCorpus(sentences(1, 3, 9, 2), index)
+    corpus = TensorDataset(sentences(1, 3, 9, 2), index)
     batch = corpus.batch([3, 1])
     assert len(batch) == 2
     assert batch.examples == [corpus.examples[3], corpus.examples[1]]
@@ -58,7 +58,7 @@ def test_a_batch_is_padded_to_its_longest_sentence():
 
 
 def test_a_sentence_without_tokens_is_all_padding():
-    corpus = IndexedCorpus(sentences(0, 2), index)
+    corpus = TensorDataset(sentences(0, 2), index)
     assert corpus.batch([0, 1]).mask.tolist() == [[False, False], [True, True]]
     alone = corpus.batch([0])
     assert alone.mask.tolist() == [[False]]
@@ -68,7 +68,7 @@ def test_a_sentence_without_tokens_is_all_padding():
 
 def test_sentences_are_indexed_once_and_cut_in_any_order():
     calls = []
-    corpus = IndexedCorpus(sentences(2, 4), lambda example: calls.append(example) or index(example))
+    corpus = TensorDataset(sentences(2, 4), lambda example: calls.append(example) or index(example))
     once = corpus.batch([0, 1])
     again = corpus.batch([1, 0])
     assert len(calls) == 2
@@ -76,7 +76,7 @@ def test_sentences_are_indexed_once_and_cut_in_any_order():
 
 
 def test_an_empty_corpus():
-    corpus = IndexedCorpus([], index)
+    corpus = TensorDataset([], index)
     assert len(corpus) == 0
     assert corpus.columns == {}
 
@@ -93,12 +93,12 @@ def test_other_numbers_stay_what_they_are(stored, expected):
 
 def test_a_corpus_is_stored_without_padding():
     draw = random.Random(1)
-    corpus = IndexedCorpus(sentences(*(draw.randint(1, 50) for _ in range(200))), index)
+    corpus = TensorDataset(sentences(*(draw.randint(1, 50) for _ in range(200))), index)
     assert corpus.columns["place"].buffer.size == corpus.lengths.sum()
 
 
 def test_a_batch_moves_to_another_device():
-    batch = IndexedCorpus(sentences(2), index).batch([0])
+    batch = TensorDataset(sentences(2), index).batch([0])
     moved = batch.to(torch.device("meta"))
     assert isinstance(moved, Batch)
     assert {tensor.device.type for tensor in (moved.mask, *moved.tensors.values())} == {"meta"}

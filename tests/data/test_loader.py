@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load, padding_waste
 
@@ -66,7 +66,7 @@ def test_evaluation_begins_with_the_longest_and_shuffles_nothing():
 
 
 def test_what_is_made_of_the_batches_comes_in_the_order_of_the_corpus():
-    corpus = IndexedCorpus([Example(["a"] * length) for length in (2, 5, 1, 5, 3)], lambda example: {})
+    corpus = TensorDataset([Example(["a"] * length) for length in (2, 5, 1, 5, 3)], lambda example: {})
     sizes = []
 
     def work(batch):
@@ -75,11 +75,11 @@ def test_what_is_made_of_the_batches_comes_in_the_order_of_the_corpus():
 
     assert DataLoader(batch_size=2).apply(work, corpus) == [2, 5, 1, 5, 3]
     assert sizes == [2, 2, 1]
-    assert DataLoader().apply(work, IndexedCorpus([], lambda example: {})) == []
+    assert DataLoader().apply(work, TensorDataset([], lambda example: {})) == []
 
 
 def test_the_batches_may_be_worked_on_in_another_way():
-    corpus = IndexedCorpus([Example(["a"] * length) for length in (2, 5, 1, 5, 3)], lambda example: {})
+    corpus = TensorDataset([Example(["a"] * length) for length in (2, 5, 1, 5, 3)], lambda example: {})
 
     def backwards(work, plan):
         return [*map(work, plan[::-1])][::-1]
@@ -120,7 +120,7 @@ def test_no_sentences_no_batches():
 
 
 def test_batches_are_made_of_the_planned_rows():
-    corpus = IndexedCorpus([Example(["w"] * length) for length in (1, 2, 3)], lambda e: {"n": np.array(len(e))})
+    corpus = TensorDataset([Example(["w"] * length) for length in (1, 2, 3)], lambda e: {"n": np.array(len(e))})
     made = [batch["n"].tolist() for batch in load(corpus, [np.array([2, 0]), np.array([1])])]
     assert made == [[3, 1], [2]]
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.tags import FIRST_TAG, UNKNOWN, TagEmbedder
@@ -13,7 +13,7 @@ def tagged(*tags):
 
 
 def batch(embedder, *examples):
-    return IndexedCorpus(examples, embedder.index).batch(range(len(examples)))
+    return TensorDataset(examples, embedder.index).batch(range(len(examples)))
 
 
 def vocabulary():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from padding import assert_every_parameter_learns
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.encoders.seq2seq.compose import ComposeEncoder
 from relx.encoders.seq2seq.gcn import LABELS, OTHER, RELATIONS, GCNEncoder
@@ -52,7 +52,7 @@ def made(seed=0, dim=DIM, **options):
 
 
 def batch_of(encoder, examples):
-    return IndexedCorpus(examples, encoder.index).batch(range(len(examples)))
+    return TensorDataset(examples, encoder.index).batch(range(len(examples)))
 
 
 def inputs_for(batch, seed=1, dim=DIM):

@@ -4,10 +4,10 @@ import torch
 from relx.encoders.seq2seq.compose import ComposeEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.registry import Lazy
 
-VIEWS = TaskViews(6, {"entity": [(0, 2), (4, 6)], "relation": [(2, 6)]})
+VIEWS = TaskFeatures(6, {"entity": [(0, 2), (4, 6)], "relation": [(2, 6)]})
 ENCODED = torch.arange(12.0).view(1, 2, 6)
 
 
@@ -18,10 +18,10 @@ def test_a_task_reads_its_ranges_one_after_the_other():
 
 
 def test_own_features_are_those_that_no_other_task_reads():
-    views = TaskViews(6, {"e": [(0, 2), (4, 5)], "s": [(2, 4), (4, 5)], "o": [(4, 5)]}).own()
+    views = TaskFeatures(6, {"e": [(0, 2), (4, 5)], "s": [(2, 4), (4, 5)], "o": [(4, 5)]}).own()
     assert [views.size(task) for task in "eso"] == [2, 2, 0]
     assert views.of(ENCODED, "e").tolist() == [[[0, 1], [6, 7]]]
-    assert TaskViews(6).own().size("anything") == 6
+    assert TaskFeatures(6).own().size("anything") == 6
 
 
 def test_an_unknown_task_is_an_error_that_names_the_known_ones():
@@ -44,7 +44,7 @@ def test_composed_encoders_show_the_views_of_the_last():
 
         @property
         def views(self):
-            return TaskViews(4, {"left": [(0, 2)], "right": [(2, 4)]})
+            return TaskFeatures(4, {"left": [(0, 2)], "right": [(2, 4)]})
 
     made = Lazy(Halves)
     made.build = lambda input_dim: Halves(input_dim)

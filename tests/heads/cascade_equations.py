@@ -9,7 +9,7 @@ import span_equations
 import torch
 from torch import Tensor
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.heads.cascade.fusion import GlobalContext, LateFusion
 from relx.heads.cascade.head import Cascade
@@ -32,7 +32,7 @@ class Reader:
 
     def encode(self, tokens: list[str]) -> Tensor:
         """[tokens, size of the encoder]."""
-        batch = IndexedCorpus([Example(tokens)], self.model.index).batch([0])
+        batch = TensorDataset([Example(tokens)], self.model.index).batch([0])
         return self.model.encode(batch)[0, : len(tokens)]
 
     def view(self, encoded: Tensor, task: str) -> Tensor:

@@ -4,7 +4,7 @@ import literal
 import torch
 from torch import Tensor, nn
 
-from relx.heads.interactive.decoding import OutputLayer, TripleWriter
+from relx.heads.interactive.decoding import OutputLayer, TripleDecoder
 from relx.heads.interactive.head import Interactive
 from relx.heads.interactive.layers import DecoderChain, InteractiveLayer, WordScorer
 
@@ -139,7 +139,7 @@ def _without(chances: Tensor, taken: int) -> Tensor:
     return torch.stack(left) / sum(left)
 
 
-def _vector(step: int, number: int, words: list[Tensor], writer: TripleWriter) -> Tensor:
+def _vector(step: int, number: int, words: list[Tensor], writer: TripleDecoder) -> Tensor:
     if step == 0:
         return writer.relation_vectors.weight[number]
     return words[number - 1] if number else writer.special_vectors.weight[1]

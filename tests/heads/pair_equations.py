@@ -6,17 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from relx.heads.pair_scorers.scorers import (
-    AdditivePairScorer,
     BiaffinePairScorer,
+    ConcatMLPPairScorer,
+    DecomposedPairScorer,
     LinearPairScorer,
-    MLPPairScorer,
-    ReluSumPairScorer,
+    PFNPairScorer,
 )
 
 Score = Callable[[Tensor, Tensor, nn.Module], Tensor]
 
 
-def additive(h: Tensor, h_: Tensor, scorer: AdditivePairScorer) -> Tensor:
+def additive(h: Tensor, h_: Tensor, scorer: DecomposedPairScorer) -> Tensor:
     """RIN, Eq. 9-10: m = relu((W_m h) + (W_r h')), + being concatenation; the logits W_p m + b."""
     m = torch.relu(torch.cat((scorer.head_hidden.weight @ h, scorer.tail_hidden.weight @ h_)))
     w_p = torch.cat((scorer.head_output.weight, scorer.tail_output.weight), dim=1)
@@ -29,12 +29,12 @@ def linear(h: Tensor, h_: Tensor, scorer: LinearPairScorer) -> Tensor:
     return w_m @ torch.cat((h, h_)) + scorer.head.bias
 
 
-def relu_sum(h: Tensor, h_: Tensor, scorer: ReluSumPairScorer) -> Tensor:
+def relu_sum(h: Tensor, h_: Tensor, scorer: ConcatMLPPairScorer) -> Tensor:
     """m = relu(W_m [h; h'] + b_m); the logits W_p m + b."""
     return scorer.output.weight @ torch.relu(_joined(h, h_, scorer)) + scorer.output.bias
 
 
-def mlp(h: Tensor, h_: Tensor, scorer: MLPPairScorer) -> Tensor:
+def mlp(h: Tensor, h_: Tensor, scorer: PFNPairScorer) -> Tensor:
     """W_p ELU(LayerNorm(W_m [h; h'] + b_m)) + b."""
     m, norm = _joined(h, h_, scorer), scorer.activation[0]
     m = (m - m.mean()) / torch.sqrt(((m - m.mean()) ** 2).mean() + norm.eps) * norm.weight + norm.bias
@@ -55,10 +55,10 @@ def _joined(h: Tensor, h_: Tensor, scorer: nn.Module) -> Tensor:
 
 
 EQUATIONS: dict[type[nn.Module], Score] = {
-    AdditivePairScorer: additive,
+    DecomposedPairScorer: additive,
     LinearPairScorer: linear,
-    ReluSumPairScorer: relu_sum,
-    MLPPairScorer: mlp,
+    ConcatMLPPairScorer: relu_sum,
+    PFNPairScorer: mlp,
     BiaffinePairScorer: biaffine,
 }
 

@@ -7,7 +7,7 @@ import pair_equations
 import torch
 from torch import Tensor
 
-from relx.heads.spans import SpanExtractor, Spans
+from relx.heads.spans import Spans, SpanTagger
 
 Numbers = tuple[int, int, int, int]
 
@@ -30,19 +30,19 @@ def random_spans(draw: random.Random, rows: int, length: int, labels: int) -> Sp
     return spans_of(draw.sample(known, draw.randint(0, 12)))
 
 
-def probabilities(h: Tensor, extractor: SpanExtractor) -> tuple[Tensor, Tensor]:
+def probabilities(h: Tensor, extractor: SpanTagger) -> tuple[Tensor, Tensor]:
     """Eq. 12 for one sentence [length, d]: of starts and of ends, [length, labels] each."""
     start = torch.stack([torch.sigmoid(extractor.start.weight @ x + extractor.start.bias) for x in h])
     end = torch.stack([torch.sigmoid(extractor.end.weight @ x + extractor.end.bias) for x in h])
     return start, end
 
 
-def match(h: Tensor, i: int, j: int, extractor: SpanExtractor) -> Tensor:
+def match(h: Tensor, i: int, j: int, extractor: SpanTagger) -> Tensor:
     """Eq. 13: [labels]."""
     return torch.sigmoid(pair_equations.EQUATIONS[type(extractor.match)](h[i], h[j], extractor.match))
 
 
-def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanExtractor) -> Tensor:
+def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanTagger) -> Tensor:
     """Eq. 14 and the weighted sum of Eq. 15 for one task and one sentence, pairs in order only.
 
     ``gold`` holds (label, start, last).
@@ -62,7 +62,7 @@ def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanExtractor) -
     return total
 
 
-def found(h: Tensor, extractor: SpanExtractor) -> dict[tuple[int, int, int], float]:
+def found(h: Tensor, extractor: SpanTagger) -> dict[tuple[int, int, int], float]:
     """The spans (label, start, last) of one sentence, and their scores."""
     spans: dict[tuple[int, int, int], float] = {}
     if not len(h):

@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor
 
-from relx.heads.pair_scorers.scorers import MLPPairScorer
-from relx.heads.table import TableFilling, TaskFeatures
+from relx.heads.pair_scorers.scorers import PFNPairScorer
+from relx.heads.table import TableFeatures, TableFilling
 
 Ranges = list[tuple[int, int]]
 
 
-def features(words: Tensor, reader: TaskFeatures, view: Ranges, of_cells: Ranges) -> list[Tensor]:
+def features(words: Tensor, reader: TableFeatures, view: Ranges, of_cells: Ranges) -> list[Tensor]:
     """What a cell reads of each word, and beside it the greatest of tanh(W [h_e; h_s] + b) over the words.
 
     ``ner_unit`` and ``re_unit`` of the public code: st and en are h_ner alone, h_global is of [h_share; h_ner].
@@ -26,7 +26,7 @@ def features(words: Tensor, reader: TaskFeatures, view: Ranges, of_cells: Ranges
     return [torch.cat((h_i, h_g)) for h_i in of_word]
 
 
-def cell(h_i: Tensor, h_j: Tensor, scorer: MLPPairScorer) -> Tensor:
+def cell(h_i: Tensor, h_j: Tensor, scorer: PFNPairScorer) -> Tensor:
     """The probability of each label: sigmoid(W ELU(LayerNorm(W' [h_i; h_j] + b')) + b)."""
     norm = scorer.activation[0]
     hidden = torch.cat((scorer.head.weight, scorer.tail.weight), dim=1) @ torch.cat((h_i, h_j)) + scorer.head.bias

@@ -8,16 +8,16 @@ from cascade_equations import Reader
 from padding import assert_every_parameter_learns
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq import Seq2SeqEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.cascade.head import NOT_EXTRACTED, Cascade
-from relx.heads.pair_scorers.scorers import LinearPairScorer, MLPPairScorer
+from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.heads.spans import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Injected, Lazy
@@ -34,8 +34,8 @@ class TaskEncoder(Seq2SeqEncoder):
         self.lstm = LSTMEncoder(input_dim, 4)
 
     @property
-    def views(self) -> TaskViews:
-        return TaskViews(8, {"entity": [(0, 4), (6, 8)], "subject": [(2, 6)], "object": [(4, 8), (0, 1)]})
+    def views(self) -> TaskFeatures:
+        return TaskFeatures(8, {"entity": [(0, 4), (6, 8)], "subject": [(2, 6)], "object": [(4, 8), (0, 1)]})
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         return self.lstm(inputs, mask)
@@ -66,7 +66,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "late, with the subject's vector": {**PRINTED, "subject_vectors": True},
     "late, with a global feature": {**LATE, "task_context": "global_feature", "context_size": 6},
     "late, with a BiLSTM": {**LATE, "task_context": "lstm", "context_size": 2},
-    "late, mlp": {**PRINTED, "match": Lazy(MLPPairScorer, hidden_size=5, bias=0.0), "allow_self": True},
+    "late, mlp": {**PRINTED, "match": Lazy(PFNPairScorer, hidden_size=5, bias=0.0), "allow_self": True},
     "early": {"fusion": "early"},
     "early, told of subjects only": {"fusion": "early", "markers": "subject"},
     "early, gold subjects": {"fusion": "early", "subjects": "gold"},
@@ -98,7 +98,7 @@ def eager(**arguments: Any) -> JointExtractor:
 
 
 def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return IndexedCorpus(examples, model.index_labelled).batch(range(len(examples)))
+    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
 
 
 def literal_loss(model: JointExtractor, example: Example, arguments: dict[str, Any]) -> Tensor:
@@ -323,7 +323,7 @@ def test_types_that_the_data_does_not_know_are_not_predicted() -> None:
 @pytest.mark.parametrize("fusion", ["late", "early"])
 def test_it_learns(fusion: str) -> None:
     torch.manual_seed(3)
-    head = Lazy(Cascade, fusion=fusion, match=Lazy(MLPPairScorer, hidden_size=20))
+    head = Lazy(Cascade, fusion=fusion, match=Lazy(PFNPairScorer, hidden_size=20))
     encoder = Lazy(LSTMEncoder, hidden_size=20)
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(WordEmbedder, dim=20), head, encoder)
     flat = [*EXAMPLES[:3], *EXAMPLES[4:]]
@@ -369,12 +369,12 @@ def triples(example: Example) -> set[tuple[Any, ...]]:
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Cascade(TaskViews(4), Vocabulary(EXAMPLES), **arguments)
+        Cascade(TaskFeatures(4), Vocabulary(EXAMPLES), **arguments)
 
 
 def test_an_encoder_with_other_tasks_is_refused() -> None:
     with pytest.raises(ValueError, match="no view for the task 'subject'"):
-        Cascade(TaskViews(4, {"entity": [(0, 4)]}), Vocabulary(EXAMPLES))
+        Cascade(TaskFeatures(4, {"entity": [(0, 4)]}), Vocabulary(EXAMPLES))
 
 
 @pytest.mark.parametrize("name", ["late, mlp", "early", "late, nearest", "late, with a BiLSTM"])

@@ -27,7 +27,7 @@ CASCADE: list[dict[str, Any]] = [
     {"subjects": "gold"},
     {"joint": "false"},
     {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": 2},
-    *({"match": match} for match in ("linear", "additive", "biaffine", "null")),
+    *({"match": match} for match in ("linear", "decomposed", "biaffine", "null")),
     {"weights": "[1, 0.5, 0.1]", "thresholds": "[0.4, 0.3, 0.2]"},
     {"data": "corpus", "form": "jsonl", "vectors": "glove.txt", "hidden": 50, "lr": 0.01, "seed": 2},
 ]

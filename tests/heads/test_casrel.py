@@ -8,7 +8,7 @@ from padding import assert_every_parameter_learns
 from sentences import sentence, spans
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -45,7 +45,7 @@ def make(**arguments: Any) -> JointExtractor:
 
 
 def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return IndexedCorpus(examples, model.index_labelled).batch(range(len(examples)))
+    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
 
 
 def told(h: Tensor, subject: tuple[int, int], head: CasRel) -> Tensor:

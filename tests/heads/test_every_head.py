@@ -10,7 +10,7 @@ from relx.testing import HeadTestCase
 
 HEADS: list[dict[str, Any]] = [
     {"type": "cascade", "fusion": "late", "tag_dim": 5, "task_context": "none"},
-    {"type": "cascade", "fusion": "late", "context_size": 6, "match": {"type": "mlp", "hidden_size": 6}},
+    {"type": "cascade", "fusion": "late", "context_size": 6, "match": {"type": "pfn_mlp", "hidden_size": 6}},
     {"type": "cascade", "decoding": "nearest"},
     {"type": "casrel", "subjects": "all"},
     {"type": "graphrel"},

@@ -8,7 +8,7 @@ import torch
 from sentences import sentence, spans
 
 from relx import config
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Head
@@ -44,9 +44,9 @@ PUBLISHED: list[dict[str, Any]] = [
     {"type": "cascade", "fusion": "early", "decoding": "nearest", "subjects": "gold"},
     {"type": "casrel", "conditioning": "concatenated", "subjects": "all"},
     {"type": "rin", "rounds": 0, "projections": False},
-    {"type": "rin", "rounds": 2, "pair_scorer": {"type": "relu_sum", "bias": -3.0}},
+    {"type": "rin", "rounds": 2, "pair_scorer": {"type": "concat_mlp", "bias": -3.0}},
     {"type": "rin_v2", "rounds": 0},
-    {"type": "table", "tables": "both", "global_feature": False, "pair_scorer": {"type": "additive", "bias": -3.0}},
+    {"type": "table", "tables": "both", "global_feature": False, "pair_scorer": {"type": "decomposed", "bias": -3.0}},
     {"type": "graphrel", "threshold": 0.5},
 ]  # fmt: skip
 
@@ -99,7 +99,7 @@ def untrained(head: dict[str, Any]) -> JointExtractor:
 
 def final_loss(model: JointExtractor, steps: int, slow: bool) -> float:
     """The loss of the sentence after so many steps, or as soon as it shows that every decision is right."""
-    batch = IndexedCorpus([GOLD], model.index_labelled).batch([0])
+    batch = TensorDataset([GOLD], model.index_labelled).batch([0])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03 if slow else 0.05)
     for _ in range(steps):
         optimizer.zero_grad()

@@ -14,7 +14,7 @@ from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.heads.cascade.head import SHARED_OBJECTS
 from relx.heads.casrel import SYMMETRIC
-from relx.heads.pair_scorers.scorers import AdditivePairScorer, LinearPairScorer
+from relx.heads.pair_scorers.scorers import DecomposedPairScorer, LinearPairScorer
 from relx.heads.schemes import limits as module
 from relx.heads.schemes.limits import SUMMED, Limit, Outcome, limits_of_sums
 from relx.model import JointExtractor
@@ -72,7 +72,7 @@ def test_the_outcomes_of_a_sum_are_those_of_brute_force(seed: int) -> None:
     assert (best[0] == 0) == (found == [])
 
 
-@pytest.mark.parametrize("scorer", [AdditivePairScorer, LinearPairScorer])
+@pytest.mark.parametrize("scorer", [DecomposedPairScorer, LinearPairScorer])
 def test_a_scorer_that_is_a_sum_never_returns_crossed_pairs_alone(scorer: type[Any]) -> None:
     torch.manual_seed(1)
     for _ in range(200):
@@ -93,9 +93,9 @@ def test_a_table_too_large_for_all_orders_has_a_bound(monkeypatch: pytest.Monkey
 SUMS: list[dict[str, Any]] = [
     {"type": "rin"},
     {"type": "rin", "pair_scorer": {"type": "linear"}},
-    {"type": "rin_v2", "pair_scorer": {"type": "additive"}},
+    {"type": "rin_v2", "pair_scorer": {"type": "decomposed"}},
     {"type": "graphrel"},
-    {"type": "table", "pair_scorer": {"type": "additive"}},
+    {"type": "table", "pair_scorer": {"type": "decomposed"}},
 ]
 
 
@@ -109,7 +109,7 @@ FREE: list[dict[str, Any]] = [
     {"type": "rin", "pair_scorer": {"type": "biaffine"}},
     {"type": "rin_v2"},
     {"type": "table"},
-    {"type": "table", "tables": "both", "pair_scorer": {"type": "additive"}},
+    {"type": "table", "tables": "both", "pair_scorer": {"type": "decomposed"}},
     {"type": "cascade", "fusion": "early"},
     {"type": "cascade", "fusion": "late", "subject_vectors": True},
     {"type": "casrel"},
@@ -161,7 +161,7 @@ TASK = {"threshold": 0.05}
 RANDOM: list[dict[str, Any]] = [
     {**TestLateFusion.HEAD, "entity_spans": TASK, "subject_spans": TASK, "object_spans": TASK},
     {"type": "casrel", "subject_spans": TASK, "object_spans": TASK},
-    {"type": "rin", "rounds": 0, "threshold": 0.05, "pair_scorer": {"type": "additive", "bias": 0.0}},
+    {"type": "rin", "rounds": 0, "threshold": 0.05, "pair_scorer": {"type": "decomposed", "bias": 0.0}},
     {"type": "interactive", "copy_score": "linear", "allow_self": False, "weights": "shared", "tagger": True},
 ]
 

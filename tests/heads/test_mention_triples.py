@@ -11,7 +11,7 @@ from sentences import clashing_sentence, sentence, spans
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.cascade.head import Cascade
 from relx.heads.casrel import CasRel
 from relx.heads.head import Head
@@ -27,7 +27,7 @@ TRAINING = [
 
 
 def cascade(examples: list[Example] = TRAINING, **arguments: Any) -> Head:
-    return Cascade(TaskViews(4), Vocabulary(examples), **arguments)
+    return Cascade(TaskFeatures(4), Vocabulary(examples), **arguments)
 
 
 def casrel(examples: list[Example] = TRAINING, **arguments: Any) -> Head:

@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from relx.heads.pair_scorers import Cells, PairScorer, scorer
+from relx.heads.pair_scorers import PairScorer, TableCells, scorer
 from relx.heads.pair_scorers import kernels as softplus
 from relx.heads.pair_scorers.scorers import (
-    AdditivePairScorer,
+    ConcatMLPPairScorer,
+    DecomposedPairScorer,
     LinearPairScorer,
-    MLPPairScorer,
-    ReluSumPairScorer,
+    PFNPairScorer,
     SumPairScorer,
 )
 from relx.registry import components
@@ -235,7 +235,7 @@ def test_only_likely_relations_need_a_table() -> None:
 
 
 def test_cells_without_their_padding() -> None:
-    cells = Cells.unpadded(GOLD[:2])
+    cells = TableCells.unpadded(GOLD[:2])
     assert [part.tolist() for part in cells] == [[0, 0, 1], [0, 2, 0], [4, 2, 0], [0, 2, 1]]
 
 
@@ -255,13 +255,15 @@ class TestTwoDisjointPairs:
         cells, _ = pairs.above(self.inputs, self.mask, 0.5)
         return set(zip(cells.head.tolist(), cells.tail.tolist(), strict=True))
 
-    @pytest.mark.parametrize("cls", [AdditivePairScorer, LinearPairScorer])
+    @pytest.mark.parametrize("cls", [DecomposedPairScorer, LinearPairScorer])
     def test_sums_of_the_pairs_and_of_those_across_are_one(self, cls: type[PairScorer]) -> None:
         torch.manual_seed(1)
         logits = cls(4, 1)(torch.randn(1, 4, 4))[0, :, :, 0]
         torch.testing.assert_close(logits[0, 1] + logits[2, 3], logits[0, 3] + logits[2, 1])
 
-    @pytest.mark.parametrize("made", [lambda: AdditivePairScorer(4, 1, hidden_size=16), lambda: LinearPairScorer(4, 1)])
+    @pytest.mark.parametrize(
+        "made", [lambda: DecomposedPairScorer(4, 1, hidden_size=16), lambda: LinearPairScorer(4, 1)]
+    )
     def test_sums_cannot_learn_them(self, made: Callable[[], PairScorer]) -> None:
         torch.manual_seed(1)
         found = self.learnt(made())
@@ -274,8 +276,8 @@ class TestTwoDisjointPairs:
 
 
 def test_the_scorers_with_a_hidden_layer_differ_in_its_activation() -> None:
-    assert [name for name, _ in ReluSumPairScorer(2, 1).named_parameters() if "activation" in name] == []
-    assert [name for name, _ in MLPPairScorer(2, 1).named_parameters() if "activation" in name] == [
+    assert [name for name, _ in ConcatMLPPairScorer(2, 1).named_parameters() if "activation" in name] == []
+    assert [name for name, _ in PFNPairScorer(2, 1).named_parameters() if "activation" in name] == [
         "activation.0.weight",
         "activation.0.bias",
     ]

@@ -3,7 +3,7 @@ import random
 import pytest
 from sentences import clashing_sentence, sentence, spans
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.rin import RIN
@@ -90,7 +90,7 @@ def test_a_token_may_be_forbidden_to_pair_with_itself():
     assert lost(head_of(allow_self=False), example) == [(((0, 1), "c", (0, 1)), SELF)]
     head = head_of()
     head.pair_cells.allow_self = False
-    corpus = IndexedCorpus([example], lambda e: head_of().targets(e).arrays)
+    corpus = TensorDataset([example], lambda e: head_of().targets(e).arrays)
     batch = corpus.batch([0])
     (decoded,) = head.decode(head.oracle(batch), batch)
     assert decoded.relations == []

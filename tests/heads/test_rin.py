@@ -8,7 +8,7 @@ from padding import assert_every_parameter_learns
 from sentences import sentence
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.pair_scorers import PairScorer
@@ -49,7 +49,7 @@ CASES = {
     **{f"rin {name}": (RIN, arguments, rin_equations.rin) for name, arguments in VARIANTS.items()},
     "rin_v2 K=0": (RINv2, {"rounds": 0}, rin_equations.rin_v2),
     "rin_v2 K=3": (RINv2, {"rounds": 3}, rin_equations.rin_v2),
-    "rin_v2 additive": (RINv2, {"rounds": 2, **scorer("additive")}, rin_equations.rin_v2),
+    "rin_v2 additive": (RINv2, {"rounds": 2, **scorer("decomposed")}, rin_equations.rin_v2),
 }
 
 
@@ -66,7 +66,7 @@ def shaken(head: PairTaggingHead) -> PairTaggingHead:
 
 
 def batch_of(head: PairTaggingHead, examples: list[Example]) -> Batch:
-    corpus = IndexedCorpus(examples, lambda example: head.targets(example).arrays)
+    corpus = TensorDataset(examples, lambda example: head.targets(example).arrays)
     return corpus.batch(list(range(len(examples))))
 
 
@@ -116,7 +116,7 @@ def test_a_gradient_reaches_every_parameter(case: str) -> None:
 
 @pytest.mark.parametrize("cls", [RIN, RINv2])
 def test_padding_and_neighbours_do_not_matter(cls: type[PairTaggingHead]) -> None:
-    head = shaken(make(cls, threshold=0.4, **scorer("relu_sum")))
+    head = shaken(make(cls, threshold=0.4, **scorer("concat_mlp")))
     together = batch_of(head, [*EXAMPLES, Example([])])
     encoded = vectors_of(together)
     scores = head(together, lambda _: encoded)
@@ -139,7 +139,7 @@ def rounded(relation: Any) -> tuple[Any, ...]:
 
 
 def test_a_triple_is_a_cell_above_the_threshold_between_predicted_entities() -> None:
-    head = shaken(make(RIN, rounds=1, threshold=0.2, **scorer("additive")))
+    head = shaken(make(RIN, rounds=1, threshold=0.2, **scorer("decomposed")))
     batch = batch_of(head, EXAMPLES)
     encoded = vectors_of(batch)
     scores = head(batch, lambda _: encoded)

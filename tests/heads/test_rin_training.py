@@ -20,7 +20,7 @@ VARIANTS: list[dict[str, Any]] = [
     *({"rounds": rounds} for rounds in range(6)),
     *({"updater": updater} for updater in ("gru", "torch_gru", "rnn", "linear")),
     *({"without": signal} for signal in ("relations", "entities", "words")),
-    *({"scorer": scorer} for scorer in ("additive", "relu_sum", "mlp", "biaffine")),
+    *({"scorer": scorer} for scorer in ("decomposed", "concat_mlp", "pfn_mlp", "biaffine")),
     *({"variant": variant} for variant in ("star", "exact")),
     *({"encoder": encoder, "pos": "given"} for encoder in ("words", "transformer")),
     {"encoder": "transformer", "transformer": "models/bert", "transformer_lr": 1e-5},
@@ -105,11 +105,13 @@ def test_ablations_of_table_5_leave_out_what_they_name() -> None:
     assert without == {**whole, "interaction": ["relations", "words"]}
 
 
-@pytest.mark.parametrize(("head", "scorer"), [("rin", "additive"), ("bilstm", "additive"), ("rin_v2", "relu_sum")])
+@pytest.mark.parametrize(
+    ("head", "scorer"), [("rin", "decomposed"), ("bilstm", "decomposed"), ("rin_v2", "concat_mlp")]
+)
 def test_each_version_has_the_scorer_of_its_paper_unless_told_otherwise(head: str, scorer: str) -> None:
     experiment = EXPERIMENTS / "rin_nyt.jsonnet"
     assert load(experiment, {"head": head})["model"]["head"]["pair_scorer"]["type"] == scorer
-    assert load(experiment, {"head": head, "scorer": "mlp"})["model"]["head"]["pair_scorer"]["type"] == "mlp"
+    assert load(experiment, {"head": head, "scorer": "pfn_mlp"})["model"]["head"]["pair_scorer"]["type"] == "pfn_mlp"
 
 
 def test_star_and_exact_data_are_selected_and_scored_by_their_own_protocol() -> None:

@@ -6,8 +6,8 @@ import torch
 from padding import LENGTHS, assert_every_parameter_learns, padded_inputs
 from span_equations import numbers_of, random_spans, spans_of
 
-from relx.heads.pair_scorers.scorers import BiaffinePairScorer, LinearPairScorer, MLPPairScorer
-from relx.heads.spans import SpanExtractor, SpanTask
+from relx.heads.pair_scorers.scorers import BiaffinePairScorer, LinearPairScorer, PFNPairScorer
+from relx.heads.spans import SpanTagger, SpanTask
 from relx.registry import Lazy
 
 DIM, LABELS = 4, 3
@@ -15,22 +15,22 @@ GOLD = spans_of([(0, 1, 0, 2), (0, 1, 0, 4), (0, 2, 2, 4), (1, 0, 0, 0), (2, 0, 
 TASK = {"alpha": 0.5, "beta": 0.25, "gamma": 2.0}
 VARIANTS = {
     "linear": {"match": Lazy(LinearPairScorer, bias=0.0)},
-    "mlp": {"match": Lazy(MLPPairScorer, hidden_size=5, bias=0.0)},
+    "pfn_mlp": {"match": Lazy(PFNPairScorer, hidden_size=5, bias=0.0)},
     "biaffine": {"match": Lazy(BiaffinePairScorer, hidden_size=5, bias=0.0)},
     "nearest": {"decoding": "nearest"},
 }
 
 
-def make(name: str, threshold: float = 0.5) -> SpanExtractor:
+def make(name: str, threshold: float = 0.5) -> SpanTagger:
     torch.manual_seed(1)
-    made = SpanExtractor(DIM, LABELS, SpanTask(**TASK, threshold=threshold), **VARIANTS[name]).double()
+    made = SpanTagger(DIM, LABELS, SpanTask(**TASK, threshold=threshold), **VARIANTS[name]).double()
     for parameter in made.parameters():
         parameter.data = torch.randn_like(parameter) * 0.7
     return made
 
 
 @pytest.fixture(params=VARIANTS)
-def extractor(request: pytest.FixtureRequest) -> SpanExtractor:
+def extractor(request: pytest.FixtureRequest) -> SpanTagger:
     return make(request.param)
 
 
@@ -38,7 +38,7 @@ def gold_of(row: int) -> set[tuple[int, int, int]]:
     return {(label, start, last) for of, label, start, last in numbers_of(GOLD) if of == row}
 
 
-def test_the_loss_equals_the_equations_outputs_and_gradients(extractor: SpanExtractor) -> None:
+def test_the_loss_equals_the_equations_outputs_and_gradients(extractor: SpanTagger) -> None:
     inputs, mask = padded_inputs(DIM)
     inputs.requires_grad_()
     loss = extractor.loss(inputs, mask, GOLD)
@@ -65,13 +65,13 @@ def test_what_is_found_equals_the_equations(name: str, threshold: float) -> None
     assert ours == pytest.approx(expected)
 
 
-def test_a_gradient_reaches_every_parameter(extractor: SpanExtractor) -> None:
+def test_a_gradient_reaches_every_parameter(extractor: SpanTagger) -> None:
     inputs, mask = padded_inputs(DIM)
     assert_every_parameter_learns(extractor, extractor.loss(inputs, mask, GOLD))
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (2, 1), (2, 0)])
-def test_nothing_is_found_in_nothing(extractor: SpanExtractor, shape: tuple[int, int]) -> None:
+def test_nothing_is_found_in_nothing(extractor: SpanTagger, shape: tuple[int, int]) -> None:
     inputs, mask = torch.randn(*shape, DIM, dtype=torch.float64), torch.zeros(shape, dtype=torch.bool)
     assert len(extractor(inputs, mask)) == 0
     assert extractor.loss(inputs, mask, spans_of([])) == 0
@@ -82,7 +82,7 @@ def test_gold_comes_back_by_match_however_it_overlaps() -> None:
     draw = random.Random(1)
     for _ in range(100):
         gold = random_spans(draw, 3, 8, LABELS)
-        assert sorted(numbers_of(make("mlp").certain(gold, torch.Size((3, 8))))) == sorted(numbers_of(gold))
+        assert sorted(numbers_of(make("pfn_mlp").certain(gold, torch.Size((3, 8))))) == sorted(numbers_of(gold))
 
 
 def test_the_nearest_end_loses_the_longer_of_two_spans_with_one_start_and_those_around_others() -> None:
@@ -94,7 +94,7 @@ def test_the_nearest_end_loses_the_longer_of_two_spans_with_one_start_and_those_
 def test_what_the_extractor_has_learnt_is_what_it_finds() -> None:
     inputs, mask = padded_inputs(40)
     torch.manual_seed(2)
-    extractor = SpanExtractor(40, LABELS, match=Lazy(MLPPairScorer, hidden_size=20)).double()
+    extractor = SpanTagger(40, LABELS, match=Lazy(PFNPairScorer, hidden_size=20)).double()
     optimizer = torch.optim.Adam(extractor.parameters(), lr=0.03)
     for _ in range(100):
         optimizer.zero_grad()
@@ -105,7 +105,7 @@ def test_what_the_extractor_has_learnt_is_what_it_finds() -> None:
 
 def test_a_sentence_starts_with_about_one_start_in_all() -> None:
     for labels in (1, 7, 171):
-        extractor = SpanExtractor(DIM, labels, decoding="nearest")
+        extractor = SpanTagger(DIM, labels, decoding="nearest")
         expected = 25 * extractor.start(torch.zeros(DIM)).sigmoid().sum()
         assert 0.5 < expected.item() < 1.5
 

@@ -11,8 +11,8 @@ from sentences import sentence, spans
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
-from relx.encoders.seq2seq.task_features import TaskViews
-from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.encoders.seq2seq.task_features import TaskFeatures
+from relx.heads.pair_scorers.scorers import PFNPairScorer
 from relx.heads.schemes.pairs import SHARED
 from relx.heads.table import TableFilling, pairs_within
 from relx.registry import Lazy
@@ -41,8 +41,8 @@ VARIANTS = [
 
 def head_of(examples=EXAMPLES, bias=0.0, views=None, **arguments):
     torch.manual_seed(1)
-    scorer = Lazy(MLPPairScorer, hidden_size=3, bias=bias)
-    views = views or TaskViews(DIM, RANGES)
+    scorer = Lazy(PFNPairScorer, hidden_size=3, bias=bias)
+    views = views or TaskFeatures(DIM, RANGES)
     return TableFilling(views, Vocabulary(examples), **{"pair_scorer": scorer, **arguments}).double()
 
 
@@ -141,7 +141,7 @@ def test_of_two_mentions_with_one_first_token_the_more_probable_is_meant():
 
 
 def test_each_table_reads_the_view_of_its_task_only():
-    head = head_of(views=TaskViews(4, {"entity": [(0, 2)], "relation": [(2, 4)]}))
+    head = head_of(views=TaskFeatures(4, {"entity": [(0, 2)], "relation": [(2, 4)]}))
     batch = labelled_batch(head, EXAMPLES, 4)
     before = head(batch, inputs_of)
     batch["inputs"][..., :2] += 1
@@ -151,13 +151,13 @@ def test_each_table_reads_the_view_of_its_task_only():
 
 
 def test_an_encoder_without_tasks_is_read_whole_by_both():
-    head = head_of(views=TaskViews(DIM))
+    head = head_of(views=TaskFeatures(DIM))
     batch = labelled_batch(head, EXAMPLES, DIM)
     assert head(batch, inputs_of)["relation"][..., :DIM].equal(batch["inputs"])
 
 
 def test_by_default_hidden_layers_are_half_a_view_and_few_cells_are_likely():
-    head = TableFilling(TaskViews(8), Vocabulary(EXAMPLES))
+    head = TableFilling(TaskFeatures(8), Vocabulary(EXAMPLES))
     assert head.entity.output.in_features == head.entity_features.of_sentence.linear.out_features == 4
     assert (head.entity.output.bias == -6).all() and (head.relation["first"].output.bias == -6).all()
 

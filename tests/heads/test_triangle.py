@@ -4,16 +4,16 @@ import torch
 from padding import assert_every_parameter_learns, padded_inputs
 from torch import Tensor
 
-from relx.heads.pair_scorers import Cells, PairScorer
+from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers import scorer as triangle
 from relx.heads.pair_scorers.scorer import logits_of_cells, triangle_loss
-from relx.heads.pair_scorers.scorers import LinearPairScorer, MLPPairScorer
+from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.registry import Lazy, components
 
 DIM, RELATIONS = 4, 3
 SCORERS = [component.load() for component in components(PairScorer.__kind__).values()]
-# Cells of the sequences of padded_inputs.
-GOLD = Cells(
+# TableCells of the sequences of padded_inputs.
+GOLD = TableCells(
     sentence=torch.tensor([0, 0, 1, 2, 2, 2, 5]),
     head=torch.tensor([0, 2, 0, 0, 0, 6, 1]),
     tail=torch.tensor([4, 2, 0, 6, 6, 6, 5]),
@@ -63,7 +63,7 @@ def test_the_loss_is_that_of_the_pairs_in_order_outputs_and_gradients(scorer: Pa
 
 def test_with_dropout_gold_cells_have_the_logits_of_the_table_that_is_learnt() -> None:
     torch.manual_seed(1)
-    scorer = MLPPairScorer(DIM, RELATIONS, hidden_size=8, bias=0.0, dropout=0.5).double()
+    scorer = PFNPairScorer(DIM, RELATIONS, hidden_size=8, bias=0.0, dropout=0.5).double()
     inputs, mask = padded_inputs(DIM)
     head, tail = torch.triu_indices(inputs.shape[1], inputs.shape[1])
     torch.manual_seed(2)
@@ -96,7 +96,7 @@ def test_a_cell_has_its_logit_of_the_table(scorer: PairScorer) -> None:
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
 def test_nothing_costs_nothing(scorer: PairScorer, shape: tuple[int, int]) -> None:
-    none = Cells(*torch.zeros(4, 0, dtype=torch.int64))
+    none = TableCells(*torch.zeros(4, 0, dtype=torch.int64))
     inputs = torch.zeros(*shape, DIM, dtype=torch.float64, requires_grad=True)
     loss = triangle_loss(scorer, inputs, torch.zeros(shape, dtype=torch.bool), none)
     assert loss == 0
@@ -112,7 +112,7 @@ class TestTwoSpansOfOneLabel:
     """Of four tokens, 0 to 1 and 2 to 3 are spans: a sum, too, can hold them where only pairs in order count."""
 
     inputs, mask = torch.eye(4).unsqueeze(0), torch.ones(1, 4, dtype=torch.bool)
-    gold = Cells(*torch.tensor([[0, 0], [0, 2], [1, 3], [0, 0]]))
+    gold = TableCells(*torch.tensor([[0, 0], [0, 2], [1, 3], [0, 0]]))
 
     @pytest.mark.parametrize("cls", SCORERS, ids=lambda cls: cls.__name__)
     def test_every_scorer_learns_them(self, cls: type[PairScorer]) -> None:

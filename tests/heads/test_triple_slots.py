@@ -5,7 +5,7 @@ import pytest
 import torch
 from sentences import clashing_sentence, sentence, spans
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.interactive.decoding import SURPLUS
@@ -96,7 +96,7 @@ def test_what_does_not_come_back_has_a_cause(allow_self: bool, tagger: bool) -> 
 
 def decoded_from(head: Interactive, triples: list[list[int]], tags: list[int]) -> Example:
     """What the head says where the scores leave no doubt of these slots and tags."""
-    corpus = IndexedCorpus([Example([f"w{i}" for i in range(len(tags))])], lambda _: {})
+    corpus = TensorDataset([Example([f"w{i}" for i in range(len(tags))])], lambda _: {})
     batch = corpus.batch([0])
     batch.tensors.update(triples=torch.tensor([triples]), entity_tags=torch.tensor([tags]))
     return head.decode(head.oracle(batch), batch)[0]
@@ -123,7 +123,7 @@ def test_a_copied_word_has_the_extent_of_the_tagged_mention_that_it_ends() -> No
 
 def test_a_triple_is_as_sure_as_its_three_parts_together() -> None:
     head = head_of(decoders=1, tagger=False)
-    batch = IndexedCorpus([Example(["a", "b"])], lambda _: {}).batch([0])
+    batch = TensorDataset([Example(["a", "b"])], lambda _: {}).batch([0])
     relation = torch.tensor([[[0.1, 0.6, 0.2, 0.1]]]).log()
     words = torch.tensor([[[[0.1, 0.7, 0.2], [0.3, 0.2, 0.5]]]]).log()
     ((only,),) = (example.relations for example in head.decode({"relation": relation, "words": words}, batch))

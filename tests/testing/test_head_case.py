@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.errors import ConfigError
-from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.rin import RIN
 from relx.testing import SENTENCES, EmbedderTestCase, HeadTestCase, ModelTestCase, Seq2VecEncoderTestCase
 
@@ -26,51 +26,51 @@ class IdleWeight(RIN):
 
 
 class AWeightTimesZero(IdleWeight):
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         scores = super().forward(batch, encode)
         return {**scores, "entity": scores["entity"] + 0 * self.idle}
 
 
 class NeighboursRead(RIN):
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         scores = super().forward(batch, encode)
         return {**scores, "entity": scores["entity"] - scores["entity"].mean(dim=0)}
 
 
 class NoMean(RIN):
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         return super().loss(scores, batch) * len(batch)
 
 
 class LossForEachSentence(RIN):
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         return super().loss(scores, batch).expand(len(batch))
 
 
 class DividedByLength(RIN):
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         return super().loss(scores, batch) + (scores["entity"].sum(dim=(1, 2)) / batch.mask.sum(dim=1)).mean()
 
 
 class NothingToLearn(RIN):
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         return 0 * super().loss(scores, batch) + 1 + sum(p.square().sum() / 1e6 for p in self.parameters())
 
 
 class ForgottenWhenSaved(RIN):
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         scores = super().forward(batch, encode)
         self.drawn = getattr(self, "drawn", 5 * torch.randn(scores["entity"].shape[-1]))
         return {**scores, "entity": scores["entity"] + self.drawn}
 
 
 class GoldRead(RIN):
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         return [replace(example) for example in batch.examples]
 
 
 class InputChanged(RIN):
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         for example in batch.examples:
             example.relations.clear()
         return super().decode(scores, batch)
@@ -85,7 +85,7 @@ class SilentLoss(RIN):
 class NeverScored(RIN):
     """What it has learnt never contains one of the relations, although the oracle's scores do."""
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         said = super().decode(scores, batch)
         if "cells" in scores:
             return said
@@ -93,14 +93,14 @@ class NeverScored(RIN):
 
 
 class MadeUp(RIN):
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         said = super().decode(scores, batch)
         said[0].relations.append(Relation(Entity(0, 1), "born_in", Entity(0, 1)))
         return said
 
 
 class EntitiesInEmptySentences(RIN):
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         return [replace(e, entities=SENTENCES[0].entities) for e in super().decode(scores, batch)]
 
 
@@ -147,7 +147,7 @@ def test_a_weight_that_the_loss_never_sees_is_named() -> None:
 
 def test_triples_are_compared_under_a_protocol() -> None:
     class LastWord(RIN):
-        def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
             return [_last_words(example) for example in super().decode(scores, batch)]
 
     Head.register("bad")(LastWord)
@@ -175,12 +175,12 @@ def test_every_failure_is_listed() -> None:
 
 
 class Crashing(RIN):
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         raise KeyError("no such row")
 
 
 class CrashingBelow(RIN):
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         return nn.functional.linear(torch.ones(1, 2), torch.ones(1, 3)).sum()
 
 

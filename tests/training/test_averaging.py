@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from relx.training.optim.ema import Averaging
+from relx.training.optim.ema import EMA
 
 
 def model() -> nn.Module:
@@ -33,7 +33,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("decay", [0.5, 0.9, 0.999])
 def test_it_is_the_recursion(decay: float) -> None:
-    made, averaging = model(), Averaging(decay)
+    made, averaging = model(), EMA(decay)
     expected = None
     for t in range(1, 21):
         step(made)
@@ -46,7 +46,7 @@ def test_it_is_the_recursion(decay: float) -> None:
 
 
 def test_short_runs_are_plainly_averaged() -> None:
-    made, averaging, seen = model(), Averaging(0.99), []
+    made, averaging, seen = model(), EMA(0.99), []
     for _ in range(10):
         step(made)
         averaging.update(made)
@@ -56,7 +56,7 @@ def test_short_runs_are_plainly_averaged() -> None:
 
 
 def test_afterwards_the_weights_are_the_models_own_also_after_an_error() -> None:
-    made, averaging = model(), Averaging()
+    made, averaging = model(), EMA()
     averaging.update(made)
     step(made)
     before = weights(made)
@@ -69,7 +69,7 @@ def test_afterwards_the_weights_are_the_models_own_also_after_an_error() -> None
 
 
 def test_weights_that_are_not_trained_stay_what_they_are() -> None:
-    made, averaging = model(), Averaging()
+    made, averaging = model(), EMA()
     averaging.update(made)
     step(made)
     with averaging.applied(made):
@@ -80,16 +80,16 @@ def test_weights_that_are_not_trained_stay_what_they_are() -> None:
 def test_before_the_first_step_there_is_nothing_to_put_in() -> None:
     made = model()
     before = weights(made)
-    with Averaging().applied(made):
+    with EMA().applied(made):
         assert equal(weights(made), before)
 
 
 def test_it_goes_on_from_its_state_as_if_never_stopped() -> None:
-    made, whole = model(), Averaging(0.9)
+    made, whole = model(), EMA(0.9)
     for _ in range(5):
         step(made)
         whole.update(made)
-    resumed = Averaging(0.9)
+    resumed = EMA(0.9)
     resumed.load_state_dict(copy.deepcopy(whole.state_dict()))
     for _ in range(8):
         step(made)
@@ -100,10 +100,10 @@ def test_it_goes_on_from_its_state_as_if_never_stopped() -> None:
 
 
 def test_a_loaded_state_is_a_copy() -> None:
-    made, averaging = model(), Averaging()
+    made, averaging = model(), EMA()
     averaging.update(made)
     state = averaging.state_dict()
-    other = Averaging()
+    other = EMA()
     other.load_state_dict(state)
     step(made)
     other.update(made)
@@ -113,4 +113,4 @@ def test_a_loaded_state_is_a_copy() -> None:
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.5])
 def test_a_decay_without_sense_is_refused(decay: float) -> None:
     with pytest.raises(ValueError, match="it must lie between 0 and 1"):
-        Averaging(decay)
+        EMA(decay)

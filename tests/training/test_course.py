@@ -1,13 +1,13 @@
 import pytest
 
 from relx.training.checkpointing.state import Best, TrainingState
-from relx.training.trainer import Course, Every
+from relx.training.trainer import Every, StoppingCriteria
 
 
 def due(every: str, steps: int, epochs: int = 4) -> list[int]:
     """The steps of a run of epochs of so many steps at which something is due."""
     state, found = TrainingState(), []
-    course = Course(epochs, None, "triple_f1", Every(every))
+    course = StoppingCriteria(epochs, None, "triple_f1", Every(every))
     while not course.is_over(state):
         state.advance(1.0, 2, steps)
         if course.report_is_due(state):
@@ -39,7 +39,7 @@ def test_nothing_else_is_understood(text: str) -> None:
 
 def test_a_state_is_due_once() -> None:
     state = TrainingState()
-    course = Course(3, None, "triple_f1", Every("1 epoch"))
+    course = StoppingCriteria(3, None, "triple_f1", Every("1 epoch"))
     assert not course.report_is_due(state)
     state.advance(1.0, 2, steps=1)
     assert course.report_is_due(state)
@@ -51,7 +51,7 @@ class TestPatience:
     def over(self, patience: int | None, *f1: float) -> list[bool]:
         """After each report that finds these values."""
         state, ends = TrainingState(), []
-        course = Course(99, patience, "triple_f1", Every("1 step"))
+        course = StoppingCriteria(99, patience, "triple_f1", Every("1 step"))
         for value in f1:
             state.advance(1.0, 1, steps=2)
             metrics = {"triple_f1": value}

@@ -11,12 +11,12 @@ from relx.heads.head import Head, Scores
 from relx.heads.hmt import HMT
 from relx.training.callbacks import tracker
 from relx.training.checks.dry_run import dry_run
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 
 
 def outcome(tiny: Path, *overrides: str) -> str:
     made, _ = sample.experiment(tiny, *overrides)
-    return dry_run(made, Processes("cpu"))
+    return dry_run(made, Distributed("cpu"))
 
 
 def test_data_vocabulary_oracle_a_step_and_a_prediction_and_no_file(

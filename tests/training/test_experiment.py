@@ -30,7 +30,7 @@ from relx.training.callbacks.progress import EpochLines
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.checks.overfit import overfit
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment, ProtocolName
 from relx.training.run import Session, train
 
@@ -336,7 +336,7 @@ class TestData:
             sample.train(tiny, tmp_path / "run", "model.head.type=vector")
         made, _ = sample.experiment(tiny, "model.head.type=vector")
         with pytest.raises(TrainingError, match=message):
-            overfit(made, 4, Processes("cpu"))
+            overfit(made, 4, Distributed("cpu"))
 
     def test_compressed_data_and_a_relation_that_only_validation_has(self, tiny: Path, tmp_path: Path) -> None:
         data = self.data(tiny, tmp_path, dev=(tiny.parent / "dev.jsonl").read_text().replace("born_in", "rules"))

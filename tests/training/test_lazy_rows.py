@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
 from relx.training.optim.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -205,13 +205,13 @@ class TestClipping:
 class TestWords:
     """The embedder of words with ``sparse``, in a model."""
 
-    def model(self, tiny: Path, **settings: object) -> tuple[nn.Module, IndexedCorpus]:
+    def model(self, tiny: Path, **settings: object) -> tuple[nn.Module, TensorDataset]:
         torch.manual_seed(1)
         overrides = [f"model.embedder.{name}={str(value).lower()}" for name, value in settings.items()]
         made, _ = sample.experiment(tiny, "model.head.dropout=0", *overrides)
         examples = list(made.reader.read(made.paths["train"]))
         model = made.lazy_model.build(vocabulary=Vocabulary(examples))
-        return model, IndexedCorpus(examples, model.index_labelled)
+        return model, TensorDataset(examples, model.index_labelled)
 
     def test_the_gradient_is_the_dense_one(self, tiny: Path) -> None:
         found = []

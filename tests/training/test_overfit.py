@@ -14,12 +14,12 @@ from relx.heads.head import Encode, Head, Scores
 from relx.heads.hmt import HMT
 from relx.training.checks import overfit as module
 from relx.training.checks.overfit import overfit
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 
 
 def outcome(tiny: Path, *overrides: str, count: int = 4, **variables: Any) -> str:
     made, _ = sample.experiment(tiny, *overrides, **variables)
-    return overfit(made, count, Processes("cpu"))
+    return overfit(made, count, Distributed("cpu"))
 
 
 def failure(tiny: Path, *overrides: str, **settings: Any) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 
 from relx import archive
 from relx.training.checkpointing.run_folder import RunFolder
-from relx.training.distributed import Precision, Processes
+from relx.training.distributed import Distributed, Precision
 from relx.training.run import train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -19,7 +19,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is n
 def trained(file: Path, folder: Path, precision: Precision, device: str, **variables: Any) -> list[dict[str, Any]]:
     """The reports of a run."""
     made, full = sample.experiment(file, f"trainer.precision={precision}", "model.head.dropout=0", **variables)
-    train(made, RunFolder.claim(folder, force=False), full, Processes(device, precision))
+    train(made, RunFolder.claim(folder, force=False), full, Distributed(device, precision))
     return [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]
 
 
@@ -37,10 +37,10 @@ def test_a_processor_without_instructions_for_bf16_is_slow(
     able: bool, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: able)
-    Processes("cpu", "bf16")
+    Distributed("cpu", "bf16")
     assert ("trainer.precision: this processor has no instructions for bf16" in caplog.text) == warned
     caplog.clear()
-    Processes("cpu")
+    Distributed("cpu")
     assert caplog.text == ""
 
 
@@ -67,7 +67,7 @@ def test_a_run_on_a_gpu_is_resumed_with_its_scale_and_its_random_numbers(tiny: P
 
     def go_on(folder: Path, epochs: int) -> None:
         made, full = sample.experiment(tiny, *overrides, epochs=epochs)
-        train(made, RunFolder.resume(folder, full), full, Processes("cuda", "fp16"), recover=True)
+        train(made, RunFolder.resume(folder, full), full, Distributed("cuda", "fp16"), recover=True)
 
     go_on(tmp_path / "peace", epochs=4)
     for epochs in (2, 4):

@@ -22,7 +22,7 @@ from relx import archive
 from relx.commands import main
 from relx.errors import RelxError, TrainingError
 from relx.training.checkpointing.run_folder import RunFolder
-from relx.training.distributed import LAUNCHED, Processes
+from relx.training.distributed import LAUNCHED, Distributed
 from relx.training.run import train
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -33,7 +33,7 @@ EPOCHS = 6
 
 class TestOne:
     def test_it_is_the_main_one_and_has_everything(self) -> None:
-        alone = Processes("cpu")
+        alone = Distributed("cpu")
         assert (alone.main, alone.rank, alone.count, alone.device) == (True, 0, 1, torch.device("cpu"))
         assert alone.share(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
         assert alone.map(str, [3, 1, 2]) == ["3", "1", "2"]
@@ -43,19 +43,19 @@ class TestOne:
         assert alone.on_main(lambda: 7) == 7
 
     def test_runs_of_one_program_may_differ_in_precision(self) -> None:
-        found = [Processes("cpu", precision).accelerator.mixed_precision for precision in ("fp32", "bf16", "fp32")]
+        found = [Distributed("cpu", precision).accelerator.mixed_precision for precision in ("fp32", "bf16", "fp32")]
         assert found == ["no", "bf16", "no"]
 
     def test_a_device_that_is_none(self) -> None:
         with pytest.raises(RelxError, match="device 'gpu' cannot be used here; try cpu, cuda or cuda:1"):
-            Processes("gpu")
+            Distributed("gpu")
 
     def test_of_several_each_has_a_gpu_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in {"RANK": "1", LAUNCHED: "1", "WORLD_SIZE": "2"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("relx.training.distributed.require_device", lambda name: None)
         with pytest.raises(TrainingError, match="--device cuda:1: of several processes each takes a GPU of its own"):
-            Processes("cuda:1")
+            Distributed("cuda:1")
 
 
 @pytest.fixture(scope="module")

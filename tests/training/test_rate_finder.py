@@ -11,8 +11,8 @@ from relx.data.batch import Batch
 from relx.errors import ConfigError
 from relx.heads.hmt import HMT
 from relx.training.checks.rate_finder import RangeTest, find_rate
-from relx.training.distributed import Processes
-from relx.training.stepper import Stepper
+from relx.training.distributed import Distributed
+from relx.training.stepper import TrainStep
 
 
 def made(loss: Callable[[float], float], steps: int = 400) -> RangeTest:
@@ -44,7 +44,7 @@ class TestSuggestion:
 class TestTraining:
     def find(self, tiny: Path, low: float, high: float, steps: int, *overrides: str) -> RangeTest:
         experiment, _ = sample.experiment(tiny, *overrides)
-        return find_rate(experiment, low, high, steps, Processes("cpu"))
+        return find_rate(experiment, low, high, steps, Distributed("cpu"))
 
     def test_the_rates_grow_by_equal_factors(self, tiny: Path) -> None:
         found = self.find(tiny, 1e-4, 1e-1, 13)
@@ -53,14 +53,14 @@ class TestTraining:
 
     def test_the_model_is_trained_at_these_rates(self, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = []
-        step = Stepper.step
+        step = TrainStep.step
 
-        def noted(stepper: Stepper, *arguments: object):
+        def noted(stepper: TrainStep, *arguments: object):
             found = step(stepper, *arguments)
             seen.append([group["lr"] for group in stepper.optimizer.param_groups])
             return found
 
-        monkeypatch.setattr(Stepper, "step", noted)
+        monkeypatch.setattr(TrainStep, "step", noted)
         groups = 'trainer.parameter_groups={"embedder": {"lr": 0.002}}'
         found = self.find(tiny, 1e-4, 1e-1, 10, groups)
         assert [rest for _, rest in seen] == pytest.approx(found.rates)
@@ -106,13 +106,13 @@ class TestTraining:
 
     def test_batches_are_accumulated_as_in_training(self, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = []
-        step = Stepper.step
+        step = TrainStep.step
 
-        def noted(stepper: Stepper, number: int, parts: list, sentences: int):
+        def noted(stepper: TrainStep, number: int, parts: list, sentences: int):
             seen.append(([part.sentences for part in parts], sentences))
             return step(stepper, number, parts, sentences)
 
-        monkeypatch.setattr(Stepper, "step", noted)
+        monkeypatch.setattr(TrainStep, "step", noted)
         self.find(tiny, 1e-4, 1e-3, 10, "trainer.accumulate=2", "data_loader.batch_size=5")
         assert seen[0] == ([5, 5], 10) and len(seen) == 10
 
@@ -120,7 +120,7 @@ class TestTraining:
 def test_no_weights_outside_change(tiny: Path) -> None:
     torch.manual_seed(3)
     experiment, _ = sample.experiment(tiny)
-    find_rate(experiment, 1e-4, 1e-3, 10, Processes("cpu"))
+    find_rate(experiment, 1e-4, 1e-3, 10, Distributed("cpu"))
     assert sorted(file.name for file in tiny.parent.iterdir()) == [
         "dev.jsonl", "test.jsonl", "tiny.jsonnet", "train.jsonl",
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from relx import config
 from relx.errors import ConfigError
 from relx.registry import components
 from relx.training.checks.dry_run import dry_run
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 from relx.training.optim.schedules import (
     ConstantSchedule,
     CosineSchedule,
@@ -189,7 +189,7 @@ def test_a_run_and_a_dry_run_warn_of_it(
 ) -> None:
     overrides = ['trainer.schedule={"type": "linear", "warmup": 1000}']
     if dry:
-        dry_run(sample.experiment(tiny, *overrides, epochs=1)[0], Processes("cpu"))
+        dry_run(sample.experiment(tiny, *overrides, epochs=1)[0], Distributed("cpu"))
     else:
         sample.train(tiny, tmp_path / "run", *overrides, epochs=1)
     assert "trainer.schedule.warmup is 1000 steps, but the run has only 9: " in caplog.text

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.errors import TrainingError
-from relx.training.distributed import Precision, Processes
-from relx.training.optim.ema import Averaging
+from relx.training.distributed import Distributed, Precision
+from relx.training.optim.ema import EMA
 from relx.training.optim.schedules import LinearSchedule
-from relx.training.stepper import BadLoss, Part, Stepper
+from relx.training.stepper import BadLoss, Part, TrainStep
 
 ROWS = np.random.default_rng(1).normal(size=(7, 3))
 
@@ -38,9 +38,9 @@ def part(*rows: int, counting: int | None = None) -> Part:
     return Part(batch, len(rows) if counting is None else counting)
 
 
-def stepper(model: nn.Module, **settings) -> Stepper:
+def stepper(model: nn.Module, **settings) -> TrainStep:
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.pop("lr", 0.5))
-    return Stepper(model, optimizer, Processes("cpu", settings.pop("precision", "fp32")), **settings)
+    return TrainStep(model, optimizer, Distributed("cpu", settings.pop("precision", "fp32")), **settings)
 
 
 def weights(model: nn.Module) -> Tensor:
@@ -90,7 +90,7 @@ class TestStep:
     def test_a_step_that_the_scaler_skips_has_no_norm_and_no_part_in_the_averages(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        averaging = Averaging(0.5)
+        averaging = EMA(0.5)
         taken = stepper(Regression(), averaging=averaging, grad_norm=1.0)
         monkeypatch.setattr(type(taken.optimizer), "step_was_skipped", True)  # as in fp16, which needs a GPU
         assert taken.step(0, [part(0)], 1).grad_norm is None
@@ -98,7 +98,7 @@ class TestStep:
 
     def test_averages_are_kept_and_put_in_place(self) -> None:
         model = Regression()
-        taken = stepper(model, averaging=Averaging(0.5))
+        taken = stepper(model, averaging=EMA(0.5))
         seen = []
         for number in range(3):
             taken.step(number, [part(number)], 1)
@@ -140,11 +140,11 @@ class TestStep:
 
 class TestState:
     def test_it_is_taken_up_with_everything_that_follows_the_weights(self) -> None:
-        def made() -> tuple[nn.Module, Stepper]:
+        def made() -> tuple[nn.Module, TrainStep]:
             model = Regression()
             optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-            settings = {"schedule": LinearSchedule(), "averaging": Averaging(), "total": 9}
-            return model, Stepper(model, optimizer, Processes("cpu"), **settings)
+            settings = {"schedule": LinearSchedule(), "averaging": EMA(), "total": 9}
+            return model, TrainStep(model, optimizer, Distributed("cpu"), **settings)
 
         (one, first), (other, second) = made(), made()
         for number in range(3):
@@ -175,7 +175,7 @@ class TestPrecision:
 
     def test_fp16_needs_a_gpu(self) -> None:
         with pytest.raises(TrainingError, match="trainer.precision: fp16 needs a GPU"):
-            Processes("cpu", "fp16")
+            Distributed("cpu", "fp16")
 
 
 class TestTrouble:

@@ -13,7 +13,7 @@ import tiny as sample
 import torch
 from torch import Tensor
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.vocabulary import Vocabulary
 from relx.errors import TrainingError
 from relx.model import JointExtractor
@@ -71,7 +71,7 @@ class Fixture:
         made, _ = sample.experiment(file, *overrides)
         examples = list(made.reader.read(made.paths["train"]))
         self.model: JointExtractor = made.lazy_model.build(vocabulary=Vocabulary(examples))
-        self.corpus = IndexedCorpus(examples, self.model.index_labelled)
+        self.corpus = TensorDataset(examples, self.model.index_labelled)
         self.loader = made.loader
         self.trainer: Trainer = made.trainer
         self.recorder = Recorder()

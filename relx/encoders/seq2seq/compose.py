@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.registry import Injected, Lazy
 
 
@@ -25,7 +25,7 @@ class ComposeEncoder(Seq2SeqEncoder):
             self.output_dim = built.output_dim
 
     @property
-    def views(self) -> TaskViews:
+    def views(self) -> TaskFeatures:
         """Those of the last encoder."""
         return self.encoders[-1].views  # type: ignore
 

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.registry import Registrable
 
 
@@ -18,9 +18,9 @@ class Seq2SeqEncoder(nn.Module, Registrable, kind="seq2seq_encoder", injects=("i
     output_dim: int
 
     @property
-    def views(self) -> TaskViews:
+    def views(self) -> TaskFeatures:
         """What each task reads of the output."""
-        return TaskViews(self.output_dim)
+        return TaskFeatures(self.output_dim)
 
     def index(self, example: Example) -> Arrays:
         """What has to be known of a sentence besides its vectors, by names that are this encoder's own."""

@@ -9,7 +9,7 @@ from relx.encoders.kernels.gate_products import tasks_of
 from relx.encoders.kernels.gated_recurrence import Cell, MemoryRecurrence
 from relx.encoders.seq2seq.directions import join, read_backwards
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.utils.argument_checks import require_shares, require_sizes
 
 
@@ -32,12 +32,12 @@ class MemoryEncoder(Seq2SeqEncoder):
             raise ValueError("tasks must name at least one, and none twice")
         directions = 2 if bidirectional else 1
         self.output_dim = directions * cell.sets * hidden_size
-        self.task_views = TaskViews(self.output_dim, _ranges(tasks, directions * cell.sets, cell.sets, hidden_size))
+        self.task_views = TaskFeatures(self.output_dim, _ranges(tasks, directions * cell.sets, cell.sets, hidden_size))
         self.forwards = MemoryReader(cell, input_dim, hidden_size, dropconnect)
         self.backwards = MemoryReader(cell, input_dim, hidden_size, dropconnect) if bidirectional else None
 
     @property
-    def views(self) -> TaskViews:
+    def views(self) -> TaskFeatures:
         """The memories that each task has a part in."""
         return self.task_views
 

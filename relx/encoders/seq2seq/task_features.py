@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class TaskViews:
+class TaskFeatures:
     """The features of an encoded token that are meant for each task; without tasks, every task reads all of them.
 
     ``tasks`` gives the ranges of features (start, end) of each task, which are read one after the other. The ranges of
@@ -19,13 +19,13 @@ class TaskViews:
         self._all = [(0, size)]
         self._tasks = tasks
 
-    def own(self) -> "TaskViews":
+    def own(self) -> "TaskFeatures":
         """For each task only the features that no other task reads; all of them without tasks."""
         if self._tasks is None:
             return self
         readers = Counter(chain.from_iterable(self._tasks.values()))
         alone = {task: [part for part in ranges if readers[part] == 1] for task, ranges in self._tasks.items()}
-        return TaskViews(self._all[0][1], alone)
+        return TaskFeatures(self._all[0][1], alone)
 
     def size(self, task: str) -> int:
         """How many features a task reads. Raises ValueError for a task that the encoder does not know."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.loader import DataLoader
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.cascade.text_markers import MarkedText, Marking, TextMarkers
 from relx.heads.head import Encode
 from relx.heads.schemes.global_feature import GlobalFeature
@@ -47,7 +47,7 @@ class Fusion(nn.Module):
     markers: Sequence[str] = ()
     shares_objects = False
 
-    def __init__(self, views: TaskViews) -> None:
+    def __init__(self, views: TaskFeatures) -> None:
         super().__init__()
         self.views = views
         self.sizes = {task: views.size(task) for task in ("entity", "subject", "object")}
@@ -93,7 +93,7 @@ class LateFusion(Fusion):
 
     def __init__(
         self,
-        views: TaskViews,
+        views: TaskFeatures,
         types: int | None,
         tag_dim: int,
         vectors: bool,
@@ -148,7 +148,7 @@ class EarlyFusion(Fusion):
     length side by side, at most ``max_tokens`` at a time.
     """
 
-    def __init__(self, views: TaskViews, types: Sequence[str], told: bool, max_tokens: int) -> None:
+    def __init__(self, views: TaskFeatures, types: Sequence[str], told: bool, max_tokens: int) -> None:
         super().__init__(views)
         require_sizes(max_tokens=max_tokens)
         self.text = TextMarkers(types if told else [])

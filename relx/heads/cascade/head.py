@@ -10,14 +10,14 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.task_features import TaskViews
+from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, Sentences, TaskContext
-from relx.heads.head import Encode, Head, Scores, Targets
+from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.schemes.limits import Cell, Limit, Tied, limit_of_ties, limits_of_sums
 from relx.heads.schemes.tags import EntityTypes
-from relx.heads.schemes.triples import CascadeSteps, GoldTriples, MentionTriples
-from relx.heads.spans import SpanExtractor, Spans, SpanTask
+from relx.heads.schemes.triples import GoldTriples, SpanTripleDecoder, SpanTripleTargets
+from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.tagger import SpanDecoding, gammas
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
@@ -44,13 +44,14 @@ class Cascade(Head):
     In training the later tasks read the gold entities; each of them is tried as a subject (``subjects``: all), or only
     those that are one (gold). Without ``joint`` there is entity extraction only. ``entity_spans``, ``subject_spans``
     and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``match`` is the scorer of pairs of
-    start and end, for the ``decoding`` by match; by default ``mlp``, bias -6. A setting that the others leave without
+    start and end, for the ``decoding`` by match; by default ``pfn_mlp``, bias -6. A setting that the others leave
+    without
     effect is refused. A subject or an object that is not among the entities is dropped, since it has no type.
     """
 
     def __init__(
         self,
-        views: Injected[TaskViews],
+        views: Injected[TaskFeatures],
         vocabulary: Injected[Vocabulary],
         fusion: Literal["early", "late"] = "early",
         markers: Literal["entity_subject", "subject"] = "entity_subject",
@@ -73,8 +74,8 @@ class Cascade(Head):
         require_effect(Cascade, _idle(settings))
         self.types = EntityTypes(vocabulary, None)
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
-        self.scheme = MentionTriples(relations, self._label, allow_self)
-        self.steps = CascadeSteps(relations, allow_self)
+        self.scheme = SpanTripleTargets(relations, self._label, allow_self)
+        self.steps = SpanTripleDecoder(relations, allow_self)
         self.joint = self.finds_relations = joint
         self.all_subjects = subjects == "all"
         told = markers == "entity_subject"
@@ -88,13 +89,13 @@ class Cascade(Head):
             self.fusion = EarlyFusion(views, types, told, max_tokens)
         self.markers = self.fusion.markers
         sizes = self.fusion.sizes
-        self.entity = SpanExtractor(sizes["entity"], len(types), entity_spans, decoding, match)
+        self.entity = SpanTagger(sizes["entity"], len(types), entity_spans, decoding, match)
         if joint:
-            self.subject = SpanExtractor(sizes["subject"], 1, subject_spans, decoding, match)
-            self.object = SpanExtractor(sizes["object"], len(relations), object_spans, decoding, match)
+            self.subject = SpanTagger(sizes["subject"], 1, subject_spans, decoding, match)
+            self.object = SpanTagger(sizes["object"], len(relations), object_spans, decoding, match)
 
     def targets(self, example: Example) -> Targets:
-        """What ``MentionTriples.write`` makes of the sentence."""
+        """What ``SpanTripleTargets.write`` makes of the sentence."""
         found = self.scheme.write(example)
         if not self.joint:
             return Targets(found.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
@@ -127,16 +128,17 @@ class Cascade(Head):
                     groups[kind, tail, inside].append(Tied(head, wanted.get((kind, tail, head))))
         return list(groups.values())
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """With targets in the batch, features for each task: ``entity`` [batch, length, d], ``subject`` [sentences with
-        entities, length, d'], ``object`` [subjects that are tried, length, d'']. Without, what ``CascadeSteps`` say.
+        entities, length, d'], ``object`` [subjects that are tried, length, d'']. Without, what ``SpanTripleDecoder``
+        say.
         """
         sentences = Sentences(batch, encode, encode(batch))
         if "entity_spans" in batch.tensors:
             return self._taught(sentences)
         return self.steps.take(ModelFinder(self, sentences), batch.mask.shape, self.joint)
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """The sum of the tasks' losses (Eq. 15), averaged over sentences."""
         gold = GoldTriples.of(batch)
         total = self.entity.loss(scores["entity"], batch.mask, gold.entities)
@@ -150,7 +152,7 @@ class Cascade(Head):
             total = total + self.object.loss(scores["object"], batch.mask[of_subjects.row], objects)
         return total / len(batch)
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """The entities found and the triples between them. The score of a triple is its subject's times its object's.
 
         Entities bear a type only if the data knew types.
@@ -158,11 +160,11 @@ class Cascade(Head):
         known = self.types.source == "data"
         return self.steps.decode(scores, batch.examples, [type if known else None for type in self.types.names])
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """What the steps arrive at when each finds what it can of the gold spans."""
         return self.steps.take(GoldFinder(self, GoldTriples.of(batch), batch.mask.shape), batch.mask.shape, self.joint)
 
-    def _taught(self, sentences: Sentences) -> Scores:
+    def _taught(self, sentences: Sentences) -> HeadOutput:
         """Features for each task when all entities are known."""
         features = {"entity": self.fusion.first(sentences)}
         if self.joint:

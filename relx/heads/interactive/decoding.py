@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from relx.data.example import Entity, Example, Relation
 from relx.heads.interactive.layers import STEPS, CopyForm, Decoders, Sentences, WordScorer
-from relx.heads.schemes.pairs import PairCells
+from relx.heads.schemes.pairs import AnchorTable
 
 TripleOrder = Literal["position", "data"]
 Slot = Sequence[int]
@@ -18,19 +18,19 @@ Slot = Sequence[int]
 SURPLUS = "more triples in the sentence than decoders"
 
 
-class TripleSlots:
+class TripleSequence:
     """A slot is (relation, head, tail), each counted from 1, the words that tell head and tail; zeros stand for NA.
 
     Slots are filled from the first on, in the ``order`` of the position of head and tail or in that of the data.
     """
 
-    def __init__(self, cells: PairCells, slots: int, order: TripleOrder) -> None:
+    def __init__(self, cells: AnchorTable, slots: int, order: TripleOrder) -> None:
         self.cells = cells
         self.slots = slots
         self.order = order
 
     def write(self, example: Example, tagged: Iterable[Entity]) -> tuple[np.ndarray, list[tuple[Relation, str]]]:
-        """The slots of a sentence, [slots, 3], and the relations that they do not hold; see ``PairCells.write``."""
+        """The slots of a sentence, [slots, 3], and the relations that they do not hold; see ``AnchorTable.write``."""
         cells, lost = self.cells.write(example, tagged)
         if self.order == "position":
             cells = cells[np.lexsort((cells[:, 0], cells[:, 2], cells[:, 1]))]
@@ -43,7 +43,9 @@ class TripleSlots:
         return slots, lost + [(relation, SURPLUS) for relation in over]
 
     def read(self, slots: Iterable[Slot], scores: Iterable[float], extents: Mapping[int, Entity]) -> list[Relation]:
-        """The triples of the slots before the first with NA in it, each once. ``extents`` as in ``PairCells.read``."""
+        """The triples of the slots before the first with NA in it, each once. ``extents`` as in
+        ``AnchorTable.read``.
+        """
         found: dict[tuple[int, ...], Relation] = {}
         for slot, score in zip(slots, scores, strict=True):
             if 0 in slot:
@@ -91,7 +93,7 @@ class OutputLayer(nn.Module):
         return F.selu(F.linear(states, layer.weight)) + layer.bias if self.selu else layer(states)
 
 
-class TripleWriter(nn.Module):
+class TripleDecoder(nn.Module):
     """The output layers of the decoders, and the vectors of what was written, which all decoders share.
 
     A copied word's vector is its encoding. ``allow_self=False`` keeps the tail from being the head's word.
@@ -183,13 +185,13 @@ class TripleWriter(nn.Module):
         return torch.cat(relations, dim=1), torch.cat(words, dim=1)
 
 
-class GreedyFeed:
+class GreedyDecoder:
     """Feeds each step with the best of what the step before it wrote, and keeps the logits.
 
     ``gold`` triples [batch, M, 3], if there are any, say which word a tail may not copy; else it is the head's own.
     """
 
-    def __init__(self, writer: TripleWriter, sentences: Sentences, gold: Tensor | None) -> None:
+    def __init__(self, writer: TripleDecoder, sentences: Sentences, gold: Tensor | None) -> None:
         self.writer = writer
         self.start = writer.start(sentences)
         self.candidates = writer.candidates(sentences)
@@ -205,7 +207,7 @@ class GreedyFeed:
         return self.start if self.writer.starts(step) else written
 
     def logits(self, last: Tensor) -> tuple[Tensor, Tensor]:
-        """As ``TripleWriter.write``; ``last`` is the state of the last step, [batch, size]."""
+        """As ``TripleDecoder.write``; ``last`` is the state of the last step, [batch, size]."""
         self(STEPS * len(self.relations), last)
         return torch.cat(self.relations, dim=1), torch.cat(self.words, dim=1).unflatten(1, (-1, 2))
 

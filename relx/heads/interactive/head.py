@@ -12,8 +12,8 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec.pooling import MeanEncoder
-from relx.heads.head import Encode, Head, Scores, Targets, prediction
-from relx.heads.interactive.decoding import GreedyFeed, TripleOrder, TripleSlots, TripleWriter
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.interactive.decoding import GreedyDecoder, TripleDecoder, TripleOrder, TripleSequence
 from relx.heads.interactive.layers import (
     AttentionForm,
     CopyForm,
@@ -25,7 +25,7 @@ from relx.heads.interactive.layers import (
     Weights,
 )
 from relx.heads.schemes.limits import Limit, Outcome
-from relx.heads.schemes.pairs import Anchor, PairCells
+from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, EntityTypes, best_tags, certain, tagging_loss
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
@@ -46,8 +46,8 @@ class Interactive(Head):
 
     ``feed`` is the triple that a step of training reads from the step before: ``gold`` or the model's ``own``. Of the
     decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
-    ``decoders`` are not learnt; see ``TripleSlots`` for their ``order``. ``dropout`` acts on the encoded words.
-    ``zero_own_head``, ``selu_logits`` and ``restart`` are details of CopyRE's code; see ``TripleWriter``.
+    ``decoders`` are not learnt; see ``TripleSequence`` for their ``order``. ``dropout`` acts on the encoded words.
+    ``zero_own_head``, ``selu_logits`` and ``restart`` are details of CopyRE's code; see ``TripleDecoder``.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Interactive(Head):
         if zero_own_head and not allow_self:
             raise ValueError("zero_own_head has no effect with allow_self=false; leave out one of them")
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
-        self.slots = TripleSlots(PairCells(relations, anchor, allow_self), decoders, order)
+        self.slots = TripleSequence(AnchorTable(relations, anchor, allow_self), decoders, order)
         self.feed = feed
         self.na = na
         self.dropout = nn.Dropout(dropout)
@@ -85,14 +85,16 @@ class Interactive(Head):
         chain = Decoders(decoders, weights, start)
         self.interactive = InteractiveLayer(input_dim, chain, attention) if interactive_layer else None
         self.decode_layer = DecodeLayer(input_dim, chain, attention if decode_attention else None, interactive_layer)
-        self.writer = TripleWriter(
+        self.writer = TripleDecoder(
             input_dim, len(relations), chain, copy_score, allow_self, zero_own_head, selu_logits, restart
         )
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None)) if tagger else None
         self.tagger = nn.Linear(input_dim, self.entity_tags.scheme.size) if self.entity_tags is not None else None
 
     def targets(self, example: Example) -> Targets:
-        """``triples`` [decoders, 3], as ``TripleSlots`` has them, and ``entity_tags`` [length] if there is a tagger."""
+        """``triples`` [decoders, 3], as ``TripleSequence`` has them, and ``entity_tags`` [length] if there is a
+        tagger.
+        """
         if self.entity_tags is None:
             triples, lost = self.slots.write(example, [])
             return Targets({"triples": triples}, lost)
@@ -123,7 +125,7 @@ class Interactive(Head):
         cause = ONE_PAIR if len(outputs) == 1 else ONE_WORD
         return [Limit(cause, [Outcome(lost)])] if lost else []
 
-    def forward(self, batch: Batch, encode: Encode) -> Scores:
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Logits whose number 0 is NA: ``relation`` [batch, decoders, 1 + relations], ``words`` of head and tail
         [batch, decoders, 2, 1 + length]; and ``entity`` [batch, length, tags] if there is a tagger."""
         words = self.dropout(encode(batch))
@@ -133,12 +135,12 @@ class Interactive(Head):
         if gold is not None and self.feed == "gold":
             relation, copied = self._with_gold(sentences, interactive, gold)
         else:
-            feed = GreedyFeed(self.writer, sentences, gold)
+            feed = GreedyDecoder(self.writer, sentences, gold)
             relation, copied = feed.logits(self.decode_layer(sentences, interactive, feed)[:, -1])
         scores = {"relation": relation, "words": copied}
         return scores if self.tagger is None else {**scores, "entity": self.tagger(words)}
 
-    def loss(self, scores: Scores, batch: Batch) -> Tensor:
+    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Cross entropy of what the decoders write and of the tags, summed over sentences, averaged over them."""
         triples = batch["triples"]
         relation = F.cross_entropy(scores["relation"].flatten(0, 1), triples[..., 0].flatten(), reduction="none")
@@ -149,7 +151,7 @@ class Interactive(Head):
         loss = of_slots.sum() / len(batch)
         return loss if self.tagger is None else loss + tagging_loss(scores["entity"], batch["entity_tags"], batch.mask)
 
-    def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """The triples before the first NA; a copied word has the extent of the predicted entity that it anchors."""
         entities = self._entities(scores, batch)
         (relation, *words), sure = _best(scores)
@@ -158,7 +160,7 @@ class Interactive(Head):
         relations = map(self.slots.read, slots, probabilities, extents)
         return list(map(prediction, batch.examples, entities, relations))
 
-    def oracle(self, batch: Batch) -> Scores:
+    def oracle(self, batch: Batch) -> HeadOutput:
         """Logits that leave no doubt of the target triples and tags."""
         triples = batch["triples"]
         relation = certain(triples[..., 0], 1 + len(self.slots.cells.relations))
@@ -177,13 +179,13 @@ class Interactive(Head):
         states = self.decode_layer(sentences, interactive, feed)
         return self.writer.write(states, gold, candidates)
 
-    def _entities(self, scores: Scores, batch: Batch) -> Sequence[list[Entity]]:
+    def _entities(self, scores: HeadOutput, batch: Batch) -> Sequence[list[Entity]]:
         if self.entity_tags is None:
             return [[] for _ in batch.examples]
         return list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
 
 
-def _best(scores: Scores) -> tuple[tuple[Tensor, ...], Tensor]:
+def _best(scores: HeadOutput) -> tuple[tuple[Tensor, ...], Tensor]:
     """The best relation, head and tail of each decoder, each [batch, decoders], and the product of their chances."""
     logits = (scores["relation"], *scores["words"].unbind(dim=2))
     best, numbers = zip(*(of.max(dim=-1) for of in logits), strict=True)

@@ -1,5 +1,5 @@
-"""Scorers of token pairs: ``additive``, ``linear``, ``relu_sum``, ``mlp``, ``biaffine``."""
+"""Scorers of token pairs: ``decomposed``, ``linear``, ``concat_mlp``, ``pfn_mlp``, ``biaffine``."""
 
-from relx.heads.pair_scorers.scorer import Cells, PairScorer
+from relx.heads.pair_scorers.scorer import PairScorer, TableCells
 
-__all__ = ["Cells", "PairScorer"]
+__all__ = ["TableCells", "PairScorer"]

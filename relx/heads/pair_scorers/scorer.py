@@ -64,7 +64,7 @@ def _value(part: Callable[..., Tensor], inputs: list[Tensor], count: int, sums: 
 LOGITS_AT_ONCE = 2**20
 
 
-class Cells(NamedTuple):
+class TableCells(NamedTuple):
     """Some cells of the table of logits: vectors of equal length, one number for each cell."""
 
     sentence: Tensor
@@ -73,7 +73,7 @@ class Cells(NamedTuple):
     relation: Tensor
 
     @classmethod
-    def unpadded(cls, cells: Tensor) -> "Cells":
+    def unpadded(cls, cells: Tensor) -> "TableCells":
         """The cells (relation from 1, head, tail) of each sentence, [batch, most cells, 3]; relation 0 is padding."""
         sentence, place = cells[..., 0].nonzero(as_tuple=True)
         relation, head, tail = cells[sentence, place].unbind(dim=-1)
@@ -114,11 +114,11 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
     def loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
         """Binary cross entropy summed over the pairs of real tokens and the relations: a scalar.
 
-        ``gold`` holds each cell once, as ``Cells.unpadded`` reads it.
+        ``gold`` holds each cell once, as ``TableCells.unpadded`` reads it.
         """
         return sum_in_chunks(self._loss, (inputs, mask, gold), list(self.parameters()), self._at_once(inputs))
 
-    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[Cells, Tensor]:
+    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
         """The cells of real tokens whose probability is at least ``threshold``, and their probabilities."""
         found, start = [], 0
         for vectors, real in self._chunks(inputs, mask):
@@ -128,10 +128,10 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
             found.append((cells + cells.new_tensor([start, 0, 0, 0]), table[tuple(cells.T)].sigmoid()))
             start += len(vectors)
         cells, probabilities = map(torch.cat, zip(*found, strict=True))
-        return Cells(*cells.T), probabilities
+        return TableCells(*cells.T), probabilities
 
     def _loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
-        table, cells = self(inputs), Cells.unpadded(gold)
+        table, cells = self(inputs), TableCells.unpadded(gold)
         positive = table[cells.sentence, cells.head, cells.tail, cells.relation]
         return (F.softplus(table).sum(dim=-1) * _pairs(mask)).sum() - positive.sum()
 
@@ -156,7 +156,7 @@ def _greatest(table: Tensor) -> Tensor:
     return table.max(dim=2).values if table.requires_grad else table.amax(dim=2)
 
 
-def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: Cells) -> Tensor:
+def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: TableCells) -> Tensor:
     """Binary cross entropy summed over the pairs of real tokens in order and the relations: a scalar.
 
     ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells in order.
@@ -167,7 +167,7 @@ def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: Cells)
 
     def loss(inputs: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
         logits = scorer.of_pairs(inputs, head, tail)
-        here = Cells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
+        here = TableCells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
         pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
         positive = logits[here.sentence - rows[0], pair, here.relation]
         return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
@@ -176,7 +176,7 @@ def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: Cells)
     return sum_in_chunks(loss, (inputs, mask, rows), list(scorer.parameters()), at_once)
 
 
-def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: Cells) -> Tensor:
+def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Tensor:
     """The logit of each cell, [cells], without those of any other pair."""
     pairs = torch.stack((inputs[cells.sentence, cells.head], inputs[cells.sentence, cells.tail]), dim=1)
     first, second = torch.arange(2, device=inputs.device).split(1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from relx.heads.pair_scorers.kernels import blocks_above, softplus_of_sums
-from relx.heads.pair_scorers.scorer import Cells, PairScorer, logit
+from relx.heads.pair_scorers.scorer import PairScorer, TableCells, logit
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
 
@@ -41,18 +41,18 @@ class SumPairScorer(PairScorer):
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
         """The same sum as every scorer's, mostly in closed form."""
-        heads, tails, cells = self.heads(inputs), self.tails(inputs), Cells.unpadded(gold)
+        heads, tails, cells = self.heads(inputs), self.tails(inputs), TableCells.unpadded(gold)
         of_heads = heads[cells.sentence, cells.head, cells.relation]
         of_tails = tails[cells.sentence, cells.tail, cells.relation]
         return softplus_of_sums(_masked(heads, mask), _masked(tails, mask)) - of_heads.sum() - of_tails.sum()
 
-    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[Cells, Tensor]:
+    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
         """Only relations whose greatest logit in a sentence reaches the threshold are looked at."""
         heads, tails = _masked(self.heads(inputs), mask), _masked(self.tails(inputs), mask)
         sentence, relation = blocks_above(heads, tails, logit(threshold)).nonzero(as_tuple=True)
         table = heads[sentence, :, relation].unsqueeze(2) + tails[sentence, :, relation].unsqueeze(1)
         block, head, tail = (table >= logit(threshold)).nonzero(as_tuple=True)
-        return Cells(sentence[block], head, tail, relation[block]), table[block, head, tail].sigmoid()
+        return TableCells(sentence[block], head, tail, relation[block]), table[block, head, tail].sigmoid()
 
 
 def _masked(parts: Tensor, mask: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ def _masked(parts: Tensor, mask: Tensor) -> Tensor:
     return parts + torch.where(mask, 0.0, -math.inf).to(parts.dtype).unsqueeze(-1)
 
 
-@PairScorer.register("additive")
-class AdditivePairScorer(SumPairScorer):
+@PairScorer.register("decomposed")
+class DecomposedPairScorer(SumPairScorer):
     """W_p [relu(W_m h); relu(W_r h')] + b (Sun et al. 2020), which is a(h) + b(h'): no table is ever needed.
 
     It cannot hold two pairs of one relation without one of the two pairs across: their logits sum to the same.
@@ -124,8 +124,8 @@ class HiddenPairScorer(PairScorer):
         return max(self.output.in_features, self.relations)
 
 
-@PairScorer.register("relu_sum")
-class ReluSumPairScorer(HiddenPairScorer):
+@PairScorer.register("concat_mlp")
+class ConcatMLPPairScorer(HiddenPairScorer):
     """W_p relu(W_m [h; h'] + b_m) + b, the scorer of RIN's later version (Sun et al., EMNLP 2020, Eq. 7)."""
 
     def __init__(
@@ -139,8 +139,8 @@ class ReluSumPairScorer(HiddenPairScorer):
         self.make(input_dim, hidden_size, relations, nn.ReLU(inplace=True), bias)
 
 
-@PairScorer.register("mlp")
-class MLPPairScorer(HiddenPairScorer):
+@PairScorer.register("pfn_mlp")
+class PFNPairScorer(HiddenPairScorer):
     """W_p ELU(dropout(LayerNorm(W_m [h; h'] + b_m))) + b, the scorer of the partition filter network (Yan et al. 2021).
 
     Dropout before ELU is that of the public code.
@@ -192,7 +192,7 @@ class BiaffinePairScorer(PairScorer):
 
 @PairScorer.register("linear")
 class LinearPairScorer(SumPairScorer):
-    """W [h; h'] + b (Wang et al. 2022, Eq. 13). It has the limit of all sums, for which see ``additive``."""
+    """W [h; h'] + b (Wang et al. 2022, Eq. 13). It has the limit of all sums, for which see ``decomposed``."""
 
     def __init__(self, input_dim: Injected[int], relations: Injected[int], bias: float = -10.0) -> None:
         super().__init__()

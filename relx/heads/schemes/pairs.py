@@ -16,7 +16,7 @@ SHARED = "another entity is told by the same token"
 UNTAGGED = "mention bears no entity tags of its own"
 
 
-class PairCells:
+class AnchorTable:
     """An entity of a relation is told by its first or last token, its ``anchor``, and has the extent of its tags.
 
     ``allow_self`` says whether head and tail may be told by the same token: without it such relations are neither

@@ -12,8 +12,8 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace
-from relx.heads.head import Scores, Targets, prediction
-from relx.heads.pair_scorers import Cells
+from relx.heads.head import HeadOutput, Targets, prediction
+from relx.heads.pair_scorers import TableCells
 from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
 from relx.heads.spans.spans import Spans, best_labels, find
 from relx.heads.spans.tagger import cut_short
@@ -27,7 +27,7 @@ CUT_SHORT = "a start takes its nearest end, which is that of another mention"
 LabelOf = Callable[[Entity, Example], int | None]
 
 
-class MentionTriples:
+class SpanTripleTargets:
     """Writes a sentence's entities and its relations between them as arrays.
 
     Of several entities at one place the first is learnt. ``allow_self`` says whether a mention may be related to
@@ -117,13 +117,13 @@ class GoldTriples:
 
     @classmethod
     def of(cls, batch: Batch) -> "GoldTriples":
-        """What ``MentionTriples`` wrote of each sentence."""
+        """What ``SpanTripleTargets`` wrote of each sentence."""
         spans, triples = batch["entity_spans"], batch["triples"]
         real = spans[..., 0] > 0
         number = real.flatten().cumsum(0).view_as(real) - 1
         row, place = triples[..., 0].nonzero(as_tuple=True)
         relation, head, tail = triples[row, place].unbind(dim=-1)
-        entities = Spans.of_cells(Cells.unpadded(spans))
+        entities = Spans.of_cells(TableCells.unpadded(spans))
         return cls(entities, relation - 1, number[row, head], number[row, tail])
 
     @property
@@ -158,14 +158,14 @@ class Finder(Protocol):
         """Objects by relation, rows being numbers of subjects, which are some of the entities."""
 
 
-class CascadeSteps:
+class SpanTripleDecoder:
     """A subject or an object that is not among the entities is dropped: it has no type."""
 
     def __init__(self, relations: Namespace, allow_self: bool) -> None:
         self.relations = relations
         self.allow_self = allow_self
 
-    def take(self, finder: Finder, shape: torch.Size, joint: bool) -> Scores:
+    def take(self, finder: Finder, shape: torch.Size, joint: bool) -> HeadOutput:
         """``entities`` [entities, 4] as ``Spans.numbers``, ``triples`` [triples, 3], relation and the numbers of head
         and tail among the entities, and the scores of both. ``shape`` is that of the batch's mask.
         """
@@ -180,7 +180,7 @@ class CascadeSteps:
             "triple_scores": scores,
         }
 
-    def decode(self, scores: Scores, examples: Sequence[Example], types: Sequence[str | None]) -> list[Example]:
+    def decode(self, scores: HeadOutput, examples: Sequence[Example], types: Sequence[str | None]) -> list[Example]:
         """What these scores say of the sentences; ``types`` are the labels of entities."""
         spans = Spans.stacked(scores["entities"], scores["entity_scores"])
         entities = [

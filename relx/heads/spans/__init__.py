@@ -1,6 +1,6 @@
 """Labelled spans of tokens, extracted from many sequences at once."""
 
 from relx.heads.spans.spans import Spans
-from relx.heads.spans.tagger import SpanExtractor, SpanTask
+from relx.heads.spans.tagger import SpanTagger, SpanTask
 
-__all__ = ["SpanExtractor", "SpanTask", "Spans"]
+__all__ = ["SpanTagger", "SpanTask", "Spans"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from relx.heads.pair_scorers import Cells
+from relx.heads.pair_scorers import TableCells
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Spans:
     score: Tensor
 
     @classmethod
-    def of_cells(cls, cells: Cells) -> "Spans":
+    def of_cells(cls, cells: TableCells) -> "Spans":
         """The spans from heads to tails, labelled by relations; they are certain."""
         row, start, last, label = cells
         return cls(row, label, start, last, torch.ones_like(row, dtype=torch.float))
@@ -35,9 +35,9 @@ class Spans:
         return cls(row, label, start, last, score)
 
     @property
-    def cells(self) -> Cells:
+    def cells(self) -> TableCells:
         """The cells (start, last) of a table of pairs of tokens."""
-        return Cells(self.row, self.start, self.last, self.label)
+        return TableCells(self.row, self.start, self.last, self.label)
 
     @property
     def numbers(self) -> Tensor:

@@ -8,31 +8,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.heads.pair_scorers import Cells, PairScorer
+from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorer import logit, logits_of_cells, triangle_loss
-from relx.heads.pair_scorers.scorers import MLPPairScorer
+from relx.heads.pair_scorers.scorers import PFNPairScorer
 from relx.heads.spans.spans import Spans
 from relx.registry import Lazy
 from relx.utils.argument_checks import require_inner_shares
 
 
-def all_in_order(starts: Tensor, ends: Tensor) -> Cells:
+def all_in_order(starts: Tensor, ends: Tensor) -> TableCells:
     """Every start with every end of its row and label that does not stand before it: [rows, length, labels] each."""
     # A table of pairs is made only of the few rows and labels that have both.
     row, label = (starts.any(dim=1) & ends.any(dim=1)).nonzero(as_tuple=True)
     pairs = starts[row, :, label].unsqueeze(2) & ends[row, :, label].unsqueeze(1)
     block, start, last = pairs.triu().nonzero(as_tuple=True)
-    return Cells(row[block], start, last, label[block])
+    return TableCells(row[block], start, last, label[block])
 
 
-def nearest_end(starts: Tensor, ends: Tensor) -> Cells:
+def nearest_end(starts: Tensor, ends: Tensor) -> TableCells:
     """Each start with the nearest end of its row and label that does not stand before it (CasRel, Wei et al. 2020)."""
     length = starts.shape[1]
     places = torch.arange(length, device=ends.device).view(1, -1, 1)
     here = torch.where(ends, places, length)
     nearest = here.flip(1).cummin(dim=1).values.flip(1)
     row, start, label = (starts & (nearest < length)).nonzero(as_tuple=True)
-    return Cells(row, start, nearest[row, start, label], label)
+    return TableCells(row, start, nearest[row, start, label], label)
 
 
 def cut_short(spans: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -65,10 +65,11 @@ def gammas(tasks: Mapping[str, SpanTask | None]) -> dict[str, float]:
     return {f"{name}.gamma": task.gamma for name, task in tasks.items() if task is not None and task.gamma != 1}
 
 
-class SpanExtractor(nn.Module):
+class SpanTagger(nn.Module):
     """Tells which tokens start and which end a span of each of so many ``labels`` (Eq. 12), and which belong together.
 
-    With the decoding ``match`` a pair scorer, by default ``mlp`` with the bias -6, decides on the pairs in which the
+    With the decoding ``match`` a pair scorer, by default ``pfn_mlp`` with the bias -6, decides on the pairs in which
+    the
     start is not after the end (Eq. 13); with ``nearest`` each start takes the nearest end, and nothing is learnt of
     pairs.
     """
@@ -86,7 +87,7 @@ class SpanExtractor(nn.Module):
         self.task = task or SpanTask()
         self.start = _token_scorer(input_dim, labels)
         self.end = _token_scorer(input_dim, labels)
-        scorer = match or Lazy(MLPPairScorer, bias=MATCH_BIAS)
+        scorer = match or Lazy(PFNPairScorer, bias=MATCH_BIAS)
         self.match = scorer.build(input_dim=input_dim, relations=labels) if decoding == "match" else None
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Spans) -> Tensor:
@@ -127,7 +128,7 @@ class SpanExtractor(nn.Module):
         wanted, made = (spans.places(shape[1]) * self.labels + spans.label for spans in (gold, found))
         return found.select(torch.isin(made, wanted))
 
-    def _pairs(self, starts: Tensor, ends: Tensor) -> Cells:
+    def _pairs(self, starts: Tensor, ends: Tensor) -> TableCells:
         return nearest_end(starts, ends) if self.match is None else all_in_order(starts, ends)
 
 

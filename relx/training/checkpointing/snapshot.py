@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from relx import __version__
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.errors import RelxError, TrainingError
 from relx.model import JointExtractor
@@ -20,8 +20,8 @@ from relx.training.callbacks import Callback
 from relx.training.checkpointing import tensor_file
 from relx.training.checkpointing.randomness import random_state, restore_random_state
 from relx.training.checkpointing.state import TrainingState
-from relx.training.distributed import Processes
-from relx.training.stepper import Stepper
+from relx.training.distributed import Distributed
+from relx.training.stepper import TrainStep
 
 if TYPE_CHECKING:
     from relx.training.trainer import Run
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 Tree = dict[str, Any]
 
 
-def taken(run: "Run", stepper: Stepper, state: TrainingState) -> Tree:
+def taken(run: "Run", stepper: TrainStep, state: TrainingState) -> Tree:
     """Everything of a run that its further course depends on; to be called by all processes together."""
     return {
         "state": state.to_json(),
@@ -42,7 +42,7 @@ def taken(run: "Run", stepper: Stepper, state: TrainingState) -> Tree:
     }
 
 
-def restored(tree: Tree, run: "Run", stepper: Stepper) -> TrainingState:
+def restored(tree: Tree, run: "Run", stepper: TrainStep) -> TrainingState:
     """Put a run back to where ``taken`` found it; a callback that is new to it starts afresh.
 
     Weights and optimizer are taken out of the tree: they are too large to be held twice.
@@ -73,7 +73,7 @@ def require_keepable(callbacks: Sequence[Callback]) -> None:
             raise TrainingError(f"trainer.callbacks: {name}: {error}") from error
 
 
-def about(model: JointExtractor, corpus: IndexedCorpus, validation: Sequence[Example], processes: Processes) -> Tree:
+def about(model: JointExtractor, corpus: TensorDataset, validation: Sequence[Example], processes: Distributed) -> Tree:
     """What stays the same in the course of a run: vocabulary, data, and where it runs."""
     return {
         "vocabulary": dict(model.vocabulary.files()),
@@ -115,7 +115,7 @@ def require_course(tree: Tree, epochs: int) -> None:
         )
 
 
-def _digest(corpus: IndexedCorpus) -> str:
+def _digest(corpus: TensorDataset) -> str:
     """Of all that training sees of its sentences."""
     found = hashlib.sha256(corpus.lengths.tobytes())
     for name, column in sorted(corpus.columns.items()):

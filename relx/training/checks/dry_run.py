@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.report import report_corpus
 from relx.data.report_text import render
 from relx.data.vocabulary import Vocabulary
 from relx.model import JointExtractor
 from relx.training.checkpointing.randomness import seed_everything
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 from relx.training.optim.parameter_groups import parameter_groups
-from relx.training.stepper import Part, Step, Stepper
+from relx.training.stepper import Part, Step, TrainStep
 from relx.utils.runtime import prepare_process
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Trial:
     Raises DataError, ConfigError and TrainingError as a run does.
     """
 
-    def __init__(self, experiment: "Experiment", processes: Processes) -> None:
+    def __init__(self, experiment: "Experiment", processes: Distributed) -> None:
         prepare_process()
         processes.each(experiment.require_sources)
         seed_everything(experiment.seed)  # for a reader that draws
@@ -39,23 +39,23 @@ class Trial:
         seed_everything(experiment.seed)  # as a run does
         self.model = processes.each(lambda: experiment.build(Vocabulary(self.data["train"])))
 
-    def corpus(self, examples: Sequence[Example]) -> IndexedCorpus:
+    def corpus(self, examples: Sequence[Example]) -> TensorDataset:
         """Sentences as the model is trained on them."""
-        return IndexedCorpus(examples, self.model.index_labelled)
+        return TensorDataset(examples, self.model.index_labelled)
 
-    def stepper(self, total: int) -> Stepper:
+    def stepper(self, total: int) -> TrainStep:
         """The model and its optimizer, for so many steps."""
         trainer = self.experiment.trainer
         optimizer = trainer.optimizer.of(parameter_groups(self.model.named_parameters(), trainer.groups))
-        return Stepper(self.model, optimizer, self.processes, trainer.grad_norm, trainer.schedule, total=total)
+        return TrainStep(self.model, optimizer, self.processes, trainer.grad_norm, trainer.schedule, total=total)
 
-    def plan(self, corpus: IndexedCorpus, epoch: int) -> list[list[np.ndarray]]:
+    def plan(self, corpus: TensorDataset, epoch: int) -> list[list[np.ndarray]]:
         """The batches of each step of an epoch; the largest come first in epoch 0."""
         experiment = self.experiment
         return experiment.loader.steps(corpus.lengths, experiment.seed, epoch, experiment.trainer.accumulate)
 
 
-def take(stepper: Stepper, number: int, corpus: IndexedCorpus, batches: Sequence[np.ndarray]) -> Step:
+def take(stepper: TrainStep, number: int, corpus: TensorDataset, batches: Sequence[np.ndarray]) -> Step:
     """A step on these batches, of each of which every process takes its share. Raises as the stepper does."""
     parts = [Part.share(corpus, rows, stepper.processes) for rows in batches]
     return stepper.step(number, parts, sum(map(len, batches)))
@@ -65,7 +65,7 @@ SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 PREDICTED = 32
 
 
-def dry_run(experiment: "Experiment", processes: Processes) -> str:
+def dry_run(experiment: "Experiment", processes: Distributed) -> str:
     """What was found: the data, the vocabulary, a step on the largest batch, a prediction of the longest sentences.
 
     The oracle check is logged as in a run. Raises DataError, ConfigError, MissingExtra and TrainingError as a run does.

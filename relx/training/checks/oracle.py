@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.errors import TrainingError
@@ -101,7 +101,7 @@ def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleRe
 
 def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
     """What a model that has learnt the targets perfectly would say of each sentence."""
-    corpus = IndexedCorpus(gold, lambda example: head.targets(example).arrays)
+    corpus = TensorDataset(gold, lambda example: head.targets(example).arrays)
     loader = DataLoader(batch_size=256, max_tokens=8192)
     return loader.apply(lambda batch: head.decode(head.oracle(batch), batch), corpus)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from relx.data.batch import Batch, IndexedCorpus
+from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.errors import ConfigError, TrainingError
 from relx.model import JointExtractor
@@ -15,7 +15,7 @@ from relx.scoring import Report, score
 from relx.scoring.render import percentages
 from relx.training.checks.dry_run import Trial, take
 from relx.training.checks.oracle import OracleReport, oracle_check
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 
 if TYPE_CHECKING:
     from relx.training.experiment import Experiment
@@ -37,7 +37,7 @@ class Look:
     pulls: Mapping[str, float]
 
 
-def overfit(experiment: "Experiment", count: int, processes: Processes) -> str:
+def overfit(experiment: "Experiment", count: int, processes: Distributed) -> str:
     """Train on so many sentences until the loss is a hundredth of what it was; what came of it, in a line.
 
     Raises TrainingError for a head that loses triples without a cause, and one that says which part does not learn when
@@ -83,7 +83,7 @@ def _chosen(examples: Sequence[Example], count: int) -> list[Example]:
     return pool[:: max(1, len(pool) // count)][:count]
 
 
-def _train(trial: Trial, corpus: IndexedCorpus, before: Look) -> tuple[int, Look]:
+def _train(trial: Trial, corpus: TensorDataset, before: Look) -> tuple[int, Look]:
     """The number of steps, and how far they led."""
     stepper = trial.stepper(total=MOST_STEPS)
     number, epoch, now = 0, 0, before
@@ -99,7 +99,7 @@ def _train(trial: Trial, corpus: IndexedCorpus, before: Look) -> tuple[int, Look
     return number, now
 
 
-def _look(trial: Trial, corpus: IndexedCorpus) -> Look:
+def _look(trial: Trial, corpus: TensorDataset) -> Look:
     loss, pulls = 0.0, Counter[str]()
     for rows in trial.experiment.loader.in_order(corpus.lengths):
         seen = _look_at(trial.model.eval(), corpus.batch(rows.tolist()).to(trial.model.device))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relx.data.batch import IndexedCorpus
+from relx.data.batch import TensorDataset
 from relx.errors import ConfigError
 from relx.training.checks.dry_run import Trial, take
-from relx.training.distributed import Processes
+from relx.training.distributed import Distributed
 from relx.training.optim.schedules import Schedule
-from relx.training.stepper import BadLoss, Stepper
+from relx.training.stepper import BadLoss, TrainStep
 
 if TYPE_CHECKING:
     from relx.training.experiment import Experiment
@@ -52,7 +52,7 @@ class RangeTest:
         return self.rates[int(np.argmin(self.smoothed))]
 
 
-def find_rate(experiment: "Experiment", low: float, high: float, steps: int, processes: Processes) -> RangeTest:
+def find_rate(experiment: "Experiment", low: float, high: float, steps: int, processes: Distributed) -> RangeTest:
     """Train the model of an experiment for so many steps, each with a learning rate higher by the same factor.
 
     The rates of parameter groups keep their ratio to the optimizer's own. Nothing is kept of the model. Raises
@@ -85,13 +85,13 @@ class _Growth(Schedule):
         return self.rate(step, total) / self.own
 
 
-def _batches(experiment: "Experiment", corpus: IndexedCorpus) -> Iterator[np.ndarray]:
+def _batches(experiment: "Experiment", corpus: TensorDataset) -> Iterator[np.ndarray]:
     """Batches of sentences of mixed length, whose losses differ less than those of training, epoch after epoch."""
     for epoch in itertools.count():
         yield from experiment.loader.mixed(corpus.lengths, experiment.seed, epoch)
 
 
-def _losses(stepper: Stepper, corpus: IndexedCorpus, steps: Iterable[list[np.ndarray]]) -> tuple[list[float], bool]:
+def _losses(stepper: TrainStep, corpus: TensorDataset, steps: Iterable[list[np.ndarray]]) -> tuple[list[float], bool]:
     """The loss of each step until it diverged, and whether it did."""
     losses: list[float] = []
     for number, batches in enumerate(steps):

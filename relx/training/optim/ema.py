@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from relx.utils.argument_checks import require_inner_shares
 
 
-class Averaging:
+class EMA:
     """A moving average of the weights, used in their place where a model is validated and archived.
 
     After the t-th step, average = d average + (1 - d) weights with d = min(``decay``, 1 - 1/t): at first the plain mean

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 ParameterGroup = dict[str, Any]
 
 
-class LazyRows(torch.optim.Optimizer):
+class SparseRowUpdates(torch.optim.Optimizer):
     """Lays over an algorithm of torch (``lazily``): a parameter with a sparse gradient is updated by rows.
 
     A row that is in the gradient is updated as the algorithm says. All other rows stay as they are, and so does their
@@ -81,8 +81,10 @@ class _Part:
 
 
 def lazily(algorithm: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """An algorithm of torch whose state of a parameter is of the parameter's shape or one for all, with LazyRows."""
-    return type(f"Lazy{algorithm.__name__}", (LazyRows, algorithm), {})
+    """An algorithm of torch whose state of a parameter is of the parameter's shape or one for all, with
+    SparseRowUpdates.
+    """
+    return type(f"Lazy{algorithm.__name__}", (SparseRowUpdates, algorithm), {})
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:
