@@ -139,7 +139,9 @@ class WordPieces:
     def _windows(self, pieces: np.ndarray, starts: np.ndarray, room: int) -> np.ndarray:
         shown = pieces[starts[:, None] + np.arange(min(room, len(pieces)))]
         before, after = (np.tile(np.array(s, dtype=np.int32), (len(starts), 1)) for s in (self.before, self.after))
-        return np.hstack((before, shown, after))
+        windows = np.hstack((before, shown, after))
+        # A sentence without tokens has no piece at all where the tokenizer adds none; the transformer needs one.
+        return windows if windows.shape[1] else np.zeros((len(starts), 1), dtype=windows.dtype)
 
 
 def _places(owners: np.ndarray, counts: np.ndarray, starts: np.ndarray, room: int) -> np.ndarray:

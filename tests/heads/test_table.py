@@ -172,9 +172,13 @@ def test_pairs_stay_within_a_row():
 def changed_rows(head, changed):
     """For which words, as first word of a span, the features of entities change with some features of the last word."""
     batch = labelled_batch(head, EXAMPLES[:1], DIM)
-    before = head(batch, inputs_of)["entity"]
-    batch["inputs"][0, -1, changed] += 0.5
-    return (head(batch, inputs_of)["entity"] != before).any(dim=-1)[0].tolist()
+    before, inputs = head(batch, inputs_of)["entity"], batch["inputs"][0, -1].clone()
+    rows = torch.zeros(len(EXAMPLES[0]), dtype=torch.bool)
+    for change in (-50, 50):  # one of them raises a maximum over the sentence
+        batch["inputs"][0, -1] = inputs
+        batch["inputs"][0, -1, changed] += change
+        rows |= (head(batch, inputs_of)["entity"] != before).any(dim=-1)[0]
+    return rows.tolist()
 
 
 def test_a_cell_reads_the_shared_memory_through_the_global_feature_only():
