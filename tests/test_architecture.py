@@ -39,7 +39,7 @@ ABOVE: dict[str, set[str]] = {
     "scoring": {"data"},
     "archived_weights": {"config", "data", "model"},
     "archive": {"annotators", "archived_weights", "config", "data", "model", "plugins", "readers"},
-    "training": {"annotators", "archive", "data", "embedders", "heads", "model", "readers", "scoring"},
+    "training": {"annotators", "archive", "config", "data", "embedders", "heads", "model", "readers", "scoring"},
     "testing": {"archive", "config", "data", "model", "scoring", "training"},
     "predictors": {"annotators", "archive", "data", "model", "readers"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},

@@ -84,7 +84,7 @@ def experiment(file: Path, *overrides: str, **variables: Any) -> tuple[Experimen
 def train(file: Path, folder: Path, *overrides: str, **variables: Any) -> TrainingState:
     """Carry the experiment out."""
     made, full = experiment(file, *overrides, **variables)
-    return run_experiment(made, RunFolder.claim(folder, force=False), full)
+    return run_experiment(made, RunFolder.claim(folder, force=False), full).state
 
 
 def start(

@@ -1,8 +1,8 @@
 """``relx train``: an experiment file carried out."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from relx.commands.common import (
     add_experiment_arguments,
@@ -12,10 +12,7 @@ from relx.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
     from pathlib import Path
-
-    from relx.training.experiment import Experiment
 
 HELP = "train the model of an experiment file"
 
@@ -44,15 +41,11 @@ def run(args: argparse.Namespace) -> int:
     from relx.commands.common import log_to_stderr
 
     quieten_torch_of_several()
-    runs = _runs(load_experiment(args.file, args), args)
-    for tree in runs.values():
+    trees = _trees(load_experiment(args.file, args), args)
+    for tree in trees.values():
         config.require_valid(tree, experiment_class(), args.file)
     log_to_stderr()
-    plans = [
-        _Plan(folder, config.build(tree, experiment_class()), config.fill(tree, experiment_class()))
-        for folder, tree in runs.items()
-    ]
-    code = _try_out_all(plans, args) if args.dry_run or args.overfit is not None else _train_all(plans, args)
+    code = _check(trees.values(), args) if args.dry_run or args.overfit is not None else _train(trees, args)
 
     from relx.training.distributed import part
 
@@ -60,14 +53,8 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-class _Plan(NamedTuple):
-    folder: "Path"
-    experiment: "Experiment"
-    full: dict[str, Any]
-
-
-def _runs(tree: dict[str, Any], args: argparse.Namespace) -> dict["Path", dict[str, Any]]:
-    """The experiment of each run by its folder."""
+def _trees(tree: dict[str, Any], args: argparse.Namespace) -> dict["Path", dict[str, Any]]:
+    """Return the experiment of each run by its output folder."""
     from pathlib import Path
 
     output = Path(args.output or Path("runs") / Path(args.file).stem)
@@ -76,53 +63,29 @@ def _runs(tree: dict[str, Any], args: argparse.Namespace) -> dict["Path", dict[s
     return {output / f"seed_{seed}": {**tree, "seed": seed} for seed in _seeds(args.seeds)}
 
 
-def _train_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
-    """Every folder is claimed before the first run starts, and locked until the last one has ended."""
-    from contextlib import ExitStack
+def _train(trees: dict["Path", dict[str, Any]], args: argparse.Namespace) -> int:
+    from relx.training.run import train_in_folders
 
-    from relx.training.distributed import Distributed
-
-    with ExitStack() as held:
-        Distributed(args.device).on_main(lambda: _claim(plans, args, held))
-        codes = (_train(plan, args.device, args.recover) for plan in plans)
-        return next(filter(None, codes), 0)
+    for run in train_in_folders(trees, args.device, args.recover, args.force):
+        if run.on_main:
+            print(run.archive)
+    return 130 if run.state.interrupted else 0
 
 
-def _claim(plans: Sequence[_Plan], args: argparse.Namespace, held: "ExitStack") -> None:
-    from relx.training.checkpointing.folder_lock import locked
-    from relx.training.checkpointing.run_folder import RunFolder
-
-    for plan in plans:
-        if args.recover:
-            RunFolder.resume(plan.folder, plan.full)
-        else:
-            RunFolder.claim(plan.folder, args.force)
-        held.enter_context(locked(plan.folder))  # after the check: a folder of something else stays as it is
-
-
-def _train(plan: _Plan, device: str | None, recover: bool) -> int:
-    from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
-    from relx.training.distributed import Distributed
-    from relx.training.run import train
-
-    processes = Distributed(device, plan.experiment.trainer.precision)
-    state = train(plan.experiment, RunFolder(plan.folder), plan.full, processes, recover)
-    if processes.main:
-        print(plan.folder / ARCHIVE)
-    return 130 if state.interrupted else 0
-
-
-def _try_out_all(plans: Sequence[_Plan], args: argparse.Namespace) -> int:
+def _check(trees: Iterable[dict[str, Any]], args: argparse.Namespace) -> int:
+    from relx import config
     from relx.training.checks.dry_run import dry_run
     from relx.training.checks.overfit import overfit
     from relx.training.distributed import Distributed
 
-    for _, experiment, _ in plans:
-        processes = Distributed(args.device, experiment.trainer.precision)
-        few = args.overfit
-        outcome = dry_run(experiment, processes) if few is None else overfit(experiment, few, processes)
-        if processes.main:
-            print(outcome)
+    for experiment in [config.build(tree, experiment_class()) for tree in trees]:
+        distributed = Distributed(args.device, experiment.trainer.precision)
+        if args.overfit is None:
+            found = dry_run(experiment, distributed)
+        else:
+            found = overfit(experiment, args.overfit, distributed)
+        if distributed.main:
+            print(found)
     return 0
 
 

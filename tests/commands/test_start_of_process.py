@@ -15,6 +15,7 @@ from relx.errors import DataError, TrainingError
 from relx.readers import read
 from relx.training.checkpointing.folder_lock import LOCK, locked
 from relx.training.distributed import LAUNCHER, MPI, Distributed
+from relx.training.preparation import read_data
 
 RELX = f"{sys.executable} -m relx"
 RECORD = json.dumps({"tokens": ["Ann", "sings"], "entities": [], "relations": []})
@@ -121,7 +122,7 @@ class TestPipes:
 
         made, _ = sample.experiment(tiny, f"train_data_path={pipe}")
         with pytest.raises(DataError, match="read only once; write it to a file: --recover"):
-            made.read()
+            read_data(made)
 
     @pytest.mark.parametrize("text", [RECORD, f"\n\n[{RECORD}]", f"[\n{RECORD}\n]\n"])
     def test_a_pipe_of_a_named_form_is_read(self, text: str) -> None:

@@ -14,6 +14,7 @@ from relx.commands import main
 from relx.commands.common import experiment_class
 from relx.config import build, load, override
 from relx.data.vocabulary import Vocabulary
+from relx.training.preparation import build_model
 
 SMALL = {"dim": 16, "hidden": 16, "match_size": 16, "dropout": 0, "word_dropout": 0, "lr": 0.03, "batch": 3}
 RECURRENT = ("srn", "bisrn", "bilstm")
@@ -199,7 +200,7 @@ def weights_of(name: str, change: str) -> int:
     experiment = build(override(tree, overrides), experiment_class())
     reader, path = experiment.files["train"]
     vocabulary = Vocabulary(list(reader.read(path)))
-    return sum(weight.numel() for weight in experiment.build(vocabulary).parameters())
+    return sum(weight.numel() for weight in build_model(experiment, vocabulary).parameters())
 
 
 def test_the_page_on_heads_says_how_many_weights_an_ablation_changes() -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from relx.commands import main
 from relx.data.batch import Batch
 from relx.errors import ConfigError, MissingExtra, TrainingError
-from relx.heads.head import Head, Scores
+from relx.heads.head import Head, HeadOutput
 from relx.heads.hmt import HMT
 from relx.training.callbacks import tracker
 from relx.training.checks.dry_run import dry_run
@@ -51,7 +51,7 @@ def test_without_validation_and_clipping(tiny: Path) -> None:
 def test_what_would_end_a_run_ends_it(tiny: Path, registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     @Head.register("broken")
     class Broken(HMT):
-        def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
             return super().loss(scores, batch) * float("nan")
 
     with pytest.raises(TrainingError, match="the loss is nan"):

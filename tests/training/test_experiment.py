@@ -22,17 +22,19 @@ from relx.commands import train as train_command
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.errors import ConfigError, DataError, RelxError, TrainingError
-from relx.heads.head import Head, Scores
+from relx.heads.head import Head, HeadOutput
 from relx.heads.hmt import HMT
 from relx.predictors import Predictor
 from relx.scoring import METRICS, PROTOCOLS
+from relx.training import run
 from relx.training.callbacks.progress import EpochLines
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.checks.overfit import overfit
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment, ProtocolName
-from relx.training.run import Session, train
+from relx.training.preparation import read_data
+from relx.training.run import train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -174,7 +176,7 @@ class TestData:
         record = json.dumps({"text": "Paris-Berlin line", "entities": [{"characters": [0, 5]}]})
         data = self.data(tiny, tmp_path, train=record, dev=record, test=record)
         tokenizer = 'tokenizer={"type": "whitespace", "split_at_mentions": true}'
-        read = sample.experiment(tiny, tokenizer, data=data)[0].read()
+        read = read_data(sample.experiment(tiny, tokenizer, data=data)[0])
         assert [example.tokens for example in read["train"]] == [["Paris", "-Berlin", "line"]]
         assert all([e.tokens for e in read[split]] == [["Paris-Berlin", "line"]] for split in ("validation", "test"))
         warned = [message.splitlines()[0] for message in caplog.messages if "gold that tokens cannot hold" in message]
@@ -191,7 +193,7 @@ class TestData:
     def test_nothing_is_reported_as_0(self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         lost = {"tokens": ["a"], "entities": [{"text": "Rome"}], "relations": [{"head": 0, "type": "is", "tail": 0}]}
         lines = (tiny.parent / "dev.jsonl").read_text() + json.dumps(lost)
-        sample.experiment(tiny, data=self.data(tiny, tmp_path, dev=lines))[0].read()
+        read_data(sample.experiment(tiny, data=self.data(tiny, tmp_path, dev=lines))[0])
         assert f"{tmp_path}/dev.jsonl: 1 triples not located" in caplog.messages
         assert "without tokens" not in caplog.text
 
@@ -303,7 +305,7 @@ class TestData:
     ) -> None:
         @Head.register("turned")
         class Turned(HMT):
-            def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+            def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
                 said = super().decode(scores, batch)
                 for example in said:
                     example.relations = [r._replace(head=r.tail, tail=r.head) for r in example.relations]
@@ -328,7 +330,7 @@ class TestData:
     def test_a_loss_that_is_no_scalar_is_the_head_s_fault(self, tiny: Path, tmp_path: Path, registry: None) -> None:
         @Head.register("vector")
         class Vector(HMT):
-            def loss(self, scores: Scores, batch: Batch) -> Tensor:
+            def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
                 return super().loss(scores, batch).expand(len(batch))
 
         message = r"the loss of the head Vector has the shape \[4\]; it must be a scalar"
@@ -380,7 +382,7 @@ class TestInterrupt:
         def interrupt(*_: object) -> None:
             os.kill(os.getpid(), number)
 
-        monkeypatch.setattr(Session, "_scores", interrupt)
+        monkeypatch.setattr(run, "sentence_counts", interrupt)
         assert sample.train(tiny, tmp_path / "run").interrupted
         metrics = read(tmp_path / "run" / "metrics.json")
         assert metrics["interrupted"] and "test" not in metrics

@@ -10,7 +10,7 @@ from relx.commands import main
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.errors import ConfigError, TrainingError
-from relx.heads.head import Encode, Head, Scores
+from relx.heads.head import Encode, Head, HeadOutput
 from relx.heads.hmt import HMT
 from relx.training.checks import overfit as module
 from relx.training.checks.overfit import overfit
@@ -67,7 +67,7 @@ class TestNotLearnt:
     ) -> None:
         @Head.register("half")
         class Half(HMT):
-            def forward(self, batch: Batch, encode: Encode) -> Scores:
+            def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
                 scores = super().forward(batch, encode)
                 return {**scores, "joint": scores["joint"].detach()}
 
@@ -79,7 +79,7 @@ class TestNotLearnt:
     def test_a_score_that_the_loss_leaves_out_is_named(self, tiny: Path, registry: None) -> None:
         @Head.register("forgetful")
         class Forgetful(HMT):
-            def loss(self, scores: Scores, batch: Batch) -> Tensor:
+            def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
                 return self.joint_loss(scores, batch)
 
         reasons = failure(tiny, "model.head.type=forgetful", optimizer={"type": "sgd", "lr": 1e-9})[1:]
@@ -94,12 +94,12 @@ class TestNotLearnt:
 def test_a_head_that_learns_and_decodes_wrongly_is_told_apart(tiny: Path, registry: None) -> None:
     @Head.register("mute")
     class Mute(HMT):
-        def decode(self, scores: Scores, batch: Batch) -> list[Example]:
+        def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
             said = super().decode(scores, batch)
             sure = scores["joint"].abs().max() > 1e4  # as the oracle is, and no model
             return said if sure else [example.unlabelled() for example in said]
 
-        def oracle(self, batch: Batch) -> Scores:
+        def oracle(self, batch: Batch) -> HeadOutput:
             return {name: 1e6 * score for name, score in super().oracle(batch).items()}
 
     first, *reasons = failure(tiny, "model.head.type=mute")
@@ -119,7 +119,7 @@ def test_the_ceiling_of_the_scheme_is_enough(tiny: Path, tmp_path: Path) -> None
 def test_a_loss_that_is_not_finite_is_the_error_of_a_run(tiny: Path, registry: None) -> None:
     @Head.register("broken")
     class Broken(HMT):
-        def loss(self, scores: Scores, batch: Batch) -> Tensor:
+        def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
             return super().loss(scores, batch) * (torch.nan if self.training else 1)
 
     assert failure(tiny, "model.head.type=broken")[0].startswith("the loss is nan on a batch of 4 sentences")

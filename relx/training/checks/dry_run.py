@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +10,13 @@ from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.data.report import report_corpus
 from relx.data.report_text import render
-from relx.data.vocabulary import Vocabulary
 from relx.model import JointExtractor
-from relx.training.checkpointing.randomness import seed_everything
 from relx.training.distributed import Distributed
+from relx.training.experiment import Experiment
 from relx.training.optim.parameter_groups import parameter_groups
+from relx.training.preparation import check_oracle, prepare
 from relx.training.stepper import Part, Step, TrainStep
 from relx.utils.runtime import prepare_process
-
-if TYPE_CHECKING:
-    from relx.training.experiment import Experiment
 
 
 class Trial:
@@ -29,15 +25,11 @@ class Trial:
     Raises DataError, ConfigError and TrainingError as a run does.
     """
 
-    def __init__(self, experiment: "Experiment", processes: Distributed) -> None:
+    def __init__(self, experiment: Experiment, processes: Distributed) -> None:
         prepare_process()
-        processes.each(experiment.require_sources)
-        seed_everything(experiment.seed)  # for a reader that draws
         self.experiment = experiment
         self.processes = processes
-        self.data = processes.each(experiment.read)
-        seed_everything(experiment.seed)  # as a run does
-        self.model = processes.each(lambda: experiment.build(Vocabulary(self.data["train"])))
+        self.data, self.model = processes.each(lambda: prepare(experiment))
 
     def corpus(self, examples: Sequence[Example]) -> TensorDataset:
         """Sentences as the model is trained on them."""
@@ -65,14 +57,14 @@ SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 PREDICTED = 32
 
 
-def dry_run(experiment: "Experiment", processes: Distributed) -> str:
+def dry_run(experiment: Experiment, processes: Distributed) -> str:
     """What was found: the data, the vocabulary, a step on the largest batch, a prediction of the longest sentences.
 
     The oracle check is logged as in a run. Raises DataError, ConfigError, MissingExtra and TrainingError as a run does.
     """
     experiment.callbacks(Path())
     trial = Trial(experiment, processes)
-    experiment.check_oracle(trial.model, trial.data)
+    check_oracle(experiment, trial.model, trial.data)
     report = report_corpus({SPLITS[split]: examples for split, examples in trial.data.items()})
     return "\n".join([render(report), "", _vocabulary(trial.model), _step(trial), _prediction(trial)])
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,10 +15,7 @@ from relx.scoring.render import percentages
 from relx.training.checks.dry_run import Trial, take
 from relx.training.checks.oracle import OracleReport, oracle_check
 from relx.training.distributed import Distributed
-
-if TYPE_CHECKING:
-    from relx.training.experiment import Experiment
-
+from relx.training.experiment import Experiment
 
 MOST_STEPS = 500
 LOOK_EVERY = 25
@@ -37,7 +33,7 @@ class Look:
     pulls: Mapping[str, float]
 
 
-def overfit(experiment: "Experiment", count: int, processes: Distributed) -> str:
+def overfit(experiment: Experiment, count: int, processes: Distributed) -> str:
     """Train on so many sentences until the loss is a hundredth of what it was; what came of it, in a line.
 
     Raises TrainingError for a head that loses triples without a cause, and one that says which part does not learn when

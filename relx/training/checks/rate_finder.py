@@ -4,7 +4,6 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +11,9 @@ from relx.data.batch import TensorDataset
 from relx.errors import ConfigError
 from relx.training.checks.dry_run import Trial, take
 from relx.training.distributed import Distributed
+from relx.training.experiment import Experiment
 from relx.training.optim.schedules import Schedule
 from relx.training.stepper import BadLoss, TrainStep
-
-if TYPE_CHECKING:
-    from relx.training.experiment import Experiment
-
 
 SMOOTHING = 0.9
 # The average of the first few losses is still mostly chance.
@@ -52,7 +48,7 @@ class RangeTest:
         return self.rates[int(np.argmin(self.smoothed))]
 
 
-def find_rate(experiment: "Experiment", low: float, high: float, steps: int, processes: Distributed) -> RangeTest:
+def find_rate(experiment: Experiment, low: float, high: float, steps: int, processes: Distributed) -> RangeTest:
     """Train the model of an experiment for so many steps, each with a learning rate higher by the same factor.
 
     The rates of parameter groups keep their ratio to the optimizer's own. Nothing is kept of the model. Raises
@@ -85,7 +81,7 @@ class _Growth(Schedule):
         return self.rate(step, total) / self.own
 
 
-def _batches(experiment: "Experiment", corpus: TensorDataset) -> Iterator[np.ndarray]:
+def _batches(experiment: Experiment, corpus: TensorDataset) -> Iterator[np.ndarray]:
     """Batches of sentences of mixed length, whose losses differ less than those of training, epoch after epoch."""
     for epoch in itertools.count():
         yield from experiment.loader.mixed(corpus.lengths, experiment.seed, epoch)
