@@ -46,7 +46,7 @@ class LiteralScorer(PairScorer):
     def __init__(self, scorer: PairScorer) -> None:
         super().__init__()
         self.scorer = scorer
-        self.relations = scorer.relations
+        self.num_relations = scorer.num_relations
 
     def forward(self, inputs: Tensor) -> Tensor:
         length = inputs.shape[1]
@@ -61,7 +61,7 @@ class LiteralScorer(PairScorer):
         hidden = F.linear(torch.cat((heads, tails), dim=-1), weight, scorer.head.bias)
         return scorer.output(torch.relu(hidden))
 
-    def best(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def max_over_tails(self, inputs: Tensor, mask: Tensor) -> Tensor:
         return self(inputs).masked_fill(~mask[:, None, :, None], -torch.inf).max(dim=2).values
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class LiteralScorer(PairScorer):
         pairs = (mask.unsqueeze(2) & mask.unsqueeze(1)).unsqueeze(-1)
         return (F.binary_cross_entropy_with_logits(table, labels, reduction="none") * pairs).sum()
 
-    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
+    def predict(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
         pairs = (mask.unsqueeze(2) & mask.unsqueeze(1)).unsqueeze(-1)
         probabilities = self(inputs).sigmoid() * pairs
         cells = (probabilities >= threshold).nonzero(as_tuple=True)
@@ -142,7 +142,7 @@ def flop(model: JointExtractor, batch: Batch) -> float:
 
 def matrix_rate(model: JointExtractor) -> float:
     """Operations a second of a product such as those of the pair scorer."""
-    rows, weights = torch.randn(BATCH * 24 * 24, 100), torch.randn(100, max(1, model.head.pair_scorer.relations))
+    rows, weights = torch.randn(BATCH * 24 * 24, 100), torch.randn(100, max(1, model.head.pair_scorer.num_relations))
     return 2 * len(rows) * weights.numel() / medians({"product": lambda: torch.mm(rows, weights)}, 9)["product"]
 
 

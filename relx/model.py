@@ -17,7 +17,7 @@ from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
 from relx.heads.head import Head, HeadOutput
 from relx.registry import Injected, Lazy
-from relx.utils.precision import single
+from relx.utils.precision import to_float32
 
 
 class JointExtractor(nn.Module):
@@ -41,7 +41,9 @@ class JointExtractor(nn.Module):
         with warnings.catch_warnings():
             # Where training has no relation there is nothing to score, and torch says so of each empty weight.
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")
-            self.head = head.build(input_dim=self.encoder.output_dim, views=self.encoder.views, vocabulary=vocabulary)
+            self.head = head.build(
+                input_dim=self.encoder.output_dim, task_features=self.encoder.task_features, vocabulary=vocabulary
+            )
         self.embedder.add_tokens(self.head.markers)
 
     @property
@@ -63,7 +65,7 @@ class JointExtractor(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch with targets: a scalar. Sums over tables of pairs are too long for half precision."""
-        scores = {name: single(score) for name, score in self.scores(batch).items()}
+        scores = {name: to_float32(score) for name, score in self.scores(batch).items()}
         with torch.autocast(self.device.type, enabled=False):
             return self.loss(scores, batch)
 

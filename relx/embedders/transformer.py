@@ -20,7 +20,7 @@ from relx.embedders.tokenizer_file import panics_as_errors, read_tokenizer
 from relx.errors import DataError
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
-from relx.utils.precision import single
+from relx.utils.precision import to_float32
 
 
 class ScalarMix(nn.Module):
@@ -254,8 +254,8 @@ class TransformerEmbedder(TokenEmbedder):
         with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()), self._precision(windows.device.type):
             encoded = self.transformer(windows, attention_mask=real.long(), output_hidden_states=self.mix is not None)
         if self.mix is None:
-            return single(encoded.last_hidden_state)
-        return self.mix(list(map(single, encoded.hidden_states[1:])))
+            return to_float32(encoded.last_hidden_state)
+        return self.mix(list(map(to_float32, encoded.hidden_states[1:])))
 
     def _precision(self, device: str) -> AbstractContextManager[object]:
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(device, self.dtype)

@@ -36,7 +36,7 @@ class Targets:
     lost: list[tuple[Relation, str]] = field(default_factory=list)
 
 
-class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "views", "vocabulary")):
+class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):
     """One paper's scheme of joint extraction.
 
     A head is handed a function that encodes a batch rather than the encoded batch, because some heads encode more than

@@ -145,7 +145,7 @@ class PairTaggingHead(Head):
 
     def _cells(self, scores: HeadOutput, batch: Batch) -> tuple[TableCells, Tensor]:
         if "cells" not in scores:
-            return self.pair_scorer.above(scores["relation"], batch.mask, self.threshold)
+            return self.pair_scorer.predict(scores["relation"], batch.mask, self.threshold)
         cells = TableCells.unpadded(scores["cells"])
         return cells, torch.ones(len(cells.sentence))
 
@@ -187,7 +187,7 @@ class RIN(PairTaggingHead):
         relations, tags = len(self.pair_cells.relations), self.entity_tags.scheme.size
         self.relation_features = _projection(input_dim, size) if projections else nn.Identity()
         self.entity_features = _projection(input_dim, size) if projections else nn.Identity()
-        self.pair_scorer = (pair_scorer or Lazy(DecomposedPairScorer)).build(input_dim=size, relations=relations)
+        self.pair_scorer = (pair_scorer or Lazy(DecomposedPairScorer)).build(input_dim=size, num_relations=relations)
         self.tagger = nn.Linear(size, tags)
         self.interaction = None
         if rounds and updater != "linear":
@@ -212,7 +212,7 @@ class RIN(PairTaggingHead):
         if self.interaction is None:
             return None
         signals = {
-            "relations": lambda: self.pair_scorer.best(relation, mask).sigmoid(),
+            "relations": lambda: self.pair_scorer.max_over_tails(relation, mask).sigmoid(),
             "entities": lambda: self.tagger(entity).softmax(dim=-1),
             "words": lambda: encoded,
         }
@@ -267,7 +267,9 @@ class RINv2(PairTaggingHead):
         self.set_scheme(vocabulary, anchor, allow_self, threshold)
         self.rounds = require_rounds(rounds)
         relations, tags = len(self.pair_cells.relations), self.entity_tags.scheme.size
-        self.pair_scorer = (pair_scorer or Lazy(ConcatMLPPairScorer)).build(input_dim=input_dim, relations=relations)
+        self.pair_scorer = (pair_scorer or Lazy(ConcatMLPPairScorer)).build(
+            input_dim=input_dim, num_relations=relations
+        )
         self.tagger = nn.Linear(input_dim, tags)
         if rounds:
             self.relation_updater = GRUCellUpdater(relations, input_dim)
@@ -277,7 +279,7 @@ class RINv2(PairTaggingHead):
         """``entity`` [batch, length, tags] and ``relation`` [batch, length, input_dim], after the last round."""
         encoded = relation = entity = encode(batch)
         for _ in range(self.rounds):
-            relations = self.pair_scorer.best(relation, batch.mask).sigmoid()
+            relations = self.pair_scorer.max_over_tails(relation, batch.mask).sigmoid()
             entities = self.tagger(entity).softmax(dim=-1)
             relation, entity = self.relation_updater(relations, encoded), self.entity_updater(entities, encoded)
             encoded = encoded + relation + entity

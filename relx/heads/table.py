@@ -81,7 +81,7 @@ def spans_above(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: flo
     head, tail = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
     found, start = [], 0
     for vectors, real in _chunks(max(1, LOGITS_AT_ONCE // (len(head) * scorer.width)), inputs, mask):
-        logits = scorer.of_pairs(vectors, head, tail)
+        logits = scorer.score_pairs(vectors, head, tail)
         row, pair, label = ((logits >= logit(threshold)) & real[:, tail, None]).nonzero(as_tuple=True)
         found.append(Spans(row + start, label, head[pair], tail[pair], logits[row, pair, label].sigmoid()))
         start += len(vectors)
@@ -94,7 +94,7 @@ def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells
     first, second = torch.arange(2, device=inputs.device).split(1)
     at_once = max(1, LOGITS_AT_ONCE // max(2 * inputs.shape[-1], scorer.width))
     found = [
-        scorer.of_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0].sigmoid()
+        scorer.score_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0].sigmoid()
         for row, head, tail in _chunks(at_once, pairs.sentence, pairs.head, pairs.tail)
     ]
     return torch.cat(found)
@@ -138,7 +138,7 @@ class TableFilling(Head):
 
     def __init__(
         self,
-        views: Injected[TaskFeatures],
+        task_features: Injected[TaskFeatures],
         vocabulary: Injected[Vocabulary],
         tables: Tables = "first",
         hidden_size: int | None = None,
@@ -159,12 +159,12 @@ class TableFilling(Head):
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.scheme, self.cells = SpanTripleTargets(relations, self._label, allow_self), EndpointTables(tables)
         self.steps = SpanTripleDecoder(relations, allow_self)
-        self.entity_features = TableFeatures(views, "entity", cells, hidden_size, global_feature)
-        self.relation_features = TableFeatures(views, "relation", cells, hidden_size, global_feature)
+        self.entity_features = TableFeatures(task_features, "entity", cells, hidden_size, global_feature)
+        self.relation_features = TableFeatures(task_features, "relation", cells, hidden_size, global_feature)
 
         def scorer(features: TableFeatures, labels: int) -> PairScorer:
             made = pair_scorer or Lazy(PFNPairScorer, hidden_size=features.hidden_size, bias=BIAS, dropout=dropout)
-            return made.build(input_dim=features.output_dim, relations=labels)
+            return made.build(input_dim=features.output_dim, num_relations=labels)
 
         self.entity = scorer(self.entity_features, len(self.types.names))
         self.relation: dict[Anchor, PairScorer] = nn.ModuleDict(  # type: ignore[assignment]
@@ -259,20 +259,24 @@ class TableFeatures(nn.Module):
     """What a task's scorers read of each token, and, if wanted, the global feature of the sentence beside it."""
 
     def __init__(
-        self, views: TaskFeatures, task: str, cells: CellFeatures, hidden_size: int | None, global_feature: bool
+        self, task_features: TaskFeatures, task: str, cells: CellFeatures, hidden_size: int | None, global_feature: bool
     ) -> None:
         super().__init__()
-        self.task, self.views, self.of_token = task, views, views.own() if cells == "own" else views
-        self.hidden_size = hidden_size or max(1, views.size(task) // 2)
+        self.task, self.task_features, self.of_token = (
+            task,
+            task_features,
+            task_features.own() if cells == "own" else task_features,
+        )
+        self.hidden_size = hidden_size or max(1, task_features.size(task) // 2)
         self.output_dim = self.of_token.size(task) + (self.hidden_size if global_feature else 0)
-        self.of_sentence = GlobalFeature(views.size(task), self.hidden_size) if global_feature else None
+        self.of_sentence = GlobalFeature(task_features.size(task), self.hidden_size) if global_feature else None
 
     def forward(self, encoded: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, size of the encoder] -> [batch, length, output_dim]."""
         tokens = self.of_token.of(encoded, self.task)
         if self.of_sentence is None:
             return tokens
-        return torch.cat((tokens, self.of_sentence(self.views.of(encoded, self.task), mask)), dim=-1)
+        return torch.cat((tokens, self.of_sentence(self.task_features.of(encoded, self.task), mask)), dim=-1)
 
 
 def _numbered(cells: TableCells, length: int, relations: int) -> Tensor:

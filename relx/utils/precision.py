@@ -33,6 +33,6 @@ def products_in_bfloat16(wanted: bool) -> Iterator[None]:
         settings.fp32_precision = before
 
 
-def single(tensor: Tensor) -> Tensor:
+def to_float32(tensor: Tensor) -> Tensor:
     """The tensor in float32 if it is in half precision."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

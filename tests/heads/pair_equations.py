@@ -67,7 +67,7 @@ def table(vectors: Tensor, scorer: nn.Module) -> Tensor:
     """The logits of all pairs of the tokens of one sentence: [length, d] -> [length, length, relations]."""
     score = EQUATIONS[type(scorer)]
     if not len(vectors):
-        return vectors.new_zeros(0, 0, scorer.relations)
+        return vectors.new_zeros(0, 0, scorer.num_relations)
     return torch.stack([torch.stack([score(h, h_, scorer) for h_ in vectors]) for h in vectors])
 
 

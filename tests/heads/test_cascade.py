@@ -34,7 +34,7 @@ class TaskEncoder(Seq2SeqEncoder):
         self.lstm = LSTMEncoder(input_dim, 4)
 
     @property
-    def views(self) -> TaskFeatures:
+    def task_features(self) -> TaskFeatures:
         return TaskFeatures(8, {"entity": [(0, 4), (6, 8)], "subject": [(2, 6)], "object": [(4, 8), (0, 1)]})
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
@@ -373,7 +373,7 @@ def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
 
 
 def test_an_encoder_with_other_tasks_is_refused() -> None:
-    with pytest.raises(ValueError, match="no view for the task 'subject'"):
+    with pytest.raises(ValueError, match="no features for the task 'subject'"):
         Cascade(TaskFeatures(4, {"entity": [(0, 4)]}), Vocabulary(EXAMPLES))
 
 

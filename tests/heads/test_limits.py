@@ -77,7 +77,7 @@ def test_a_scorer_that_is_a_sum_never_returns_crossed_pairs_alone(scorer: type[A
     torch.manual_seed(1)
     for _ in range(200):
         made = scorer(4, 1, bias=0.0)
-        cells, _ = made.above(torch.randn(1, 4, 4) * 3, torch.ones(1, 4, dtype=torch.bool), 0.5)
+        cells, _ = made.predict(torch.randn(1, 4, 4) * 3, torch.ones(1, 4, dtype=torch.bool), 0.5)
         assert is_reachable(set(zip(cells.head.tolist(), cells.tail.tolist(), strict=True)))
 
 

@@ -78,14 +78,14 @@ def test_the_table_equals_the_equations(pairs: PairScorer) -> None:
 def test_listed_pairs_have_their_cells_of_the_table(pairs: PairScorer) -> None:
     inputs, _ = padded_inputs(DIM)
     head, tail = torch.tensor([0, 6, 3, 3, 1]), torch.tensor([6, 0, 3, 3, 2])
-    torch.testing.assert_close(pairs.of_pairs(inputs, head, tail), pairs(inputs)[:, head, tail], rtol=0, atol=1e-12)
+    torch.testing.assert_close(pairs.score_pairs(inputs, head, tail), pairs(inputs)[:, head, tail], rtol=0, atol=1e-12)
 
 
 @pytest.mark.usefixtures("chunks")
 def test_the_best_tail_equals_the_equations_outputs_and_gradients(pairs: PairScorer) -> None:
     inputs, mask = padded_inputs(DIM)
     inputs.requires_grad_()
-    best = pairs.best(inputs, mask)
+    best = pairs.max_over_tails(inputs, mask)
     expected = [table.amax(dim=1) for table in literal_tables(pairs, inputs, mask) if len(table)]
     ours = torch.cat([row[real] for row, real in zip(best, mask, strict=True)])
     torch.testing.assert_close(ours, torch.cat(expected), rtol=0, atol=1e-12)
@@ -95,7 +95,7 @@ def test_the_best_tail_equals_the_equations_outputs_and_gradients(pairs: PairSco
         (ours * direction).sum(), (torch.cat(expected) * direction).sum(), [inputs, *pairs.parameters()]
     )
     with torch.inference_mode():
-        torch.testing.assert_close(pairs.best(inputs, mask).clone(), best.detach(), rtol=0, atol=1e-12)
+        torch.testing.assert_close(pairs.max_over_tails(inputs, mask).clone(), best.detach(), rtol=0, atol=1e-12)
 
 
 @pytest.mark.usefixtures("chunks")
@@ -128,7 +128,7 @@ def test_some_parameters_may_be_frozen(pairs: PairScorer) -> None:
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
 def test_the_cells_above_a_threshold(pairs: PairScorer, threshold: float) -> None:
     inputs, mask = padded_inputs(DIM)
-    cells, probabilities = pairs.above(inputs, mask, threshold)
+    cells, probabilities = pairs.predict(inputs, mask, threshold)
     found = dict(zip(zip(*map(Tensor.tolist, cells), strict=True), probabilities.tolist(), strict=True))
     expected = {}
     for sentence, table in enumerate(literal_tables(pairs, inputs, mask)):
@@ -152,7 +152,7 @@ def test_padding_and_neighbours_do_not_matter(pairs: PairScorer) -> None:
 def test_a_gradient_reaches_every_parameter_and_is_finite_also_with_empty_sentences(pairs: PairScorer) -> None:
     inputs, mask = padded_inputs(DIM)
     assert_every_parameter_learns(pairs, pairs.loss(inputs, mask, GOLD))
-    assert_every_parameter_learns(pairs, pairs.best(inputs, mask).sigmoid())
+    assert_every_parameter_learns(pairs, pairs.max_over_tails(inputs, mask).sigmoid())
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
@@ -162,8 +162,8 @@ def test_a_corpus_without_relations(cls: type[PairScorer]) -> None:
     none = cls(DIM, 0).double()
     gold = torch.zeros(len(mask), 1, 3, dtype=torch.int64)
     assert none.loss(inputs, mask, gold) == 0
-    assert none.best(inputs, mask).shape == (*mask.shape, 0)
-    assert len(none.above(inputs, mask, 0.5)[1]) == 0
+    assert none.max_over_tails(inputs, mask).shape == (*mask.shape, 0)
+    assert len(none.predict(inputs, mask, 0.5)[1]) == 0
 
 
 @pytest.mark.parametrize("cls", SCORERS)
@@ -252,7 +252,7 @@ class TestTwoDisjointPairs:
             optimizer.zero_grad()
             pairs.loss(self.inputs, self.mask, self.gold).backward()
             optimizer.step()
-        cells, _ = pairs.above(self.inputs, self.mask, 0.5)
+        cells, _ = pairs.predict(self.inputs, self.mask, 0.5)
         return set(zip(cells.head.tolist(), cells.tail.tolist(), strict=True))
 
     @pytest.mark.parametrize("cls", [DecomposedPairScorer, LinearPairScorer])
@@ -286,10 +286,10 @@ def test_the_scorers_with_a_hidden_layer_differ_in_its_activation() -> None:
 class DotPairScorer(PairScorer):
     """A scorer of one's own that writes nothing but ``forward``."""
 
-    def __init__(self, input_dim: int, relations: int) -> None:
+    def __init__(self, input_dim: int, num_relations: int) -> None:
         super().__init__()
-        self.relations = relations
-        self.head, self.tail = (torch.nn.Linear(input_dim, relations) for _ in range(2))
+        self.num_relations = num_relations
+        self.head, self.tail = (torch.nn.Linear(input_dim, num_relations) for _ in range(2))
 
     def forward(self, inputs: Tensor) -> Tensor:
         return torch.tanh(self.head(inputs).unsqueeze(2) * self.tail(inputs).unsqueeze(1))
@@ -305,6 +305,6 @@ def test_a_scorer_needs_no_more_than_its_table() -> None:
     torch.testing.assert_close(made.loss(inputs, mask, GOLD), expected, rtol=1e-12, atol=0)
     for row, table in enumerate(tables):
         if len(table):
-            torch.testing.assert_close(made.best(inputs, mask)[row, : len(table)], table.amax(dim=1))
-    assert len(made.above(inputs, mask, 0.5)[1]) == sum(int((table >= 0).sum()) for table in tables)
-    assert_every_parameter_learns(made, made.best(inputs, mask).sigmoid() + made.loss(inputs, mask, GOLD))
+            torch.testing.assert_close(made.max_over_tails(inputs, mask)[row, : len(table)], table.amax(dim=1))
+    assert len(made.predict(inputs, mask, 0.5)[1]) == sum(int((table >= 0).sum()) for table in tables)
+    assert_every_parameter_learns(made, made.max_over_tails(inputs, mask).sigmoid() + made.loss(inputs, mask, GOLD))

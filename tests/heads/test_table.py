@@ -39,11 +39,11 @@ VARIANTS = [
 ]
 
 
-def head_of(examples=EXAMPLES, bias=0.0, views=None, **arguments):
+def head_of(examples=EXAMPLES, bias=0.0, task_features=None, **arguments):
     torch.manual_seed(1)
     scorer = Lazy(PFNPairScorer, hidden_size=3, bias=bias)
-    views = views or TaskFeatures(DIM, RANGES)
-    return TableFilling(views, Vocabulary(examples), **{"pair_scorer": scorer, **arguments}).double()
+    task_features = task_features or TaskFeatures(DIM, RANGES)
+    return TableFilling(task_features, Vocabulary(examples), **{"pair_scorer": scorer, **arguments}).double()
 
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=str)
@@ -63,7 +63,7 @@ def test_loss_and_gradients_are_those_of_every_cell(arguments):
 
 
 def ranges_of_cells(head):
-    return RANGES if head.entity_features.of_token is head.entity_features.views else OWN
+    return RANGES if head.entity_features.of_token is head.entity_features.task_features else OWN
 
 
 def literal_loss(head, example, words):
@@ -141,7 +141,7 @@ def test_of_two_mentions_with_one_first_token_the_more_probable_is_meant():
 
 
 def test_each_table_reads_the_view_of_its_task_only():
-    head = head_of(views=TaskFeatures(4, {"entity": [(0, 2)], "relation": [(2, 4)]}))
+    head = head_of(task_features=TaskFeatures(4, {"entity": [(0, 2)], "relation": [(2, 4)]}))
     batch = labelled_batch(head, EXAMPLES, 4)
     before = head(batch, inputs_of)
     batch["inputs"][..., :2] += 1
@@ -151,7 +151,7 @@ def test_each_table_reads_the_view_of_its_task_only():
 
 
 def test_an_encoder_without_tasks_is_read_whole_by_both():
-    head = head_of(views=TaskFeatures(DIM))
+    head = head_of(task_features=TaskFeatures(DIM))
     batch = labelled_batch(head, EXAMPLES, DIM)
     assert head(batch, inputs_of)["relation"][..., :DIM].equal(batch["inputs"])
 
@@ -193,7 +193,7 @@ def test_a_cell_reads_the_shared_memory_through_the_global_feature_only():
 def test_cells_of_the_partition_filter_have_the_sizes_of_the_public_code():
     """hid2hid reads three times the hidden size, h_e of both words and the global feature, which reads [h_e; h_s]."""
     encoder = PartitionFilterEncoder(7, 4)
-    head = TableFilling(encoder.views, Vocabulary(EXAMPLES), hidden_size=4)
+    head = TableFilling(encoder.task_features, Vocabulary(EXAMPLES), hidden_size=4)
     for features, scorer in ((head.entity_features, head.entity), (head.relation_features, head.relation["first"])):
         assert features.of_sentence.linear.weight.shape == (4, 8)
         # The global feature is beside both words: its two matrices add up to one.

@@ -69,7 +69,7 @@ def test_with_dropout_gold_cells_have_the_logits_of_the_table_that_is_learnt() -
     torch.manual_seed(2)
     loss = triangle_loss(scorer, inputs, mask, GOLD)
     torch.manual_seed(2)
-    logits = scorer.of_pairs(inputs, head, tail)
+    logits = scorer.score_pairs(inputs, head, tail)
     gold = set(zip(*map(Tensor.tolist, GOLD), strict=True))
     expected = [
         torch.nn.functional.softplus(-z if (sentence, i, j, k) in gold else z)
@@ -117,7 +117,9 @@ class TestTwoSpansOfOneLabel:
     @pytest.mark.parametrize("cls", SCORERS, ids=lambda cls: cls.__name__)
     def test_every_scorer_learns_them(self, cls: type[PairScorer]) -> None:
         torch.manual_seed(1)
-        scorer = Lazy(cls, **({} if cls is LinearPairScorer else {"hidden_size": 16})).build(input_dim=4, relations=1)
+        scorer = Lazy(cls, **({} if cls is LinearPairScorer else {"hidden_size": 16})).build(
+            input_dim=4, num_relations=1
+        )
         optimizer = torch.optim.Adam(scorer.parameters(), lr=0.1)
         for _ in range(120):
             optimizer.zero_grad()

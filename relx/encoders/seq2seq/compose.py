@@ -25,9 +25,9 @@ class ComposeEncoder(Seq2SeqEncoder):
             self.output_dim = built.output_dim
 
     @property
-    def views(self) -> TaskFeatures:
+    def task_features(self) -> TaskFeatures:
         """Those of the last encoder."""
-        return self.encoders[-1].views  # type: ignore
+        return self.encoders[-1].task_features  # type: ignore
 
     def index(self, example: Example) -> Arrays:
         """The arrays of every encoder."""

@@ -12,13 +12,14 @@ class Seq2SeqEncoder(nn.Module, Registrable, kind="seq2seq_encoder", injects=("i
     """Encodes each token in its sentence. What it gives a sentence does not depend on the batch around it.
 
     Most encoders write ``forward`` only. One that reads more of a sentence than its vectors, such as a dependency tree,
-    writes ``index`` and ``encode`` instead; one whose features are meant for different tasks names them in ``views``.
+    writes ``index`` and ``encode`` instead; one whose features are meant for different tasks names them in
+    ``task_features``.
     """
 
     output_dim: int
 
     @property
-    def views(self) -> TaskFeatures:
+    def task_features(self) -> TaskFeatures:
         """What each task reads of the output."""
         return TaskFeatures(self.output_dim)
 

@@ -37,7 +37,7 @@ class MemoryEncoder(Seq2SeqEncoder):
         self.backwards = MemoryReader(cell, input_dim, hidden_size, dropconnect) if bidirectional else None
 
     @property
-    def views(self) -> TaskFeatures:
+    def task_features(self) -> TaskFeatures:
         """The memories that each task has a part in."""
         return self.task_views
 

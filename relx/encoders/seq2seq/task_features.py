@@ -44,5 +44,7 @@ class TaskFeatures:
         if self._tasks is None:
             return self._all
         if task not in self._tasks:
-            raise ValueError(f"the encoder has no view for the task {task!r}; its tasks are {', '.join(self._tasks)}")
+            raise ValueError(
+                f"the encoder has no features for the task {task!r}; its tasks are {', '.join(self._tasks)}"
+            )
         return self._tasks[task]

@@ -47,14 +47,14 @@ class Fusion(nn.Module):
     markers: Sequence[str] = ()
     shares_objects = False
 
-    def __init__(self, views: TaskFeatures) -> None:
+    def __init__(self, task_features: TaskFeatures) -> None:
         super().__init__()
-        self.views = views
-        self.sizes = {task: views.size(task) for task in ("entity", "subject", "object")}
+        self.task_features = task_features
+        self.sizes = {task: task_features.size(task) for task in ("entity", "subject", "object")}
 
     def first(self, sentences: Sentences) -> Tensor:
         """The features for entity extraction: [batch, length, entity]."""
-        return self.views.of(sentences.encoded, "entity")
+        return self.task_features.of(sentences.encoded, "entity")
 
     def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:
         """What follows the entities of all sentences of the batch.
@@ -82,7 +82,7 @@ CONTEXTS = {"global_feature": GlobalContext, "lstm": LSTMEncoder}
 
 
 class LateFusion(Fusion):
-    """Sentences are encoded once. Embeddings of entity types and of the subject stand beside the views (Eq. 11).
+    """Sentences are encoded once. Embeddings of entity types and of the subject stand beside the features (Eq. 11).
 
     Without ``types`` the later tasks are not given the entities. With ``vectors`` the mean of the subject's first and
     last token stands beside every token too. As printed, an extractor reads each token by itself, so that the subject
@@ -93,21 +93,21 @@ class LateFusion(Fusion):
 
     def __init__(
         self,
-        views: TaskFeatures,
+        task_features: TaskFeatures,
         types: int | None,
         tag_dim: int,
         vectors: bool,
         task_context: TaskContext,
         context_size: int,
     ) -> None:
-        super().__init__(views)
+        super().__init__(task_features)
         require_sizes(tag_dim=tag_dim, context_size=context_size)
         self.types = nn.Embedding(types + 1, tag_dim) if types is not None else None
         self.subject = nn.Embedding(2, tag_dim)
         of_types = tag_dim if types is not None else 0
         self.sizes["subject"] += of_types
         self.vectors, self.shares_objects = vectors, task_context == "none" and not vectors
-        self.sizes["object"] += of_types + tag_dim + (views.size("object") if vectors else 0)
+        self.sizes["object"] += of_types + tag_dim + (task_features.size("object") if vectors else 0)
         self.contexts: dict[str, GlobalContext | LSTMEncoder] = nn.ModuleDict()  # type: ignore[assignment]
         for task in ("subject", "object") if task_context != "none" else ():
             self.contexts[task] = CONTEXTS[task_context](self.sizes[task], context_size)
@@ -116,8 +116,8 @@ class LateFusion(Fusion):
     def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:
         """Eq. 11, [e_e; h_s] and [e_e; h_o; e_s] (with ``vectors`` the subject's vector too), each in its context."""
         mask, types = sentences.batch.mask, self._types(sentences, entities)
-        of_subjects = [*types, self.views.of(sentences.encoded, "subject")]
-        view = self.views.of(sentences.encoded, "object")
+        of_subjects = [*types, self.task_features.of(sentences.encoded, "subject")]
+        view = self.task_features.of(sentences.encoded, "object")
         of_objects = [*(part[subjects.row] for part in (*types, view)), self._tags(subjects, sentences.shape[1])]
         if self.vectors:
             own = mean_of_ends(view, subjects).unsqueeze(1)
@@ -148,8 +148,8 @@ class EarlyFusion(Fusion):
     length side by side, at most ``max_tokens`` at a time.
     """
 
-    def __init__(self, views: TaskFeatures, types: Sequence[str], told: bool, max_tokens: int) -> None:
-        super().__init__(views)
+    def __init__(self, task_features: TaskFeatures, types: Sequence[str], told: bool, max_tokens: int) -> None:
+        super().__init__(task_features)
         require_sizes(max_tokens=max_tokens)
         self.text = TextMarkers(types if told else [])
         self.markers = self.text.tokens
@@ -169,7 +169,7 @@ class EarlyFusion(Fusion):
         read = self._read(sentences, texts)
         of_subjects = read[: len(rows)] if self.told else sentences.encoded[rows]
         of_objects = read[len(read) - len(subjects) :]
-        return self.views.of(of_subjects, "subject"), self.views.of(of_objects, "object")
+        return self.task_features.of(of_subjects, "subject"), self.task_features.of(of_objects, "object")
 
     def _known(self, sentences: Sentences, entities: Spans) -> list[list[Marking]]:
         """What is told of the entities of each sentence."""

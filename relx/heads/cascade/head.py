@@ -51,7 +51,7 @@ class Cascade(Head):
 
     def __init__(
         self,
-        views: Injected[TaskFeatures],
+        task_features: Injected[TaskFeatures],
         vocabulary: Injected[Vocabulary],
         fusion: Literal["early", "late"] = "early",
         markers: Literal["entity_subject", "subject"] = "entity_subject",
@@ -80,13 +80,13 @@ class Cascade(Head):
         self.all_subjects = subjects == "all"
         told = markers == "entity_subject"
         types = self.types.names.items
-        self.fusion = Fusion(views)
+        self.fusion = Fusion(task_features)
         if joint and fusion == "late":
             self.fusion = LateFusion(
-                views, len(types) if told else None, tag_dim, subject_vectors, task_context, context_size
+                task_features, len(types) if told else None, tag_dim, subject_vectors, task_context, context_size
             )
         elif joint:
-            self.fusion = EarlyFusion(views, types, told, max_tokens)
+            self.fusion = EarlyFusion(task_features, types, told, max_tokens)
         self.markers = self.fusion.markers
         sizes = self.fusion.sizes
         self.entity = SpanTagger(sizes["entity"], len(types), entity_spans, decoding, match)

@@ -80,32 +80,32 @@ class TableCells(NamedTuple):
         return cls(sentence, head, tail, relation - 1)
 
 
-class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim", "relations")):
-    """Gives each ordered pair of tokens, head and tail, a logit for each of so many ``relations``.
+class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim", "num_relations")):
+    """Gives each ordered pair of tokens, head and tail, a logit for each of so many relations.
 
     Only ``forward`` has to be written. What is asked of the table is computed a few sentences at a time; a scorer
     whose form allows more overrides it.
     """
 
-    relations: int
+    num_relations: int
     is_sum = False
     """Whether a logit is f(head) + g(tail), which limits the pairs that can be returned together."""
 
     @property
     def width(self) -> int:
         """The most numbers that are held at once for each pair."""
-        return self.relations
+        return self.num_relations
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> the table of logits [batch, length, length, relations]."""
+        """[batch, length, input_dim] -> the table of logits [batch, length, length, num_relations]."""
         raise NotImplementedError
 
-    def of_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
-        """The logits of the same pairs, two vectors of tokens, in every sentence: -> [batch, pairs, relations]."""
+    def score_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+        """The logits of the same pairs, two vectors of tokens, in every sentence: -> [batch, pairs, num_relations]."""
         return self(inputs)[:, head, tail]
 
-    def best(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """The greatest logit of each head over the real tails: -> [batch, length, relations]; -inf without tokens."""
+    def max_over_tails(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """The greatest logit of each head over the real tails, [batch, length, num_relations]; -inf without tokens."""
         # A copy of the first token in place of padding leaves every maximum as it is, and spares a masked table.
         filled = torch.where(mask.unsqueeze(-1), inputs, inputs[:, :1])
         best = torch.cat([_greatest(self(vectors)) for (vectors,) in self._chunks(filled)])
@@ -118,7 +118,7 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
         """
         return sum_in_chunks(self._loss, (inputs, mask, gold), list(self.parameters()), self._at_once(inputs))
 
-    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
+    def predict(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
         """The cells of real tokens whose probability is at least ``threshold``, and their probabilities."""
         found, start = [], 0
         for vectors, real in self._chunks(inputs, mask):
@@ -139,7 +139,7 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
         return zip(*(tensor.split(self._at_once(rows[0])) for tensor in rows), strict=True)
 
     def _at_once(self, inputs: Tensor) -> int:
-        return max(1, LOGITS_AT_ONCE // max(1, inputs.shape[1] ** 2 * self.relations))
+        return max(1, LOGITS_AT_ONCE // max(1, inputs.shape[1] ** 2 * self.num_relations))
 
 
 def logit(probability: float) -> float:
@@ -166,7 +166,7 @@ def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: TableC
     rows = torch.arange(len(inputs), device=inputs.device)
 
     def loss(inputs: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
-        logits = scorer.of_pairs(inputs, head, tail)
+        logits = scorer.score_pairs(inputs, head, tail)
         here = TableCells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
         pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
         positive = logits[here.sentence - rows[0], pair, here.relation]
@@ -180,5 +180,5 @@ def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Te
     """The logit of each cell, [cells], without those of any other pair."""
     pairs = torch.stack((inputs[cells.sentence, cells.head], inputs[cells.sentence, cells.tail]), dim=1)
     first, second = torch.arange(2, device=inputs.device).split(1)
-    logits = scorer.of_pairs(pairs, first, second).squeeze(1)
+    logits = scorer.score_pairs(pairs, first, second).squeeze(1)
     return logits.gather(1, cells.relation.unsqueeze(1)).squeeze(1)

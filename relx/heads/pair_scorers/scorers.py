@@ -20,22 +20,22 @@ class SumPairScorer(PairScorer):
     is_sum = True
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """The part of each token as head: [..., input_dim] -> [..., relations]."""
+        """The part of each token as head: [..., input_dim] -> [..., num_relations]."""
         raise NotImplementedError
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """The part of each token as tail: [..., input_dim] -> [..., relations]."""
+        """The part of each token as tail: [..., input_dim] -> [..., num_relations]."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> [batch, length, length, relations]."""
+        """[batch, length, input_dim] -> [batch, length, length, num_relations]."""
         return self.heads(inputs).unsqueeze(2) + self.tails(inputs).unsqueeze(1)
 
-    def of_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    def score_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
         """The sums of these parts."""
         return self.heads(inputs).index_select(1, head) + self.tails(inputs).index_select(1, tail)
 
-    def best(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def max_over_tails(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """The greatest tail part serves every head: max_j (a_i + b_j) = a_i + max_j b_j."""
         return self.heads(inputs) + _masked(self.tails(inputs), mask).amax(dim=1, keepdim=True)
 
@@ -46,7 +46,7 @@ class SumPairScorer(PairScorer):
         of_tails = tails[cells.sentence, cells.tail, cells.relation]
         return softplus_of_sums(_masked(heads, mask), _masked(tails, mask)) - of_heads.sum() - of_tails.sum()
 
-    def above(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
+    def predict(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
         """Only relations whose greatest logit in a sentence reaches the threshold are looked at."""
         heads, tails = _masked(self.heads(inputs), mask), _masked(self.tails(inputs), mask)
         sentence, relation = blocks_above(heads, tails, logit(threshold)).nonzero(as_tuple=True)
@@ -71,49 +71,51 @@ class DecomposedPairScorer(SumPairScorer):
     def __init__(
         self,
         input_dim: Injected[int],
-        relations: Injected[int],
+        num_relations: Injected[int],
         hidden_size: int | None = None,
         bias: float = -10.0,
     ) -> None:
         super().__init__()
         require_sizes(hidden_size=hidden_size)
         hidden_size = hidden_size or input_dim
-        self.relations = relations
+        self.num_relations = num_relations
         self.head_hidden = nn.Linear(input_dim, hidden_size, bias=False)
         self.tail_hidden = nn.Linear(input_dim, hidden_size, bias=False)
-        self.head_output = nn.Linear(hidden_size, relations)
-        self.tail_output = nn.Linear(hidden_size, relations, bias=False)
+        self.head_output = nn.Linear(hidden_size, num_relations)
+        self.tail_output = nn.Linear(hidden_size, num_relations, bias=False)
         nn.init.constant_(self.head_output.bias, bias)
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., relations]."""
+        """[..., input_dim] -> [..., num_relations]."""
         return self.head_output(torch.relu(self.head_hidden(inputs)))
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., relations]."""
+        """[..., input_dim] -> [..., num_relations]."""
         return self.tail_output(torch.relu(self.tail_hidden(inputs)))
 
 
 class HiddenPairScorer(PairScorer):
     """W activation(A h + B h' + c) + b: the hidden layer of a pair is the sum of a head's and a tail's part."""
 
-    def make(self, input_dim: int, hidden_size: int | None, relations: int, activation: nn.Module, bias: float) -> None:
+    def make(
+        self, input_dim: int, hidden_size: int | None, num_relations: int, activation: nn.Module, bias: float
+    ) -> None:
         """Make the layers. Raises ValueError for a size below 1."""
         require_sizes(hidden_size=hidden_size)
         hidden_size = hidden_size or input_dim
-        self.relations = relations
+        self.num_relations = num_relations
         self.head = nn.Linear(input_dim, hidden_size)
         self.tail = nn.Linear(input_dim, hidden_size, bias=False)
         self.activation = activation
-        self.output = nn.Linear(hidden_size, relations)
+        self.output = nn.Linear(hidden_size, num_relations)
         nn.init.constant_(self.output.bias, bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> [batch, length, length, relations]."""
+        """[batch, length, input_dim] -> [batch, length, length, num_relations]."""
         hidden = self.head(inputs).unsqueeze(2) + self.tail(inputs).unsqueeze(1)
         return self.output(self.activation(hidden))
 
-    def of_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    def score_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
         """The hidden layer is made of these pairs only."""
         hidden = self.head(inputs).index_select(1, head) + self.tail(inputs).index_select(1, tail)
         return self.output(self.activation(hidden))
@@ -121,7 +123,7 @@ class HiddenPairScorer(PairScorer):
     @property
     def width(self) -> int:
         """That of the hidden layer, or of the logits."""
-        return max(self.output.in_features, self.relations)
+        return max(self.output.in_features, self.num_relations)
 
 
 @PairScorer.register("concat_mlp")
@@ -131,12 +133,12 @@ class ConcatMLPPairScorer(HiddenPairScorer):
     def __init__(
         self,
         input_dim: Injected[int],
-        relations: Injected[int],
+        num_relations: Injected[int],
         hidden_size: int | None = None,
         bias: float = -10.0,
     ) -> None:
         super().__init__()
-        self.make(input_dim, hidden_size, relations, nn.ReLU(inplace=True), bias)
+        self.make(input_dim, hidden_size, num_relations, nn.ReLU(inplace=True), bias)
 
 
 @PairScorer.register("pfn_mlp")
@@ -149,7 +151,7 @@ class PFNPairScorer(HiddenPairScorer):
     def __init__(
         self,
         input_dim: Injected[int],
-        relations: Injected[int],
+        num_relations: Injected[int],
         hidden_size: int | None = None,
         bias: float = -10.0,
         dropout: float = 0.0,
@@ -159,7 +161,7 @@ class PFNPairScorer(HiddenPairScorer):
         require_shares(dropout=dropout)
         norm = nn.LayerNorm(hidden_size or input_dim)
         activation = nn.Sequential(norm, nn.Dropout(dropout), nn.ELU(inplace=True))
-        self.make(input_dim, hidden_size, relations, activation, bias)
+        self.make(input_dim, hidden_size, num_relations, activation, bias)
 
 
 @PairScorer.register("biaffine")
@@ -169,22 +171,22 @@ class BiaffinePairScorer(PairScorer):
     def __init__(
         self,
         input_dim: Injected[int],
-        relations: Injected[int],
+        num_relations: Injected[int],
         hidden_size: int | None = None,
         bias: float = -10.0,
     ) -> None:
         super().__init__()
         require_sizes(hidden_size=hidden_size)
         hidden_size = hidden_size or input_dim
-        self.relations = relations
+        self.num_relations = num_relations
         self.head = nn.Linear(input_dim, hidden_size)
         self.tail = nn.Linear(input_dim, hidden_size)
-        self.weight = nn.Parameter(torch.empty(relations, hidden_size + 1, hidden_size + 1))
+        self.weight = nn.Parameter(torch.empty(num_relations, hidden_size + 1, hidden_size + 1))
         nn.init.uniform_(self.weight, -1 / (hidden_size + 1), 1 / (hidden_size + 1))
         nn.init.constant_(self.weight[:, -1, -1], bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> [batch, length, length, relations]."""
+        """[batch, length, input_dim] -> [batch, length, length, num_relations]."""
         heads, tails = (nn.functional.pad(layer(inputs).relu(), (0, 1), value=1.0) for layer in (self.head, self.tail))
         turned = torch.einsum("bid,rde->bire", heads, self.weight)
         return torch.einsum("bire,bje->bijr", turned, tails)
@@ -194,17 +196,17 @@ class BiaffinePairScorer(PairScorer):
 class LinearPairScorer(SumPairScorer):
     """W [h; h'] + b (Wang et al. 2022, Eq. 13). It has the limit of all sums, for which see ``decomposed``."""
 
-    def __init__(self, input_dim: Injected[int], relations: Injected[int], bias: float = -10.0) -> None:
+    def __init__(self, input_dim: Injected[int], num_relations: Injected[int], bias: float = -10.0) -> None:
         super().__init__()
-        self.relations = relations
-        self.head = nn.Linear(input_dim, relations)
-        self.tail = nn.Linear(input_dim, relations, bias=False)
+        self.num_relations = num_relations
+        self.head = nn.Linear(input_dim, num_relations)
+        self.tail = nn.Linear(input_dim, num_relations, bias=False)
         nn.init.constant_(self.head.bias, bias)
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., relations]."""
+        """[..., input_dim] -> [..., num_relations]."""
         return self.head(inputs)
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., relations]."""
+        """[..., input_dim] -> [..., num_relations]."""
         return self.tail(inputs)

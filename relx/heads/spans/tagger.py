@@ -88,7 +88,7 @@ class SpanTagger(nn.Module):
         self.start = _token_scorer(input_dim, labels)
         self.end = _token_scorer(input_dim, labels)
         scorer = match or Lazy(PFNPairScorer, bias=MATCH_BIAS)
-        self.match = scorer.build(input_dim=input_dim, relations=labels) if decoding == "match" else None
+        self.match = scorer.build(input_dim=input_dim, num_relations=labels) if decoding == "match" else None
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Eq. 14-15: the weighted binary cross entropies, summed over tokens, pairs and labels: a scalar.
