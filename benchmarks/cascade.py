@@ -60,7 +60,7 @@ def build(fusion: str, examples: list[Example], transformer: str | None) -> Join
     size = 300 if transformer else 100
     embedder: Lazy[Any] = Lazy(TransformerEmbedder, model=transformer) if transformer else Lazy(WordEmbedder, dim=100)
     printed = {"task_context": "none"} if fusion == "late" else {}
-    head: Lazy[Any] = Lazy(Cascade, fusion=fusion, **printed, match=Lazy(PFNPairScorer, hidden_size=150))
+    head: Lazy[Any] = Lazy(Cascade, fusion=fusion, **printed, pair_scorer=Lazy(PFNPairScorer, hidden_size=150))
     return JointExtractor(Vocabulary(examples), embedder, head, Lazy(SRNEncoder, hidden_size=size))
 
 

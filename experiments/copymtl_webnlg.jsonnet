@@ -1,6 +1,6 @@
 // CopyMTL (Zeng et al. 2020) on WebNLG: F1 56.4 with a decoder for each triple, 58.9 with one decoder for all, which is
 // head=copymtl_one. variant: exact, whole mentions, or star, the last word of each. form: hrl, triples or jsonl.
-// CopyMTL feeds its decoders what they wrote themselves, in training too (feed=gold feeds the gold triples). The model
+// CopyMTL feeds its decoders their own predictions, in training too (teacher_forcing=true feeds gold triples). The model
 // is that of interactive_webnlg, whose other variables it has too.
 local interactive = import 'interactive_webnlg.jsonnet';
 
@@ -19,7 +19,7 @@ function(
   hidden=100,
   decoders=5,
   weights=null,
-  feed=null,
+  teacher_forcing=null,
   dropout=0.2,
   word_dropout=0.04,
   epochs=30,
@@ -41,7 +41,7 @@ function(
   hidden=hidden,
   decoders=decoders,
   weights=weights,
-  feed=feed,
+  teacher_forcing=teacher_forcing,
   dropout=dropout,
   word_dropout=word_dropout,
   epochs=epochs,

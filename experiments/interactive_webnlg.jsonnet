@@ -7,7 +7,7 @@
 // residual: each GCN layer adds its input to its output. The paper does not; but with the plain sum over neighbors the
 // words that are copied are hard to tell apart (docs/results.md).
 // weights: shared by all decoders, separate, or separate cells; by default shared, separate in copyre_multi, cells in
-// copymtl_multi. feed: the triple that a step of training reads, gold or the model's own; by default gold, own in
+// copymtl_multi. teacher_forcing: whether a step of training reads the gold triple; by default true, false in
 // copymtl_* and copyre_*_code.
 // form: hrl, triples or jsonl. A variable that the others leave without effect is an error.
 local lib = import 'lib/interactive.libsonnet';
@@ -29,7 +29,7 @@ function(
   hidden=100,
   decoders=5,
   weights=null,
-  feed=null,
+  teacher_forcing=null,
   tagger=null,
   dropout=0.2,
   word_dropout=0.04,
@@ -45,6 +45,6 @@ function(
   + (if gcn then {} else joint.refuse('gcn=false', { layers: layers, residual: residual, parser: parser }))
   + lib.input(vectors, dim, word_dropout, lstm, if gcn then layer, trees, stanza)
   + lib.training(variant, epochs, patience, lr) + {
-  model+: { head: lib.head(head, decoders, feed, dropout, interactive, tagger, weights) },
+  model+: { head: lib.head(head, decoders, teacher_forcing, dropout, interactive, tagger, weights) },
   seed: seed,
 }

@@ -36,7 +36,7 @@ local three(name, value, of) =
     local unsized = joint.refuse('match=%s' % match, { match_size: match_size });
     local own = settings { weights: null, thresholds: null };
     local size = if match_size != null then match_size else 150;
-    local matched = { match: { type: match, bias: -6 } + if match == 'linear' then unsized else { hidden_size: size } };
+    local matched = { pair_scorer: { type: match, bias: -6 } + if match == 'linear' then unsized else { hidden_size: size } };
     local nearest = unsized + { decoding: 'nearest' };
     { type: 'cascade', fusion: 'early', entity_spans: task(0) } + joint.given(own)
     + (if settings.joint == false then alone else fused) + if match == null then nearest else matched,

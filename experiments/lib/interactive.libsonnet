@@ -10,11 +10,11 @@ local copyre_code = copyre + {
   allow_self: true,
   zero_own_head: true,
   selu_logits: true,
-  feed: 'own',
+  teacher_forcing: false,
   na: 'all',
   order: 'data',
 };
-local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, feed: 'own' };
+local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, teacher_forcing: false };
 
 {
   // The given bidirectional LSTM over word vectors, and a GCN over dependency trees if the settings of one are given.
@@ -35,7 +35,7 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, f
   // The model itself, or a system with one or several decoders: CopyRE, whose copy score is linear, or CopyMTL.
   // Each decoder of CopyRE's MultiDecoder owns all its weights, each of CopyMTL's its LSTM cells only.
   // interactive and tagger are variables of the model itself: by default it has an interactive layer and no tagger.
-  head(name, decoders, feed, dropout, interactive=null, tagger=null, weights=null):
+  head(name, decoders, teacher_forcing, dropout, interactive=null, tagger=null, weights=null):
     local baseline = joint.refuse('head=' + name, { interactive: interactive, tagger: tagger });
     joint.choose('head', name, {
       interactive: { interactive_layer: true, tagger: false, weights: 'shared' }
@@ -46,7 +46,7 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, f
       copyre_multi_code: baseline + copyre_code + { weights: 'separate', restart: true },
       copymtl_one: baseline + copymtl + one,
       copymtl_multi: baseline + copymtl + { weights: 'cells' },
-    }) + { type: 'interactive', decoders: decoders, dropout: dropout } + joint.given({ feed: feed, weights: weights }),
+    }) + { type: 'interactive', decoders: decoders, dropout: dropout } + joint.given({ teacher_forcing: teacher_forcing, weights: weights }),
 
   // variant: 'star', the data that marks the last word of each mention, or 'exact', the data that marks all of it.
   training(variant, epochs, patience, lr): {

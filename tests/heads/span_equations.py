@@ -39,7 +39,7 @@ def probabilities(h: Tensor, extractor: SpanTagger) -> tuple[Tensor, Tensor]:
 
 def match(h: Tensor, i: int, j: int, extractor: SpanTagger) -> Tensor:
     """Eq. 13: [labels]."""
-    return torch.sigmoid(pair_equations.EQUATIONS[type(extractor.match)](h[i], h[j], extractor.match))
+    return torch.sigmoid(pair_equations.EQUATIONS[type(extractor.pair_scorer)](h[i], h[j], extractor.pair_scorer))
 
 
 def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanTagger) -> Tensor:
@@ -56,7 +56,7 @@ def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanTagger) -> T
         for k in range(extractor.labels):
             total = total + extractor.task.alpha * _cross_entropy(start[i, k], (k, i) in starts)
             total = total + extractor.task.beta * _cross_entropy(end[i, k], (k, i) in ends)
-        for j in range(i, len(h)) if extractor.match is not None else ():
+        for j in range(i, len(h)) if extractor.pair_scorer is not None else ():
             for k, probability in enumerate(match(h, i, j, extractor)):
                 total = total + extractor.task.gamma * _cross_entropy(probability, (k, i, j) in gold)
     return total
@@ -72,8 +72,8 @@ def found(h: Tensor, extractor: SpanTagger) -> dict[tuple[int, int, int], float]
     for k in range(extractor.labels):
         for i in range(len(h)):
             lasts = [j for j in range(i, len(h)) if end[j, k] >= least] if start[i, k] >= least else []
-            for j in lasts if extractor.match is not None else lasts[:1]:
-                matching = match(h, i, j, extractor)[k] if extractor.match is not None else torch.ones(())
+            for j in lasts if extractor.pair_scorer is not None else lasts[:1]:
+                matching = match(h, i, j, extractor)[k] if extractor.pair_scorer is not None else torch.ones(())
                 if matching >= least:
                     spans[k, i, j] = (start[i, k] * end[j, k] * matching).item()
     return spans

@@ -55,22 +55,22 @@ EXAMPLES = [
     typed("e f a", [(0, 1, "LOC"), (2, 3, "PER")], (1, "in", 0), (0, "near", 1)),
     Example([]),
 ]
-MATCH = {"match": Lazy(LinearPairScorer, bias=0.0)}
+MATCH = {"pair_scorer": Lazy(LinearPairScorer, bias=0.0)}
 LATE = {"fusion": "late", "tag_dim": 3}
 PRINTED = {**LATE, "task_context": "none"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "late": {**PRINTED},
     "late, told of subjects only": {**PRINTED, "markers": "subject"},
     "late, gold subjects": {**PRINTED, "subjects": "gold"},
-    "late, nearest": {**PRINTED, "decoding": "nearest", "match": None},
+    "late, nearest": {**PRINTED, "decoding": "nearest", "pair_scorer": None},
     "late, with the subject's vector": {**PRINTED, "subject_vectors": True},
     "late, with a global feature": {**LATE, "task_context": "global_feature", "context_size": 6},
     "late, with a BiLSTM": {**LATE, "task_context": "lstm", "context_size": 2},
-    "late, mlp": {**PRINTED, "match": Lazy(PFNPairScorer, hidden_size=5, bias=0.0), "allow_self": True},
+    "late, mlp": {**PRINTED, "pair_scorer": Lazy(PFNPairScorer, hidden_size=5, bias=0.0), "allow_self": True},
     "early": {"fusion": "early"},
     "early, told of subjects only": {"fusion": "early", "markers": "subject"},
     "early, gold subjects": {"fusion": "early", "subjects": "gold"},
-    "early, nearest, a few words at a time": {"decoding": "nearest", "match": None, "max_tokens": 12},
+    "early, nearest, a few words at a time": {"decoding": "nearest", "pair_scorer": None, "max_tokens": 12},
     "entities only": {"joint": False},
     "weighed": {
         **PRINTED,
@@ -323,7 +323,7 @@ def test_types_that_the_data_does_not_know_are_not_predicted() -> None:
 @pytest.mark.parametrize("fusion", ["late", "early"])
 def test_it_learns(fusion: str) -> None:
     torch.manual_seed(3)
-    head = Lazy(Cascade, fusion=fusion, match=Lazy(PFNPairScorer, hidden_size=20))
+    head = Lazy(Cascade, fusion=fusion, pair_scorer=Lazy(PFNPairScorer, hidden_size=20))
     encoder = Lazy(LSTMEncoder, hidden_size=20)
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(WordEmbedder, dim=20), head, encoder)
     flat = [*EXAMPLES[:3], *EXAMPLES[4:]]
@@ -359,7 +359,7 @@ def triples(example: Example) -> set[tuple[Any, ...]]:
         ),
         (
             {"decoding": "nearest", "tag_dim": 9, **MATCH},
-            "^fusion=early takes no tag_dim; decoding=nearest takes no match$",
+            "^fusion=early takes no tag_dim; decoding=nearest takes no pair_scorer$",
         ),
         (
             {"decoding": "nearest", "subject_spans": SpanTask(gamma=0.1), "object_spans": SpanTask(gamma=2)},

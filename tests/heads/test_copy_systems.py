@@ -187,7 +187,7 @@ def test_a_decoder_in_training_reads_gold_or_what_it_wrote_itself(name: str, rea
 
 def test_each_decoder_of_the_code_of_multidecoder_starts_with_go_instead_of_the_tail_before() -> None:
     for restart in (True, False):
-        head = head_of("copyre_multi_code", restart=restart, feed="gold")
+        head = head_of("copyre_multi_code", restart=restart, teacher_forcing=True)
         batch = labelled_batch(head, EXAMPLES, DIM)
         before = scores_of(head, batch)["relation"][:, 1]
         batch["triples"][:, 0, 2] = 1
@@ -197,7 +197,7 @@ def test_each_decoder_of_the_code_of_multidecoder_starts_with_go_instead_of_the_
 def test_the_code_sets_the_logit_of_the_word_that_the_decoder_copied_as_head_to_zero_and_no_other() -> None:
     batch = labelled_batch(head_of("copyre_multi_code"), EXAMPLES, DIM)
     masked, free = (
-        scores_of(head_of("copyre_multi_code", zero_own_head=zero, feed="gold"), batch)["words"]
+        scores_of(head_of("copyre_multi_code", zero_own_head=zero, teacher_forcing=True), batch)["words"]
         for zero in (True, False)
     )
     heads = masked[:, :, 0].argmax(dim=-1, keepdim=True)

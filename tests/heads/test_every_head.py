@@ -10,7 +10,7 @@ from relx.testing import HeadTestCase
 
 HEADS: list[dict[str, Any]] = [
     {"type": "cascade", "fusion": "late", "tag_dim": 5, "task_context": "none"},
-    {"type": "cascade", "fusion": "late", "context_size": 6, "match": {"type": "pfn_mlp", "hidden_size": 6}},
+    {"type": "cascade", "fusion": "late", "context_size": 6, "pair_scorer": {"type": "pfn_mlp", "hidden_size": 6}},
     {"type": "cascade", "decoding": "nearest"},
     {"type": "casrel", "subjects": "all"},
     {"type": "graphrel"},
@@ -18,7 +18,7 @@ HEADS: list[dict[str, Any]] = [
     {"type": "hmt", "hidden_size": 6, "tag_dim": 5, "dropout": 0.1},
     {"type": "hmt", "hidden_size": 6, "tag_dim": 5, "dropout": 0.0, "entity_task": False, "decoding": "all_pairs"},
     {"type": "interactive", "decoders": 3, "tagger": True},
-    {"type": "interactive", "decoders": 3, "tagger": True, "interactive_layer": False, "feed": "own"},
+    {"type": "interactive", "decoders": 3, "tagger": True, "interactive_layer": False, "teacher_forcing": False},
     {"type": "novel_tagging", "hidden_size": 6, "decoder_size": 6, "tag_dim": 5, "dropout": 0.0},
     {"type": "rin", "rounds": 2},
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},

@@ -37,7 +37,7 @@ PUBLISHED: list[dict[str, Any]] = [
     {"type": "interactive", "interactive_layer": False, "copy_score": "linear", "attention": "linear",
      "allow_self": False, "weights": "shared", "start": "carried"},
     {"type": "interactive", "interactive_layer": False, "copy_score": "selu", "attention": "linear", "tagger": True,
-     "allow_self": False, "feed": "own"},
+     "allow_self": False, "teacher_forcing": False},
     {"type": "cascade", "fusion": "late", "task_context": "none", "subject_vectors": True, "decoding": "nearest"},
     {"type": "cascade", "fusion": "early"},
     {"type": "cascade", "joint": False},

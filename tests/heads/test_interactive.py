@@ -86,17 +86,17 @@ def assert_written(scores: dict[str, Tensor], row: int, expected: list[list[Tens
             assert (there[len(chances) :] == 0).all()
 
 
-@pytest.mark.parametrize("feed", ["gold", "own"])
+@pytest.mark.parametrize("teacher_forcing", [True, False])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_it_learns_by_the_equations_outputs_and_gradients(variant: str, feed: str) -> None:
-    head = make(**VARIANTS[variant], feed=feed)
+def test_it_learns_by_the_equations_outputs_and_gradients(variant: str, teacher_forcing: bool) -> None:
+    head = make(**VARIANTS[variant], teacher_forcing=teacher_forcing)
     batch = labelled_batch(head, EXAMPLES, DIM)
     encoded = inputs_of(batch).requires_grad_()
     scores = head(batch, lambda _: encoded)
     losses = []
     for row in range(len(batch)):
         words, gold = words_of(encoded, batch, row), gold_of(batch, row)
-        written = equations.triples(words, head, gold, given=feed == "gold")
+        written = equations.triples(words, head, gold, given=teacher_forcing)
         assert_written(scores, row, written)
         losses.append(equations.loss(written, gold, all_of_them=head.na == "all"))
         if head.tagger is not None:
@@ -219,7 +219,7 @@ def test_a_linear_copy_score_writes_one_word_for_both_mentions_unless_the_second
 
 
 def test_words_that_a_tail_may_not_copy_do_not_make_the_loss_infinite() -> None:
-    head = make(feed="own", allow_self=False, copy_score="linear")
+    head = make(teacher_forcing=False, allow_self=False, copy_score="linear")
     batch = labelled_batch(head, EXAMPLES, DIM)
     loss = head.loss(head(batch, inputs_of), batch)
     loss.backward()

@@ -35,7 +35,7 @@ OF_PARSES: list[dict[str, Any]] = [
 ]
 OF_INTERACTIVE = [
     *({"head": head} for head in HEADS),
-    {"interactive": "false", "tagger": "true", "decoders": 7, "feed": "own"},
+    {"interactive": "false", "tagger": "true", "decoders": 7, "teacher_forcing": "false"},
     {"head": "copyre_one", "gcn": "true"},
 ]
 VARIABLES = {
@@ -44,11 +44,11 @@ VARIABLES = {
     "copymtl_webnlg": [
         *OF_ALL,
         *({**row, "gcn": "true"} for row in OF_PARSES),
-        {"head": "copymtl_one", "decoders": 7, "feed": "gold", "weights": "separate"},
+        {"head": "copymtl_one", "decoders": 7, "teacher_forcing": "true", "weights": "separate"},
     ],
     "interactive_nyt11": [
         {"data": "corpus", "form": "triples", "head": "copyre_multi"},
-        {"interactive": "false", "parser": "chain", "feed": "own", "weights": "cells"},
+        {"interactive": "false", "parser": "chain", "teacher_forcing": "false", "weights": "cells"},
         {"head": "copymtl_multi", "gcn": "true"},
     ],
     "graphrel_webnlg": [*OF_ALL, *OF_PARSES, {"phases": 1, "relation_weight": 5}],
@@ -128,9 +128,9 @@ def test_the_rows_of_the_table_differ_in_what_they_are_named_for() -> None:
 def test_copymtl_and_the_code_of_copyre_feed_their_own_predictions_by_default() -> None:
     own = {"copyre_one_code", "copyre_multi_code", "copymtl_one", "copymtl_multi"}
     heads = heads_of_the_table()
-    assert {name for name in HEADS if heads[name].get("feed") == "own"} == own
-    assert experiment("copymtl_webnlg")["model"]["head"]["feed"] == "own"
-    assert experiment("copymtl_webnlg", feed="gold")["model"]["head"]["feed"] == "gold"
+    assert {name for name in HEADS if heads[name].get("teacher_forcing") is False} == own
+    assert experiment("copymtl_webnlg")["model"]["head"]["teacher_forcing"] is False
+    assert experiment("copymtl_webnlg", teacher_forcing="true")["model"]["head"]["teacher_forcing"] is True
 
 
 @pytest.mark.parametrize("name", ["interactive_webnlg", "interactive_nyt", "interactive_nyt11"])

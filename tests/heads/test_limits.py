@@ -124,7 +124,7 @@ def test_other_forms_hold_crossed_pairs(head: dict[str, Any]) -> None:
 
 def test_spans_whose_ends_cross_among_entities_need_more_than_a_sum() -> None:
     nested = sentence(6, ((0, 1), "r", (1, 5)), ((0, 1), "r", (2, 3)), ((0, 1), "q", (1, 3)), ((0, 1), "q", (2, 5)))
-    linear = {"type": "cascade", "fusion": "early", "match": {"type": "linear"}}
+    linear = {"type": "cascade", "fusion": "early", "pair_scorer": {"type": "linear"}}
     assert ceiling(linear, nested) == (0.8, {}, {SUMMED: 2})
     assert ceiling({"type": "cascade", "fusion": "early"}, nested) == (1.0, {}, {})
 

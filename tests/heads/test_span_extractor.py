@@ -14,9 +14,9 @@ DIM, LABELS = 4, 3
 GOLD = spans_of([(0, 1, 0, 2), (0, 1, 0, 4), (0, 2, 2, 4), (1, 0, 0, 0), (2, 0, 3, 6), (2, 1, 3, 6), (5, 2, 1, 1)])
 TASK = {"alpha": 0.5, "beta": 0.25, "gamma": 2.0}
 VARIANTS = {
-    "linear": {"match": Lazy(LinearPairScorer, bias=0.0)},
-    "pfn_mlp": {"match": Lazy(PFNPairScorer, hidden_size=5, bias=0.0)},
-    "biaffine": {"match": Lazy(BiaffinePairScorer, hidden_size=5, bias=0.0)},
+    "linear": {"pair_scorer": Lazy(LinearPairScorer, bias=0.0)},
+    "pfn_mlp": {"pair_scorer": Lazy(PFNPairScorer, hidden_size=5, bias=0.0)},
+    "biaffine": {"pair_scorer": Lazy(BiaffinePairScorer, hidden_size=5, bias=0.0)},
     "nearest": {"decoding": "nearest"},
 }
 
@@ -94,7 +94,7 @@ def test_the_nearest_end_loses_the_longer_of_two_spans_with_one_start_and_those_
 def test_what_the_extractor_has_learnt_is_what_it_finds() -> None:
     inputs, mask = padded_inputs(40)
     torch.manual_seed(2)
-    extractor = SpanTagger(40, LABELS, match=Lazy(PFNPairScorer, hidden_size=20)).double()
+    extractor = SpanTagger(40, LABELS, pair_scorer=Lazy(PFNPairScorer, hidden_size=20)).double()
     optimizer = torch.optim.Adam(extractor.parameters(), lr=0.03)
     for _ in range(100):
         optimizer.zero_grad()

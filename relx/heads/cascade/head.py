@@ -43,7 +43,7 @@ class Cascade(Head):
 
     In training the later tasks read the gold entities; each of them is tried as a subject (``subjects``: all), or only
     those that are one (gold). Without ``joint`` there is entity extraction only. ``entity_spans``, ``subject_spans``
-    and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``match`` is the scorer of pairs of
+    and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``pair_scorer`` is the scorer of pairs of
     start and end, for the ``decoding`` by match; by default ``pfn_mlp``, bias -6. A setting that the others leave
     without
     effect is refused. A subject or an object that is not among the entities is dropped, since it has no type.
@@ -58,7 +58,7 @@ class Cascade(Head):
         subjects: Literal["all", "gold"] = "all",
         joint: bool = True,
         decoding: SpanDecoding = "match",
-        match: Lazy[PairScorer] | None = None,
+        pair_scorer: Lazy[PairScorer] | None = None,
         entity_spans: SpanTask | None = None,
         subject_spans: SpanTask | None = None,
         object_spans: SpanTask | None = None,
@@ -89,17 +89,17 @@ class Cascade(Head):
             self.fusion = EarlyFusion(task_features, types, told, max_tokens)
         self.markers = self.fusion.markers
         sizes = self.fusion.sizes
-        self.entity = SpanTagger(sizes["entity"], len(types), entity_spans, decoding, match)
+        self.entity = SpanTagger(sizes["entity"], len(types), entity_spans, decoding, pair_scorer)
         if joint:
-            self.subject = SpanTagger(sizes["subject"], 1, subject_spans, decoding, match)
-            self.object = SpanTagger(sizes["object"], len(relations), object_spans, decoding, match)
+            self.subject = SpanTagger(sizes["subject"], 1, subject_spans, decoding, pair_scorer)
+            self.object = SpanTagger(sizes["object"], len(relations), object_spans, decoding, pair_scorer)
 
     def targets(self, example: Example) -> Targets:
         """What ``SpanTripleTargets.write`` makes of the sentence."""
         found = self.scheme.write(example)
         if not self.joint:
             return Targets(found.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
-        short = self.scheme.cut_short(example, found, entities=True) if self.object.match is None else []
+        short = self.scheme.cut_short(example, found, entities=True) if self.object.pair_scorer is None else []
         return Targets(found.arrays, found.lost + short)
 
     def limits(self, held: Example) -> list[Limit]:
@@ -108,7 +108,7 @@ class Cascade(Head):
             return []
         if self.fusion.shares_objects:
             return limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
-        if self.object.match is None or not self.object.match.is_sum:
+        if self.object.pair_scorer is None or not self.object.pair_scorer.is_sum:
             return []
         tables: dict[tuple[Span, str], dict[Cell, Relation]] = defaultdict(dict)
         for relation in held.relations:
@@ -194,7 +194,7 @@ def _idle(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         "fusion=early": of_late if settings["joint"] and not late else [],
         "fusion=late": ["max_tokens"] if settings["joint"] and late else [],
         "task_context=none": ["context_size"] if settings["task_context"] == "none" else [],
-        "decoding=nearest": ["match"] if nearest else [],
+        "decoding=nearest": ["pair_scorer"] if nearest else [],
     }
     settings = {
         **settings,

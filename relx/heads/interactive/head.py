@@ -44,7 +44,7 @@ class Interactive(Head):
     linear ``copy_score``. CopyMTL has ``weights="cells"``, ``copy_score="selu"`` and a ``tagger``: BIES tags of whole
     mentions, to which the copied word, the ``anchor`` of its mention, is widened.
 
-    ``feed`` is the triple that a step of training reads from the step before: ``gold`` or the model's ``own``. Of the
+    With ``teacher_forcing`` a step of training reads the gold triple, else what the model wrote in the step before. Of the
     decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
     ``decoders`` are not learnt; see ``TripleSequence`` for their ``order``. ``dropout`` acts on the encoded words.
     ``zero_own_head``, ``selu_logits`` and ``restart`` are details of CopyRE's code; see ``TripleDecoder``.
@@ -62,7 +62,7 @@ class Interactive(Head):
         attention: AttentionForm = "tanh",
         copy_score: CopyForm = "selu",
         tagger: bool = False,
-        feed: Literal["gold", "own"] = "gold",
+        teacher_forcing: bool = True,
         na: Literal["first", "all"] = "first",
         order: TripleOrder = "position",
         anchor: Anchor = "last",
@@ -78,7 +78,7 @@ class Interactive(Head):
             raise ValueError("zero_own_head has no effect with allow_self=false; leave out one of them")
         relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
         self.slots = TripleSequence(AnchorTable(relations, anchor, allow_self), decoders, order)
-        self.feed = feed
+        self.teacher_forcing = teacher_forcing
         self.na = na
         self.dropout = nn.Dropout(dropout)
         self.mean = MeanEncoder(input_dim)
@@ -132,7 +132,7 @@ class Interactive(Head):
         sentences = Sentences(words, batch.mask, self.mean(words, batch.mask))
         interactive = self.interactive(sentences) if self.interactive is not None else None
         gold = batch["triples"] if self.training else None
-        if gold is not None and self.feed == "gold":
+        if gold is not None and self.teacher_forcing:
             relation, copied = self._with_gold(sentences, interactive, gold)
         else:
             feed = GreedyDecoder(self.writer, sentences, gold)

@@ -80,15 +80,15 @@ class SpanTagger(nn.Module):
         labels: int,
         task: SpanTask | None = None,
         decoding: SpanDecoding = "match",
-        match: Lazy[PairScorer] | None = None,
+        pair_scorer: Lazy[PairScorer] | None = None,
     ) -> None:
         super().__init__()
         self.labels = labels
         self.task = task or SpanTask()
         self.start = _token_scorer(input_dim, labels)
         self.end = _token_scorer(input_dim, labels)
-        scorer = match or Lazy(PFNPairScorer, bias=MATCH_BIAS)
-        self.match = scorer.build(input_dim=input_dim, num_relations=labels) if decoding == "match" else None
+        scorer = pair_scorer or Lazy(PFNPairScorer, bias=MATCH_BIAS)
+        self.pair_scorer = scorer.build(input_dim=input_dim, num_relations=labels) if decoding == "match" else None
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Eq. 14-15: the weighted binary cross entropies, summed over tokens, pairs and labels: a scalar.
@@ -100,8 +100,8 @@ class SpanTagger(nn.Module):
         """
         total = self.task.alpha * _token_loss(self.start(inputs), mask, gold, gold.start)
         total = total + self.task.beta * _token_loss(self.end(inputs), mask, gold, gold.last)
-        if self.match is not None:
-            total = total + self.task.gamma * triangle_loss(self.match, inputs, mask, gold.cells)
+        if self.pair_scorer is not None:
+            total = total + self.task.gamma * triangle_loss(self.pair_scorer, inputs, mask, gold.cells)
         return total
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Spans:
@@ -111,9 +111,9 @@ class SpanTagger(nn.Module):
         cells = self._pairs(start >= self.task.threshold, end >= self.task.threshold)
         row, first, last, label = cells
         spans = Spans(row, label, first, last, start[row, first, label] * end[row, last, label])
-        if self.match is None:
+        if self.pair_scorer is None:
             return spans
-        matching = logits_of_cells(self.match, inputs, cells)
+        matching = logits_of_cells(self.pair_scorer, inputs, cells)
         kept = matching >= logit(self.task.threshold)
         return Spans(row, label, first, last, spans.score * matching.sigmoid()).select(kept)
 
@@ -123,13 +123,13 @@ class SpanTagger(nn.Module):
         starts[gold.row, gold.start, gold.label] = True
         ends[gold.row, gold.last, gold.label] = True
         found = Spans.of_cells(self._pairs(starts, ends))
-        if self.match is None:
+        if self.pair_scorer is None:
             return found
         wanted, made = (spans.places(shape[1]) * self.labels + spans.label for spans in (gold, found))
         return found.select(torch.isin(made, wanted))
 
     def _pairs(self, starts: Tensor, ends: Tensor) -> TableCells:
-        return nearest_end(starts, ends) if self.match is None else all_in_order(starts, ends)
+        return nearest_end(starts, ends) if self.pair_scorer is None else all_in_order(starts, ends)
 
 
 def _token_scorer(input_dim: int, labels: int) -> nn.Linear:
