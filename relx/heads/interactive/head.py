@@ -44,8 +44,8 @@ class Interactive(Head):
     linear ``copy_score``. CopyMTL has ``weights="cells"``, ``copy_score="selu"`` and a ``tagger``: BIES tags of whole
     mentions, to which the copied word, the ``anchor`` of its mention, is widened.
 
-    With ``teacher_forcing`` a step of training reads the gold triple, else what the model wrote in the step before. Of the
-    decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
+    With ``teacher_forcing`` a step of training reads the gold triple, else what the model wrote in the step before.
+    Of the decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
     ``decoders`` are not learnt; see ``TripleSequence`` for their ``order``. ``dropout`` acts on the encoded words.
     ``zero_own_head``, ``selu_logits`` and ``restart`` are details of CopyRE's code; see ``TripleDecoder``.
     """
