@@ -43,10 +43,9 @@ class Cascade(Head):
 
     In training the later tasks read the gold entities; each of them is tried as a subject (``subjects``: all), or only
     those that are one (gold). Without ``joint`` there is entity extraction only. ``entity_spans``, ``subject_spans``
-    and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``pair_scorer`` is the scorer of pairs of
+    and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``pair_scorer`` scores the pairs of
     start and end, for the ``decoding`` by match; by default ``pfn_mlp``, bias -6. A setting that the others leave
-    without
-    effect is refused. A subject or an object that is not among the entities is dropped, since it has no type.
+    without effect is refused. A subject or an object that is not among the entities is dropped, since it has no type.
     """
 
     def __init__(

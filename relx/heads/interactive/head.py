@@ -45,8 +45,8 @@ class Interactive(Head):
     mentions, to which the copied word, the ``anchor`` of its mention, is widened.
 
     With ``teacher_forcing`` a step of training reads the gold triple, else what the model wrote in the step before.
-    Of the decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples than
-    ``decoders`` are not learnt; see ``TripleSequence`` for their ``order``. ``dropout`` acts on the encoded words.
+    Of the decoders without a triple, ``na`` lets the ``first`` one learn to write NA, or ``all``. More gold triples
+    than ``decoders`` are not learnt; see ``TripleSequence`` for their ``order``. ``dropout`` acts on the encoded words.
     ``zero_own_head``, ``selu_logits`` and ``restart`` are details of CopyRE's code; see ``TripleDecoder``.
     """
 
