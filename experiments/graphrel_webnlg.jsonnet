@@ -1,5 +1,5 @@
 // GraphRel (Fu et al. 2019) on WebNLG: F1 42.9; 40.7 without the second phase, which is phases=1.
-// variant: star or exact. form: hrl, triples or jsonl. parser: chain, stanza or given.
+// variant: star or exact. form: hrl, triples or jsonl. parser: linear_chain, stanza or given.
 local lib = import 'lib/interactive.libsonnet';
 local joint = import 'lib/joint.libsonnet';
 

@@ -2,7 +2,7 @@
 // head=copyre_one (OneDecoder, 30.5), copyre_multi (MultiDecoder, 37.1), copymtl_one (58.9), copymtl_multi (56.4), all
 // without GCN unless gcn=true; graphrel_webnlg.jsonnet has GraphRel. copyre_one_code and copyre_multi_code follow
 // CopyRE's public code in more points than its paper (docs/fidelity.md).
-// Without interactive layer: interactive=false. Without GCN: gcn=false. parser: chain, in place of a parse, stanza, with
+// Without interactive layer: interactive=false. Without GCN: gcn=false. parser: linear_chain, in place of a parse, stanza, with
 // its models in the folder stanza, or given by the data. tagger=true tags whole mentions, for variant=exact.
 // residual: each GCN layer adds its input to its output. The paper does not; but with the plain sum over neighbors the
 // words that are copied are hard to tell apart (docs/results.md).

@@ -18,11 +18,11 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, t
 
 {
   // The given bidirectional LSTM over word vectors, and a GCN over dependency trees if the settings of one are given.
-  // parser: 'chain', 'stanza' with the models of a folder, or 'given' by the data.
+  // parser: 'linear_chain', 'stanza' with the models of a folder, or 'given' by the data.
   input(vectors, dim, word_dropout, lstm, gcn=null, parser=null, stanza=null): {
     local sequence = { type: 'lstm' } + lstm,
     [if gcn != null then 'dependency_parser']: joint.choose('parser', parser, {
-      chain: { type: 'chain' },
+      linear_chain: { type: 'linear_chain' },
       given: { type: 'given' },
       stanza: { type: 'stanza', model_dir: stanza },
     }),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from relx.config import renamed
 from relx.config.jsonnet import parse_value
 from relx.errors import ConfigError
 from relx.registry import (
@@ -194,6 +195,8 @@ def _unknown_name(name: str, kind: Kind, path: str, origin: str) -> Problem:
 
 def unregistered(name: str, kind: Kind) -> str:
     """Say that a kind has no such component, and what to do."""
+    if new := renamed.new_name(name, renamed.COMPONENTS.get(kind.name, {}), components(kind)):
+        return f"{name!r} is now called {new!r}"
     message = f"{name!r} is not a registered {kind.name}"
     if "." in name:
         message += "; only registered names are taken, never a dotted path: register the class and use --include"
@@ -208,18 +211,31 @@ def _component_problems(value: dict[str, Any], component: Component, path: str, 
         if key in taken:
             continue
         if key not in known:
-            names = [p.name for p in component.parameters if not p.injected]
-            yield Problem(_join(path, key), f"unknown key{nearest(key, names)}", origin)
+            yield from _unknown_key(key, element, known, path, origin)
         elif known[key].injected:
             yield Problem(_join(path, key), "is supplied by the program at run time; remove it from the file", origin)
         else:
             yield from _problems(element, known[key].schema, _join(path, key), origin)
-    yield from _missing(value, component.parameters, path, origin)
+    yield from _missing(value, known, path, origin)
 
 
-def _missing(value: dict[str, Any], parameters: tuple[Parameter, ...], path: str, origin: str) -> Iterator[Problem]:
-    for parameter in parameters:
-        if parameter.required and parameter.name not in value:
+def _unknown_key(key: str, value: Any, known: dict[str, Parameter], path: str, origin: str) -> Iterator[Problem]:
+    """A key of an earlier version is named by its new name, and its value is checked as that of the new key."""
+    new = renamed.new_name(key, renamed.KEYS, known)
+    if new is None:
+        names = [name for name, parameter in known.items() if not parameter.injected]
+        yield Problem(_join(path, key), f"unknown key{nearest(key, names)}", origin)
+    elif key in renamed.VALUES:
+        yield Problem(_join(path, key), f"is now called {new!r}; {renamed.VALUES[key]}", origin)
+    else:
+        yield Problem(_join(path, key), f"is now called {new!r}", origin)
+        yield from _problems(value, known[new].schema, _join(path, key), origin)
+
+
+def _missing(value: dict[str, Any], known: dict[str, Parameter], path: str, origin: str) -> Iterator[Problem]:
+    given = {*value, *(renamed.new_name(key, renamed.KEYS, known) for key in value)}
+    for parameter in known.values():
+        if parameter.required and parameter.name not in given:
             yield Problem(_join(path, parameter.name), f"missing; expected {type_name(parameter.schema)}", origin)
 
 

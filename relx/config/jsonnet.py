@@ -6,13 +6,15 @@ import os
 import re
 import select
 import signal
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from relx.config import scan
+from relx.config import renamed, scan
 from relx.errors import ConfigError
 from relx.registry import suggestion
 
@@ -20,6 +22,10 @@ MAX_DEPTH = 100
 # What the evaluation of a file may take; the published experiments take milliseconds.
 SECONDS = 60.0
 MEMORY = 2**30
+TRACES = 2**24
+_MARK = "relx reads this variable"
+_READ = re.compile(rf"TRACE: tla:(\w+):\d+ {_MARK}\n")
+_UNKNOWN = re.compile(r"RUNTIME ERROR: function has no parameter (\w+)")
 _PLACE = re.compile(r"(?!std\.jsonnet:)(?P<file>.*?):\(?(?P<line>\d+):(?P<column>\d+)")
 
 
@@ -114,8 +120,7 @@ def _children(node: Any) -> list[Any]:
 
 
 def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
-    import _jsonnet  # noqa: PLC0415  (a .json experiment needs none)
-
+    """The value of a file as JSON. Raises ConfigError that names at once all variables that are unknown or unused."""
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ConfigError(f"{path}:{line}: holds a NUL character; write it as \\u0000 if it is meant")
@@ -124,27 +129,77 @@ def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
     except UnicodeEncodeError:
         raise ConfigError(f"{path}: Jsonnet takes UTF-8 file names only; rename this file or its folder") from None
     codes = {name: json.dumps(parse_value(value)) for name, value in variables.items()}
+    unknown = set()
+    result = _evaluate_in_child(path, text, codes)
+    while (found := _UNKNOWN.match(result.error)) and found[1] in codes:
+        unknown.add(found[1])
+        del codes[found[1]]
+        result = _evaluate_in_child(path, text, codes)
+    if variables and not result.is_function:
+        raise ConfigError(f"{path}: takes no variables (it is not a function); remove --var {', '.join(variables)}")
+    if unknown:
+        raise ConfigError(f"{path}: {_unknown_variables([n for n in variables if n in unknown], scan.variables(path))}")
+    if result.error:
+        raise ConfigError(_explain(path, result.error))
+    if unused := [name for name in codes if name not in result.read]:
+        raise ConfigError(f"{path}: {_unused_variables(unused)}")
+    return result.json
 
-    def evaluated() -> tuple[bool, str]:
-        """The value as JSON; or False with Jsonnet's message, which is empty where variables are given in vain."""
-        with suppress(RuntimeError):  # an error of the file is met again below
-            function = _jsonnet.evaluate_snippet(str(path), f"std.isFunction(\n{text}\n)") if codes else "true"
-            if function.strip() != "true":  # Jsonnet would ignore the variables without a word
-                return False, ""
+
+@dataclass
+class _Evaluation:
+    """What Jsonnet gives for a file: JSON or else an error, and the variables that it read."""
+
+    json: str = ""
+    error: str = ""
+    read: list[str] = field(default_factory=list)
+    is_function: bool = True
+
+
+def _evaluate_in_child(path: Path, text: str, codes: dict[str, str]) -> _Evaluation:
+    return _Evaluation(**json.loads(_in_child(lambda: json.dumps(_evaluation(path, text, codes)), path)))
+
+
+def _evaluation(path: Path, text: str, codes: dict[str, str]) -> dict[str, Any]:
+    """The fields of an _Evaluation.
+
+    Jsonnet evaluates a variable when something reads it, if ever. Each is therefore bound to an expression that reports
+    itself on standard error and then has the variable's value.
+    """
+    import _jsonnet  # noqa: PLC0415  (a .json experiment needs none)
+
+    reporting = {name: f"std.trace('{_MARK}', {code})" for name, code in codes.items()}
+    found: dict[str, Any] = {}
+    with _standard_error() as lines:
         try:
-            return True, _jsonnet.evaluate_snippet(str(path), text, tla_codes=codes)
+            found["json"] = _jsonnet.evaluate_snippet(str(path), text, tla_codes=reporting)
         except RuntimeError as error:
-            return False, str(error)
+            found["error"] = str(error)
+    found["read"] = [match[1] for match in map(_READ.match, lines) if match]
+    if codes and not found["read"]:  # Jsonnet does not object to variables of what is no function
+        with suppress(RuntimeError):
+            function = _jsonnet.evaluate_snippet(str(path), f"std.isFunction(\n{text}\n)")
+            found["is_function"] = function.strip() == "true"
+    return found
 
-    whole, result = _in_child(evaluated, path)
-    if whole:
-        return result
-    names = ", ".join(variables)
-    in_vain = f"{path}: takes no variables (it is not a function), so --var {names} has no meaning"
-    raise ConfigError(_explain(path, result) if result else in_vain)
+
+@contextmanager
+def _standard_error() -> Iterator[list[str]]:
+    """Collect the lines that the Jsonnet library writes to standard error; they are in the list after the block."""
+    lines: list[str] = []
+    own = os.dup(2)
+    with os.fdopen(os.memfd_create("relx"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(own, 2)
+            os.close(own)
+        file.seek(0)
+        lines += [line.decode("utf-8", "replace") for line in file]
 
 
-def _in_child(work: Callable[[], tuple[bool, str]], path: Path) -> tuple[bool, str]:
+def _in_child(work: Callable[[], str], path: Path) -> str:
     """Do the work in a child process, which Ctrl-C ends, under limits of time and memory.
 
     Jsonnet is a language in which a file can loop without end, and its library does not return to Python meanwhile.
@@ -171,7 +226,7 @@ def _in_child(work: Callable[[], tuple[bool, str]], path: Path) -> tuple[bool, s
         raise ConfigError(f"{path}: not evaluated in {SECONDS:g} s; look for a function that calls itself without end")
     if not answer:
         raise ConfigError(f"{path}: not evaluated in {MEMORY / 2**30:g} GiB of memory; make what it builds smaller")
-    return answer[:1] == b"=", answer[1:].decode("utf-8", "surrogatepass")
+    return answer.decode("utf-8", "surrogatepass")
 
 
 def _read_until(deadline: float, reading: int) -> tuple[bytes, bool]:
@@ -185,23 +240,23 @@ def _read_until(deadline: float, reading: int) -> tuple[bytes, bool]:
     return b"", False
 
 
-def _work_under_limits(work: Callable[[], tuple[bool, str]], writing: int) -> NoReturn:
+def _work_under_limits(work: Callable[[], str], writing: int) -> NoReturn:
     """Write the work's answer, or nothing where a limit was met, and end the process."""
     import resource  # noqa: PLC0415  (Windows has none)
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the C++ library reports there that memory is lacking
         resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS) + 1,) * 2)  # should the parent be killed
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (TRACES, TRACES))  # what the file itself writes by std.trace
         with suppress(OSError, ValueError):  # not everywhere, and not above a limit that is set already
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             most, hard = pages * resource.getpagesize() + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]
             resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-        whole, text = work()
-        answer = (b"=" if whole else b"!") + text.encode("utf-8", "surrogatepass")
+        answer = work().encode("utf-8", "surrogatepass")
         while answer:
             answer = answer[os.write(writing, answer) :]
     finally:
@@ -216,7 +271,11 @@ def _explain(path: Path, trace: str) -> str:
     message, *frames = trace.strip().split("\n\t")
     message = re.sub(r"^(RUNTIME|STATIC) ERROR: ", "", message)
     if frames and frames[0].strip() == "Top-level function":
-        return f"{path}: {_explain_variable(message, path)}"
+        unbound = re.match(r"function parameter (\w+) not bound", message)
+        needed = (
+            f"the variable {unbound[1]!r} has no default; give it with --var {unbound[1]}=VALUE" if unbound else None
+        )
+        return f"{path}: {needed or message}"
     if message.startswith("max stack frames") and (cycle := scan.import_cycle(path)):
         return f"{path}: import cycle: {' -> '.join(map(str, cycle))}"
     if _PLACE.match(message):
@@ -234,12 +293,27 @@ def _raised_by_import(place: str, path: Path) -> bool:
     return line[int(found["column"]) - 1 :].startswith("error ")
 
 
-def _explain_variable(message: str, path: Path) -> str:
-    if unbound := re.match(r"function parameter (\w+) not bound", message):
-        return f"the variable {unbound[1]!r} has no default; give it with --var {unbound[1]}=VALUE"
-    if unknown := re.match(r"function has no parameter (\w+)", message):
-        known = scan.variables(path)
-        hint = suggestion(unknown[1], known)
-        listed = f"{' Its' if hint else '; its'} variables: {', '.join(known)}" if known else ""
-        return f"no variable {unknown[1]!r}{hint}{listed}"
-    return message
+def _unknown_variables(unknown: list[str], known: list[str]) -> str:
+    messages = []
+    for name in unknown:
+        new = renamed.new_name(name, renamed.VARIABLES, known)
+        messages.append(
+            f"the variable {name!r} is now called {new!r}" if new else f"no variable {name!r}{suggestion(name, known)}"
+        )
+    listed = f"its variables: {', '.join(known)}"
+    if len(messages) > 1:
+        return "\n  ".join([f"{len(messages)} problems with --var", *messages, *([listed] if known else [])])
+    if not known:
+        return messages[0]
+    return f"{messages[0]} I{listed[1:]}" if messages[0].endswith("?") else f"{messages[0]}; {listed}"
+
+
+def _unused_variables(names: list[str]) -> str:
+    """Say that variables have no effect, as in an ablation of a part that another variable removes."""
+    listed = " and ".join([", ".join(map(repr, names[:-1])), repr(names[-1])]) if names[1:] else repr(names[0])
+    plural = len(names) > 1
+    return (
+        f"the {'variables' if plural else 'variable'} {listed} {'have' if plural else 'has'} no effect, "
+        f"because nothing reads {'them' if plural else 'it'} with these values of the others; "
+        f"remove {'them' if plural else 'it'}"
+    )

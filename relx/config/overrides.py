@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+from relx.config import renamed
 from relx.config.jsonnet import parse_value
 from relx.errors import ConfigError
 from relx.registry import nearest
@@ -38,6 +39,8 @@ def _existing(node: Any, key: str, assignment: str, above: list[str]) -> str | i
         return key
     place = ".".join(above) or "the experiment"
     if isinstance(node, dict):
+        if new := renamed.new_name(key, renamed.KEYS, node):
+            raise ConfigError(f"-o {assignment}: the key {key!r} is now called {new!r}")
         raise ConfigError(f"-o {assignment}: the file gives {place} no key {key!r}{nearest(key, node)}")
     if isinstance(node, list):
         raise ConfigError(f"-o {assignment}: {place} is a list of {len(node)}; {key!r} is none of its numbers")

@@ -18,7 +18,9 @@ VALID: dict[str, Any] = {
     },
     "trainer": {"epochs": 1, "optimizer": {"type": "adam", "lr": 0.01}},
 }
-FUNCTION = f"function(dim=8, name) {json.dumps(VALID)} {{ model+: {{ embedder+: {{ dim: dim }} }} }}"
+FUNCTION = (
+    f"function(dim=8, name) {json.dumps(VALID)} {{ train_data_path: name, model+: {{ embedder+: {{ dim: dim }} }} }}"
+)
 
 Check = Callable[..., tuple[int, str, str]]
 

@@ -2,9 +2,9 @@ import json
 from typing import Any
 
 import pytest
-from sample_components import MACHINE
+from sample_components import MACHINE, Layer
 
-from relx.config import check, override, require_valid
+from relx.config import build_part, check, override, renamed, require_valid
 from relx.config.jsonnet import MAX_DEPTH
 from relx.errors import ConfigError
 
@@ -150,3 +150,45 @@ def test_a_string_that_no_file_can_hold_is_a_problem() -> None:
     ]
     (key,) = check(override(VALID, [f"schedule.rates={{{half}: 1}}"]), MACHINE)
     assert str(key).startswith("schedule.rates: the key ") and str(key).isascii()
+
+
+@pytest.fixture
+def earlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give keys and a component of the samples an earlier name."""
+    for old, new in {"rounds": "epochs", "inner_layers": "layers", "speed": "mode"}.items():
+        monkeypatch.setitem(renamed.KEYS, old, new)
+    monkeypatch.setitem(renamed.VALUES, "speed", "write 2 in place of 'twice'")
+    monkeypatch.setitem(renamed.COMPONENTS, "sample_layer", {"linear": "dense", "gone": "removed"})
+
+
+@pytest.mark.usefixtures("earlier")
+def test_names_of_earlier_versions_are_reported_with_todays_together_with_other_problems() -> None:
+    layer = {"type": "stack", "inner_layers": [{"type": "linear"}, {"type": "dense", "size": "3"}]}
+    assert problems("schedule.rounds=x", f"layer={json.dumps(layer)}", "speed=twice", "extra=1") == [
+        "layer.inner_layers: is now called 'layers'",
+        "layer.inner_layers.0.type: 'linear' is now called 'dense'",
+        'layer.inner_layers.1.size: expected a whole number, got "3" (write 3 without quotes)',
+        "schedule.rounds: is now called 'epochs'",
+        'schedule.rounds: expected a whole number, got "x"',
+        "speed: is now called 'mode'; write 2 in place of 'twice'",
+        "extra: unknown key; known: layer, mode, schedule, source, sources, widths",
+    ]
+
+
+@pytest.mark.usefixtures("earlier")
+def test_an_old_name_with_no_successor_here_is_an_unknown_one() -> None:
+    assert problems("source.rounds=1")[0].startswith("source.rounds: unknown key")
+    assert problems("layer.type=gone")[0].startswith("layer.type: 'gone' is not a registered sample_layer")
+
+
+@pytest.mark.usefixtures("earlier")
+def test_an_old_name_on_the_way_of_an_override_is_reported() -> None:
+    message = "-o layer.inner_layers.0.size=4: the key 'inner_layers' is now called 'layers'"
+    with pytest.raises(ConfigError, match=message):
+        override(VALID, ["layer.inner_layers.0.size=4"])
+
+
+@pytest.mark.usefixtures("earlier")
+def test_an_old_name_of_a_component_is_reported_where_only_the_component_is_given() -> None:
+    with pytest.raises(ConfigError, match="'linear' is now called 'dense'"):
+        build_part(Layer.__kind__, "linear", input_dim=3)

@@ -92,6 +92,91 @@ def test_unknown_variable_lists_the_known_ones() -> None:
     assert message == "a.jsonnet: no variable 'hiden'; did you mean 'hidden'? Its variables: data, hidden, task"
 
 
+def test_all_unknown_variables_are_reported_at_once_and_renamed_ones_with_their_new_name() -> None:
+    text = "function(data='here', format='hrl') { data: data, format: format }"
+    assert error("a.jsonnet", text, {"form": "spert"}).startswith(
+        "a.jsonnet: the variable 'form' is now called 'format'"
+    )
+    assert error("a.jsonnet", text, {"form": "spert", "dat": "x", "data": "y"}).splitlines() == [
+        "a.jsonnet: 2 problems with --var",
+        "  the variable 'form' is now called 'format'",
+        "  no variable 'dat'; did you mean 'data'?",
+        "  its variables: data, format",
+    ]
+
+
+def test_an_old_name_that_a_file_itself_uses_is_a_variable_like_any_other() -> None:
+    assert load(write("a.jsonnet", "function(form='x') { a: form }"), {"form": "y"}) == {"a": "y"}
+    assert "no variable 'form'" in error("a.jsonnet", "function(other=1) { a: other }", {"form": "y"})
+
+
+UNUSED = """function(head='rin', updater='gru', without=null, size=updater, free=1) {
+  head: if head == 'rin' then { updater: updater, size: size, [if without != null then 'without']: without }
+  else { name: head },
+}"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "unused"),
+    [
+        ({"head": "v2", "updater": "rnn"}, "the variable 'updater' has no effect"),
+        ({"updater": "rnn", "head": "v2", "without": "words"}, "the variables 'updater' and 'without' have no"),
+        ({"head": "v2", "updater": "gru"}, "the variable 'updater' has no effect"),
+        ({"head": "v2", "without": "null"}, "the variable 'without' has no effect"),
+        ({"free": "1"}, "the variable 'free' has no effect"),
+        (
+            {"head": "v2", "updater": "1", "without": "2", "size": "3"},
+            "the variables 'updater', 'without' and 'size' have",
+        ),
+    ],
+)
+def test_variables_that_nothing_reads_are_refused(variables: dict[str, str], unused: str) -> None:
+    assert error("a.jsonnet", UNUSED, variables).startswith(f"a.jsonnet: {unused}")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"head": "rin", "updater": "rnn", "without": "null", "size": "3"},
+        {"updater": "std.trace('relx', 1)"},
+        {"without": '\'; \u0000 "%s" \n'},
+        {"size": '{"a": [1, null, "\u2028"]}'},
+        {"head": "v2"},
+    ],
+)
+def test_variables_that_are_read_arrive_as_they_are_given(variables: dict[str, str]) -> None:
+    head = load(write("a.jsonnet", UNUSED), variables)["head"]
+    given = {name: parse_value(value) for name, value in variables.items()}
+    expected = {"updater": "gru", "size": given.get("updater", "gru"), **given, "name": "v2"}
+    assert head == {name: expected[name] for name in head}
+
+
+def test_a_variable_counts_as_read_through_another_ones_default() -> None:
+    assert load(write("a.jsonnet", UNUSED), {"updater": "rnn"})["head"] == {"updater": "rnn", "size": "rnn"}
+    message = error("a.jsonnet", "function(a=1, b=a) { b: b }", {"a": "2", "b": "3"})
+    assert message.startswith("a.jsonnet: the variable 'a' has no effect")
+
+
+def test_an_unused_variable_is_found_behind_imports_and_in_hidden_fields() -> None:
+    Path("lib").mkdir()
+    write("lib/model.libsonnet", "function(a, b) { seen: a, hidden:: b }")
+    write("base.jsonnet", "function(a=1, b=2, c=3) (import 'lib/model.libsonnet')(a, b) + { local d = c }")
+    assert load(write("a.jsonnet", "import 'base.jsonnet'"), {"a": "5"}) == {"seen": 5}
+    message = error("a.jsonnet", "import 'base.jsonnet'", {"a": "5", "b": "5", "c": "5"})
+    assert message.startswith("a.jsonnet: the variables 'b' and 'c' have no effect")
+
+
+def test_a_fault_of_the_file_comes_before_its_unused_variables() -> None:
+    assert error("a.jsonnet", "function(a=1, b=2) { a: a / 0 }", {"a": "3", "b": "4"}).startswith("a.jsonnet:1:25")
+
+
+def test_traces_of_a_file_do_not_hide_what_it_reads() -> None:
+    text = (
+        "function(a=1) std.foldl(function(x, i) std.trace('TRACE: tla:b:1 %d\n' % i, x), std.range(1, 3000), { a: a })"
+    )
+    assert load(write("a.jsonnet", text), {"a": "2"}) == {"a": 2}
+
+
 def test_variable_without_value() -> None:
     message = error("a.jsonnet", "function(data, x=1) { data: data }", {"x": "2"})
     assert message == "a.jsonnet: the variable 'data' has no default; give it with --var data=VALUE"
@@ -100,7 +185,7 @@ def test_variable_without_value() -> None:
 @pytest.mark.parametrize("text", ["{ a: 1 }", "local f = function(x=1) x; { a: f(2) }"])
 def test_variables_for_a_file_that_takes_none(text: str) -> None:
     message = error("a.jsonnet", text, {"x": "2"})
-    assert message == "a.jsonnet: takes no variables (it is not a function), so --var x has no meaning"
+    assert message == "a.jsonnet: takes no variables (it is not a function); remove --var x"
 
 
 def test_variables_for_a_json_file() -> None:

@@ -30,7 +30,7 @@ OF_ALL: list[dict[str, Any]] = [
     {"variant": "exact", "dropout": 0, "word_dropout": 0, "epochs": 3, "patience": 2, "lr": 0.1, "seed": 2},
 ]
 OF_PARSES: list[dict[str, Any]] = [
-    *({"parser": parser, "layers": 2} for parser in ("chain", "given")),
+    *({"parser": parser, "layers": 2} for parser in ("linear_chain", "given")),
     {"stanza": "models/stanza"},
 ]
 OF_INTERACTIVE = [
@@ -48,7 +48,7 @@ VARIABLES = {
     ],
     "interactive_nyt11": [
         {"data": "corpus", "form": "triples", "head": "copyre_multi"},
-        {"interactive": "false", "parser": "chain", "teacher_forcing": "false", "weights": "cells"},
+        {"interactive": "false", "parser": "linear_chain", "teacher_forcing": "false", "weights": "cells"},
         {"head": "copymtl_multi", "gcn": "true"},
     ],
     "graphrel_webnlg": [*OF_ALL, *OF_PARSES, {"phases": 1, "relation_weight": 5}],
@@ -76,7 +76,7 @@ def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[s
     [
         ({"head": "copyre_one", "interactive": "false"}, "head=copyre_one takes no interactive"),
         ({"head": "copymtl_multi", "tagger": "true"}, "head=copymtl_multi takes no tagger"),
-        ({"gcn": "false", "layers": "2", "parser": "chain"}, "gcn=false takes no layers, parser"),
+        ({"gcn": "false", "layers": "2", "parser": "linear_chain"}, "gcn=false takes no layers, parser"),
     ],
 )
 def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: dict[str, str], told: str) -> None:
@@ -169,8 +169,8 @@ def test_the_page_on_heads_says_how_many_parameters_an_ablation_changes() -> Non
 
 
 def test_another_parser_changes_the_trees_only() -> None:
-    parsed, chained = (experiment("interactive_webnlg", parser=parser) for parser in ("stanza", "chain"))
-    assert chained.pop("dependency_parser") == {"type": "chain"}
+    parsed, chained = (experiment("interactive_webnlg", parser=parser) for parser in ("stanza", "linear_chain"))
+    assert chained.pop("dependency_parser") == {"type": "linear_chain"}
     del parsed["dependency_parser"]
     assert parsed == chained
 
@@ -194,7 +194,7 @@ def test_a_gcn_layer_keeps_what_it_was_given_unless_told_otherwise() -> None:
     ("name", "variables"),
     [
         ("interactive_webnlg", {"decoders": 2, "stanza": FIXTURES / "tiny_stanza"}),
-        ("graphrel_webnlg", {"parser": "chain"}),
+        ("graphrel_webnlg", {"parser": "linear_chain"}),
     ],
 )
 def test_a_tiny_corpus_is_learnt_and_predicted_from_text(

@@ -1,4 +1,4 @@
-"""Dependency parsers: ``stanza``, ``given``, ``chain``."""
+"""Dependency parsers: ``stanza``, ``given``, ``linear_chain``."""
 
 from relx.annotators.parsers.parser import DependencyParser
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from relx.annotators.parsers.parser import DependencyParser, Parse
 
 
-@DependencyParser.register("chain")
+@DependencyParser.register("linear_chain")
 class ChainParser(DependencyParser):
     """The linear chain: every token depends (``dep``) on the one before it, the first is the root."""
 

@@ -313,7 +313,7 @@ def test_an_archive_knows_the_models_of_its_parser_and_prediction_warns_of_other
     assert load(archive).meta["trained_with"] == {"dependency_parser": parser_of(tmp_path, models).identity()}
     assert warnings() == 0
     assert warnings(f"dependency_parser.model_dir={TINY}") == 0, "the same models elsewhere"
-    assert warnings('dependency_parser={"type": "chain"}') == 0, "told to do without"
+    assert warnings('dependency_parser={"type": "linear_chain"}') == 0, "told to do without"
     assert warnings(f"dependency_parser.model_dir={other}") == 1
     shutil.copy(other / "depparse.pt", models)
     assert warnings() == 1, "put in the place of those of the training"
