@@ -6,13 +6,12 @@ import os
 import re
 import select
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from relx.config import renamed, scan
 from relx.errors import ConfigError
@@ -121,6 +120,8 @@ def _children(node: Any) -> list[Any]:
 
 def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
     """The value of a file as JSON. Raises ConfigError that names at once all variables that are unknown or unused."""
+    import _jsonnet  # noqa: F401, PLC0415  (a .json experiment needs none; each child has it then)
+
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ConfigError(f"{path}:{line}: holds a NUL character; write it as \\u0000 if it is meant")
@@ -166,7 +167,7 @@ def _evaluation(path: Path, text: str, codes: dict[str, str]) -> dict[str, Any]:
     Jsonnet evaluates a variable when something reads it, if ever. Each is therefore bound to an expression that reports
     itself on standard error and then has the variable's value.
     """
-    import _jsonnet  # noqa: PLC0415  (a .json experiment needs none)
+    import _jsonnet  # noqa: PLC0415
 
     reporting = {name: f"std.trace('{_MARK}', {code})" for name, code in codes.items()}
     found: dict[str, Any] = {}
@@ -188,7 +189,7 @@ def _standard_error() -> Iterator[list[str]]:
     """Collect the lines that the Jsonnet library writes to standard error; they are in the list after the block."""
     lines: list[str] = []
     own = os.dup(2)
-    with os.fdopen(os.memfd_create("relx"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile() as file:
+    with _file_without_name() as file:
         os.dup2(file.fileno(), 2)
         try:
             yield lines
@@ -197,6 +198,14 @@ def _standard_error() -> Iterator[list[str]]:
             os.close(own)
         file.seek(0)
         lines += [line.decode("utf-8", "replace") for line in file]
+
+
+def _file_without_name() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("relx"), "w+b")
+    import tempfile  # noqa: PLC0415
+
+    return tempfile.TemporaryFile()
 
 
 def _in_child(work: Callable[[], str], path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 
-VARIABLES = {"form": "format"}
+VARIABLES = {"feed": "teacher_forcing", "form": "format", "match": "pair_scorer"}
 """Variables of experiments."""
 
 KEYS = {
