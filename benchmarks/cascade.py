@@ -71,8 +71,7 @@ def predict(model: JointExtractor, examples: list[Example], loader: DataLoader) 
     def extract(batch: Batch) -> list[Example]:
         encode = Encoding(model)
         sentences = Sentences(batch, encode, encode(batch))
-        scores = head.steps.take(GuidedFinder(head, sentences), batch.mask.shape, joint=True)
-        return head.decode(scores, batch)
+        return head.read(GuidedFinder(head, sentences), batch)
 
     model.eval()
     with torch.inference_mode():

@@ -69,9 +69,9 @@ class JointExtractor(nn.Module):
         with torch.autocast(self.device.type, enabled=False):
             return self.loss(scores, batch)
 
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        """The head's loss of these scores. Raises TrainingError for one that is no scalar."""
-        loss = self.head.loss(scores, batch)
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        """The head's loss of this output. Raises TrainingError for one that is no scalar."""
+        loss = self.head.loss(output, batch)
         if not isinstance(loss, Tensor) or loss.dim():
             found = f"has the shape {list(loss.shape)}" if isinstance(loss, Tensor) else f"is {loss!r}"
             raise TrainingError(
@@ -81,7 +81,7 @@ class JointExtractor(nn.Module):
         return loss
 
     def scores(self, batch: Batch) -> HeadOutput:
-        """The head's scores."""
+        """The head's output: logits, or the features that they are made from, by name."""
         return self.head(batch, Encoding(self))
 
     def extract(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
@@ -91,8 +91,7 @@ class JointExtractor(nn.Module):
             return loader.apply(self._extract, corpus, over)
 
     def _extract(self, batch: Batch) -> list[Example]:
-        batch = batch.to(self.device)
-        return self.head.decode(self.scores(batch), batch)
+        return self.head.extract(batch.to(self.device), Encoding(self))
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

@@ -71,6 +71,10 @@ class Vocabulary:
             self._namespaces[name] = Namespace(item for item, _ in kept)
         return self._namespaces[name]
 
+    def relations(self) -> Namespace:
+        """The relation types of the training sentences. Raises as ``namespace`` does."""
+        return self.namespace("relations", lambda example: (relation.type for relation in example.relations))
+
     def listed(self, name: str, items: Callable[[], Iterable[str]]) -> Namespace:
         """A namespace whose items are listed, in their order, rather than counted. Raises as ``namespace`` does."""
         if name not in self._namespaces:

@@ -48,7 +48,7 @@ class CasRel(Head):
         tasks = {"subject_spans": subject_spans, "object_spans": object_spans}
         require_effect(CasRel, {"a span of a start and its nearest end": gammas(tasks)})
         self.sampled, self.summed = subjects == "sampled", conditioning == "sum"
-        self.relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        self.relations = vocabulary.relations()
         self.scheme = SpanTripleTargets(self.relations, lambda entity, example: 0, allow_self)
         self.subject = SpanTagger(input_dim, 1, subject_spans, "nearest")
         size = input_dim if self.summed else 2 * input_dim
@@ -73,18 +73,20 @@ class CasRel(Head):
         return limit_of_ties(SYMMETRIC, pairs.values(), held.relations)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """With targets in the batch: ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers
-        of these ``subjects`` among the gold mentions. Without, what was found: ``subjects`` and ``objects`` as
-        ``Spans.numbers``, the rows of objects being numbers of subjects, and their scores.
+        """Compute ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers of these
+        ``subjects`` among the gold mentions.
         """
+        encoded, gold = encode(batch), GoldTriples.of(batch)
+        tried = self._tried(gold, len(batch))
+        objects = self._told(encoded, gold.entities.select(tried))
+        return {"subject": encoded, "object": objects, "subjects": tried}
+
+    def extract(self, batch: Batch, encode: Encode) -> list[Example]:
+        """Find subjects, then the objects of each."""
         encoded = encode(batch)
-        if "entity_spans" in batch.tensors:
-            gold = GoldTriples.of(batch)
-            tried = self._tried(gold, len(batch))
-            objects = self._told(encoded, gold.entities.select(tried))
-            return {"subject": encoded, "object": objects, "subjects": tried}
         subjects = self.subject(encoded, batch.mask)
-        return _found(subjects, self.object(self._told(encoded, subjects), batch.mask[subjects.row]))
+        objects = self.object(self._told(encoded, subjects), batch.mask[subjects.row])
+        return self.read(subjects, objects, batch)
 
     def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Binary cross entropies of subjects and of the objects of those that are tried, averaged over sentences."""
@@ -94,24 +96,23 @@ class CasRel(Head):
         total = total + self.object.loss(scores["object"], batch.mask[tried.row], gold.objects(tried, length))
         return total / len(batch)
 
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        """Each object found is a triple, whose score is its subject's times its own."""
+    def read(self, subjects: Spans, objects: Spans, batch: Batch) -> list[Example]:
+        """Make a triple of each object, whose row is the number of its subject; the score is the product of both."""
         found: list[list[Relation]] = [[] for _ in batch.examples]
-        subjects = Spans.stacked(scores["subjects"], scores["subject_scores"]).items()
-        heads = [(row, Entity(start, last + 1, score=score)) for row, _, start, last, score in subjects]
-        for subject, label, start, last, score in Spans.stacked(scores["objects"], scores["object_scores"]).items():
+        heads = [(row, Entity(start, last + 1, score=score)) for row, _, start, last, score in subjects.items()]
+        for subject, label, start, last, score in objects.items():
             row, head = heads[subject]
             tail = Entity(start, last + 1, score=score)
             if head.span != tail.span or self.scheme.allow_self:
                 found[row].append(Relation(head, self.relations[label], tail, (head.score or 0) * score))
         return [prediction(example, [], relations) for example, relations in zip(batch.examples, found, strict=True)]
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """The gold subjects and their gold objects, as far as nearest ends spell them."""
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read the gold subjects and their gold objects, as far as nearest ends spell them."""
         gold, shape = GoldTriples.of(batch), batch.mask.shape
         subjects = self.subject.certain(gold.entities.select(gold.subjects), shape)
         objects = gold.objects(subjects, shape[1])
-        return _found(subjects, self.object.certain(objects, torch.Size((len(subjects), shape[1]))))
+        return self.read(subjects, self.object.certain(objects, torch.Size((len(subjects), shape[1]))), batch)
 
     def _tried(self, gold: GoldTriples, sentences: int) -> Tensor:
         """The numbers of the subjects whose objects are learnt, in order."""
@@ -133,12 +134,3 @@ class CasRel(Head):
 def _size(span: Span) -> int:
     start, end = span
     return end - start
-
-
-def _found(subjects: Spans, objects: Spans) -> HeadOutput:
-    return {
-        "subjects": subjects.numbers,
-        "subject_scores": subjects.score,
-        "objects": objects.numbers,
-        "object_scores": objects.score,
-    }

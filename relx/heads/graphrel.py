@@ -161,7 +161,7 @@ class GraphRel(Head):
             raise ValueError("second_weight and relation_weight must be above 0")
         if not 0 <= threshold < 1:
             raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
         self.pair_blocks = TokenPairTable(relations, threshold)
         self.second_weight = second_weight
@@ -208,35 +208,30 @@ class GraphRel(Head):
 
     def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """The tagged entities, and the relations that the labels of their tokens' pairs make."""
-        entities = list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
-        return list(map(prediction, batch.examples, entities, self._relations(scores, batch, entities)))
+        best, labels = scores["relation"].max(dim=-1)
+        probs = (best - scores["relation"].logsumexp(dim=-1)).exp()
+        return self.read(scores["entity"], labels, probs, batch)
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """Logits that leave no doubt of the target tags, and the target labels in place of logits of pairs."""
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read the target tags and the target labels of pairs."""
         tags = certain(batch["entity_tags"], self.entity_tags.scheme.size)
-        return {"entity": tags, "labels": _labels(batch["relation_cells"], batch.mask)}
+        labels = _labels(batch["relation_cells"], batch.mask)
+        return self.read(tags, labels, torch.ones_like(labels, dtype=torch.float), batch)
+
+    def read(self, tag_logits: Tensor, labels: Tensor, probs: Tensor, batch: Batch) -> list[Example]:
+        """Make entities of the best tags, and relations of the labels [batch, length, length] of their tokens."""
+        entities = list(map(self.entity_tags.read, *best_tags(tag_logits, batch.mask)))
+        found = ((labels > 0) & _pairs(batch.mask)).nonzero(as_tuple=True)
+        cells: list[list[tuple[int, int, int, float]]] = [[] for _ in batch.examples]
+        for sentence, *cell in zip(*(of.tolist() for of in (*found, labels[found], probs[found])), strict=True):
+            cells[sentence].append(tuple(cell))
+        return list(map(prediction, batch.examples, entities, map(self.pair_blocks.read, cells, entities)))
 
     def _loss(self, entity: Tensor, relation: Tensor, batch: Batch) -> Tensor:
         labels = _labels(batch["relation_cells"], batch.mask)
         losses = F.cross_entropy(relation.flatten(0, 2), labels.flatten(), reduction="none").view(labels.shape)
         weights = torch.where(labels > 0, self.relation_weight, 1.0) * _pairs(batch.mask)
         return tagging_loss(entity, batch["entity_tags"], batch.mask) + (losses * weights).sum() / len(batch)
-
-    def _relations(self, scores: HeadOutput, batch: Batch, entities: list[list[Entity]]) -> list[list[Relation]]:
-        labels, chances = _best(scores)
-        found = ((labels > 0) & _pairs(batch.mask)).nonzero(as_tuple=True)
-        cells: list[list[tuple[int, int, int, float]]] = [[] for _ in batch.examples]
-        for sentence, *cell in zip(*(of.tolist() for of in (*found, labels[found], chances[found])), strict=True):
-            cells[sentence].append(tuple(cell))
-        return list(map(self.pair_blocks.read, cells, entities))
-
-
-def _best(scores: HeadOutput) -> tuple[Tensor, Tensor]:
-    """The label of each pair and its chance, each [batch, length, length]."""
-    if "labels" in scores:
-        return scores["labels"], torch.ones_like(scores["labels"], dtype=torch.float)
-    best, labels = scores["relation"].max(dim=-1)
-    return labels, (best - scores["relation"].logsumexp(dim=-1)).exp()
 
 
 def _labels(gold: Tensor, mask: Tensor) -> Tensor:

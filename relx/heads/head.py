@@ -1,4 +1,4 @@
-"""The kind of component that owns the scheme of one paper: gold to targets, vectors to scores, scores to Examples."""
+"""The contract of all heads. A head is one paper's scheme of joint extraction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ HeadOutput = dict[str, Tensor]
 
 
 class Encode(Protocol):
-    """How a head has sentences encoded."""
+    """Embed and encode sentences with the other parts of the model."""
 
     def __call__(self, batch: Batch) -> Tensor:
-        """[batch, length, size of the encoder]."""
+        """Encode a batch: -> [batch, length, size of the encoder]."""
 
     def batch_of(self, examples: Sequence[Example]) -> Batch:
-        """Sentences that the head made, such as those with markers among their tokens, ready to be encoded."""
+        """Make a batch of sentences that the head wrote, for example with markers among their tokens."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What a head is to learn of one sentence, and the gold relations that do not come back from it, with the cause.
+    """Hold what a head learns of one sentence, and the gold relations that this loses, each with its cause.
 
-    ``lost`` lists those that the arrays cannot hold and those that they hold but ``decode`` reads otherwise. A gold
-    relation that is missing in ``decode(oracle(targets))`` and is not listed is a fault of the head.
+    ``lost`` lists the relations that the arrays cannot hold, and those that the arrays hold but that decoding reads as
+    something else. If a gold relation is missing in ``Head.oracle`` and is not listed here, the head has a fault.
     """
 
     arrays: Arrays
@@ -37,53 +37,63 @@ class Targets:
 
 
 class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):
-    """One paper's scheme of joint extraction.
+    """Extract entities and relations as one paper does: gold to targets, vectors to logits, logits to predictions.
 
-    A head is handed a function that encodes a batch rather than the encoded batch, because some heads encode more than
-    once. The names of its target arrays are its own. ``markers`` are the tokens that it sets among the words: each gets
-    a vector of its own. A head that finds only entities sets ``finds_relations`` to False.
+    A head has to write ``targets``, ``forward``, ``loss``, ``decode`` and ``oracle``. A head that decodes in several
+    steps, each of which needs the predictions of the step before, writes ``extract`` in place of ``decode``. Its
+    ``forward`` serves only the loss and may read the gold of the batch.
+
+    ``markers`` are tokens that the head writes among the words of a sentence: each gets a vector of its own.
+    ``finds_relations`` is False for a head that finds only entities.
     """
 
     markers: Sequence[str] = ()
     finds_relations: bool = True
 
     def index(self, example: Example) -> Arrays:
-        """What the head has to know of a sentence besides its vectors, labelled or not."""
+        """Write what the head needs to know of a sentence besides its vectors. The sentence may have no labels."""
         return {}
 
     def targets(self, example: Example) -> Targets:
-        """Gold labels -> target arrays."""
+        """Write the gold labels of a sentence as arrays. The head chooses their names."""
         raise NotImplementedError
 
     def limits(self, held: Example) -> list[Limit]:
         """Find relations that no weights return together without an error. ``held`` is what the targets decode to.
 
-        Override this where the form of the scores ties relations to each other, whatever the encoder gives.
+        Override this if the form of the logits ties relations to each other, whatever the encoder returns.
         """
         return []
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """A batch -> the head's scores by name, each [batch, ...]."""
+        """Compute logits, or the features that they are made from: tensors by name, each [batch, ...].
+
+        ``encode`` is a function because some heads encode more than once.
+        """
         raise NotImplementedError
 
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        """The loss of a batch that holds targets, averaged over its sentences: a scalar."""
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        """Compute the loss of a batch that holds targets, averaged over its sentences: a scalar."""
         raise NotImplementedError
 
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        """What the scores say of each sentence: the same sentences with predicted entities and relations."""
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        """Read the predictions from the output of ``forward``, one new Example for each sentence."""
         raise NotImplementedError
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """The scores of a model that has learnt the targets of the batch perfectly."""
+    def extract(self, batch: Batch, encode: Encode) -> list[Example]:
+        """Predict the entities and relations of each sentence, without the gold."""
+        return self.decode(self(batch, encode), batch)
+
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Return what a model predicts that has learnt the targets of the batch perfectly."""
         raise NotImplementedError
 
 
 def prediction(example: Example, entities: Iterable[Entity], relations: Iterable[Relation]) -> Example:
-    """The sentence with these predictions in place of its labels.
+    """Copy a sentence with these predictions in place of its labels.
 
-    A relation's mention that has the span of a predicted entity becomes that entity; the other mentions join the
-    entities.
+    A mention of a relation that has the span of a predicted entity becomes that entity. The other mentions are added to
+    the entities.
     """
     by_span = {entity.span: entity for entity in entities}
     predicted = example.unlabelled()

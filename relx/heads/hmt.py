@@ -181,7 +181,7 @@ class HMT(JointTaggingHead):
         super().__init__()
         require_sizes(hidden_size=hidden_size, tag_dim=tag_dim)
         encoder = encoder or Lazy(LSTMEncoder, hidden_size=hidden_size)
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.joint_tags = JointTags(relations, joint_scheme, conflict, decoding)
         self.entity_tags = EntityTags(EntityTypes(vocabulary, signatures), entity_scheme) if entity_task else None
         self.entity_task = None
@@ -238,7 +238,7 @@ class NovelTagging(JointTaggingHead):
         require_sizes(decoder_size=decoder_size, tag_dim=tag_dim)
         if relation_weight <= 0:
             raise ValueError(f"relation_weight is {relation_weight}; it must be above 0")
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.relation_weight = relation_weight
         self.joint_tags = JointTags(relations, "BIES", conflict, decoding)
         self.encoder = LSTMEncoder(input_dim, hidden_size)

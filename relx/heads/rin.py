@@ -99,7 +99,7 @@ class PairTaggingHead(Head):
     def set_scheme(self, vocabulary: Vocabulary, anchor: Anchor, allow_self: bool, threshold: float) -> None:
         """What is tagged, and which cells are triples. Raises ValueError for a threshold that is no probability."""
         require_inner_shares(threshold=threshold)
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
         self.pair_cells = AnchorTable(relations, anchor, allow_self)
         self.threshold = threshold
@@ -127,27 +127,27 @@ class PairTaggingHead(Head):
 
     def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """A cell that reaches the threshold is a triple; its mentions have the extent of the predicted entities."""
-        entities = list(map(self.entity_tags.read, *best_tags(scores["entity"], batch.mask)))
-        return list(map(prediction, batch.examples, entities, self._relations(scores, batch, entities)))
+        cells, probs = self.pair_scorer.predict(scores["relation"], batch.mask, self.threshold)
+        return self.read(scores["entity"], cells, probs, batch)
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """Logits that leave no doubt of the target tags, and the target cells in place of vectors to score."""
-        return {"entity": certain(batch["entity_tags"], self.entity_tags.scheme.size), "cells": batch["relation_cells"]}
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read the target tags and the target cells."""
+        tags = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+        cells = TableCells.unpadded(batch["relation_cells"])
+        return self.read(tags, cells, torch.ones(len(cells.sentence)), batch)
 
-    def _relations(self, scores: HeadOutput, batch: Batch, entities: Sequence[list[Entity]]) -> list[list[Relation]]:
+    def read(self, tag_logits: Tensor, cells: TableCells, probs: Tensor, batch: Batch) -> list[Example]:
+        """Make entities of the best tags [batch, length, tags], and a relation of each cell."""
+        entities = list(map(self.entity_tags.read, *best_tags(tag_logits, batch.mask)))
+        return list(map(prediction, batch.examples, entities, self._relations(cells, probs, entities)))
+
+    def _relations(self, cells: TableCells, probs: Tensor, entities: Sequence[list[Entity]]) -> list[list[Relation]]:
         extents = list(map(self.pair_cells.by_anchor, entities))
-        found: list[list[Relation]] = [[] for _ in batch.examples]
-        cells, probabilities = self._cells(scores, batch)
-        for sentence, head, tail, relation, score in zip(*map(Tensor.tolist, (*cells, probabilities)), strict=True):
+        found: list[list[Relation]] = [[] for _ in entities]
+        for sentence, head, tail, relation, score in zip(*map(Tensor.tolist, (*cells, probs)), strict=True):
             if head != tail or self.pair_cells.allow_self:
                 found[sentence].append(self.pair_cells.read(relation, head, tail, score, extents[sentence]))
         return found
-
-    def _cells(self, scores: HeadOutput, batch: Batch) -> tuple[TableCells, Tensor]:
-        if "cells" not in scores:
-            return self.pair_scorer.predict(scores["relation"], batch.mask, self.threshold)
-        cells = TableCells.unpadded(scores["cells"])
-        return cells, torch.ones(len(cells.sentence))
 
 
 Signal = Literal["relations", "entities", "words"]

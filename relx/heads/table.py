@@ -156,7 +156,7 @@ class TableFilling(Head):
         idle = {"dropout": dropout} | ({} if global_feature else {"hidden_size": hidden_size})
         require_effect(TableFilling, {"a pair_scorer of its own": idle} if pair_scorer else {})
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.scheme, self.cells = SpanTripleTargets(relations, self._label, allow_self), EndpointTables(tables)
         self.steps = SpanTripleDecoder(relations, allow_self)
         self.entity_features = TableFeatures(task_features, "entity", cells, hidden_size, global_feature)
@@ -189,23 +189,12 @@ class TableFilling(Head):
         return limits_of_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """With targets in the batch, the features of ``entity`` and ``relation``, [batch, length, d] each. Without,
-        what is found: ``entities`` as ``Spans.numbers``, ``triples`` [triples, 3], relation and the numbers of head and
-        tail among the entities, and the scores of both.
-        """
+        """Compute the features that the scorers of ``entity`` and ``relation`` read, [batch, length, d] each."""
         encoded = encode(batch)
-        features = {
+        return {
             "entity": self.entity_features(encoded, batch.mask),
             "relation": self.relation_features(encoded, batch.mask),
         }
-        if "entity_spans" in batch.tensors:
-            return features
-        spans = spans_above(self.entity, features["entity"], batch.mask, self.threshold)
-
-        def read(anchor: Anchor, pairs: TableCells) -> Tensor:
-            return probabilities_of_pairs(self.relation[anchor], features["relation"], pairs)
-
-        return self._found(best_labels(spans, batch.mask.shape[1]), read, batch.mask.shape[1])
 
     def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Binary cross entropies summed over the cells of all tables, averaged over sentences."""
@@ -217,11 +206,15 @@ class TableFilling(Head):
 
     def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
         """The entities and the triples. Entities bear a type only if the data knew types."""
-        known = self.types.source == "data"
-        return self.steps.decode(scores, batch.examples, [type if known else None for type in self.types.names])
+        spans = spans_above(self.entity, scores["entity"], batch.mask, self.threshold)
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """What is read in tables that hold the targets."""
+        def read(anchor: Anchor, pairs: TableCells) -> Tensor:
+            return probabilities_of_pairs(self.relation[anchor], scores["relation"], pairs)
+
+        return self._read(best_labels(spans, batch.mask.shape[1]), read, batch)
+
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read tables that hold the targets."""
         length = batch.mask.shape[1]
 
         def read(anchor: Anchor, pairs: TableCells) -> Tensor:
@@ -229,7 +222,12 @@ class TableFilling(Head):
             gold = _numbered(TableCells.unpadded(batch[self.cells.names[anchor]]), length, len(numbers))
             return torch.isin(_numbered(pairs, length, len(numbers))[:, None] + numbers, gold).float()
 
-        return self._found(GoldTriples.of(batch).entities, read, length)
+        return self._read(GoldTriples.of(batch).entities, read, batch)
+
+    def _read(self, entities: Spans, read: ReadTable, batch: Batch) -> list[Example]:
+        known = self.types.source == "data"
+        types = [type if known else None for type in self.types.names]
+        return self.steps.decode(self._found(entities, read, batch.mask.shape[1]), batch.examples, types)
 
     def _found(self, entities: Spans, read: ReadTable, length: int) -> HeadOutput:
         meant = self.cells.meant(entities, length)

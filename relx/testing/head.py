@@ -40,7 +40,7 @@ class HeadTestCase(ModelTestCase):
         for gold, found in zip(self.sentences, decoded, strict=True):
             lost = self._triples(gold, [relation for relation, _ in head.targets(gold).lost])
             wanted, read = self._triples(gold, gold.relations), self._triples(found, found.relations)
-            where = f"of {shown(gold)}, decode(oracle(targets))"
+            where = f"of {shown(gold)}, the oracle"
             missing = wanted - lost - read
             require(not missing, f"{where} lacks {missing}; what a scheme cannot hold, `targets` lists as lost")
             require(read <= wanted, f"{where} holds {read - wanted}, which are not gold")
@@ -77,7 +77,7 @@ class HeadTestCase(ModelTestCase):
             lost: Sequence[Any] = model.head.targets(gold).lost
             listed = [relation for relation, _ in lost] == gold.relations
             require(listed, f"targets lists {len(lost)} of 1 relations as lost, where {why}")
-            require(not _decoded(model, gold).relations, f"decode(oracle(targets)) holds a relation where {why}")
+            require(not _decoded(model, gold).relations, f"the oracle holds a relation where {why}")
 
 
 def _of_every_type(model: JointExtractor, examples: Sequence[Example]) -> list[Example]:

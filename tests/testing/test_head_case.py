@@ -38,23 +38,23 @@ class NeighboursRead(RIN):
 
 
 class NoMean(RIN):
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        return super().loss(scores, batch) * len(batch)
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        return super().loss(output, batch) * len(batch)
 
 
 class LossForEachSentence(RIN):
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        return super().loss(scores, batch).expand(len(batch))
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        return super().loss(output, batch).expand(len(batch))
 
 
 class DividedByLength(RIN):
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        return super().loss(scores, batch) + (scores["entity"].sum(dim=(1, 2)) / batch.mask.sum(dim=1)).mean()
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        return super().loss(output, batch) + (output["entity"].sum(dim=(1, 2)) / batch.mask.sum(dim=1)).mean()
 
 
 class NothingToLearn(RIN):
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        return 0 * super().loss(scores, batch) + 1 + sum(p.square().sum() / 1e6 for p in self.parameters())
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        return 0 * super().loss(output, batch) + 1 + sum(p.square().sum() / 1e6 for p in self.parameters())
 
 
 class ForgottenWhenSaved(RIN):
@@ -65,15 +65,15 @@ class ForgottenWhenSaved(RIN):
 
 
 class GoldRead(RIN):
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         return [replace(example) for example in batch.examples]
 
 
 class InputChanged(RIN):
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         for example in batch.examples:
             example.relations.clear()
-        return super().decode(scores, batch)
+        return super().decode(output, batch)
 
 
 class SilentLoss(RIN):
@@ -83,25 +83,23 @@ class SilentLoss(RIN):
 
 
 class NeverScored(RIN):
-    """What it has learnt never contains one of the relations, although the oracle's scores do."""
+    """What it has learnt never contains one of the relations, although the oracle's answer does."""
 
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        said = super().decode(scores, batch)
-        if "cells" in scores:
-            return said
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        said = super().decode(output, batch)
         return [replace(e, relations=[r for r in e.relations if r.type != "works_for"]) for e in said]
 
 
 class MadeUp(RIN):
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        said = super().decode(scores, batch)
+    def oracle(self, batch: Batch) -> list[Example]:
+        said = super().oracle(batch)
         said[0].relations.append(Relation(Entity(0, 1), "born_in", Entity(0, 1)))
         return said
 
 
 class EntitiesInEmptySentences(RIN):
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        return [replace(e, entities=SENTENCES[0].entities) for e in super().decode(scores, batch)]
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        return [replace(e, entities=SENTENCES[0].entities) for e in super().decode(output, batch)]
 
 
 def failure(head: type[Head], test: str) -> str:
@@ -147,8 +145,8 @@ def test_a_weight_that_the_loss_never_sees_is_named() -> None:
 
 def test_triples_are_compared_under_a_protocol() -> None:
     class LastWord(RIN):
-        def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-            return [_last_words(example) for example in super().decode(scores, batch)]
+        def oracle(self, batch: Batch) -> list[Example]:
+            return [_last_words(example) for example in super().oracle(batch)]
 
     Head.register("bad")(LastWord)
     case = type("Case", (HeadTestCase,), {"head": {"type": "bad", "rounds": 0}})()
@@ -175,12 +173,12 @@ def test_every_failure_is_listed() -> None:
 
 
 class Crashing(RIN):
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
+    def read(self, *found: Any) -> list[Example]:
         raise KeyError("no such row")
 
 
 class CrashingBelow(RIN):
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
         return nn.functional.linear(torch.ones(1, 2), torch.ones(1, 3)).sum()
 
 
@@ -191,7 +189,7 @@ def test_whatever_a_test_raises_is_a_failure_and_the_others_still_run() -> None:
     count, *lines = str(caught.value).splitlines()
     assert count == f"{len(lines)} of 11 tests failed" and 3 < len(lines) < 11
     assert any(line.startswith("test_its_targets_decode_to_gold: KeyError: 'no such row' (") for line in lines)
-    assert all(line.endswith(", in decode)") and "test_head_case.py:" in line for line in lines)
+    assert all(line.endswith(", in read)") and "test_head_case.py:" in line for line in lines)
 
 
 def test_the_place_is_the_authors_and_not_torchs() -> None:

@@ -51,8 +51,8 @@ def test_without_validation_and_clipping(tiny: Path) -> None:
 def test_what_would_end_a_run_ends_it(tiny: Path, registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     @Head.register("broken")
     class Broken(HMT):
-        def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-            return super().loss(scores, batch) * float("nan")
+        def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+            return super().loss(output, batch) * float("nan")
 
     with pytest.raises(TrainingError, match="the loss is nan"):
         outcome(tiny, "model.head.type=broken")

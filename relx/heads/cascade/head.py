@@ -16,7 +16,7 @@ from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.schemes.limits import Cell, Limit, Tied, limit_of_ties, limits_of_sums
 from relx.heads.schemes.tags import EntityTypes
-from relx.heads.schemes.triples import GoldTriples, SpanTripleDecoder, SpanTripleTargets
+from relx.heads.schemes.triples import Finder, GoldTriples, SpanTripleDecoder, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.tagger import SpanDecoding, gammas
 from relx.registry import Injected, Lazy
@@ -72,7 +72,7 @@ class Cascade(Head):
         super().__init__()
         require_effect(Cascade, _idle(settings))
         self.types = EntityTypes(vocabulary, None)
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self._label, allow_self)
         self.steps = SpanTripleDecoder(relations, allow_self)
         self.joint = self.finds_relations = joint
@@ -128,14 +128,21 @@ class Cascade(Head):
         return list(groups.values())
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """With targets in the batch, features for each task: ``entity`` [batch, length, d], ``subject`` [sentences with
-        entities, length, d'], ``object`` [subjects that are tried, length, d'']. Without, what ``SpanTripleDecoder``
-        say.
+        """Compute features for each task when all entities are known: ``entity`` [batch, length, d], ``subject``
+        [sentences with entities, length, d'], ``object`` [subjects that are tried, length, d''].
         """
         sentences = Sentences(batch, encode, encode(batch))
-        if "entity_spans" in batch.tensors:
-            return self._taught(sentences)
-        return self.steps.take(ModelFinder(self, sentences), batch.mask.shape, self.joint)
+        features = {"entity": self.fusion.first(sentences)}
+        if self.joint:
+            gold = GoldTriples.of(sentences.batch)
+            rows, tried = self._tried(gold)
+            later = self.fusion.later(sentences, gold.entities, rows, gold.entities.select(tried))
+            features["subject"], features["object"] = later
+        return features
+
+    def extract(self, batch: Batch, encode: Encode) -> list[Example]:
+        """Find entities, which of them are subjects, and the objects of each."""
+        return self.read(ModelFinder(self, Sentences(batch, encode, encode(batch))), batch)
 
     def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """The sum of the tasks' losses (Eq. 15), averaged over sentences."""
@@ -151,27 +158,18 @@ class Cascade(Head):
             total = total + self.object.loss(scores["object"], batch.mask[of_subjects.row], objects)
         return total / len(batch)
 
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        """The entities found and the triples between them. The score of a triple is its subject's times its object's.
+    def read(self, finder: Finder, batch: Batch) -> list[Example]:
+        """Take the entities found and the triples between them. A triple's score is its subject's times its object's.
 
-        Entities bear a type only if the data knew types.
+        Entities have a type only if the data has types.
         """
         known = self.types.source == "data"
-        return self.steps.decode(scores, batch.examples, [type if known else None for type in self.types.names])
+        found = self.steps.take(finder, batch.mask.shape, self.joint)
+        return self.steps.decode(found, batch.examples, [type if known else None for type in self.types.names])
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """What the steps arrive at when each finds what it can of the gold spans."""
-        return self.steps.take(GoldFinder(self, GoldTriples.of(batch), batch.mask.shape), batch.mask.shape, self.joint)
-
-    def _taught(self, sentences: Sentences) -> HeadOutput:
-        """Features for each task when all entities are known."""
-        features = {"entity": self.fusion.first(sentences)}
-        if self.joint:
-            gold = GoldTriples.of(sentences.batch)
-            rows, tried = self._tried(gold)
-            later = self.fusion.later(sentences, gold.entities, rows, gold.entities.select(tried))
-            features["subject"], features["object"] = later
-        return features
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read what the steps arrive at when each finds what it can of the gold spans."""
+        return self.read(GoldFinder(self, GoldTriples.of(batch), batch.mask.shape), batch)
 
     def _tried(self, gold: GoldTriples) -> tuple[Tensor, Tensor]:
         """In which sentences subjects are looked for, and which entities are tried as subjects."""

@@ -76,7 +76,7 @@ class Interactive(Head):
         require_sizes(decoders=decoders)
         if zero_own_head and not allow_self:
             raise ValueError("zero_own_head has no effect with allow_self=false; leave out one of them")
-        relations = vocabulary.namespace("relations", lambda example: (r.type for r in example.relations))
+        relations = vocabulary.relations()
         self.slots = TripleSequence(AnchorTable(relations, anchor, allow_self), decoders, order)
         self.teacher_forcing = teacher_forcing
         self.na = na
@@ -160,14 +160,14 @@ class Interactive(Head):
         relations = map(self.slots.read, slots, probabilities, extents)
         return list(map(prediction, batch.examples, entities, relations))
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """Logits that leave no doubt of the target triples and tags."""
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Decode logits that leave no doubt of the target triples and tags."""
         triples = batch["triples"]
         relation = certain(triples[..., 0], 1 + len(self.slots.cells.relations))
         scores = {"relation": relation, "words": certain(triples[..., 1:], 1 + batch.mask.shape[1])}
         if self.entity_tags is not None:
             scores["entity"] = certain(batch["entity_tags"], self.entity_tags.scheme.size)
-        return scores
+        return self.decode(scores, batch)
 
     def _with_gold(self, sentences: Sentences, interactive: Tensor | None, gold: Tensor) -> tuple[Tensor, Tensor]:
         candidates = self.writer.candidates(sentences)

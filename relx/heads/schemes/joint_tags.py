@@ -179,12 +179,12 @@ class JointTaggingHead(Head):
         relations = map(self.joint_tags.read, *best_tags(scores["joint"], batch.mask))
         return list(map(prediction, batch.examples, self._entities(scores, batch), relations))
 
-    def oracle(self, batch: Batch) -> HeadOutput:
-        """Logits that leave no doubt of the target tags."""
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Decode logits that leave no doubt of the target tags."""
         scores = {"joint": certain(batch["joint_tags"], self.joint_tags.size)}
         if self.entity_tags is not None:
             scores["entity"] = certain(batch["entity_tags"], self.entity_tags.scheme.size)
-        return scores
+        return self.decode(scores, batch)
 
     def _entities(self, scores: HeadOutput, batch: Batch) -> list[list[Entity]]:
         if self.entity_tags is None:

@@ -27,7 +27,7 @@ MOST_ROUNDS = 20
 class OracleReport:
     """The best score that a head allows, and what it costs for which cause.
 
-    ``report`` is the score of decode(oracle(targets)), less what the head's ``limits`` cost at least. ``losses`` add up
+    ``report`` is the score of ``Head.oracle``, less what the head's ``limits`` cost at least. ``losses`` add up
     to the gold triples that the score counts less those that it finds correct, apart from ``faults``: gold triples that
     are missing although the head lists no cause. ``wrong`` are the wrong triples that a limit adds. Where a limit acts,
     the score is an upper bound (``at_most``). Of a head that finds no relations only the entities have a ceiling.
@@ -64,7 +64,7 @@ class OracleReport:
         example, relation = self.faults[0]
         triple = f"({_text(example, relation.head)}, {relation.type}, {_text(example, relation.tail)})"
         raise TrainingError(
-            f"the head {type(head).__name__} is at fault: decode(oracle(targets)) lacks {len(self.faults)} gold "
+            f"the head {type(head).__name__} is at fault: the oracle lacks {len(self.faults)} gold "
             f"triples that targets does not list as lost. The first one is {triple} in the sentence "
             f"{' '.join(example.tokens)!r}. Correct targets, oracle or decode, or list such triples in Targets.lost"
         )
@@ -103,7 +103,7 @@ def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
     """What a model that has learnt the targets perfectly would say of each sentence."""
     corpus = TensorDataset(gold, lambda example: head.targets(example).arrays)
     loader = DataLoader(batch_size=256, max_tokens=8192)
-    return loader.apply(lambda batch: head.decode(head.oracle(batch), batch), corpus)
+    return loader.apply(head.oracle, corpus)
 
 
 def _best_choices(limits: Sequence[Sequence[Limit]], plain: Counts) -> list[list[Choice]]:
