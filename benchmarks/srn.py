@@ -1,7 +1,7 @@
 """SRN and the partition filter against their equations in a loop, and ``nn.LSTM``: ``python benchmarks/srn.py``.
 
-Forward and backward over a batch of 32 sentences of 40 tokens, all three taken in turn. The loop is what the equations
-say, its gates of one kind in one product at each step, and leaves the gradient to autograd. ``nn.LSTM`` of the same
+Forward and backward over a batch of 32 sentences of 40 tokens, all three taken in turn. The loop is the encoder's own
+``reference``: its equations token after token, with autograd's gradient. ``nn.LSTM`` of the same
 sizes tells at which rate this machine computes a recurrence: the distance is the encoder's time over what its own
 floating-point operations would take at that rate. Kept is what the forward pass
 leaves in memory, its result with it.
@@ -14,75 +14,23 @@ import torch
 from synthetic import medians
 from torch import Tensor, nn
 
-from relx.encoders.seq2seq.memory_encoder import MemoryEncoder, MemoryReader
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
+from relx.encoders.seq2seq.partitioned import PartitionedEncoder
 from relx.encoders.seq2seq.srn import SRNEncoder
 from relx.utils.runtime import keep_freed_memory
 
 BATCH, LENGTH = 32, 40
-Loop = Callable[[Tensor, MemoryReader], Tensor]
-
-
-def srn_loop(inputs: Tensor, reader: MemoryReader) -> Tensor:
-    """Wang et al. (2022), Eq. 1-10, of three tasks."""
-    weights = torch.cat((reader.from_input.weight, reader.from_state.weight), dim=1)
-    sizes = [blocks * reader.to_cell.out_features for blocks in (2, 3, 3, 1)]
-    products = list(zip(weights.split(sizes), reader.from_input.bias.split(sizes), strict=True))
-    state = cell = inputs.new_zeros(len(inputs), reader.to_cell.out_features)
-    outputs = []
-    for token in inputs.unbind(dim=1):
-        both = torch.cat((token, state), dim=-1)
-        first, new, old, candidate = (nn.functional.linear(both, weight, bias) for weight, bias in products)
-        forget, output = torch.sigmoid(first).chunk(2, dim=-1)
-        candidate, history = torch.tanh(candidate), forget * cell
-        pairs = zip(_srn_gates(new), _srn_gates(old), strict=True)
-        memories = torch.cat([gate * candidate + of_history * history for gate, of_history in pairs], dim=-1)
-        cell = reader.to_cell(memories)
-        state = output * torch.tanh(cell)
-        outputs.append(torch.tanh(memories))
-    return torch.stack(outputs, dim=1)
-
-
-def _srn_gates(sums: Tensor) -> list[Tensor]:
-    e, s, o = torch.sigmoid(sums).chunk(3, dim=-1)
-    es, eo, so, eso = e * s, e * o, s * o, e * s * o
-    return [e - es - eo + eso, s - es - so + eso, es, o - eo - so + eso, eo, so, eso]
-
-
-def partition_filter_loop(inputs: Tensor, reader: MemoryReader) -> Tensor:
-    """Yan et al. (2021), section 3.2."""
-    state = cell = inputs.new_zeros(len(inputs), reader.to_cell.out_features)
-    outputs = []
-    for token in inputs.unbind(dim=1):
-        *gates, candidate = (reader.from_input(token) + reader.from_state(state)).chunk(5, dim=-1)
-        rising = [torch.cumsum(torch.softmax(gate, dim=-1), dim=-1) for gate in gates]
-        candidate, (e_new, e_old), (r_new, r_old) = torch.tanh(candidate), rising[::2], [1 - r for r in rising[1::2]]
-        both_new, both_old = e_new * r_new, e_old * r_old
-        shared = both_new * candidate + both_old * cell
-        of_entities = (e_new - both_new) * candidate + (e_old - both_old) * cell + shared
-        of_relations = (r_new - both_new) * candidate + (r_old - both_old) * cell + shared
-        memories = torch.cat((of_entities, of_relations, shared), dim=-1)
-        cell = reader.to_cell(memories)
-        state = torch.tanh(cell)
-        outputs.append(torch.tanh(memories))
-    return torch.stack(outputs, dim=1)
-
-
-ENCODERS: dict[str, tuple[type[MemoryEncoder], Loop]] = {
-    "srn": (SRNEncoder, srn_loop),
-    "partition_filter": (PartitionFilterEncoder, partition_filter_loop),
-}
+ENCODERS: dict[str, type[PartitionedEncoder]] = {"srn": SRNEncoder, "partition_filter": PartitionFilterEncoder}
 
 
 def report(name: str, size: int, repeat: int) -> None:
     """Print one encoder's figures."""
     torch.manual_seed(1)
-    kind, loop = ENCODERS[name]
-    encoder, lstm = kind(size, size), nn.LSTM(size, size, batch_first=True)
+    encoder, lstm = ENCODERS[name](size, size), nn.LSTM(size, size, batch_first=True)
     inputs = torch.randn(BATCH, LENGTH, size, requires_grad=True)
     mask = torch.ones(BATCH, LENGTH, dtype=torch.bool)
     ways: dict[str, Callable[[], Tensor]] = {
-        "loop": lambda: loop(inputs, encoder.forwards),
+        "loop": lambda: encoder.reference(inputs, mask),
         "relx": lambda: encoder(inputs, mask),
         "lstm": lambda: lstm(inputs)[0],
     }

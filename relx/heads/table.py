@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.task_features import TaskFeatures
+from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss

@@ -21,11 +21,11 @@ def full_precision_on_cpu(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 @contextmanager
-def products_in_bfloat16(wanted: bool) -> Iterator[None]:
-    """While entered, a processor that can takes products of float32 matrices in bfloat16."""
+def bf16_matmul_on_cpu(enabled: bool) -> Iterator[None]:
+    """While entered, and if ``enabled``, a CPU that can takes products of float32 matrices in bfloat16."""
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # made at run time
     before = settings.fp32_precision
-    if wanted:
+    if enabled:
         settings.fp32_precision = "bf16"
     try:
         yield

@@ -61,59 +61,34 @@ def inputs_for(batch, seed=1, dim=DIM):
     return torch.randn(*batch.mask.shape, dim, generator=generator, dtype=torch.float64)
 
 
-def edges_of(example):
-    """(hearer, speaker, direction, label) of every message: 0 to itself, 1 from the head, 2 from a dependent."""
-    yield from ((token, token, 0, None) for token in range(len(example)))
-    for token, (head, deprel) in enumerate(zip(example.heads, example.deprels, strict=True)):
-        if head:
-            yield token, head - 1, 1, deprel
-            yield head - 1, token, 2, deprel
-
-
-def sort_of(direction, deprel, encoder):
-    """The row of the bias of a message."""
-    graph = encoder.graph
-    if not graph.labels:
-        return direction if graph.directed else 0
-    if direction == 0:
-        return 0
-    relation = deprel.split(":")[0]
-    label = RELATIONS.index(relation) if relation in RELATIONS else OTHER
-    return 1 + label + (LABELS if graph.directed and direction == 2 else 0)
-
-
-def literal(sentence, example, encoder):
-    """Eq. 1, message by message: [length, input_dim] -> [length, hidden_size]."""
-    states = list(sentence)
-    for layer in encoder.layers:
-        matrices = layer.weights.weight.split(states[0].shape[0], dim=1)
-        sums = [0] * len(example)
-        heard = [0] * len(example)
-        for token, speaker, direction, deprel in edges_of(example):
-            matrix = matrices[direction if encoder.graph.directed else 0]
-            sums[token] = sums[token] + matrix @ states[speaker] + layer.bias[sort_of(direction, deprel, encoder)]
-            heard[token] += 1
-        if encoder.graph.normalization == "mean":
-            sums = [total / number for total, number in zip(sums, heard, strict=True)]
-        given = [torch.relu(total) for total in sums]
-        states = [a + b for a, b in zip(states, given, strict=True)] if encoder.residual else given
-    return torch.stack(states)
-
-
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_it_equals_a_loop_over_the_edges_and_so_do_the_gradients(options):
+def test_it_equals_the_reference_message_by_message_and_so_do_the_gradients(options):
     encoder = made(**options)
-    examples = SENTENCES + PROJECTIVE_OR_NOT
-    batch = batch_of(encoder, examples)
+    batch = batch_of(encoder, SENTENCES + PROJECTIVE_OR_NOT)
     inputs = inputs_for(batch).requires_grad_()
-    wanted = [inputs, *encoder.parameters()]
-    for row, (example, states) in enumerate(zip(examples, encoder.encode(inputs, batch), strict=True)):
-        if len(example):
-            expected = literal(inputs[row, : len(example)], example, encoder)
-            torch.testing.assert_close(states[: len(example)], expected, rtol=1e-12, atol=1e-12)
-            losses = states.square().sum(), expected.square().sum()
-            ours, theirs = (torch.autograd.grad(loss, wanted, retain_graph=True) for loss in losses)
-            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+    ours, reference = encoder.encode(inputs, batch), encoder.reference(inputs, batch)
+    torch.testing.assert_close(ours, reference, rtol=1e-12, atol=1e-12)
+    weights, wanted = torch.randn_like(ours), [inputs, *encoder.parameters()]
+    gradients = [torch.autograd.grad((output * weights).sum(), wanted) for output in (ours, reference)]
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
+
+
+def test_the_reference_sums_over_the_head_the_dependents_and_the_token_itself():
+    encoder = made()
+    batch = batch_of(encoder, [Example(list("abc"), heads=[2, 0, 2])])  # a <- b -> c
+    inputs, W, b = inputs_for(batch), encoder.layers[0].weights.weight, encoder.layers[0].bias[0]
+    messages = [W @ o + b for o in inputs[0]]
+    expected = torch.stack([messages[0] + messages[1], sum(messages), messages[2] + messages[1]]).relu()
+    torch.testing.assert_close(encoder.reference(inputs, batch)[0], expected)
+
+
+def test_directions_and_labels_choose_the_weights_and_the_bias_of_a_message():
+    encoder = made(directed=True, labels=True)
+    graph = encoder.graph
+    batch = batch_of(encoder, [Example(["a", "b"], heads=[0, 1], deprels=["root", "obj"])])
+    obj = RELATIONS.index("obj")
+    to_a, to_b = [(0, 0, 0, 0), (0, 1, 2, 1 + LABELS + obj)], [(1, 0, 1, 1 + obj), (1, 1, 0, 0)]
+    assert sorted(*graph.messages(batch)) == to_a + to_b
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

@@ -2,9 +2,8 @@ import pytest
 import torch
 
 from relx.encoders.seq2seq.compose import ComposeEncoder
-from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.registry import Lazy
 
 FEATURES = TaskFeatures(6, {"entity": [(0, 2), (4, 6)], "relation": [(2, 6)]})

@@ -14,8 +14,8 @@ from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq import Seq2SeqEncoder
+from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.cascade.head import NOT_EXTRACTED, Cascade
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.heads.spans import SpanTask

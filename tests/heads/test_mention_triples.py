@@ -11,7 +11,7 @@ from sentences import clashing_sentence, sentence, spans
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.task_features import TaskFeatures
+from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.head import Cascade
 from relx.heads.casrel import CasRel
 from relx.heads.head import Head

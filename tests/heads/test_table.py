@@ -10,8 +10,8 @@ from sentences import sentence, spans
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
+from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
-from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.pair_scorers.scorers import PFNPairScorer
 from relx.heads.schemes.pairs import SHARED
 from relx.heads.table import TableFilling, pairs_within

@@ -1,17 +1,23 @@
-"""Encoders in a row, and none at all."""
+"""Encoders in sequence, and the identity."""
 
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.task_features import TaskFeatures
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
 from relx.registry import Injected, Lazy
 
 
 @Seq2SeqEncoder.register("compose")
 class ComposeEncoder(Seq2SeqEncoder):
-    """Each encoder reads what the one before it wrote: -> [batch, length, size of the last]."""
+    """Apply encoders one after the other: [batch, length, input_dim] -> [batch, length, size of the last].
+
+    The features of each task are those of the last encoder.
+
+    Args:
+        input_dim: Size of the vectors that the first encoder reads.
+        encoders: The encoders, at least one. Each reads the output of the one before it.
+    """
 
     def __init__(self, input_dim: Injected[int], encoders: list[Lazy[Seq2SeqEncoder]]) -> None:
         super().__init__()
@@ -30,7 +36,7 @@ class ComposeEncoder(Seq2SeqEncoder):
         return self.encoders[-1].task_features  # type: ignore
 
     def index(self, example: Example) -> Arrays:
-        """The arrays of every encoder."""
+        """Return the arrays of every encoder."""
         return {name: array for encoder in self.encoders for name, array in encoder.index(example).items()}  # type: ignore
 
     def encode(self, inputs: Tensor, batch: Batch) -> Tensor:
@@ -42,7 +48,11 @@ class ComposeEncoder(Seq2SeqEncoder):
 
 @Seq2SeqEncoder.register("pass_through")
 class PassThroughEncoder(Seq2SeqEncoder):
-    """Leaves every vector as it is: -> [batch, length, input_dim], zero at padding."""
+    """Return the vectors unchanged: [batch, length, input_dim] -> the same, zero at padding.
+
+    Args:
+        input_dim: Size of the vectors.
+    """
 
     def __init__(self, input_dim: Injected[int]) -> None:
         super().__init__()

@@ -1,30 +1,76 @@
 """The kind of component that encodes a sequence of vectors as a sequence of vectors."""
 
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, pairwise
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.registry import Registrable
 
 
+class TaskFeatures:
+    """Select the features of an encoded token that each task reads; without tasks, every task reads all of them.
+
+    ``tasks`` gives the ranges of features (start, end) of each task, which are read one after the other. The ranges of
+    one task do not overlap; a range that tasks share is the same in each of them.
+    """
+
+    def __init__(self, size: int, tasks: Mapping[str, Sequence[tuple[int, int]]] | None = None) -> None:
+        self._all = [(0, size)]
+        self._tasks = tasks
+
+    def own(self) -> "TaskFeatures":
+        """Keep for each task only the features that no other task reads; all of them without tasks."""
+        if self._tasks is None:
+            return self
+        readers = Counter(chain.from_iterable(self._tasks.values()))
+        alone = {task: [part for part in ranges if readers[part] == 1] for task, ranges in self._tasks.items()}
+        return TaskFeatures(self._all[0][1], alone)
+
+    def size(self, task: str) -> int:
+        """Count the features that a task reads. Raises ValueError for a task that the encoder does not know."""
+        return sum(end - start for start, end in self._ranges(task))
+
+    def of(self, encoded: Tensor, task: str) -> Tensor:
+        """[..., size of the encoder] -> [..., size of the task]. Raises as ``size`` does."""
+        ranges = self._ranges(task)
+        # One split, because the gradient of each slice would have the size of the whole.
+        cuts = sorted({0, encoded.shape[-1], *chain.from_iterable(ranges)})
+        pieces = dict(zip(cuts, encoded.split([end - start for start, end in pairwise(cuts)], dim=-1), strict=False))
+        read = [pieces[start] for start, _ in ranges]
+        return read[0] if len(read) == 1 else torch.cat(read, dim=-1)
+
+    def _ranges(self, task: str) -> Sequence[tuple[int, int]]:
+        if self._tasks is None:
+            return self._all
+        if task not in self._tasks:
+            raise ValueError(
+                f"the encoder has no features for the task {task!r}; its tasks are {', '.join(self._tasks)}"
+            )
+        return self._tasks[task]
+
+
 class Seq2SeqEncoder(nn.Module, Registrable, kind="seq2seq_encoder", injects=("input_dim",)):
-    """Encodes each token in its sentence. What it gives a sentence does not depend on the batch around it.
+    """Encode each token in its sentence. The result for a sentence does not depend on the batch around it.
 
     Most encoders write ``forward`` only. One that reads more of a sentence than its vectors, such as a dependency tree,
-    writes ``index`` and ``encode`` instead; one whose features are meant for different tasks names them in
-    ``task_features``.
+    writes ``index`` and ``encode`` instead; one with separate features for each task overrides ``task_features``.
     """
 
     output_dim: int
 
     @property
     def task_features(self) -> TaskFeatures:
-        """What each task reads of the output."""
+        """The part of the output that each task reads."""
         return TaskFeatures(self.output_dim)
 
     def index(self, example: Example) -> Arrays:
-        """What has to be known of a sentence besides its vectors, by names that are this encoder's own."""
+        """Return the arrays that the encoder needs of a sentence besides its vectors, by names of its own."""
         return {}
 
     def encode(self, inputs: Tensor, batch: Batch) -> Tensor:
@@ -34,3 +80,30 @@ class Seq2SeqEncoder(nn.Module, Registrable, kind="seq2seq_encoder", injects=("i
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] and the mask [batch, length] -> [batch, length, output_dim], zero at padding."""
         raise NotImplementedError
+
+
+Directions = Literal["concatenated", "averaged"]
+ReadRows = Callable[[Tensor], Tensor]  # [batch, length, input_dim] -> [batch, length, size], each row from its start
+
+
+def read_both_directions(
+    ahead: ReadRows, back: ReadRows | None, inputs: Tensor, mask: Tensor, directions: Directions = "concatenated"
+) -> Tensor:
+    """Read each sentence from its start with ``ahead`` and from its end with ``back``: -> [batch, length, size].
+
+    ``back`` reads rows reversed within their own length, so padding stays behind the tokens and reaches no state of
+    theirs. For LSTMs this equals ``nn.LSTM(bidirectional=True)`` over packed sequences, and is twice as fast on a CPU.
+    """
+    from_end = None if back is None else reverse(back(reverse(inputs, mask)), mask)
+    from_start = ahead(inputs)
+    if from_end is None:
+        return from_start
+    return torch.cat((from_start, from_end), dim=-1) if directions == "concatenated" else (from_start + from_end) / 2
+
+
+def reverse(inputs: Tensor, mask: Tensor) -> Tensor:
+    """Reverse the tokens of each sentence and leave its padding in place: [batch, length, dim]."""
+    lengths = mask.sum(dim=1, keepdim=True)
+    places = torch.arange(inputs.shape[1], device=inputs.device).expand(len(inputs), -1)
+    mirrored = torch.where(mask, lengths - 1 - places, places)
+    return inputs.gather(1, mirrored.unsqueeze(-1).expand_as(inputs))

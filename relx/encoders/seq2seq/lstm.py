@@ -5,8 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from relx.encoders.seq2seq.directions import Directions, join, read_backwards
-from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.encoders.seq2seq.encoder import Directions, Seq2SeqEncoder, read_both_directions
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 from relx.utils.precision import full_precision_on_cpu
@@ -14,10 +13,19 @@ from relx.utils.precision import full_precision_on_cpu
 
 @Seq2SeqEncoder.register("lstm")
 class LSTMEncoder(Seq2SeqEncoder):
-    """LSTM (Hochreiter & Schmidhuber 1997), in both directions unless told otherwise.
+    """Encode with a (bidirectional) LSTM: [batch, length, input_dim] -> [batch, length, output_dim].
 
-    [batch, length, input_dim] -> [batch, length, hidden_size], or twice that when two directions are concatenated.
-    ``dropout`` acts between layers.
+    ``output_dim`` is ``hidden_size``, or twice that for two concatenated directions. Source: Hochreiter & Schmidhuber
+    (1997). Each direction is a ``nn.LSTM`` of one layer; two of them equal ``nn.LSTM(bidirectional=True)`` over packed
+    sequences.
+
+    Args:
+        input_dim: Size of the vectors of the tokens.
+        hidden_size: Size of the state of one direction.
+        layers: Number of layers. Each reads both directions of the layer below.
+        bidirectional: Read each sentence from its end too.
+        directions: Concatenate the states of the two directions, or average them.
+        dropout: Dropout between layers.
     """
 
     def __init__(
@@ -43,9 +51,8 @@ class LSTMEncoder(Seq2SeqEncoder):
         states = inputs
         for layer, ahead in enumerate(self.forwards):
             states = self.dropout(states) if layer else states
-            # Two plain LSTMs and a gather are exact and twice as fast on a CPU as packed sequences.
-            backward = read_backwards(_states_of(self.backwards[layer]), states, mask) if self.backwards else None
-            states = join(_states_of(ahead)(states), backward, self.directions)
+            back = _states_of(self.backwards[layer]) if self.backwards else None
+            states = read_both_directions(_states_of(ahead), back, states, mask, self.directions)
         return states * mask.unsqueeze(-1)
 
 
@@ -60,10 +67,14 @@ def _states_of(lstm: nn.Module) -> Callable[[Tensor], Tensor]:
 
 @Seq2SeqEncoder.register("peephole_lstm")
 class PeepholeLSTMEncoder(Seq2SeqEncoder):
-    """Bidirectional LSTM whose gates see the cell (Gers & Schmidhuber 2000; HMT, Wei et al. 2019, Eq. 1).
+    """Encode with a bidirectional peephole LSTM: [batch, length, input_dim] -> [batch, length, 2 * hidden_size].
 
-    Peepholes are diagonal. No fused kernel has them: it runs step by step, several times slower than ``lstm``.
-    [batch, length, input_dim] -> [batch, length, 2 * hidden_size].
+    The gates see the cell (Gers & Schmidhuber 2000; HMT, Wei et al. 2019, Eq. 1). No fused kernel has peepholes: this
+    encoder runs step by step, several times slower than ``lstm``.
+
+    Args:
+        input_dim: Size of the vectors of the tokens.
+        hidden_size: Size of the state of one direction.
     """
 
     def __init__(self, input_dim: Injected[int], hidden_size: int) -> None:
@@ -75,12 +86,11 @@ class PeepholeLSTMEncoder(Seq2SeqEncoder):
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, length, 2 * hidden_size]."""
-        backward = read_backwards(self.backwards, inputs, mask)
-        return join(self.forwards(inputs), backward, "concatenated") * mask.unsqueeze(-1)
+        return read_both_directions(self.forwards, self.backwards, inputs, mask) * mask.unsqueeze(-1)
 
 
 class PeepholeLSTM(nn.Module):
-    """One direction of it: forget and input gate see the cell before, the output gate the cell after (HMT, Eq. 1)."""
+    """Read in one direction (HMT, Eq. 1). The peepholes p are diagonal; p_o sees the new cell."""
 
     def __init__(self, input_dim: int, hidden_size: int) -> None:
         super().__init__()
@@ -89,15 +99,15 @@ class PeepholeLSTM(nn.Module):
         self.peephole = nn.Parameter(torch.zeros(3, hidden_size))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> [batch, length, hidden_size]."""
-        forget_peephole, input_peephole, output_peephole = self.peephole
-        state = cell = inputs.new_zeros(len(inputs), self.peephole.shape[1])
+        """[batch, length, input_dim] -> the states h [batch, length, hidden_size]."""
+        p_f, p_i, p_o = self.peephole  # [hidden_size] each
+        h = c = inputs.new_zeros(len(inputs), self.peephole.shape[1])  # [batch, hidden_size]
         states = []
-        for gates in self.from_input(inputs).unbind(dim=1):
-            forget, keep, candidate, output = (gates + self.from_state(state)).chunk(4, dim=-1)
-            forget = torch.sigmoid(forget + forget_peephole * cell)
-            keep = torch.sigmoid(keep + input_peephole * cell)
-            cell = forget * cell + keep * torch.tanh(candidate)
-            state = torch.sigmoid(output + output_peephole * cell) * torch.tanh(cell)
-            states.append(state)
+        for from_x in self.from_input(inputs).unbind(dim=1):  # W x_t + b: [batch, 4 * hidden_size]
+            f, i, z, o = (from_x + self.from_state(h)).chunk(4, dim=-1)  # W x_t + U h_{t-1} + b of each gate
+            f = torch.sigmoid(f + p_f * c)
+            i = torch.sigmoid(i + p_i * c)
+            c = f * c + i * torch.tanh(z)
+            h = torch.sigmoid(o + p_o * c) * torch.tanh(c)
+            states.append(h)
         return torch.stack(states, dim=1)

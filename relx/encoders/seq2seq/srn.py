@@ -1,27 +1,34 @@
-"""SRN: the selection recurrent network of Cascade-SRN (Wang et al. 2022, section 3.3 and appendix F)."""
+"""SRN, the selection recurrent network of Cascade-SRN (Wang et al. 2022, section 3.3 and appendix F)."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-from relx.encoders.kernels.gated_recurrence import BackwardSteps, Cell, ForwardSteps
+from relx.encoders.kernels.cells import SRNCell
+from relx.encoders.kernels.partitioned_recurrence import tasks_of
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.encoders.seq2seq.memory_encoder import MemoryEncoder
+from relx.encoders.seq2seq.partitioned import Direction, PartitionedEncoder
 from relx.registry import Injected
-
-sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
 @Seq2SeqEncoder.register("srn")
-class SRNEncoder(MemoryEncoder):
-    """An LSTM whose cell is made of a memory for each set of ``tasks`` (Wang et al. 2022, Eq. 1-10).
+class SRNEncoder(PartitionedEncoder):
+    """Encode with an LSTM whose cell is made of one memory for each set of tasks (Cascade-SRN, Eq. 1-10).
 
-    [batch, length, input_dim] -> [batch, length, memories * hidden_size], twice that when ``bidirectional``. Of the
-    tasks e, s and o the memories come in the order e, s, es, o, eo, so, eso; a task's view are those that it is in. The
-    gate of a set is the product of its tasks' gates, and that of a single task leaves out what it shares: rho_e
-    (1 - rho_s) (1 - rho_o), which is Eq. 5 for three tasks and Eq. 17 for two. The gates of the candidate and those of
-    the history have weights of their own. ``dropconnect`` drops weights between states.
+    [batch, length, input_dim] -> [batch, length, memories * hidden_size], twice that when ``bidirectional``. For the
+    tasks e, s and o the memories come in the order e, s, es, o, eo, so, eso. A task reads the memories of all sets that
+    it is in. ``equations`` is the paper's forward pass for any number of tasks; ``forward`` computes the same with the
+    kernel. No public implementation exists. Where the paper leaves a choice, docs/fidelity.md tells what relx does.
+
+    Args:
+        input_dim: Size of the vectors of the tokens.
+        hidden_size: Size d of the cell and of each memory.
+        tasks: Names of the tasks, by default entity, subject and object.
+        bidirectional: Read each sentence from its end too, with weights of its own.
+        dropconnect: Share of the weights between states that is dropped in training.
     """
 
     def __init__(
@@ -32,87 +39,41 @@ class SRNEncoder(MemoryEncoder):
         bidirectional: bool = False,
         dropconnect: float = 0.0,
     ) -> None:
-        super().__init__()
         names = ["entity", "subject", "object"] if tasks is None else tasks
-        self.make(SRNCell(len(names)), names, input_dim, hidden_size, bidirectional, dropconnect)
+        super().__init__(SRNCell(len(names)), names, input_dim, hidden_size, bidirectional, dropconnect)
+
+    def equations(self, x: Tensor, weights: Direction) -> Tensor:
+        """Eq. 1-10: x [batch, length, input_dim] -> h_e, h_s, h_es, ... [batch, length, memories * d]."""
+        tasks = self.cell.tasks
+        W_h = weights.dropconnect(weights.from_state.weight)  # [(2 tasks + 3) * d, d]
+        h = c = x.new_zeros(len(x), W_h.shape[1])  # [batch, d]
+        outputs = []
+        for x_t in x.unbind(dim=1):  # [batch, input_dim]
+            # W_1 [h_{t-1}, x_t] and W_2 [h_{t-1}, x_t] with their biases; each symbol is [batch, d].
+            sums = weights.from_input(x_t) + linear(h, W_h)
+            f, o, *rho, c_hat = sums.chunk(2 * tasks + 3, dim=-1)
+            f, o, c_hat = torch.sigmoid(f), torch.sigmoid(o), torch.tanh(c_hat)  # Eq. 1
+            c_tilde = f * c  # Eq. 2, from c_{t-1}
+            rho = [torch.sigmoid(gate) for gate in rho]  # Eq. 3; c~ has a W_2 of its own
+            g_hat, g_tilde = selection_gates(rho[:tasks]), selection_gates(rho[tasks:])  # Eq. 4-5
+            s = [old * c_tilde + new * c_hat for old, new in zip(g_tilde, g_hat, strict=True)]  # Eq. 6-7
+            c = weights.to_cell(torch.cat(s, dim=-1))  # Eq. 8
+            h = o * torch.tanh(c)  # Eq. 9
+            outputs.append(torch.tanh(torch.cat(s, dim=-1)))  # Eq. 10, [batch, memories * d]
+        return torch.stack(outputs, dim=1)
 
 
-class SRNCell(Cell):
-    """The sums of a step: forget gate, output gate, the tasks' gates for the candidate, those for the history, c^."""
+def selection_gates(rho: Sequence[Tensor]) -> list[Tensor]:
+    """Eq. 4-5, of two tasks Eq. 17: the master gates of e, s, o -> the gates of e, s, es, o, eo, so, eso.
 
-    exclusive = True
-
-    def __init__(self, tasks: int) -> None:
-        self.tasks, self.blocks = tasks, 2 * tasks + 3
-
-    def forward(self, sums: Tensor, values: Tensor) -> ForwardSteps:
-        """The steps."""
-        return SRNForwardSteps(sums, values)
-
-    def backward(self, kept: Sequence[Tensor], of_sums: Tensor) -> BackwardSteps:
-        """The steps back."""
-        return SRNBackwardSteps(of_sums, *kept)
-
-
-class SRNForwardSteps(ForwardSteps):
-    """Keeps the sigmoids [steps, blocks, batch, d] and the cells from c_0 on [1 + steps, batch, d].
-
-    The candidate takes part in the sigmoids: tanh(x) = 2 sigmoid(2x) - 1.
+    A shared gate is the product of its tasks' master gates. The gate of a task alone leaves out what the task shares:
+    rho_e - g_es - g_eo + g_eso = rho_e (1 - rho_s) (1 - rho_o).
     """
-
-    def __init__(self, sums: Tensor, values: Tensor) -> None:
-        steps, batch, blocks, size = sums.shape
-        sigmoids, cells = sums.new_empty(steps, blocks, batch, size), sums.new_zeros(1 + steps, batch, size)
-        self.kept, self.gates = (sigmoids, cells), _gates(sigmoids)
-        self.sums, self.candidate_sums = sums.transpose(1, 2).unbind(0), sums[:, :, -1].unbind(0)
-        self.sigmoids, self.candidates = sigmoids.unbind(0), sigmoids[:, -1].unbind(0)
-        self.forget, self.output = (gate.unbind(0) for gate in sigmoids[:, :2].unbind(1))
-        self.before, self.cells = cells[:-1].unbind(0), cells[1:].unbind(0)
-        self.candidate, self.history = values
-        self.h, self.minus_one = torch.empty_like(cells[0]), sums.new_tensor(-1)
-
-    def activate(self, step: int) -> None:
-        """Eq. 1-3."""
-        self.candidate_sums[step].mul_(2)
-        torch.sigmoid(self.sums[step], out=self.sigmoids[step])
-        torch.add(self.minus_one, self.candidates[step], alpha=2, out=self.candidate)
-        torch.mul(self.forget[step], self.before[step], out=self.history)
-
-    def state(self, step: int) -> Tensor:
-        """Eq. 9."""
-        torch.tanh(self.cells[step], out=self.h)
-        return self.h.mul_(self.output[step])
-
-
-class SRNBackwardSteps(BackwardSteps):
-    """Made from what the steps kept."""
-
-    def __init__(self, of_sums: Tensor, sigmoids: Tensor, cells: Tensor) -> None:
-        forget, output, before, squashed = sigmoids[:, 0], sigmoids[:, 1], cells[:-1], cells[1:].tanh()
-        self.values = torch.stack((sigmoids[:, -1] * 2 - 1, forget * before), dim=1)
-        self.gates, self.states = _gates(sigmoids), output * squashed
-        self.slope = torch.addcmul(output, self.states, squashed, value=-1).unbind(0)
-        self.of_cells, self.of_before = torch.empty_like(squashed), torch.zeros_like(cells[0])
-        self.of_cell, self.of_sigmoids = self.of_cells.unbind(0), torch.empty_like(sigmoids[0])
-        self.of_forget, self.of_output, self.of_candidate = (self.of_sigmoids[block] for block in (0, 1, -1))
-        self.of_gates = _gates(self.of_sigmoids[None])[0]
-        self.sigmoids, self.forget = sigmoids.unbind(0), forget.unbind(0)
-        self.before, self.squashed = before.unbind(0), squashed.unbind(0)
-        self.of_sums = of_sums.transpose(1, 2).unbind(0)
-
-    def through_state(self, step: int, of_state: Tensor) -> None:
-        """Eq. 9."""
-        torch.mul(of_state, self.squashed[step], out=self.of_output)
-        torch.addcmul(self.of_before, of_state, self.slope[step], out=self.of_cell[step])
-
-    def through_sums(self, step: int, of_candidate: Tensor, of_history: Tensor) -> None:
-        """Eq. 1-3."""
-        torch.mul(of_candidate, 4, out=self.of_candidate)  # once for each factor 2 of its tanh
-        torch.mul(of_history, self.before[step], out=self.of_forget)
-        torch.mul(of_history, self.forget[step], out=self.of_before)
-        sigmoid_backward(self.of_sigmoids, self.sigmoids[step], grad_input=self.of_sums[step])
-
-
-def _gates(sigmoids: Tensor) -> Tensor:
-    """[steps, blocks, batch, d] -> [steps, 2, tasks, batch, d]."""
-    return sigmoids[:, 2:-1].unflatten(1, (2, -1))
+    gates = []
+    for number in range(1, 2 ** len(rho)):
+        members = tasks_of(number)
+        factors = [rho[task] for task in members]
+        if len(members) == 1:
+            factors += [1 - other for task, other in enumerate(rho) if task not in members]
+        gates.append(reduce(torch.mul, factors))
+    return gates

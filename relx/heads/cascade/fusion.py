@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.loader import DataLoader
+from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.encoders.seq2seq.task_features import TaskFeatures
 from relx.heads.cascade.text_markers import MarkedText, Marking, TextMarkers
 from relx.heads.head import Encode
 from relx.heads.schemes.global_feature import GlobalFeature

@@ -10,7 +10,7 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.encoders.seq2seq.task_features import TaskFeatures
+from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, Sentences, TaskContext
 from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.pair_scorers import PairScorer

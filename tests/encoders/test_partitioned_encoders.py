@@ -1,67 +1,64 @@
-import memory_equations
 import pytest
 import torch
-from padding import LENGTHS, assert_every_parameter_learns, assert_ignores_padding, padded_inputs
+from padding import assert_every_parameter_learns, assert_ignores_padding, padded_inputs
 
-from relx.encoders.kernels import gated_recurrence as memory_recurrence
+from relx.encoders.kernels import partitioned_recurrence
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
-from relx.encoders.seq2seq.srn import SRNEncoder
+from relx.encoders.seq2seq.srn import SRNEncoder, selection_gates
 
 DIM, SIZE = 4, 3
 SRN_MEMORIES = ["e", "s", "es", "o", "eo", "so", "eso"]
 CASES = {
-    "srn": (lambda **options: SRNEncoder(DIM, SIZE, **options), memory_equations.srn, SRN_MEMORIES),
-    "two tasks": (
-        lambda **options: SRNEncoder(DIM, SIZE, tasks=["entity", "relation"], **options),
-        memory_equations.srn_of_two_tasks,
-        ["e", "r", "er"],
-    ),
-    "partition_filter": (
-        lambda **options: PartitionFilterEncoder(DIM, SIZE, **options),
-        memory_equations.partition_filter,
-        ["e", "r", "s"],
-    ),
+    "srn": lambda **options: SRNEncoder(DIM, SIZE, **options),
+    "one task": lambda **options: SRNEncoder(DIM, SIZE, tasks=["entity"], **options),
+    "two tasks": lambda **options: SRNEncoder(DIM, SIZE, tasks=["entity", "relation"], **options),
+    "four tasks": lambda **options: SRNEncoder(DIM, SIZE, tasks=list("abcd"), **options),
+    "partition_filter": lambda **options: PartitionFilterEncoder(DIM, SIZE, **options),
 }
 
 
 def made(name, **options):
     torch.manual_seed(0)
-    encoder = CASES[name][0](**options).double()
+    encoder = CASES[name](**options).double()
     for parameter in encoder.parameters():
         torch.nn.init.normal_(parameter)
     return encoder
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=["srn", "two tasks", "partition_filter"])
 def name(request):
     return request.param
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_outputs_and_gradients_are_those_of_the_equations(name, bidirectional):
-    encoder, equations, order = made(name, bidirectional=bidirectional), *CASES[name][1:]
+@pytest.mark.parametrize("dropconnect", [0.0, 0.5])
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_and_gradients_are_those_of_the_equations(name, bidirectional, dropconnect):
+    encoder = made(name, bidirectional=bidirectional, dropconnect=dropconnect)
     inputs, mask = padded_inputs(DIM)
     inputs.requires_grad_()
-    encoded = encoder(inputs, mask)
-    weights = torch.randn_like(encoded)
-    for sentence, states, weight, length in zip(inputs, encoded, weights, LENGTHS, strict=True):
-        if length:
-            expected = literal(sentence[:length], encoder, equations, order)
-            torch.testing.assert_close(states[:length], expected, rtol=0, atol=1e-12)
-            wanted = [inputs, *encoder.parameters()]
-            losses = (states * weight).sum(), (expected * weight[:length]).sum()
-            options = {"retain_graph": True, "materialize_grads": True}
-            ours, theirs = (torch.autograd.grad(loss, wanted, **options) for loss in losses)
-            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+    encoded = []
+    for encode in (encoder, encoder.reference):
+        torch.manual_seed(1)  # the same weights are dropped
+        encoded.append(encode(inputs, mask))
+    ours, equations = encoded
+    torch.testing.assert_close(ours, equations, rtol=0, atol=1e-12)
+    weights = torch.randn_like(ours)
+    wanted = [inputs, *encoder.parameters()]
+    gradients = [torch.autograd.grad((output * weights).sum(), wanted) for output in encoded]
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-10)
 
 
-def literal(sentence, encoder, equations, order):
-    memories = equations(sentence, encoder.forwards)
-    parts = [memories[k] for k in order]
-    if encoder.backwards is not None:
-        mirrored = equations(sentence.flip(0), encoder.backwards)
-        parts += [mirrored[k].flip(0) for k in order]
-    return torch.cat(parts, dim=1)
+def test_the_gates_of_three_tasks_are_those_of_equations_4_and_5_as_printed():
+    e, s, o = torch.rand(3, 2, SIZE, dtype=torch.float64)
+    es, eo, so, eso = e * s, e * o, s * o, e * s * o
+    printed = [e - es - eo + eso, s - es - so + eso, es, o - eo - so + eso, eo, so, eso]
+    torch.testing.assert_close(selection_gates([e, s, o]), printed, rtol=0, atol=1e-15)
+
+
+def test_the_gates_of_two_tasks_are_those_of_equation_17_as_printed():
+    e, r = torch.rand(2, 2, SIZE, dtype=torch.float64)
+    torch.testing.assert_close(selection_gates([e, r]), [e - e * r, r - e * r, e * r], rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("tasks", [1, 4])
@@ -163,13 +160,13 @@ def test_autocast_leaves_the_recurrence_in_its_own_precision(name):
 def test_under_autocast_its_products_may_be_taken_in_bfloat16(name, monkeypatch):
     settings, seen = torch.backends.mkldnn.matmul, []
     usual = settings.fp32_precision
-    of_weights = memory_recurrence._weights_of_products
+    of_weights = partitioned_recurrence._weights_of_products
 
     def spy(*given):
         seen.append(settings.fp32_precision)
         return of_weights(*given)
 
-    monkeypatch.setattr(memory_recurrence, "_weights_of_products", spy)
+    monkeypatch.setattr(partitioned_recurrence, "_weights_of_products", spy)
     encoder, (inputs, mask) = made(name).float(), padded_inputs(DIM)
     with torch.autocast("cpu", torch.bfloat16):
         encoder(inputs.float(), mask).sum().backward()
