@@ -51,7 +51,7 @@ def model_of(hidden: int) -> JointExtractor:
     torch.manual_seed(1)
     encoder = Lazy(LSTMEncoder, hidden_size=hidden, directions="averaged")
     model = JointExtractor(Vocabulary(sentences(2000)), Lazy(WordEmbedder, dim=hidden), Lazy(Interactive), encoder)
-    for output in model.head.writer.outputs:
+    for output in model.head.decoder.outputs:
         for bias in (output.relation.bias, output.no_word.bias):
             bias.data[0] -= 5
     return model

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from relx.heads.interactive.decoding import OutputLayer, TripleDecoder
 from relx.heads.interactive.head import Interactive
-from relx.heads.interactive.layers import DecoderChain, InteractiveLayer, WordScorer
+from relx.heads.interactive.layers import Decoders, InteractiveLayer, WordScorer
 
 Triple = tuple[int, int, int]
 State = tuple[Tensor, Tensor]
@@ -17,31 +17,34 @@ def triples(words: list[Tensor], head: Interactive, gold: list[Triple] | None, g
 
     Each step is fed what ``gold`` has for the step before if it is ``given``, else what the model itself wrote there.
     """
-    chain, writer = head.decode_layer.chain, head.writer
-    decoders = chain.decoders.count
+    layer, writer = head.decode_layer, head.decoder
+    decoders = layer.decoders.count
+    zeros = torch.zeros_like(writer.special_vectors.weight[0])
     d1 = interactive_layer(words, head.interactive, decoders) if head.interactive is not None else None
     fed, state, written = writer.special_vectors.weight[0], None, []
     for m in range(decoders):
-        if writer.restart:
+        if layer.decoders.restart:
             fed = writer.special_vectors.weight[0]
-        h, c = _begin(words, state, chain)
+        h, c = _begin(words, state, layer.decoders, zeros)
         output = _of(writer.outputs, m)
         chances: list[Tensor] = []
         chosen: list[int] = []
         for t in range(3):
             inputs = [fed]
-            if head.decode_layer.attention is not None:
-                inputs.append(attention(h, words, _of(head.decode_layer.attention.attentions, m)))
+            if layer.attentions is not None:
+                inputs.append(attention(h, words, _of(layer.attentions, m)))
             if d1 is not None:
                 inputs.append(d1[m][t])
-            h, c = cell(torch.cat(inputs), h, c, _of(chain.cells, m))
+            h, c = cell(torch.cat(inputs), h, c, _of(layer.cells, m))
             if t == 0:
                 chances.append(_softmax(_relation(h, output)))
             else:
                 logits = _word(h, words, output)
-                if t == 2 and writer.zero_own_head and chosen[1]:
+                if t == 2 and writer.settings.zero_own_head and chosen[1]:
                     logits[chosen[1]] = torch.zeros_like(h[0])
-                taken = (gold[m][1] if gold is not None else chosen[1]) if t == 2 and not writer.allow_self else 0
+                taken = (
+                    (gold[m][1] if gold is not None else chosen[1]) if t == 2 and not writer.settings.allow_self else 0
+                )
                 chances.append(_without(_softmax(torch.stack(logits)), taken))
             chosen.append(int(chances[-1].argmax()))
             fed = _vector(t, gold[m][t] if given and gold is not None else chosen[t], words, writer)
@@ -52,19 +55,20 @@ def triples(words: list[Tensor], head: Interactive, gold: list[Triple] | None, g
 
 def interactive_layer(words: list[Tensor], layer: InteractiveLayer, decoders: int) -> list[list[Tensor]]:
     """Eq. 2: h^D1 of each step of each decoder."""
+    zeros = layer.forward_cells[0].weight_hh.new_zeros(layer.forward_cells[0].hidden_size)
     ahead_state = back_state = None
     states = []
     for m in range(decoders):
-        h, c = _begin(words, ahead_state, layer.forwards)
+        h, c = _begin(words, ahead_state, layer.decoders, zeros)
         contexts, ahead, back = [], [], []
         for _ in range(3):
-            contexts.append(attention(h, words, _of(layer.attention.attentions, m)))
-            h, c = cell(contexts[-1], h, c, _of(layer.forwards.cells, m))
+            contexts.append(attention(h, words, _of(layer.attentions, m)))
+            h, c = cell(contexts[-1], h, c, _of(layer.forward_cells, m))
             ahead.append(h)
         ahead_state = (h, c)
-        h, c = _begin(words, back_state, layer.backwards)
+        h, c = _begin(words, back_state, layer.decoders, zeros)
         for context in reversed(contexts):
-            h, c = cell(context, h, c, _of(layer.backwards.cells, m))
+            h, c = cell(context, h, c, _of(layer.backward_cells, m))
             back.insert(0, h)
         back_state = (h, c)
         states.append([(one + other) / 2 for one, other in zip(ahead, back, strict=True)])
@@ -107,12 +111,11 @@ def loss(written: list[list[Tensor]], gold: list[Triple], all_of_them: bool) -> 
     return total
 
 
-def _begin(words: list[Tensor], before: State | None, chain: DecoderChain) -> State:
-    zeros = chain.cells[0].weight_hh.new_zeros(chain.cells[0].hidden_size)
+def _begin(words: list[Tensor], before: State | None, decoders: Decoders, zeros: Tensor) -> State:
     mean = sum(words) / len(words) if words else zeros
     if before is None:
         return mean, zeros
-    return before if chain.decoders.start == "carried" else ((mean + before[0]) / 2, (zeros + before[1]) / 2)
+    return before if decoders.start == "carried" else ((mean + before[0]) / 2, (zeros + before[1]) / 2)
 
 
 def _of(modules: nn.ModuleList, m: int) -> nn.Module:

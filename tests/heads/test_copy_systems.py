@@ -45,7 +45,7 @@ def head_of(name: str, **overrides: Any) -> Interactive:
     head = Interactive(DIM, Vocabulary(EXAMPLES), **{**arguments_of(name), **smaller, **overrides}).double()
     for parameter in head.parameters():
         parameter.data += torch.randn_like(parameter)
-    for output in head.writer.outputs:
+    for output in head.decoder.outputs:
         output.relation.bias.data[0] -= 50
         output.no_word.bias.data -= 50
     return head
@@ -89,7 +89,7 @@ def test_a_sentence_with_two_pairs_of_words_is_learnt_by_heart_if_decoders_can_c
     name: str, learns: bool
 ) -> None:
     head = head_of(name, decoders=2)
-    for output in head.writer.outputs:
+    for output in head.decoder.outputs:
         output.relation.bias.data[0] += 50
         output.no_word.bias.data += 50
     batch = labelled_batch(head, EXAMPLES[:1], DIM)
@@ -132,8 +132,8 @@ def test_a_copy_score_that_ranks_words_alike_in_all_steps_limits_the_pairs(
         assert ([(r.head.span, r.type, r.tail.span) for r in missing], wrong) == (lost, 0)
 
 
-CELLS = {"decode_layer.chain.cells"}
-ALL = CELLS | {"decode_layer.attention.attentions", "writer.outputs"}
+CELLS = {"decode_layer.cells"}
+ALL = CELLS | {"decode_layer.attentions", "decoder.outputs"}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_decoder_owns_what_the_public_code_gives_it(name: str, owned: set[str]
 
     own = weights_of(slice(-1, None)) - weights_of(slice(0, -1))
     assert {name.split(".2.")[0] for name in own} == owned
-    if "writer.outputs" in owned:
+    if "decoder.outputs" in owned:
         assert {name.split(".")[3] for name in own if "outputs" in name} == {"relation", "copy", "no_word"}
 
 

@@ -12,6 +12,7 @@ from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.interactive.head import Interactive
+from relx.heads.interactive.layers import EncodedWords
 
 DIM = 6
 EXAMPLES = [
@@ -63,7 +64,7 @@ def make(**arguments: Any) -> Interactive:
 
 def write_na_seldom(head: Interactive, by: float) -> None:
     """Lower the logits of NA."""
-    for output in head.writer.outputs:
+    for output in head.decoder.outputs:
         for bias in (output.relation.bias, output.no_word.bias):
             bias.data[0] -= by
 
@@ -157,11 +158,12 @@ def test_the_state_changes_what_is_attended_to_and_copied_unless_scores_are_line
     states, words = torch.randn(2, 1, 1, DIM, dtype=torch.float64), torch.randn(1, 5, DIM, dtype=torch.float64)
     mask = torch.ones(1, 5, dtype=torch.bool)
     for form, moves in (("tanh", True), ("linear", False)):
-        attend = make(attention=form).interactive.attention.attentions[0].over(words, mask)
-        one, other = (attend(state[0]) for state in states)
+        attention = make(attention=form).interactive.attentions[0]
+        attended = attention.project(EncodedWords(words, mask, words.mean(dim=1)))
+        one, other = (attention(state[0], attended) for state in states)
         assert torch.allclose(one, other, rtol=0, atol=1e-12) != moves
     for form, ranks in (("selu", True), ("linear", False), ("linear_selu", False)):
-        scorer = make(copy_score=form).writer.output_of(0).copy
+        scorer = make(copy_score=form).decoder.outputs[0].copy
         one, other = (scorer(state, scorer.from_word(words)) for state in 5 * states)
         assert torch.allclose(one - one.mean(), other - other.mean(), rtol=0, atol=1e-12) == (form == "linear")
         assert torch.equal(one.argsort(), other.argsort()) != ranks
@@ -195,7 +197,7 @@ def test_an_ablation_removes_parameters_of_one_part_and_adds_none(
     assert {name.split(".")[0] for name in whole.keys() - without.keys()} == removed
     reads_it = removed != {"tagger"}
     for name, shape in without.items():
-        narrower = reads_it and name.startswith("decode_layer.chain") and name.endswith("weight_ih")
+        narrower = reads_it and name.startswith("decode_layer.cells") and name.endswith("weight_ih")
         assert whole[name] == (torch.Size((shape[0], shape[1] + DIM)) if narrower else shape)
 
 
@@ -204,7 +206,7 @@ def test_the_decode_layer_attends_with_the_interactive_layer_and_without_it(inte
     head = make(interactive_layer=interactive_layer)
     batch = labelled_batch(head, EXAMPLES, DIM)
     before = head(batch, inputs_of)["relation"]
-    for attention in head.decode_layer.attention.attentions:
+    for attention in head.decode_layer.attentions:
         attention.scorer.output.weight.data *= -1
     assert not torch.allclose(head(batch, inputs_of)["relation"], before)
 

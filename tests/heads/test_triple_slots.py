@@ -30,7 +30,7 @@ def slots_of(head: Interactive, example: Example) -> list[list[int]]:
 
 
 def number(head: Interactive, relation: str) -> int:
-    return 1 + head.slots.cells.relations.get(relation)
+    return 1 + head.triples.table.relations.get(relation)
 
 
 def test_triples_stand_in_the_order_of_the_words_that_are_copied_or_of_the_data() -> None:
@@ -111,7 +111,7 @@ def test_na_in_any_part_of_a_triple_ends_the_triples_of_a_sentence() -> None:
 
 def test_a_triple_that_is_written_twice_is_one() -> None:
     found = decoded_from(head_of(), [[1, 1, 2], [2, 1, 2], [1, 1, 2]], [0] * 4).relations
-    assert [relation.type for relation in found] == head_of().slots.cells.relations.items[:2]
+    assert [relation.type for relation in found] == head_of().triples.table.relations.items[:2]
 
 
 def test_a_copied_word_has_the_extent_of_the_tagged_mention_that_it_ends() -> None:
