@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
+from torch import Tensor
 
 from relx import __version__, config, plugins
 from relx.annotators.annotation import annotated, identities
@@ -143,6 +144,11 @@ def save(
             tar.addfile(member, io.BytesIO(content))
 
 
+def require_openable(experiment: dict[str, Any], model: JointExtractor) -> None:
+    """Raise ArchiveError for an experiment whose archive ``load`` would refuse: a size beyond any of the weights."""
+    _require_plausible(experiment["model"], model.state_dict())
+
+
 def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
     """Open an archive; ``overrides`` are ``dotted.key=value``, as for ``relx train -o``, and change its experiment.
 
@@ -171,8 +177,7 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     tree = _parts_of(experiment)
     config.require_valid(tree, PARTS, CONFIG)
     weights = read_weights(_file(files, WEIGHTS))
-    largest = max((size for tensor in weights.values() for size in tensor.shape), default=0)
-    _require_sizes_below(max(largest, ALWAYS_PLAUSIBLE), tree["model"], "model")
+    _require_plausible(tree["model"], weights)
     parts: ArchivedParts = config.build(_without_folders_of_others(tree, overrides), PARTS)
     parts.trained_with = optional(meta, "trained_with", dict) or {}
     vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
@@ -180,6 +185,11 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     model = built_for(weights, lambda: parts.model.build(vocabulary=stored), strict=not _foreign(tree))
     _warn_of_other_versions(meta)
     return Archive(model.eval(), parts, experiment, meta, _object(files, METRICS))
+
+
+def _require_plausible(tree: dict[str, Any], weights: Mapping[str, Tensor]) -> None:
+    largest = max((size for tensor in weights.values() for size in tensor.shape), default=0)
+    _require_sizes_below(max(largest, ALWAYS_PLAUSIBLE), tree, "model")
 
 
 def _require_sizes_below(limit: int, value: Any, path: str) -> None:

@@ -14,6 +14,7 @@ from torch.nn.modules.module import (
 )
 
 from relx.errors import ArchiveError
+from relx.utils.precision import require_finite
 from relx.utils.tied_weights import aliases
 
 WEIGHTS = "weights.safetensors"
@@ -24,8 +25,12 @@ SPARE = 2**24
 
 
 def weights_of(model: nn.Module) -> bytes:
-    """The weights of a model as safetensors; tied ones under their first name alone."""
+    """The weights of a model as safetensors; tied ones under their first name alone.
+
+    Raises RelxError for numbers that are not finite, which ``read_weights`` refuses.
+    """
     weights = _untied(model.state_dict())
+    require_finite(weights, "no archive was written (try a smaller learning rate): the model holds")
     return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in weights.items()})
 
 
@@ -35,9 +40,7 @@ def read_weights(content: bytes) -> dict[str, Tensor]:
         weights = safetensors.torch.load(content)
     except (SafetensorError, KeyError) as error:  # a KeyError for a type of number that torch does not have
         raise ArchiveError(f"{WEIGHTS} does not fit the model: {error}") from None
-    bad = [name for name, t in weights.items() if t.is_floating_point() and not t.float().isfinite().all()]
-    if bad:
-        raise ArchiveError(f"{WEIGHTS} holds numbers that are not finite, in {_listed(bad)}")
+    require_finite(weights, f"{WEIGHTS} holds")
     return weights
 
 

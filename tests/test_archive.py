@@ -135,6 +135,25 @@ class TestRoundTrip:
             save(tmp_path / "gone" / "model.tar.gz", opened.config, opened.model, {})
 
 
+class TestWhatOpeningWouldRefuse:
+    """It is an error of the run, and no archive is written."""
+
+    def test_weights_that_are_not_finite(self, archive: str, place: Path) -> None:
+        opened = load(archive)
+        next(iter(opened.model.parameters())).data[-1] = float("nan")
+        with pytest.raises(
+            RelxError, match="no archive was written .*: the model holds numbers that are not finite, in "
+        ):
+            save(place, opened.config, opened.model, {})
+        assert not place.exists()
+
+    def test_a_number_beyond_any_size_of_the_weights_before_training(self, tiny: Path, tmp_path: Path) -> None:
+        with pytest.raises(
+            ArchiveError, match="model.embedder.min_count is 20000, larger than any size in the weights"
+        ):
+            sample.train(tiny, tmp_path / "run", "model.embedder.min_count=20000")
+
+
 class TestOverrides:
     """Of the archive's own experiment, as ``relx train -o`` takes them."""
 

@@ -16,6 +16,7 @@ from typing import IO, Any, NoReturn
 from relx.config import renamed, scan
 from relx.errors import ConfigError
 from relx.registry import suggestion
+from relx.utils.text import unique_keys
 
 MAX_DEPTH = 100
 # What the evaluation of a file may take; the published experiments take milliseconds.
@@ -88,7 +89,7 @@ def _parse(text: str, path: Path) -> Any:
 
 def _decode(text: str) -> Any:
     return json.loads(
-        text, parse_constant=_number, parse_float=_number, parse_int=_number, object_pairs_hook=_unique_keys
+        text, parse_constant=_number, parse_float=_number, parse_int=_number, object_pairs_hook=unique_keys
     )
 
 
@@ -96,14 +97,6 @@ def _number(text: str) -> int | float:
     if not math.isfinite(float(text)):
         raise ValueError(f"{text[:20]} is not a number that JSON can hold")
     return int(text) if text.lstrip("-").isdigit() else float(text)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} stands twice in one object")
-    return tree
 
 
 def _limit_depth(tree: Any) -> None:

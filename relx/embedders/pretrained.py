@@ -14,6 +14,7 @@ from torch import nn
 
 from relx.embedders.tokenizer_file import read_tokenizer, require_pieces
 from relx.errors import RelxError
+from relx.utils.precision import require_finite
 
 # Encoders of text whose classes build themselves from their own settings alone. A type with a backbone, with code of
 # its own, or whose construction takes time that the weights do not bound (sinusoidal tables) is not among them.
@@ -175,11 +176,12 @@ def _require_files(name: str, tokenizer: Any) -> None:
 
 
 def _require_weights(model: Any, encoder: nn.Module, report: Mapping[str, Any]) -> None:
-    """Raise RelxError for weights of the encoder that the file lacks, and that the library has drawn at random."""
+    """Raise RelxError for weights that the file lacks, which the library draws at random, or that are not finite."""
     prefix = next((f"{place}." for place, part in model.named_modules() if part is encoder and place), "")
     needed = {f"{prefix}{key}" for key in encoder.state_dict()}
     absent = sorted(needed & set(report["missing_keys"]))
     if not absent:
+        require_finite(encoder.state_dict(), "its weights are damaged (copy or download them again): they hold")
         return
     more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
     unused = sorted(report["unexpected_keys"])

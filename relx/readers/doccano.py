@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relx.data.json_validation import BadRecord, checked, optional_items, required, shown
+from relx.data.json_validation import BadRecord, checked, optional, optional_items, required, shown
 from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
 
@@ -29,7 +29,7 @@ class DoccanoReader(TextReader):
         for key in ("label", "labels"):
             spans = optional_items(record, key, list) or ()
             entities += [_span(span, f"{key}[{i}]") for i, span in enumerate(spans)]
-        numbers = {entity.pop("id"): number for number, entity in enumerate(entities)}
+        numbers = _numbers_by_id(entities)
         relations = [
             _relation(relation, numbers, f"relations[{i}]")
             for i, relation in enumerate(optional_items(record, "relations", dict) or ())
@@ -42,7 +42,21 @@ class DoccanoReader(TextReader):
 def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
     where = f"entities[{number}]"
     start, end = (required(record, key, int, where) for key in ("start_offset", "end_offset"))
-    return {"id": record.get("id"), "characters": [start, end], "type": required(record, "label", str, where)}
+    return {
+        "id": optional(record, "id", int, where),
+        "characters": [start, end],
+        "type": required(record, "label", str, where),
+    }
+
+
+def _numbers_by_id(entities: list[dict[str, Any]]) -> dict[int, int]:
+    """The number of each entity that has an id, which is taken out of it. Raises BadRecord for an id given twice."""
+    numbers: dict[int, int] = {}
+    for number, entity in enumerate(entities):
+        id = entity.pop("id")
+        if id is not None and numbers.setdefault(id, number) != number:
+            raise BadRecord(f"entities[{number}].id: {id} is the id of entities[{numbers[id]}] already")
+    return numbers
 
 
 def _span(span: list[Any], where: str) -> dict[str, Any]:

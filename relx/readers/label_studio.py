@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example
-from relx.data.json_validation import BadRecord, checked, items, optional_items, required
+from relx.data.json_validation import BadRecord, checked, items, optional_items, required, shown
 from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
 
@@ -50,7 +50,11 @@ class LabelStudioReader(TextReader):
             where = f"annotations[0].result[{i}]"
             found = [] if result.get("type") == RELATION else _entities(result, where)
             if found:
-                numbers[required(result, "id", str, where)] = [*range(len(entities), len(entities) + len(found))]
+                # Two controls that label one region give two results of its id.
+                labels = numbers.setdefault(id := required(result, "id", str, where), [])
+                if labels and entities[labels[0]]["characters"] != found[0]["characters"]:
+                    raise BadRecord(f"{where}.id: {shown(id)} is the id of another span of this task already")
+                labels += range(len(entities), len(entities) + len(found))
                 entities += found
             self._others += not found and result.get("type") != RELATION
         relations = [

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from relx.data.json_validation import BadRecord
 from relx.errors import DataError
 from relx.utils.files import text_lines
+from relx.utils.text import unique_keys
 
 EXPECTED = "expected one JSON object on each line, or one JSON list of objects"
 
@@ -118,4 +119,11 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    try:
+        return unique_keys(pairs)
+    except ValueError as error:
+        raise BadRecord(str(error)) from None
+
+
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite, object_pairs_hook=_object)

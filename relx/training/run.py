@@ -118,6 +118,7 @@ def train(
     resumed = distributed.on_main(lambda: _newest_checkpoint(experiment, folder, checkpoints)) if recover else None
 
     data, model = distributed.each(lambda: prepare(experiment, resumed and resumed["vocabulary"]))
+    distributed.each(lambda: archive.require_openable(config, model))
     if judge_by_entities(experiment, model, data):
         callbacks = experiment.callbacks(folder.path)
     if not distributed.main:

@@ -1,10 +1,12 @@
-"""What mixed precision leaves out, and what it does on a processor."""
+"""Mixed precision, what it leaves out, what it does on a processor; and numbers that no precision holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+from relx.errors import RelxError
 
 
 @contextmanager
@@ -36,3 +38,14 @@ def bf16_matmul_on_cpu(enabled: bool) -> Iterator[None]:
 def to_float32(tensor: Tensor) -> Tensor:
     """The tensor in float32 if it is in half precision."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+SHOWN = 3
+
+
+def require_finite(weights: Mapping[str, Tensor], message: str) -> None:
+    """Raise RelxError, whose message begins so and names the weights, for numbers that are NaN or infinite."""
+    bad = [name for name, t in weights.items() if t.is_floating_point() and not t.float().isfinite().all()]
+    if bad:
+        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise RelxError(f"{message} numbers that are not finite, in {', '.join(bad[:SHOWN])}{more}")

@@ -45,6 +45,16 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return _BREAKS_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object: the ``object_pairs_hook`` that raises ValueError for a key that occurs twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        again = next(name for name, count in names.items() if count > 1)
+        raise ValueError(f"key {printable(repr(again), LONGEST_NAME)} occurs twice in one object")
+    return found
+
+
 def distinct_names(names: Iterable[str]) -> list[str]:
     """Return names as a table shows them, no two of which look alike.
 

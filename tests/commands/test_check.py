@@ -127,7 +127,7 @@ def test_variables(check: Check) -> None:
         (None, "gone.jsonnet", "gone.jsonnet: no such experiment file"),
         (b"{a: '\xff'}", "a.jsonnet", "a.jsonnet:1: not UTF-8 text"),
         ('{"a": NaN}', "a.json", "NaN is not a number"),
-        ('{"a": 1, "a": 2}', "a.json", "key 'a' stands twice in one object"),
+        ('{"a": 1, "a": 2}', "a.json", "key 'a' occurs twice in one object"),
         ("[" * 100_000, "a.json", "levels deep"),
         ("[1]", "a.json", "an experiment is an object"),
         ("{}", "a.json", "train_data_path: missing; expected str"),

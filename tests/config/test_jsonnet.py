@@ -240,7 +240,7 @@ def test_what_an_imported_file_objects_to_is_told_of_the_users_file() -> None:
         ('{"a": -Infinity}', "-Infinity is not a number"),
         ('{"a": 1e999}', "1e999 is not a number"),
         ('{"a": ' + "9" * 400 + "}", "99999999999999999999 is not a number"),
-        ('{"a": {"c": 1, "b": 2, "b": 3}}', "key 'b' stands twice in one object"),
+        ('{"a": {"c": 1, "b": 2, "b": 3}}', "key 'b' occurs twice in one object"),
         ('{"a": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", f"nested more than {MAX_DEPTH} levels deep"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", f"nested more than {MAX_DEPTH} levels deep"),
         ("", "a.json: the file is empty"),

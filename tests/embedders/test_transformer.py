@@ -314,6 +314,18 @@ class TestModelsThatDoNotFit:
         with pytest.raises(RelxError, match=r"holds no weights for .* and \d+ more, which would be random; it holds"):
             transformer(str(tmp_path))
 
+    @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+    def test_weights_that_are_not_finite(self, number, tmp_path):
+        import safetensors.torch
+
+        shutil.copytree(TINY, tmp_path, dirs_exist_ok=True)
+        weights = safetensors.torch.load_file(tmp_path / "model.safetensors")
+        name = next(name for name in weights if name.endswith("word_embeddings.weight"))
+        weights[name][-1, -1] = float(number)  # in the row of one piece, which the data may lack
+        safetensors.torch.save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+        with pytest.raises(RelxError, match="holds numbers that are not finite, in embeddings.word_embeddings.weight"):
+            transformer(str(tmp_path))
+
     def test_a_type_that_is_no_encoder_of_text(self, tmp_path):
         model = edited(tmp_path, "config.json", lambda config: config.update(model_type="resnet"))
         with pytest.raises(RelxError, match="is of the type 'resnet'; relx reads the encoders albert, "):

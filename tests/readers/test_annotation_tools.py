@@ -62,6 +62,13 @@ def test_label_studios_spans_and_relations(tmp_path):
     assert example.meta == {"url": "x"}
 
 
+def test_two_results_of_label_studio_may_label_one_region(tmp_path):
+    (example,) = read(file(tmp_path, task(span("a", 0, 9, "BOSS"), relation("runs")), as_list=True))
+    boss = Entity(0, 2, "BOSS")
+    assert example.entities == [MIRA, ACME, boss]
+    assert example.relations == [Relation(MIRA, "runs", ACME), Relation(boss, "runs", ACME)]
+
+
 def test_the_direction_of_label_studios_relation(tmp_path):
     (example,) = read(file(tmp_path, task(relation("run by", direction="left")), as_list=True))
     assert example.relations == [Relation(ACME, "run by", MIRA)]
@@ -81,6 +88,17 @@ def test_what_is_not_read_of_label_studio_is_logged(tmp_path, caplog):
     [
         (doccano(relations=[{"from_id": 31, "to_id": 9, "type": "x"}]), "relations[0].to_id: no entity of this record"),
         (doccano(entities=[{"id": 1, "start_offset": 0, "end_offset": 9}]), "entities[0].label: missing"),
+        (doccano(entities=[doccano()["entities"][0]] * 2), "entities[1].id: 31 is the id of entities[0] already"),
+        (
+            doccano(entities=[{**doccano()["entities"][0], "id": [31]}]),
+            "entities[0].id: expected a whole number, got a",
+        ),
+        (
+            doccano(entities=[{**doccano()["entities"][0], "id": True}]),
+            "entities[0].id: expected a whole number, got t",
+        ),
+        (task(span("a", 15, 19, "ORG")), 'annotations[0].result[2].id: "a" is the id of another span of this task'),
+        (task(span(["a"], 15, 19, "ORG")), "annotations[0].result[2].id: expected a string, got a list of 1"),
         ({"text": TEXT, "label": [[0, 9, "PER"], [1]]}, "label[1]: expected [start, end, label], got a list of 1"),
         (task(relation("runs", to_id="z")), "annotations[0].result[2].to_id: no span of this task has the id 'z'"),
         (task(relation()), "annotations[0].result[2].labels: expected the type of the relation"),
