@@ -8,8 +8,8 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
-from relx.heads.schemes.limits import Limit, Tied, limit_of_ties
+from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
+from relx.heads.schemes.limits import Tied, limit_of_ties
 from relx.heads.schemes.triples import GoldTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import mean_of_ends

@@ -13,16 +13,15 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.head import NOT_LOCATED, UNKNOWN, UNTAGGED, Encode, Head, HeadOutput, Limit, Targets, prediction
 from relx.heads.pair_scorers.scorer import TableCells
 from relx.heads.pair_scorers.scorers import DecomposedPairScorer
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
-from relx.heads.schemes.pairs import UNTAGGED
-from relx.heads.schemes.tags import EntityTags, EntityTypes, best_tags, certain, tagging_loss
+from relx.heads.schemes.entities import EntityTags, EntityTypes
+from relx.heads.schemes.limits import Cell, limits_of_sums
+from relx.heads.schemes.tags import best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
 
-LABELLED = "a pair of its tokens already bears another relation"
+LABELLED = "a pair of its tokens already has another relation"
 
 
 class TokenPairTable:
@@ -214,7 +213,7 @@ class GraphRel(Head):
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the target tags and the target labels of pairs."""
-        tags = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+        tags = gold_logits(batch["entity_tags"], self.entity_tags.scheme.size)
         labels = _labels(batch["relation_cells"], batch.mask)
         return self.read(tags, labels, torch.ones_like(labels, dtype=torch.float), batch)
 

@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
-from relx.heads.schemes.limits import Limit
 from relx.registry import Registrable
 
 HeadOutput = dict[str, Tensor]
+
+# Causes of lost relations that several schemes share.
+NOT_LOCATED = "mention not found among the tokens"
+UNKNOWN = "relation type never seen in training"
+SHARED = "another entity has the same anchor token"
+UNTAGGED = "mention has no entity tags of its own"
 
 
 class Encode(Protocol):
@@ -34,6 +39,24 @@ class Targets:
 
     arrays: Arrays
     lost: list[tuple[Relation, str]] = field(default_factory=list)
+
+
+class Outcome(NamedTuple):
+    """Hold the relations that are lost, and the number of wrong ones that are returned."""
+
+    lost: tuple[Relation, ...] = ()
+    wrong: int = 0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Name relations of one sentence that no weights return without an error.
+
+    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones.
+    """
+
+    cause: str
+    outcomes: Sequence[Outcome]
 
 
 class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):

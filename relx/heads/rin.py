@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
 from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorers import ConcatMLPPairScorer, DecomposedPairScorer
-from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
+from relx.heads.schemes.entities import EntityTags, EntityTypes
+from relx.heads.schemes.limits import Cell, limits_of_sums
 from relx.heads.schemes.pairs import Anchor, AnchorTable
-from relx.heads.schemes.tags import EntityTags, EntityTypes, best_tags, certain, tagging_loss
+from relx.heads.schemes.tags import best_tags, gold_logits, tagging_loss
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_inner_shares, require_sizes
 
@@ -132,7 +133,7 @@ class PairTaggingHead(Head):
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the target tags and the target cells."""
-        tags = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+        tags = gold_logits(batch["entity_tags"], self.entity_tags.scheme.size)
         cells = TableCells.unpadded(batch["relation_cells"])
         return self.read(tags, cells, torch.ones(len(cells.sentence)), batch)
 

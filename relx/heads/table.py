@@ -13,14 +13,14 @@ from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.head import SHARED, Encode, Head, HeadOutput, Limit, Targets
 from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss
 from relx.heads.pair_scorers.scorers import PFNPairScorer
+from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.global_feature import GlobalFeature
-from relx.heads.schemes.limits import Cell, Limit, limits_of_sums
-from relx.heads.schemes.pairs import SHARED, Anchor
-from relx.heads.schemes.tags import EntityTypes
+from relx.heads.schemes.limits import Cell, limits_of_sums
+from relx.heads.schemes.pairs import Anchor
 from relx.heads.schemes.triples import GoldTriples, SpanTripleDecoder, SpanTripleTargets
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import best_labels

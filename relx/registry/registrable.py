@@ -14,9 +14,10 @@ from typing import Any, ClassVar, TypeVar
 from relx import plugins
 from relx.errors import RegistrationError
 from relx.registry import source
-from relx.registry.signature import Parameter, Reference, parameters_of
+from relx.registry.signature import Lazy, Parameter, Reference, parameters_of
 
 C = TypeVar("C", bound=type)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,17 @@ class Registrable:
             return component
 
         return decorate
+
+    @classmethod
+    def named(cls: type[T], name: str, /, **arguments: Any) -> Lazy[T]:
+        """Describe the component registered under ``name``: the default of a part that an experiment leaves out.
+
+        Raises RegistrationError for an unknown name.
+        """
+        component = lookup(cls.__kind__, name)  # type: ignore[attr-defined]
+        if component is None:
+            raise RegistrationError(f"{name!r} is not a registered {cls.__kind__.name}")  # type: ignore[attr-defined]
+        return Lazy(component.load(), **arguments)
 
 
 def kinds() -> list[Kind]:

@@ -12,8 +12,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.graphrel import LABELLED, GraphRel, RelationGraphs
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.schemes.pairs import UNTAGGED
+from relx.heads.head import NOT_LOCATED, UNKNOWN, UNTAGGED
 from relx.training.checks.oracle import oracle_decode
 
 DIM = 6

@@ -2,7 +2,8 @@ import pytest
 from sentences import sentence, spans
 
 from relx.data.example import Entity, Example, Relation
-from relx.heads.schemes.joint_tags import DROPPED, NOT_LOCATED, OVERWRITTEN, PAIRED, TAKEN, UNKNOWN, JointTags
+from relx.heads.head import NOT_LOCATED, UNKNOWN
+from relx.heads.schemes.joint_tags import DROPPED, OVERWRITTEN, PAIRED, TAKEN, JointTags
 
 RELATIONS = ["born_in", "lives_in"]
 ADA, BOB, LONDON, PARIS = (0, 2), (6, 7), (4, 5), (9, 11)

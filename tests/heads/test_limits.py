@@ -14,9 +14,10 @@ from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.heads.cascade.head import SHARED_OBJECTS
 from relx.heads.casrel import SYMMETRIC
+from relx.heads.head import Limit, Outcome
 from relx.heads.pair_scorers.scorers import DecomposedPairScorer, LinearPairScorer
 from relx.heads.schemes import limits as module
-from relx.heads.schemes.limits import SUMMED, Limit, Outcome, limits_of_sums
+from relx.heads.schemes.limits import SUMMED, limits_of_sums
 from relx.model import JointExtractor
 from relx.scoring import score
 from relx.testing.model import MODEL

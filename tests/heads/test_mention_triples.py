@@ -14,8 +14,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.head import Cascade
 from relx.heads.casrel import CasRel
-from relx.heads.head import Head
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.head import NOT_LOCATED, UNKNOWN, Head
 from relx.heads.schemes.triples import SELF, SHADOWED, UNLISTED
 from relx.training.checks.oracle import oracle_check, oracle_decode
 

@@ -6,9 +6,9 @@ from sentences import clashing_sentence, sentence, spans
 from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
+from relx.heads.head import NOT_LOCATED, SHARED, UNKNOWN, UNTAGGED
 from relx.heads.rin import RIN
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.schemes.pairs import SELF, SHARED, UNTAGGED
+from relx.heads.schemes.pairs import SELF
 from relx.training.checks.oracle import oracle_decode
 
 TRAINING = [

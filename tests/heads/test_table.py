@@ -12,8 +12,8 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
+from relx.heads.head import SHARED
 from relx.heads.pair_scorers.scorers import PFNPairScorer
-from relx.heads.schemes.pairs import SHARED
 from relx.heads.table import TableFilling, pairs_within
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode

@@ -5,7 +5,7 @@ import torch
 from sentences import disjoint_spans
 from torch.nn import functional as F
 
-from relx.heads.schemes.tags import OUTSIDE, TagScheme, best_tags, certain, tagging_loss
+from relx.heads.schemes.tags import OUTSIDE, TagScheme, best_tags, gold_logits, tagging_loss
 
 LABELS = ["PER", "LOC", "ORG"]
 
@@ -127,6 +127,6 @@ def test_the_loss_is_summed_over_real_tokens_and_averaged_over_sentences():
 
 
 def test_certainty_leaves_no_doubt():
-    tags, scores = best_tags(certain(torch.tensor([[2, 0, 1]]), 3), torch.ones(1, 3, dtype=torch.bool))
+    tags, scores = best_tags(gold_logits(torch.tensor([[2, 0, 1]]), 3), torch.ones(1, 3, dtype=torch.bool))
     assert tags == [[2, 0, 1]]
     assert scores[0] == pytest.approx([1, 1, 1])

@@ -8,10 +8,10 @@ from sentences import clashing_sentence, sentence, spans
 from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
+from relx.heads.head import NOT_LOCATED, SHARED, UNKNOWN, UNTAGGED
 from relx.heads.interactive.decoding import SURPLUS
 from relx.heads.interactive.head import Interactive
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
-from relx.heads.schemes.pairs import SELF, SHARED, UNTAGGED
+from relx.heads.schemes.pairs import SELF
 from relx.training.checks.oracle import oracle_check, oracle_decode
 
 # b likes [4, 6) first, but a stands first in the sentence.

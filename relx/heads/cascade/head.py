@@ -12,10 +12,10 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, Sentences, TaskContext
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets
 from relx.heads.pair_scorers import PairScorer
-from relx.heads.schemes.limits import Cell, Limit, Tied, limit_of_ties, limits_of_sums
-from relx.heads.schemes.tags import EntityTypes
+from relx.heads.schemes.entities import EntityTypes
+from relx.heads.schemes.limits import Cell, Tied, limit_of_ties, limits_of_sums
 from relx.heads.schemes.triples import Finder, GoldTriples, SpanTripleDecoder, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.tagger import SpanDecoding, gammas

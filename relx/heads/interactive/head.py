@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Limit, Outcome, Targets, prediction
 from relx.heads.interactive.decoding import (
     GreedyDecoder,
     OutputSettings,
@@ -29,9 +29,9 @@ from relx.heads.interactive.layers import (
     Start,
     Weights,
 )
-from relx.heads.schemes.limits import Limit, Outcome
+from relx.heads.schemes.entities import EntityTags, EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
-from relx.heads.schemes.tags import EntityTags, EntityTypes, best_tags, certain, tagging_loss
+from relx.heads.schemes.tags import best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 
@@ -170,10 +170,10 @@ class Interactive(Head):
     def oracle(self, batch: Batch) -> list[Example]:
         """Decode logits that leave no doubt of the target triples and tags."""
         triples = batch["triples"]
-        relation = certain(triples[..., 0], 1 + len(self.triples.table.relations))
-        output = {"relation": relation, "words": certain(triples[..., 1:], 1 + batch.mask.shape[1])}
+        relation = gold_logits(triples[..., 0], 1 + len(self.triples.table.relations))
+        output = {"relation": relation, "words": gold_logits(triples[..., 1:], 1 + batch.mask.shape[1])}
         if self.entity_tags is not None:
-            output["entity"] = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+            output["entity"] = gold_logits(batch["entity_tags"], self.entity_tags.scheme.size)
         return self.decode(output, batch)
 
     def limits(self, held: Example) -> list[Limit]:

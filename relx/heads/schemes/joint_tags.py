@@ -9,25 +9,15 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.heads.head import Head, HeadOutput, Targets, prediction
-from relx.heads.schemes.tags import (
-    OUTSIDE,
-    EntityTags,
-    Positions,
-    TaggedSpan,
-    TagScheme,
-    best_tags,
-    certain,
-    tagging_loss,
-)
+from relx.heads.head import NOT_LOCATED, UNKNOWN, Head, HeadOutput, Targets, prediction
+from relx.heads.schemes.entities import EntityTags
+from relx.heads.schemes.tags import OUTSIDE, Positions, TaggedSpan, TagScheme, best_tags, gold_logits, tagging_loss
 
 Role = tuple[str, Literal["E1", "E2"]]
 Conflict = Literal["first", "overwrite", "drop_sentence"]
 Decoding = Literal["nearest", "all_pairs"]
 
-NOT_LOCATED = "mention not found among the tokens"
-UNKNOWN = "relation type never seen in training"
-TAKEN = "a token already bears another tag"
+TAKEN = "a token already has another tag"
 DROPPED = "sentence dropped for a conflict of tags"
 OVERWRITTEN = "a later triple overwrites its tags"
 PAIRED = "its tags are held, but decoding pairs the mentions with nearer ones"
@@ -181,9 +171,9 @@ class JointTaggingHead(Head):
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Decode logits that leave no doubt of the target tags."""
-        scores = {"joint": certain(batch["joint_tags"], self.joint_tags.size)}
+        scores = {"joint": gold_logits(batch["joint_tags"], self.joint_tags.size)}
         if self.entity_tags is not None:
-            scores["entity"] = certain(batch["entity_tags"], self.entity_tags.scheme.size)
+            scores["entity"] = gold_logits(batch["entity_tags"], self.entity_tags.scheme.size)
         return self.decode(scores, batch)
 
     def _entities(self, scores: HeadOutput, batch: Batch) -> list[list[Entity]]:

@@ -1,11 +1,11 @@
 """What no weights of a model can return: limits of its form, beyond what its targets cannot hold."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import NamedTuple
 
 from relx.data.example import Relation
+from relx.heads.head import Limit, Outcome
 
 Cell = tuple[Hashable, Hashable]
 
@@ -14,24 +14,6 @@ MOST_SUBSETS = 8
 MOST_ORDERS = 5
 
 SUMMED = "the pair scorer is a sum of two scores: of two pairs of a relation it also returns a pair across"
-
-
-class Outcome(NamedTuple):
-    """The relations that are lost, and how many wrong ones are returned."""
-
-    lost: tuple[Relation, ...] = ()
-    wrong: int = 0
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Relations of one sentence that no weights return without an error.
-
-    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones.
-    """
-
-    cause: str
-    outcomes: Sequence[Outcome]
 
 
 def combined(choices: Iterable[Sequence[Outcome]]) -> list[Outcome]:

@@ -7,13 +7,11 @@ import numpy as np
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
+from relx.heads.head import NOT_LOCATED, SHARED, UNKNOWN, UNTAGGED
 
 Anchor = Literal["first", "last"]
 
-SELF = "head and tail are told by the same token"
-SHARED = "another entity is told by the same token"
-UNTAGGED = "mention bears no entity tags of its own"
+SELF = "head and tail have the same anchor token"
 
 
 class AnchorTable:

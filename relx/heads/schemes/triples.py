@@ -12,9 +12,8 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace
-from relx.heads.head import HeadOutput, Targets, prediction
+from relx.heads.head import NOT_LOCATED, UNKNOWN, HeadOutput, Targets, prediction
 from relx.heads.pair_scorers import TableCells
-from relx.heads.schemes.joint_tags import NOT_LOCATED, UNKNOWN
 from relx.heads.spans.spans import Spans, best_labels, find
 from relx.heads.spans.tagger import cut_short
 

@@ -9,8 +9,7 @@ from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.errors import TrainingError
-from relx.heads.head import Head
-from relx.heads.schemes.limits import Limit, Outcome
+from relx.heads.head import Head, Limit, Outcome
 from relx.scoring import Protocol, Report, find_protocol, score
 from relx.scoring.counts import Counts
 from relx.scoring.protocols import Key
