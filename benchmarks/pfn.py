@@ -56,10 +56,12 @@ def child(folder: str, job: str, arguments: argparse.Namespace) -> dict[str, Any
     prepare_process()
     model = archive.load(Path(folder) / "model.tar.gz").model
     experiment = config.build(json.loads((Path(folder) / "config.json").read_text()), experiment_class())
+    reader, path = experiment.files["train" if job == "training" else "test"]
+    examples = list(reader.read(path))
     if job == "training":
-        found = training(model, list(experiment.reader.read(experiment.paths["train"])), arguments)
+        found = training(model, examples, arguments)
     else:
-        found = prediction(model, list(experiment.reader.read(experiment.paths["test"]))[: arguments.sentences], job)
+        found = prediction(model, examples[: arguments.sentences], job)
     return {**found, "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 

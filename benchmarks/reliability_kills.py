@@ -34,10 +34,10 @@ experiment(data='%s', hidden=8, epochs=8) + {
   data_loader: { batch_size: 8 },
   trainer+: {
     patience: null,
-    every: '2 steps',
+    validate_every: '2 steps',
     precision: 'fp32',
-    accumulate: 2,
-    averaging: { decay: 0.5 },
+    gradient_accumulation_steps: 2,
+    ema: { decay: 0.5 },
     schedule: { type: 'reduce_on_plateau', patience: 2, warmup: 0.1 },
     parameter_groups: { embedder: { lr: 0.003 }, tag: { weight_decay: 0.01 } },
     optimizer: { type: 'adamw', lr: 0.01, decay_biases: false },

@@ -94,7 +94,8 @@ def child(folder: str, implementation: str, steps: int) -> None:
     experiment = config.build(json.loads((Path(folder) / "config.json").read_text()), experiment_class())
     if implementation == "literal":
         model.head.pair_scorer = LiteralScorer(model.head.pair_scorer)
-    corpus = TensorDataset(experiment.reader.read(experiment.paths["train"]), model.index_labelled)
+    (reader, train_path), (_, test_path) = experiment.files["train"], experiment.files["test"]
+    corpus = TensorDataset(reader.read(train_path), model.index_labelled)
     loader = DataLoader(BATCH)
     batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=0)[:steps]))
     longest = list(load(corpus, loader.in_order(corpus.lengths)[:1]))
@@ -103,7 +104,7 @@ def child(folder: str, implementation: str, steps: int) -> None:
     step = training_step(model.train())
     list(map(step, longest))
     trained = seconds(lambda: list(map(step, batches)))
-    gold = list(experiment.reader.read(experiment.paths["test"]))[: BATCH * steps]
+    gold = list(reader.read(test_path))[: BATCH * steps]
     predicted = seconds(lambda: score(gold, model.extract(gold, loader), "exact_span"))
     found = {
         "losses": losses,

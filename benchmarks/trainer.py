@@ -26,7 +26,7 @@ from relx.training.callbacks import Callback, Report
 from relx.training.callbacks.default import callbacks_of
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.distributed import Distributed
-from relx.training.trainer import Run, Trainer
+from relx.training.trainer import Trainer
 from relx.utils.runtime import prepare_process
 
 BATCH, SEED = 32, 1
@@ -61,8 +61,8 @@ class Setting:
     def trained(self, callbacks: list[Callback], checkpoints: Checkpoints | None, epochs: int = 1) -> None:
         """So many epochs of the trainer."""
         processes = Distributed("cpu")
-        run = Run(self.model, self.corpus, self.loader, SEED, None, callbacks, processes, checkpoints)
-        Trainer(epochs=epochs).fit(run)
+        trainer = Trainer(epochs=epochs)
+        trainer.fit(self.model, self.corpus, self.loader, SEED, None, callbacks, processes, checkpoints)
 
 
 def overhead(hidden: int, batches: int, repeat: int) -> None:

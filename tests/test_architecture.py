@@ -112,7 +112,6 @@ def test_the_rules_form_no_cycle() -> None:
     assert set(TopologicalSorter(MAY_IMPORT).static_order()) <= {*MAY_IMPORT, "commands", "encoders.seq2vec"}
 
 
-@pytest.mark.xfail(strict=True, reason="the trainer and its snapshots know each other")
 def test_no_files_import_each_other_in_a_circle() -> None:
     known = {module_name(path): {name for name, _ in imports(path)} for path in modules()}
     assert set(TopologicalSorter(known).static_order()) >= {*known}

@@ -83,7 +83,7 @@ class TestRoundTrip:
     def test_every_weight_is_the_same(self, archive: str, trained: Path) -> None:
         newest = Checkpoints(trained / "checkpoints", keep=2).newest()
         assert newest is not None
-        best = newest["stepper"]["best"]
+        best = newest["train_step"]["best"]
         weights = load(archive).model.state_dict()
         assert best.keys() == weights.keys()
         assert all(torch.equal(best[name], weights[name]) for name in best)

@@ -9,6 +9,7 @@ from typing import Any
 from forks import Forked, Target
 
 from relx import config
+from relx.data.example import Example
 from relx.registry import Reference
 from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.checkpointing.state import TrainingState
@@ -79,6 +80,12 @@ def experiment(file: Path, *overrides: str, **variables: Any) -> tuple[Experimen
     tree = config.override(config.load(file, given), overrides)
     config.require_valid(tree, ROOT, str(file))
     return config.build(tree, ROOT), config.fill(tree, ROOT)
+
+
+def sentences(made: Experiment, split: str = "train") -> list[Example]:
+    """The sentences of a split as its reader yields them."""
+    reader, path = made.files[split]
+    return list(reader.read(path))
 
 
 def train(file: Path, folder: Path, *overrides: str, **variables: Any) -> TrainingState:

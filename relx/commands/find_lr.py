@@ -40,14 +40,14 @@ def run(args: argparse.Namespace) -> int:
     experiment = config.build(tree, experiment_class())
 
     from relx.training.checks.rate_finder import find_rate
-    from relx.training.distributed import Distributed, part
+    from relx.training.distributed import Distributed, shutdown
 
-    processes = Distributed(args.device, experiment.trainer.precision)
-    found = find_rate(experiment, args.low, args.high, args.steps, processes)
-    if processes.main:
+    distributed = Distributed(args.device, experiment.trainer.precision)
+    found = find_rate(experiment, args.low, args.high, args.steps, distributed)
+    if distributed.main:
         print(_text(found))
         _draw(found, args.output)
-    part()
+    shutdown()
     return 0
 
 

@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
     log_to_stderr()
     code = _check(trees.values(), args) if args.dry_run or args.overfit is not None else _train(trees, args)
 
-    from relx.training.distributed import part
+    from relx.training.distributed import shutdown
 
-    part()
+    shutdown()
     return code
 
 

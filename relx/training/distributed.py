@@ -132,8 +132,8 @@ class Distributed:
         return numbers.tolist()
 
 
-def part() -> None:
-    """Take leave of the other processes, at the end of the program."""
+def shutdown() -> None:
+    """Leave the group of processes, at the end of the program."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 

@@ -52,7 +52,7 @@ class Experiment:
         protocols: list[ProtocolName] | None = None,
         seed: int = 13,
     ) -> None:
-        if trainer.course.patience is not None and validation_data_path is None:
+        if trainer.stopping.patience is not None and validation_data_path is None:
             raise ValueError("trainer.patience needs a validation_data_path to watch")
         if trainer.schedule is not None and trainer.schedule.watches_validation and validation_data_path is None:
             raise ValueError("trainer.schedule needs a validation_data_path to watch")
@@ -77,7 +77,7 @@ class Experiment:
         return callbacks_of(
             self.trainer.callbacks,
             folder=folder,
-            epochs=self.trainer.course.epochs,
-            metric=self.trainer.course.metric,
+            epochs=self.trainer.stopping.epochs,
+            metric=self.trainer.stopping.metric,
             protocol=self.protocols[0],
         )

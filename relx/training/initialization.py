@@ -112,7 +112,7 @@ class _Transfer:
                 )
 
     def _error(self, message: str) -> ConfigError:
-        return ConfigError(f"trainer.initialize: {self.name!r} {message}")
+        return ConfigError(f"trainer.init_from: {self.name!r} {message}")
 
 
 def _row_keys(part: nn.Module) -> Iterator[tuple[str, list]]:

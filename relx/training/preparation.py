@@ -41,7 +41,7 @@ def require_sources(experiment: Experiment) -> None:
     """Raise RelxError for files and models that building the model needs and that do not exist."""
     embedder = experiment.lazy_model.arguments["embedder"]
     embedder.constructor.require_sources(embedder.arguments)
-    for path in experiment.trainer.initialize.values():
+    for path in experiment.trainer.init_from.values():
         if not Path(path).exists():
             raise ArchiveError(f"{path}: no such archive")
 
@@ -79,7 +79,7 @@ def _checked(experiment: Experiment, split: str, examples: list[Example]) -> lis
 def build_model(experiment: Experiment, vocabulary: Vocabulary) -> JointExtractor:
     """Build the model, untrained. Raises ConfigError and DataError as its parts do, TrainingError for one too large.
 
-    A model whose vocabulary comes from a checkpoint gets its weights from there too, not from ``trainer.initialize``.
+    A model whose vocabulary comes from a checkpoint gets its weights from there too, not from ``trainer.init_from``.
     """
     from_checkpoint = not vocabulary.counting
     try:
@@ -88,21 +88,21 @@ def build_model(experiment: Experiment, vocabulary: Vocabulary) -> JointExtracto
         raise TrainingError(f"the model cannot be built: {error}") from error
     model.vocabulary.close()
     if not from_checkpoint:
-        initialize(model, experiment.trainer.initialize)
+        initialize(model, experiment.trainer.init_from)
     return model
 
 
 def judge_by_entities(experiment: Experiment, model: JointExtractor, data: Data) -> bool:
     """Judge the run by its entities where its score of triples can only be 0. Return whether this is a change."""
     trainer = experiment.trainer
-    if "validation" not in data or not trainer.course.metric.startswith("triple"):
+    if "validation" not in data or not trainer.stopping.metric.startswith("triple"):
         return False
     bare = [split for split in ("train", "validation") if not any(e.relations for e in data[split])]
     if model.head.finds_relations and not bare:
         return False
     trainer.judge_by_entities()
     cause = f"{experiment.files[bare[0]][1]} holds no relation" if bare else "the head finds no relations"
-    logger.info("validation is judged by %s: %s", trainer.course.metric, cause)
+    logger.info("validation is judged by %s: %s", trainer.stopping.metric, cause)
     return True
 
 

@@ -31,7 +31,6 @@ from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.interrupts import sigterm_interrupts
 from relx.training.preparation import Data, check_oracle, judge_by_entities, prepare
-from relx.training.trainer import Run
 from relx.utils.runtime import prepare_process, random_state_kept
 
 logger = logging.getLogger(__name__)
@@ -128,17 +127,15 @@ def train(
     distributed.on_main(lambda: folder.start(config, anew=resumed is None))
     dataset = TensorDataset(data["train"], model.index_labelled)
     _log_size(experiment, model, dataset)
-    fingerprint = snapshot.about(model, dataset, data.get("validation", ()), distributed)
+    fingerprint = snapshot.fingerprint(model, dataset, data.get("validation", ()), distributed)
     if resumed is not None:
         snapshot.require_continuable(resumed, fingerprint)
     if not distributed.main:  # building the model drew the same numbers in every process; dropout draws its own
         seed_everything(experiment.seed, distributed.rank)
+    validate = _validation(experiment, model, data.get("validation"), callbacks, distributed)
     state = experiment.trainer.fit(
-        Run(
-            model, dataset, experiment.loader, experiment.seed,
-            _validation(experiment, model, data.get("validation"), callbacks, distributed),
-            callbacks, distributed, checkpoints, fingerprint, resumed,
-        )
+        model, dataset, experiment.loader, experiment.seed,
+        validate, callbacks, distributed, checkpoints, fingerprint, resumed,
     )  # fmt: skip
 
     scores = _final_scores(experiment, model, data, state, folder, distributed)
@@ -163,7 +160,7 @@ def _newest_checkpoint(experiment: Experiment, folder: RunFolder, checkpoints: C
     if newest is None and (folder.path / run_folder.ARCHIVE).exists():
         raise TrainingError(f"{folder.path}: this run has no checkpoints any more; give --force to start anew")
     if newest is not None:
-        snapshot.require_course(newest, experiment.trainer.course.epochs)
+        snapshot.require_epochs(newest, experiment.trainer.stopping.epochs)
     return newest
 
 

@@ -1,10 +1,10 @@
-"""The training loop: from where a run stands to its end, step by step, with reports and checkpoints on the way."""
+"""Train a model: the settings of the trainer, when to validate and when to stop, and the loop over the steps."""
 
 import logging
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,186 +23,9 @@ from relx.training.optim.ema import EMA
 from relx.training.optim.optimizers import Optimizer, RMSprop
 from relx.training.optim.parameter_groups import GroupSettings, parameter_groups, require_regexes
 from relx.training.optim.schedules import Schedule
-from relx.training.stepper import BadLoss, Part, Step, TrainStep
+from relx.training.train_step import BadLoss, TrainStep
 from relx.utils.argument_checks import require_sizes
 from relx.utils.runtime import random_state_kept
-
-WRITTEN = re.compile(r"(\d+) (step|epoch)s?")
-
-
-class Every:
-    """``500 steps`` or ``2 epochs``. Raises ValueError for anything else."""
-
-    def __init__(self, text: str) -> None:
-        found = WRITTEN.fullmatch(text)
-        if found is None or int(found[1]) == 0:
-            raise ValueError(f"every is {text!r}; write a number of steps or epochs, such as '500 steps' or '1 epoch'")
-        self.count = int(found[1])
-        self.by_steps = found[2] == "step"
-
-    def is_due(self, state: TrainingState) -> bool:
-        """Whether the last step completes so many steps or epochs of the run."""
-        if self.by_steps:
-            return state.step % self.count == 0
-        return state.position == 0 and state.epoch % self.count == 0
-
-
-@dataclass(frozen=True)
-class StoppingCriteria:
-    """When a run is looked at and when it ends: after ``epochs``, or ``patience`` reports without a better ``metric``.
-
-    Reports before the first one whose metric is above 0 do not count.
-    """
-
-    epochs: int
-    patience: int | None
-    metric: str
-    every: Every
-
-    def report_is_due(self, state: TrainingState) -> bool:
-        """Whether the last step is to be reported, and has not been; that of the last epoch is in any case."""
-        return state.step > state.reported and (self.every.is_due(state) or state.epoch >= self.epochs)
-
-    def is_over(self, state: TrainingState) -> bool:
-        """Whether no step is to follow."""
-        return state.epoch >= self.epochs or self._out_of_patience(state)
-
-    def is_better(self, metrics: Metrics, state: TrainingState) -> bool:
-        """Than the best so far; without validation, or while the metric is 0, the last one always is."""
-        best = state.best_metrics.get(self.metric, 0.0)
-        return best <= 0 or metrics[self.metric] > best
-
-    def _out_of_patience(self, state: TrainingState) -> bool:
-        best = state.best.report if state.best is not None else 0
-        return self.patience is not None and state.reports - best >= self.patience
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the trainer works on: a model, its data, the processes, and what watches and keeps.
-
-    ``validate`` gives the metrics of the validation set, in every process; it is None where there is none.
-    ``callbacks`` are those of the main process. ``checkpoints`` are None for a run that keeps nothing; ``about`` is put
-    into each of them, and ``resumed`` is the one from which the run goes on.
-    """
-
-    model: JointExtractor
-    corpus: TensorDataset
-    loader: DataLoader
-    seed: int
-    validate: Callable[[], Metrics] | None = None
-    callbacks: Sequence[Callback] = ()
-    processes: Distributed = field(default_factory=Distributed)
-    checkpoints: Checkpoints | None = None
-    about: dict[str, Any] = field(default_factory=dict)
-    resumed: dict[str, Any] | None = None
-
-
-class Loop:
-    """Steps, each of ``accumulate`` batches, along a course; ``save`` keeps everything as it stands."""
-
-    def __init__(
-        self,
-        run: Run,
-        course: StoppingCriteria,
-        accumulate: int,
-        stepper: TrainStep,
-        state: TrainingState,
-        save: Callable[[], None],
-    ) -> None:
-        self.run = run
-        self.course = course
-        self.accumulate = accumulate
-        self.stepper = stepper
-        self.state = state
-        self.save = save
-        self.steps: list[list[np.ndarray]] = []
-        self.planned: int | None = None
-        self.clock = _Clock()
-
-    def train(self, interrupts: Interrupts) -> None:
-        """Go on to the end, or to the step in which one of the processes is interrupted. Raises BadLoss."""
-        while not self.run.processes.any(interrupts.requested):
-            if self.course.report_is_due(self.state):
-                self._report()
-            elif self.course.is_over(self.state):
-                return
-            else:
-                self._step()
-        self.state.interrupted = True
-        self.save()
-
-    def _step(self) -> None:
-        state = self.state
-        self._plan_epoch()
-        batches = self.steps[state.position]
-        sentences = sum(map(len, batches))
-        step = self._taken(batches, sentences)
-        state.advance(step.loss, sentences, len(self.steps))
-        self.clock.sentences += sentences
-        report = StepReport(state.present_epoch, state.step, step.loss, state.mean_loss, step.grad_norm, step.lr)
-        with random_state_kept():
-            for callback in self.run.callbacks:
-                callback.on_step_end(report)
-
-    def _plan_epoch(self) -> None:
-        if self.planned != self.state.epoch:
-            run, self.planned = self.run, self.state.epoch
-            self.steps = run.loader.steps(run.corpus.lengths, run.seed, self.planned, self.accumulate)
-            with random_state_kept():
-                for callback in self.run.callbacks:
-                    callback.on_epoch_start(self.planned + 1, len(self.steps), self.state.position)
-
-    def _taken(self, batches: Sequence[np.ndarray], sentences: int) -> Step:
-        run, state = self.run, self.state
-        parts = [Part.share(run.corpus, rows, run.processes) for rows in batches]
-        try:
-            return self.stepper.step(state.step, parts, sentences)
-        except BadLoss as error:
-            raise BadLoss(f"epoch {state.epoch + 1}, step {state.step + 1}: {error}") from error
-
-    def _report(self) -> None:
-        state = self.state
-        speed, loss = self.clock.sentences_per_second(), state.mean_loss
-        metrics = self._validate()
-        improved = self.course.is_better(metrics, state)
-        state.note_report(metrics, improved)
-        if improved:
-            self.stepper.keep()
-        seconds = self.clock.restart()
-        state.seconds += seconds
-        report = Report(state.present_epoch, state.step, loss, metrics, improved, speed, seconds)
-        with random_state_kept():
-            for callback in self.run.callbacks:
-                callback.on_report(report)
-        self.save()
-
-    def _validate(self) -> Metrics:
-        if self.run.validate is None:
-            return {}
-        with self.stepper.weights_to_keep():
-            metrics = self.run.validate()
-        if self.stepper.schedule is not None:
-            self.stepper.schedule.observe(metrics[self.course.metric])
-        return metrics
-
-
-class _Clock:
-    """The time since the last report, and the sentences trained on in it."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def sentences_per_second(self) -> float:
-        return self.sentences / (time.perf_counter() - self.started)
-
-    def restart(self) -> float:
-        """The seconds that have passed."""
-        now = time.perf_counter()
-        passed = now - getattr(self, "started", now)
-        self.started, self.sentences = now, 0
-        return passed
-
 
 logger = logging.getLogger(__name__)
 
@@ -212,18 +35,29 @@ ValidationMetric = Literal[
 
 
 class Trainer:
-    """Epochs over bucketed batches, with early stopping on the validation set and the best weights kept.
+    """Train a model in epochs of batches, with early stopping on the validation set, and keep the best weights.
 
-    ``every`` so many steps or epochs (``500 steps``, ``1 epoch``) the model is validated, reported and kept: the last
-    ``keep_checkpoints`` checkpoints stay, and the best one. ``patience`` is the number of reports without a better
-    ``validation_metric`` after which training stops; it is not counted before the metric has risen above 0.
-    Where no relation can be found, the entities are judged in place of the triples.
+    A report validates the model, writes a checkpoint and calls the callbacks. Where no relation can be found, entities
+    are scored in place of triples.
 
-    A step of the optimizer takes ``accumulate`` batches. ``grad_norm`` is the norm to which gradients are clipped;
-    ``schedule`` puts a factor on the learning rates; ``parameter_groups`` are settings that differ for the weights in
-    whose name a regular expression is found; ``averaging`` gives the weights that are validated and archived;
-    ``initialize`` names archives from which parts of the model, by dotted name, take their first weights. The forward
-    pass is computed in ``precision``, the weights are in fp32 always.
+    Args:
+        epochs: The largest number of epochs.
+        patience: Stop after so many reports without a better ``validation_metric``. Reports before the metric first
+            rises above 0 do not count. null: never.
+        validation_metric: The metric that selects the best weights, under the experiment's first protocol.
+        optimizer: The algorithm that updates the weights; RMSprop unless it is given.
+        grad_norm: The norm to which the gradients are clipped. null: no clipping.
+        parameter_groups: Settings of their own for the weights in whose name a regular expression is found, by this
+            expression.
+        schedule: The factor on the learning rates at each step. null: 1.
+        ema: An exponential moving average of the weights, which is validated and archived in their place.
+        init_from: Archives from which parts of the model take their first weights, by the dotted name of the part.
+        callbacks: What observes the run, beside the callbacks that every run has.
+        precision: The precision of the forward pass. Weights, loss and validation are always in fp32.
+        gradient_accumulation_steps: The number of batches in a step of the optimizer.
+        validate_every: The interval between reports, such as ``500 steps`` or ``2 epochs``. The last step is always
+            reported.
+        keep_checkpoints: The number of checkpoints that are kept. Each holds the best weights beside its own.
     """
 
     def __init__(
@@ -235,81 +69,229 @@ class Trainer:
         grad_norm: float | None = 5.0,
         parameter_groups: dict[str, GroupSettings] | None = None,
         schedule: Schedule | None = None,
-        averaging: EMA | None = None,
-        initialize: dict[str, str] | None = None,
+        ema: EMA | None = None,
+        init_from: dict[str, str] | None = None,
         callbacks: list[Lazy[Callback]] | None = None,
         precision: Precision = "fp32",
-        accumulate: int = 1,
-        every: str = "1 epoch",
+        gradient_accumulation_steps: int = 1,
+        validate_every: str = "1 epoch",
         keep_checkpoints: int = 2,
     ) -> None:
         if epochs < 1 or (patience is not None and patience < 1):
             raise ValueError("epochs and patience must be at least 1")
         if grad_norm is not None and grad_norm <= 0:
             raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for gradients as they are")
-        require_sizes(accumulate=accumulate, keep_checkpoints=keep_checkpoints)
+        require_sizes(gradient_accumulation_steps=gradient_accumulation_steps, keep_checkpoints=keep_checkpoints)
         require_regexes(parameter_groups or ())
-        self.course = StoppingCriteria(epochs, patience, validation_metric.removeprefix("+"), Every(every))
+        self.stopping = StoppingCriteria(epochs, patience, validation_metric.removeprefix("+"))
+        self.validate_every = Interval(validate_every)
         self.optimizer = optimizer or RMSprop()
         self.grad_norm = grad_norm
         self.groups = parameter_groups or {}
         self.schedule = schedule
-        self.averaging = averaging
-        self.initialize = initialize or {}
+        self.ema = ema
+        self.init_from = init_from or {}
         self.callbacks = callbacks or []
         self.precision = precision
-        self.accumulate = accumulate
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.keep_checkpoints = keep_checkpoints
 
     def judge_by_entities(self) -> None:
-        """Judge the run by the score of entities that corresponds to the score of triples it is judged by."""
-        self.course = replace(self.course, metric=self.course.metric.replace("triple", "entity"))
+        """Select the best weights by the score of entities that corresponds to the chosen score of triples."""
+        self.stopping = replace(self.stopping, metric=self.stopping.metric.replace("triple", "entity"))
 
-    def fit(self, run: Run) -> TrainingState:
+    def fit(
+        self,
+        model: JointExtractor,
+        dataset: TensorDataset,
+        loader: DataLoader,
+        seed: int,
+        validate: Callable[[], Metrics] | None = None,
+        callbacks: Sequence[Callback] = (),
+        distributed: Distributed | None = None,
+        checkpoints: Checkpoints | None = None,
+        fingerprint: snapshot.Tree | None = None,
+        resumed: snapshot.Tree | None = None,
+    ) -> TrainingState:
         """Train the model in place until the epochs, the patience, an interrupt or a loss that is not finite end it.
 
-        The model is left with the best weights, or with the last ones if no report was made. A loss that is not finite
-        is the ``failure`` of the state, with the sentences of the batch. Raises ConfigError for groups that do not fit
-        the model, TrainingError for a checkpoint that cannot be written, a callback whose state cannot be kept, or the
-        memory that does not suffice.
+        ``validate`` returns the metrics of the validation set, in every process. Only the main process has
+        ``callbacks``. Each of the ``checkpoints`` includes ``fingerprint``; ``resumed`` is the one to continue from.
+
+        The model ends with the best weights, or with the last ones if no report was made. A loss that is not finite is
+        the ``failure`` of the state. Raises ConfigError for groups that do not fit the model, TrainingError for a
+        checkpoint that cannot be written, a callback whose state cannot be saved, or a lack of memory.
         """
-        stepper = self._stepper(run)
+        distributed = distributed or Distributed()
+
+        def plan(epoch: int) -> list[list[np.ndarray]]:
+            return loader.steps(dataset.lengths, seed, epoch, self.gradient_accumulation_steps)
+
+        groups = parameter_groups(model.named_parameters(), self.groups)
+        total = len(plan(0)) * self.stopping.epochs
+        train_step = TrainStep(
+            model, self.optimizer.of(groups), distributed, self.grad_norm, self.schedule, self.ema, total
+        )
         if self.schedule is not None:
-            self.schedule.warn_of_long_warmup(stepper.total)
-        state = snapshot.restored(run.resumed, run, stepper) if run.resumed is not None else TrainingState()
-        if run.checkpoints is not None:
-            run.processes.on_main(lambda: snapshot.require_keepable(run.callbacks))
+            self.schedule.warn_of_long_warmup(total)
+        state = TrainingState() if resumed is None else snapshot.restore(resumed, train_step, callbacks)
+        if checkpoints is not None:
+            distributed.on_main(lambda: snapshot.require_keepable(callbacks))
 
         def save() -> None:
-            if run.checkpoints is not None:
-                keep, tree = run.checkpoints.save, snapshot.taken(run, stepper, state)
-                run.processes.on_main(lambda: keep(state.step, tree))
+            if checkpoints is not None:
+                tree = {**snapshot.capture(state, train_step, callbacks), **(fingerprint or {})}
+                distributed.on_main(lambda: checkpoints.save(state.step, tree))
 
         try:
-            with Interrupts(run.processes.count > 1) as interrupts:
-                Loop(run, self.course, self.accumulate, stepper, state, save).train(interrupts)
+            with Interrupts(distributed.count > 1) as interrupts:
+                _Loop(self, dataset, plan, train_step, state, validate, callbacks, save).run(interrupts)
         except BadLoss as error:
             state.failure = error
         finally:
-            for callback in run.callbacks:
+            for callback in callbacks:
                 callback.on_end()
-        self._warn_of_nothing_learnt(state)
-        stepper.settle()
+        if state.best_metrics.get(self.stopping.metric) == 0:
+            self._warn_of_nothing_learnt(state)
+        train_step.load_best()
         return state
 
-    def _stepper(self, run: Run) -> TrainStep:
-        groups = parameter_groups(run.model.named_parameters(), self.groups)
-        steps = len(run.loader.steps(run.corpus.lengths, run.seed, 0, self.accumulate))
-        return TrainStep(
-            run.model, self.optimizer.of(groups), run.processes, self.grad_norm, self.schedule, self.averaging,
-            total=steps * self.course.epochs,
+    def _warn_of_nothing_learnt(self, state: TrainingState) -> None:
+        logger.warning(
+            "%s was 0 in all %d epochs: the weights are kept, but they predict nothing right. Try more epochs "
+            "(trainer.epochs) or a higher learning rate (trainer.optimizer.lr), and see in the oracle check "
+            "whether the head can express the triples at all",
+            self.stopping.metric, state.epoch,
         )  # fmt: skip
 
-    def _warn_of_nothing_learnt(self, state: TrainingState) -> None:
-        if state.best_metrics.get(self.course.metric) == 0:
-            logger.warning(
-                "%s was 0 in all %d epochs: the weights are kept, but they predict nothing right. Try more epochs "
-                "(trainer.epochs) or a higher learning rate (trainer.optimizer.lr), and see in the oracle check "
-                "whether the head can express the triples at all",
-                self.course.metric, state.epoch,
-            )  # fmt: skip
+
+class Interval:
+    """An interval of ``500 steps`` or ``2 epochs``. Raises ValueError for any other text."""
+
+    def __init__(self, text: str) -> None:
+        found = re.fullmatch(r"(\d+) (step|epoch)s?", text)
+        if found is None or int(found[1]) == 0:
+            raise ValueError(
+                f"validate_every is {text!r}; write a number of steps or epochs, such as '500 steps' or '1 epoch'"
+            )
+        self.count = int(found[1])
+        self.by_steps = found[2] == "step"
+
+    def is_due(self, state: TrainingState, epochs: int) -> bool:
+        """Return whether the last step ends an interval, or the last of the epochs, and has not been reported."""
+        if state.step == state.reported:
+            return False
+        if self.by_steps:
+            return state.step % self.count == 0 or state.epoch >= epochs
+        return state.position == 0 and (state.epoch % self.count == 0 or state.epoch >= epochs)
+
+
+@dataclass(frozen=True)
+class StoppingCriteria:
+    """Stop after ``epochs``, or after ``patience`` reports without a better ``metric``.
+
+    Reports before the first one whose metric is above 0 do not count.
+    """
+
+    epochs: int
+    patience: int | None
+    metric: str
+
+    def should_stop(self, state: TrainingState) -> bool:
+        """Return whether no step is to follow."""
+        best = state.best.report if state.best is not None else 0
+        out_of_patience = self.patience is not None and state.reports - best >= self.patience
+        return state.epoch >= self.epochs or out_of_patience
+
+    def is_better(self, metrics: Metrics, state: TrainingState) -> bool:
+        """Return whether the metric beats the best so far. Without validation, or while it is 0, any report does."""
+        best = state.best_metrics.get(self.metric, 0.0)
+        return best <= 0 or metrics[self.metric] > best
+
+
+class _Loop:
+    """The steps and reports of a run, from the present state to its end. ``plan`` gives the batches of each step."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        dataset: TensorDataset,
+        plan: Callable[[int], list[list[np.ndarray]]],
+        train_step: TrainStep,
+        state: TrainingState,
+        validate: Callable[[], Metrics] | None,
+        callbacks: Sequence[Callback],
+        save: Callable[[], None],
+    ) -> None:
+        self.trainer = trainer
+        self.dataset = dataset
+        self.plan = plan
+        self.train_step = train_step
+        self.state = state
+        self.validate = validate
+        self.callbacks = callbacks
+        self.save = save
+        self.planned_epoch: int | None = None
+        self.steps: list[list[np.ndarray]] = []
+        self.started = time.perf_counter()
+        self.sentences = 0
+
+    def run(self, interrupts: Interrupts) -> None:
+        """Train to the end, or to the step in which one of the processes is interrupted. Raises BadLoss."""
+        stopping, validate_every = self.trainer.stopping, self.trainer.validate_every
+        while not self.train_step.distributed.any(interrupts.requested):
+            if validate_every.is_due(self.state, stopping.epochs):
+                self._report()
+            elif stopping.should_stop(self.state):
+                return
+            else:
+                self._step()
+        self.state.interrupted = True
+        self.save()
+
+    def _step(self) -> None:
+        state = self.state
+        if self.planned_epoch != state.epoch:
+            self.planned_epoch, self.steps = state.epoch, self.plan(state.epoch)
+            self._notify(lambda callback: callback.on_epoch_start(state.epoch + 1, len(self.steps), state.position))
+        batches = self.steps[state.position]
+        sentences = sum(map(len, batches))
+        try:
+            step = self.train_step.on_batches(state.step, self.dataset, batches)
+        except BadLoss as error:
+            raise BadLoss(f"epoch {state.epoch + 1}, step {state.step + 1}: {error}") from error
+        state.advance(step.loss, sentences, len(self.steps))
+        self.sentences += sentences
+        report = StepReport(state.present_epoch, state.step, step.loss, state.mean_loss, step.grad_norm, step.lr)
+        self._notify(lambda callback: callback.on_step_end(report))
+
+    def _report(self) -> None:
+        state, loss = self.state, self.state.mean_loss
+        speed = self.sentences / (time.perf_counter() - self.started)
+        metrics = self._metrics()
+        improved = self.trainer.stopping.is_better(metrics, state)
+        state.note_report(metrics, improved)
+        if improved:
+            self.train_step.keep_best()
+        now = time.perf_counter()
+        seconds = now - self.started
+        self.started, self.sentences = now, 0
+        state.seconds += seconds
+        report = Report(state.present_epoch, state.step, loss, metrics, improved, speed, seconds)
+        self._notify(lambda callback: callback.on_report(report))
+        self.save()
+
+    def _metrics(self) -> Metrics:
+        """Validate the weights that are to be archived, and tell the schedule."""
+        if self.validate is None:
+            return {}
+        with self.train_step.averaged_weights():
+            metrics = self.validate()
+        if self.trainer.schedule is not None:
+            self.trainer.schedule.observe(metrics[self.trainer.stopping.metric])
+        return metrics
+
+    def _notify(self, call: Callable[[Callback], Any]) -> None:
+        with random_state_kept():
+            for callback in self.callbacks:
+                call(callback)

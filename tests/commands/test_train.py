@@ -204,8 +204,11 @@ class TestErrors:
             (["--include", "gone.py"], "plugin 'gone.py': no such file"),
             (["--device", "tpu"], "device 'tpu' cannot be used here; try cpu, cuda or cuda:1\n"),
             (["--device", "cpu", "-o", "trainer.precision=fp16"], "trainer.precision: fp16 needs a GPU"),
-            (["-o", "trainer.every=often"], "trainer: every is 'often'; write a number of steps or epochs"),
-            (["-o", 'trainer.initialize={"head": "gone.tar.gz"}'], "gone.tar.gz: no such archive"),
+            (
+                ["-o", "trainer.validate_every=often"],
+                "trainer: validate_every is 'often'; write a number of steps",
+            ),
+            (["-o", 'trainer.init_from={"head": "gone.tar.gz"}'], "gone.tar.gz: no such archive"),
             (
                 ["-o", "validation_data_path=null", "-o", 'trainer.schedule={"type": "reduce_on_plateau"}'],
                 "trainer.schedule needs a validation_data_path to watch",

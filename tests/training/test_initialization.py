@@ -21,7 +21,7 @@ TAGS = '{"type": "tags", "dim": 4}'
 def model(file: Path, *overrides: str, **variables: object) -> JointExtractor:
     torch.manual_seed(5)
     made, _ = sample.experiment(file, *overrides, **variables)
-    built = made.lazy_model.build(vocabulary=Vocabulary(list(made.reader.read(made.paths["train"]))))
+    built = made.lazy_model.build(vocabulary=Vocabulary(sample.sentences(made)))
     built.vocabulary.close()
     return built
 
@@ -30,7 +30,7 @@ def archived(file: Path, path: Path, *overrides: str, **variables: object) -> tu
     """An archive of a model with random weights."""
     made, full = sample.experiment(file, *overrides, **variables)
     torch.manual_seed(7)
-    built = made.lazy_model.build(vocabulary=Vocabulary(list(made.reader.read(made.paths["train"]))))
+    built = made.lazy_model.build(vocabulary=Vocabulary(sample.sentences(made)))
     built.vocabulary.close()
     archives.save(path, full, built, {})
     return str(path), built
@@ -150,17 +150,17 @@ class TestRows:
                 assert there is not None or item not in known
 
     def test_another_dim_is_an_error(self, tiny: Path, archive: str) -> None:
-        message = r"trainer.initialize: 'embedder' has other sizes in .*: table is \[\d+, 8\] there, \[\d+, 9\] here"
+        message = r"trainer.init_from: 'embedder' has other sizes in .*: table is \[\d+, 8\] there, \[\d+, 9\] here"
         with pytest.raises(ConfigError, match=message):
             initialize(model(tiny, "model.embedder.dim=9"), {"embedder": archive})
 
 
 class TestExperiment:
-    """``trainer.initialize`` of a run."""
+    """``trainer.init_from`` of a run."""
 
     def train(self, tiny: Path, folder: Path, initialize: dict[str, str], epochs: int = 1) -> JointExtractor:
         still = 'trainer.optimizer={"type": "sgd", "lr": 0}'
-        written = f"trainer.initialize={json.dumps(initialize)}"
+        written = f"trainer.init_from={json.dumps(initialize)}"
         sample.train(tiny, folder, still, written, *sample.WITHOUT_VALIDATION, epochs=epochs, seed=4)
         return archives.load(folder / "model.tar.gz").model
 
@@ -184,7 +184,7 @@ class TestErrors:
         assert changed(made, before) == set()
 
     def test_an_unknown_part(self, tiny: Path, archive: str) -> None:
-        message = "trainer.initialize: 'haed' is no part of this model; its parts are: embedder, .*head"
+        message = "trainer.init_from: 'haed' is no part of this model; its parts are: embedder, .*head"
         self.refused(model(tiny), {"head": archive, "haed": archive}, message)
 
     def test_a_part_that_the_archive_lacks(self, tiny: Path, archive: str) -> None:

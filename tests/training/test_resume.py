@@ -24,11 +24,11 @@ from relx.training.run import train
 
 TIMED = ("seconds", "sentences_per_second")
 EVERYTHING = (
-    "trainer.every=4 steps",
+    "trainer.validate_every=4 steps",
     "trainer.validation_metric=+entity_f1",
-    "trainer.accumulate=2",
+    "trainer.gradient_accumulation_steps=2",
     'trainer.schedule={"type": "linear", "warmup": 0.2}',
-    'trainer.averaging={"decay": 0.3}',
+    'trainer.ema={"decay": 0.3}',
     'trainer.parameter_groups={"embedder": {"lr": 0.1}}',
 )
 
@@ -36,7 +36,7 @@ EVERYTHING = (
 def go_on(file: Path, folder: Path, *overrides: str, **variables: Any) -> TrainingState:
     """What ``relx train --recover`` does."""
     made, full = sample.experiment(file, *overrides, **variables)
-    return train(made, RunFolder.resume(folder, full), full, recover=True)
+    return train(made, RunFolder.resume(folder, full), full, recover=True).state
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ class TestInitialization:
         source = tmp_path / "other" / "model.tar.gz"
         theirs = archive.load(source).model.state_dict()
         given = (
-            f'trainer.initialize={{"embedder": "{source}"}}',
+            f'trainer.init_from={{"embedder": "{source}"}}',
             'trainer.parameter_groups={"embedder": {"frozen": true}}',
         )
         sample.train(tiny, tmp_path / "run", *given, epochs=1)

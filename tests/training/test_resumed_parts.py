@@ -10,7 +10,7 @@ from relx.commands import main
 
 PARTS = (
     'trainer.schedule={"type": "reduce_on_plateau", "patience": 1, "decay": 0.5, "warmup": 5}',
-    'trainer.averaging={"decay": 0.9}',
+    'trainer.ema={"decay": 0.9}',
     'trainer.parameter_groups={"^embedder": {"lr": 0.01}, "output": {"frozen": true}}',
     "model.embedder.sparse=true",
 )

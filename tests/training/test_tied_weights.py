@@ -31,12 +31,12 @@ class Tied(Seq2SeqEncoder):
         return (inputs + self.other(self.one(inputs).tanh())) * mask.unsqueeze(-1)
 
 
-@pytest.mark.parametrize("averaging", ["null", '{"decay": 0.5}'])
+@pytest.mark.parametrize("ema", ["null", '{"decay": 0.5}'])
 def test_it_is_kept_once_and_tied_again_in_a_resumed_run_and_in_an_archive(
-    tiny: Path, tmp_path: Path, registry: None, averaging: str
+    tiny: Path, tmp_path: Path, registry: None, ema: str
 ) -> None:
     Seq2SeqEncoder.register("tied")(Tied)
-    overrides = (TIED, f"trainer.averaging={averaging}")
+    overrides = (TIED, f"trainer.ema={ema}")
     sample.train(tiny, tmp_path / "whole", *overrides, epochs=2)
     sample.train(tiny, tmp_path / "parts", *overrides, epochs=1)
     made, full = sample.experiment(tiny, *overrides, epochs=2)

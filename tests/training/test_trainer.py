@@ -19,8 +19,8 @@ from relx.errors import TrainingError
 from relx.model import JointExtractor
 from relx.training.callbacks import Callback, Report, StepReport
 from relx.training.checkpointing.checkpoints import Checkpoints
-from relx.training.checkpointing.state import Metrics
-from relx.training.trainer import Run, Trainer
+from relx.training.checkpointing.state import Metrics, TrainingState
+from relx.training.trainer import Trainer
 
 Weights = dict[str, Tensor]
 
@@ -60,16 +60,16 @@ class InMemory(Checkpoints):
         self.trees[step] = copy.deepcopy(tree)
 
     def weights(self) -> list[Weights]:
-        return [tree["stepper"]["model"] for tree in self.trees.values()]
+        return [tree["train_step"]["model"] for tree in self.trees.values()]
 
 
 class Fixture:
-    """A model with data, and the run that a trainer is to carry out."""
+    """A model with data, and the trainer of its experiment."""
 
     def __init__(self, file: Path, *overrides: str) -> None:
         torch.manual_seed(1)
         made, _ = sample.experiment(file, *overrides)
-        examples = list(made.reader.read(made.paths["train"]))
+        examples = sample.sentences(made)
         self.model: JointExtractor = made.lazy_model.build(vocabulary=Vocabulary(examples))
         self.corpus = TensorDataset(examples, self.model.index_labelled)
         self.loader = made.loader
@@ -77,8 +77,10 @@ class Fixture:
         self.recorder = Recorder()
         self.kept = InMemory()
 
-    def run(self, validate: Callable[[], Metrics] | None = None) -> Run:
-        return Run(self.model, self.corpus, self.loader, 1, validate, [self.recorder], checkpoints=self.kept)
+    def fit(self, validate: Callable[[], Metrics] | None = None) -> TrainingState:
+        """Train with the seed 1."""
+        recorder = [self.recorder]
+        return self.trainer.fit(self.model, self.corpus, self.loader, 1, validate, recorder, checkpoints=self.kept)
 
     def weights(self) -> Weights:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
@@ -100,7 +102,7 @@ OPTIMIZERS = ["adam", "adamw", "rmsprop", "sgd"]
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_lowers_the_loss(tiny: Path, name: str) -> None:
     fixture = Fixture(tiny, "trainer.epochs=3", f'trainer.optimizer={{"type": "{name}", "lr": 0.01}}')
-    fixture.trainer.fit(fixture.run())
+    fixture.fit()
     losses = [report.loss for report in fixture.recorder.reports]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.95 * losses[0]
@@ -108,7 +110,7 @@ def test_every_optimizer_lowers_the_loss(tiny: Path, name: str) -> None:
 
 def test_callbacks_are_told_what_happens_in_order(tiny: Path) -> None:
     fixture = Fixture(tiny, "data_loader.batch_size=16")
-    state = fixture.trainer.fit(fixture.run(scores(0.5, 0.4)))
+    state = fixture.fit(scores(0.5, 0.4))
     epoch = ["step", "step", "step", "report"]
     events = ["epoch 1 of 3 steps", *epoch, "epoch 2 of 3 steps", *epoch, "end"]
     assert fixture.recorder.events == events
@@ -122,7 +124,7 @@ def test_callbacks_are_told_what_happens_in_order(tiny: Path) -> None:
 def test_the_loss_of_an_epoch_is_the_mean_over_sentences(tiny: Path) -> None:
     still = 'trainer.optimizer={"type": "sgd", "lr": 0}'
     fixture = Fixture(tiny, "data_loader.batch_size=30", "model.head.dropout=0", still)
-    fixture.trainer.fit(fixture.run())
+    fixture.fit()
     everything = fixture.corpus.batch(list(range(len(fixture.corpus))))
     with torch.no_grad():
         assert fixture.recorder.reports[0].loss == pytest.approx(fixture.model(everything).item(), rel=1e-4)
@@ -131,14 +133,14 @@ def test_the_loss_of_an_epoch_is_the_mean_over_sentences(tiny: Path) -> None:
 class TestNothingLearnt:
     def test_epochs_before_the_first_success_do_not_count_against_patience(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=9", "trainer.patience=1")
-        state = fixture.trainer.fit(fixture.run(scores(0, 0, 0, 0.2, 0.0)))
+        state = fixture.fit(scores(0, 0, 0, 0.2, 0.0))
         assert (state.epoch, state.best_epoch) == (5, 4)
 
     def test_the_last_of_the_epochs_with_0_is_kept_and_a_warning_says_what_to_try(
         self, tiny: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         fixture = Fixture(tiny, "trainer.epochs=3", "trainer.patience=1")
-        state = fixture.trainer.fit(fixture.run(scores(0, 0, 0)))
+        state = fixture.fit(scores(0, 0, 0))
         assert (state.epoch, state.best_epoch) == (3, 3)
         assert equal(fixture.kept.weights()[-1], fixture.weights())
         [warning] = caplog.messages
@@ -150,45 +152,49 @@ class TestNothingLearnt:
         self, tiny: Path, found: tuple[float, ...] | None, caplog: pytest.LogCaptureFixture
     ) -> None:
         fixture = Fixture(tiny, "trainer.epochs=2")
-        fixture.trainer.fit(fixture.run(scores(*found) if found else None))
+        fixture.fit(scores(*found) if found else None)
         assert caplog.messages == []
 
 
 class TestEarlyStopping:
     def test_it_waits_for_patience_epochs_after_the_best(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=9", "trainer.patience=2")
-        state = fixture.trainer.fit(fixture.run(scores(0.1, 0.3, 0.2, 0.3, 0.9)))
+        state = fixture.fit(scores(0.1, 0.3, 0.2, 0.3, 0.9))
         assert (state.epoch, state.best_epoch, state.best_metrics) == (4, 2, {"triple_f1": 0.3})
         assert [report.improved for report in fixture.recorder.reports] == [True, True, False, False]
 
     def test_an_improvement_starts_the_patience_anew(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=5", "trainer.patience=2")
-        state = fixture.trainer.fit(fixture.run(scores(0.1, 0.0, 0.2, 0.0, 0.3)))
+        state = fixture.fit(scores(0.1, 0.0, 0.2, 0.0, 0.3))
         assert (state.epoch, state.best_epoch) == (5, 5)
 
     def test_without_patience_all_epochs_are_run(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=4")
-        state = fixture.trainer.fit(fixture.run(scores(0.4, 0.3, 0.2, 0.1)))
+        state = fixture.fit(scores(0.4, 0.3, 0.2, 0.1))
         assert (state.epoch, state.best_epoch) == (4, 1)
 
     def test_the_weights_of_the_best_epoch_are_left_in_the_model(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=3")
-        fixture.trainer.fit(fixture.run(scores(0.1, 0.3, 0.2)))
+        fixture.fit(scores(0.1, 0.3, 0.2))
         first, second, third = fixture.kept.weights()
         assert equal(second, fixture.weights())
         assert not equal(first, second) and not equal(second, third)
-        assert [equal(tree["stepper"]["best"], second) for tree in fixture.kept.trees.values()] == [False, True, True]
+        assert [equal(tree["train_step"]["best"], second) for tree in fixture.kept.trees.values()] == [
+            False,
+            True,
+            True,
+        ]
 
     def test_without_validation_those_of_the_last_are(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=3")
-        state = fixture.trainer.fit(fixture.run())
+        state = fixture.fit()
         assert state.best_epoch == 3
         assert equal(fixture.kept.weights()[-1], fixture.weights())
 
     def test_another_metric_may_decide(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=2", "trainer.validation_metric=+entity_f1")
         values = iter([{"triple_f1": 0.1, "entity_f1": 0.9}, {"triple_f1": 0.2, "entity_f1": 0.8}])
-        assert fixture.trainer.fit(fixture.run(lambda: next(values))).best_epoch == 1
+        assert fixture.fit(lambda: next(values)).best_epoch == 1
 
 
 class TestGradients:
@@ -199,7 +205,7 @@ class TestGradients:
             'trainer.optimizer={"type": "sgd", "lr": 1}',
         )  # fmt: skip
         before = fixture.weights()
-        fixture.trainer.fit(fixture.run())
+        fixture.fit()
         return math.sqrt(sum(((before[name] - after) ** 2).sum().item() for name, after in fixture.weights().items()))
 
     def test_they_are_clipped_to_the_norm(self, tiny: Path) -> None:
@@ -211,7 +217,7 @@ class TestGradients:
     def test_frozen_weights_stay(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "model.embedder.trainable=false")
         before = fixture.weights()
-        fixture.trainer.fit(fixture.run())
+        fixture.fit()
         moved = {name for name, tensor in fixture.weights().items() if not torch.equal(tensor, before[name])}
         assert "embedder.table" in before and "embedder.table" not in moved
         assert len(moved) > 5
@@ -234,7 +240,7 @@ class TestBadLoss:
             rf"epoch 1, step 4: the loss is {value} on a batch of 2 sentences; alone, 2 of them have such a loss; the "
             r"first: training sentence \d+: \w+ .*; training sentence \d+: \w+ .*\n.* lower trainer.optimizer.lr.*"
         )
-        failure = fixture.trainer.fit(fixture.run()).failure
+        failure = fixture.fit().failure
         assert isinstance(failure, TrainingError) and re.fullmatch(message, str(failure))
         assert fixture.recorder.events[-2:] == ["step", "end"]
         assert all(torch.isfinite(tensor).all() for tensor in fixture.weights().values())
@@ -245,14 +251,14 @@ class TestInterrupt:
     def test_it_ends_the_epoch_after_the_step(self, tiny: Path) -> None:
         fixture = Fixture(tiny, "trainer.epochs=5")
         steps = self.interrupt_at(fixture, 12)
-        state = fixture.trainer.fit(fixture.run(scores(0.5, 0.6)))
+        state = fixture.fit(scores(0.5, 0.6))
         assert (state.interrupted, state.epoch, state.best_epoch) == (True, 1, 1)
         assert len(steps) == 12 and fixture.recorder.events[-1] == "end"
 
     def test_before_the_first_validation_nothing_is_best(self, tiny: Path) -> None:
         fixture = Fixture(tiny)
         self.interrupt_at(fixture, 1)
-        state = fixture.trainer.fit(fixture.run(scores()))
+        state = fixture.fit(scores())
         assert (state.interrupted, state.epoch, state.best_epoch) == (True, 0, None)
         assert list(fixture.kept.trees) == [1]
 
@@ -282,5 +288,5 @@ def test_a_callback_whose_state_cannot_be_kept_is_one_error_before_the_first_ste
     monkeypatch.setattr(fixture.recorder, "state_dict", lambda: {"seen": [np.zeros(3)]})
     message = "trainer.callbacks: Recorder: state_dict/seen/0: a ndarray cannot be kept in a checkpoint, only numbers"
     with pytest.raises(TrainingError, match=message):
-        fixture.trainer.fit(fixture.run())
+        fixture.fit()
     assert fixture.recorder.events == []

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a run, and what has to be the same where it goes on."""
+"""Capture a run for a checkpoint, restore it, and check that a run can continue from one."""
 
 import hashlib
 import logging
@@ -6,7 +6,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,37 +21,35 @@ from relx.training.checkpointing import tensor_file
 from relx.training.checkpointing.randomness import random_state, restore_random_state
 from relx.training.checkpointing.state import TrainingState
 from relx.training.distributed import Distributed
-from relx.training.stepper import TrainStep
-
-if TYPE_CHECKING:
-    from relx.training.trainer import Run
+from relx.training.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 
 Tree = dict[str, Any]
 
 
-def taken(run: "Run", stepper: TrainStep, state: TrainingState) -> Tree:
-    """Everything of a run that its further course depends on; to be called by all processes together."""
+def capture(state: TrainingState, train_step: TrainStep, callbacks: Sequence[Callback]) -> Tree:
+    """Return all that the rest of a run depends on. All processes call this together."""
+    distributed = train_step.distributed
     return {
         "state": state.to_json(),
-        "stepper": stepper.state_dict(),
-        "random": run.processes.gather(random_state(run.processes.device)),
-        "callbacks": {name: callback.state_dict() for name, callback in _named(run.callbacks)},
-        **run.about,
+        "train_step": train_step.state_dict(),
+        "random": distributed.gather(random_state(distributed.device)),
+        "callbacks": {name: callback.state_dict() for name, callback in _named(callbacks)},
     }
 
 
-def restored(tree: Tree, run: "Run", stepper: TrainStep) -> TrainingState:
-    """Put a run back to where ``taken`` found it; a callback that is new to it starts afresh.
+def restore(tree: Tree, train_step: TrainStep, callbacks: Sequence[Callback]) -> TrainingState:
+    """Restore what ``capture`` returned, and return the state; a callback that the tree lacks starts afresh.
 
     Weights and optimizer are taken out of the tree: they are too large to be held twice.
     """
-    stepper.load_state_dict(tree.pop("stepper"))
-    for name, callback in _named(run.callbacks):
+    distributed = train_step.distributed
+    train_step.load_state_dict(tree.pop("train_step"))
+    for name, callback in _named(callbacks):
         if name in tree["callbacks"]:
             callback.load_state_dict(tree["callbacks"][name])
-    restore_random_state(tree["random"][run.processes.rank], run.processes.device)
+    restore_random_state(tree["random"][distributed.rank], distributed.device)
     return TrainingState.from_json(tree["state"])
 
 
@@ -73,17 +71,19 @@ def require_keepable(callbacks: Sequence[Callback]) -> None:
             raise TrainingError(f"trainer.callbacks: {name}: {error}") from error
 
 
-def about(model: JointExtractor, corpus: TensorDataset, validation: Sequence[Example], processes: Distributed) -> Tree:
-    """What stays the same in the course of a run: vocabulary, data, and where it runs."""
+def fingerprint(
+    model: JointExtractor, dataset: TensorDataset, validation: Sequence[Example], distributed: Distributed
+) -> Tree:
+    """Return what stays the same during a run: vocabulary, data, number of processes, versions and device."""
     return {
         "vocabulary": dict(model.vocabulary.files()),
-        "data": {"training": _digest(corpus), "validation": _digest_of_gold(validation)},
-        "processes": processes.count,
+        "data": {"training": _digest(dataset), "validation": _digest_of_gold(validation)},
+        "processes": distributed.count,
         "made_by": {
             "relx": __version__,
             "python": platform.python_version(),
             "torch": metadata.version("torch"),
-            "device": processes.device.type,
+            "device": distributed.device.type,
             "threads": torch.get_num_threads(),
         },
     }
@@ -105,7 +105,7 @@ def require_continuable(tree: Tree, present: Tree) -> None:
         logger.warning("the run goes on under other conditions, so its last digits may differ: %s", changed)
 
 
-def require_course(tree: Tree, epochs: int) -> None:
+def require_epochs(tree: Tree, epochs: int) -> None:
     """Raise TrainingError where a run has gone further than so many epochs."""
     reached = TrainingState.from_json(tree["state"]).present_epoch
     if reached > epochs:

@@ -15,58 +15,53 @@ from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.optim.parameter_groups import parameter_groups
 from relx.training.preparation import check_oracle, prepare
-from relx.training.stepper import Part, Step, TrainStep
+from relx.training.train_step import TrainStep
 from relx.utils.runtime import prepare_process
 
 
-class Trial:
+class DryRun:
     """The data of an experiment, its model with the vocabulary of all training sentences, and steps of its optimizer.
 
     Raises DataError, ConfigError and TrainingError as a run does.
     """
 
-    def __init__(self, experiment: Experiment, processes: Distributed) -> None:
+    def __init__(self, experiment: Experiment, distributed: Distributed) -> None:
         prepare_process()
         self.experiment = experiment
-        self.processes = processes
-        self.data, self.model = processes.each(lambda: prepare(experiment))
+        self.distributed = distributed
+        self.data, self.model = distributed.each(lambda: prepare(experiment))
 
-    def corpus(self, examples: Sequence[Example]) -> TensorDataset:
-        """Sentences as the model is trained on them."""
+    def dataset(self, examples: Sequence[Example]) -> TensorDataset:
+        """Return sentences as the model is trained on them."""
         return TensorDataset(examples, self.model.index_labelled)
 
-    def stepper(self, total: int) -> TrainStep:
-        """The model and its optimizer, for so many steps."""
+    def train_step(self, total: int) -> TrainStep:
+        """Return the model with its optimizer, for so many steps."""
         trainer = self.experiment.trainer
         optimizer = trainer.optimizer.of(parameter_groups(self.model.named_parameters(), trainer.groups))
-        return TrainStep(self.model, optimizer, self.processes, trainer.grad_norm, trainer.schedule, total=total)
+        return TrainStep(self.model, optimizer, self.distributed, trainer.grad_norm, trainer.schedule, total=total)
 
-    def plan(self, corpus: TensorDataset, epoch: int) -> list[list[np.ndarray]]:
-        """The batches of each step of an epoch; the largest come first in epoch 0."""
+    def plan(self, dataset: TensorDataset, epoch: int) -> list[list[np.ndarray]]:
+        """Return the batches of each step of an epoch; the largest come first in epoch 0."""
         experiment = self.experiment
-        return experiment.loader.steps(corpus.lengths, experiment.seed, epoch, experiment.trainer.accumulate)
-
-
-def take(stepper: TrainStep, number: int, corpus: TensorDataset, batches: Sequence[np.ndarray]) -> Step:
-    """A step on these batches, of each of which every process takes its share. Raises as the stepper does."""
-    parts = [Part.share(corpus, rows, stepper.processes) for rows in batches]
-    return stepper.step(number, parts, sum(map(len, batches)))
+        batches = experiment.trainer.gradient_accumulation_steps
+        return experiment.loader.steps(dataset.lengths, experiment.seed, epoch, batches)
 
 
 SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 PREDICTED = 32
 
 
-def dry_run(experiment: Experiment, processes: Distributed) -> str:
+def dry_run(experiment: Experiment, distributed: Distributed) -> str:
     """What was found: the data, the vocabulary, a step on the largest batch, a prediction of the longest sentences.
 
     The oracle check is logged as in a run. Raises DataError, ConfigError, MissingExtra and TrainingError as a run does.
     """
     experiment.callbacks(Path())
-    trial = Trial(experiment, processes)
-    check_oracle(experiment, trial.model, trial.data)
-    report = report_corpus({SPLITS[split]: examples for split, examples in trial.data.items()})
-    return "\n".join([render(report), "", _vocabulary(trial.model), _step(trial), _prediction(trial)])
+    run = DryRun(experiment, distributed)
+    check_oracle(experiment, run.model, run.data)
+    report = report_corpus({SPLITS[split]: examples for split, examples in run.data.items()})
+    return "\n".join([render(report), "", _vocabulary(run.model), _step(run), _prediction(run)])
 
 
 def _vocabulary(model: JointExtractor) -> str:
@@ -77,24 +72,24 @@ def _vocabulary(model: JointExtractor) -> str:
     return f"vocabulary: {sizes}\nmodel: {weights}"
 
 
-def _step(trial: Trial) -> str:
-    corpus = trial.corpus(trial.data["train"])
-    plan = trial.plan(corpus, 0)
-    trainer = trial.experiment.trainer
+def _step(run: DryRun) -> str:
+    dataset = run.dataset(run.data["train"])
+    plan = run.plan(dataset, 0)
+    trainer = run.experiment.trainer
     if trainer.schedule is not None:
-        trainer.schedule.warn_of_long_warmup(len(plan) * trainer.course.epochs)
+        trainer.schedule.warn_of_long_warmup(len(plan) * trainer.stopping.epochs)
     started = time.perf_counter()
-    step = take(trial.stepper(total=len(plan)), 0, corpus, plan[0])
+    step = run.train_step(total=len(plan)).on_batches(0, dataset, plan[0])
     seconds = time.perf_counter() - started
     norm = "" if step.grad_norm is None else f", gradient norm {step.grad_norm:.3g}"
-    size = f"{sum(map(len, plan[0]))} sentences of up to {max(corpus.lengths[rows].max() for rows in plan[0])} tokens"
+    size = f"{sum(map(len, plan[0]))} sentences of up to {max(dataset.lengths[rows].max() for rows in plan[0])} tokens"
     came_to = f"loss {step.loss:.3f}{norm}, {seconds:.1f} s; {len(plan):,} steps an epoch"
     return f"a step on the largest batch, {size}: {came_to}"
 
 
-def _prediction(trial: Trial) -> str:
-    split = "validation" if "validation" in trial.data else "train"
-    longest = sorted(trial.data[split], key=len)[-PREDICTED:]
+def _prediction(run: DryRun) -> str:
+    split = "validation" if "validation" in run.data else "train"
+    longest = sorted(run.data[split], key=len)[-PREDICTED:]
     started = time.perf_counter()
-    trial.model.extract(longest, trial.experiment.loader)
+    run.model.extract(longest, run.experiment.loader)
     return f"a prediction of the {len(longest)} longest sentences of {split}: {time.perf_counter() - started:.1f} s"

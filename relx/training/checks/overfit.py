@@ -12,7 +12,7 @@ from relx.errors import ConfigError, TrainingError
 from relx.model import JointExtractor
 from relx.scoring import Report, score
 from relx.scoring.render import percentages
-from relx.training.checks.dry_run import Trial, take
+from relx.training.checks.dry_run import DryRun
 from relx.training.checks.oracle import OracleReport, oracle_check
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
@@ -33,7 +33,7 @@ class Look:
     pulls: Mapping[str, float]
 
 
-def overfit(experiment: Experiment, count: int, processes: Distributed) -> str:
+def overfit(experiment: Experiment, count: int, distributed: Distributed) -> str:
     """Train on so many sentences until the loss is a hundredth of what it was; what came of it, in a line.
 
     Raises TrainingError for a head that loses triples without a cause, and one that says which part does not learn when
@@ -42,20 +42,20 @@ def overfit(experiment: Experiment, count: int, processes: Distributed) -> str:
     """
     if count < 1:
         raise ConfigError(f"--overfit {count}: at least one sentence is needed")
-    trial = Trial(experiment, processes)
-    examples = _chosen(trial.data["train"], count)
-    ceiling = oracle_check(trial.model.head, examples, experiment.protocols[0])
-    ceiling.require_no_fault(trial.model.head)
-    corpus = trial.corpus(examples)
-    before = _look(trial, corpus)
-    steps, after = _train(trial, corpus, before)
-    report = score(examples, trial.model.extract(examples, experiment.loader), experiment.protocols[0])
+    run = DryRun(experiment, distributed)
+    examples = _chosen(run.data["train"], count)
+    ceiling = oracle_check(run.model.head, examples, experiment.protocols[0])
+    ceiling.require_no_fault(run.model.head)
+    dataset = run.dataset(examples)
+    before = _look(run, dataset)
+    steps, after = _train(run, dataset, before)
+    report = score(examples, run.model.extract(examples, experiment.loader), experiment.protocols[0])
     outcome = f"{len(examples)} sentences, {steps} steps: loss {before.loss:.3f} -> {after.loss:.3f}, {_found(report)}"
     if ceiling.report.triples.gold and ceiling.report.triples.f1 < 1:
         outcome += f"; {ceiling}"
     learnt = after.loss <= LEARNT * before.loss and _reaches(report, ceiling)
-    reasons = [] if learnt else _reasons(trial, before, after)
-    return processes.on_main(lambda: _verdict(outcome, reasons))
+    reasons = [] if learnt else _reasons(run, before, after)
+    return distributed.on_main(lambda: _verdict(outcome, reasons))
 
 
 def _reaches(report: Report, ceiling: OracleReport) -> bool:
@@ -79,27 +79,27 @@ def _chosen(examples: Sequence[Example], count: int) -> list[Example]:
     return pool[:: max(1, len(pool) // count)][:count]
 
 
-def _train(trial: Trial, corpus: TensorDataset, before: Look) -> tuple[int, Look]:
+def _train(run: DryRun, dataset: TensorDataset, before: Look) -> tuple[int, Look]:
     """The number of steps, and how far they led."""
-    stepper = trial.stepper(total=MOST_STEPS)
+    train_step = run.train_step(total=MOST_STEPS)
     number, epoch, now = 0, 0, before
     while number < MOST_STEPS:
-        for batches in trial.plan(corpus, epoch):
-            take(stepper, number, corpus, batches)
+        for batches in run.plan(dataset, epoch):
+            train_step.on_batches(number, dataset, batches)
             number += 1
             if number % LOOK_EVERY == 0:
-                now = _look(trial, corpus)
+                now = _look(run, dataset)
                 if now.loss <= NEAR_ZERO * before.loss:
                     return number, now
         epoch += 1
     return number, now
 
 
-def _look(trial: Trial, corpus: TensorDataset) -> Look:
+def _look(run: DryRun, dataset: TensorDataset) -> Look:
     loss, pulls = 0.0, Counter[str]()
-    for rows in trial.experiment.loader.in_order(corpus.lengths):
-        seen = _look_at(trial.model.eval(), corpus.batch(rows.tolist()).to(trial.model.device))
-        loss += seen.loss * len(rows) / len(corpus)
+    for rows in run.experiment.loader.in_order(dataset.lengths):
+        seen = _look_at(run.model.eval(), dataset.batch(rows.tolist()).to(run.model.device))
+        loss += seen.loss * len(rows) / len(dataset)
         pulls.update(seen.pulls)
     return Look(loss, pulls)
 
@@ -118,20 +118,20 @@ def _found(report: Report) -> str:
     return f"triples {percentages(report.triples)}, entities {percentages(report.entities)} ({report.protocol})"
 
 
-def _reasons(trial: Trial, before: Look, after: Look) -> list[str]:
+def _reasons(run: DryRun, before: Look, after: Look) -> list[str]:
     """What can be seen of the part that does not learn."""
-    reasons = [*_idle_weights(trial), *_unlearnt_scores(before, after)]
+    reasons = [*_idle_weights(run), *_unlearnt_scores(before, after)]
     if after.loss > LEARNT * before.loss:
         return [*reasons, "where all take part: try another trainer.optimizer.lr (relx find-lr) or less dropout"]
     return [*reasons, "the loss is near zero, and yet the predictions are not right: look at the head's decode"]
 
 
-def _idle_weights(trial: Trial) -> list[str]:
+def _idle_weights(run: DryRun) -> list[str]:
     """Weights that the loss of the sentences does not reach."""
-    model = trial.model.train()
-    corpus = trial.corpus(_chosen(trial.data["train"], NAMED))
+    model = run.model.train()
+    dataset = run.dataset(_chosen(run.data["train"], NAMED))
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    loss = model(corpus.batch(range(len(corpus))).to(model.device))
+    loss = model(dataset.batch(range(len(dataset))).to(model.device))
     # Not by backward, which would have several processes wait for each other's gradients.
     gradients = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
     idle = [name for name, grad in zip(trained, gradients, strict=True) if grad is None or not grad.norm()]

@@ -9,11 +9,11 @@ import numpy as np
 
 from relx.data.batch import TensorDataset
 from relx.errors import ConfigError
-from relx.training.checks.dry_run import Trial, take
+from relx.training.checks.dry_run import DryRun
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.optim.schedules import Schedule
-from relx.training.stepper import BadLoss, TrainStep
+from relx.training.train_step import BadLoss, TrainStep
 
 SMOOTHING = 0.9
 # The average of the first few losses is still mostly chance.
@@ -48,7 +48,7 @@ class RangeTest:
         return self.rates[int(np.argmin(self.smoothed))]
 
 
-def find_rate(experiment: Experiment, low: float, high: float, steps: int, processes: Distributed) -> RangeTest:
+def find_rate(experiment: Experiment, low: float, high: float, steps: int, distributed: Distributed) -> RangeTest:
     """Train the model of an experiment for so many steps, each with a learning rate higher by the same factor.
 
     The rates of parameter groups keep their ratio to the optimizer's own. Nothing is kept of the model. Raises
@@ -56,12 +56,12 @@ def find_rate(experiment: Experiment, low: float, high: float, steps: int, proce
     """
     if not 0 < low < high or steps < 10:
         raise ConfigError("expected rates above 0, the low one below the high one, and at least 10 steps")
-    trial = Trial(experiment, processes)
-    corpus, stepper = trial.corpus(trial.data["train"]), trial.stepper(total=steps)
-    stepper.schedule = growth = _Growth(low, high, stepper.optimizer.defaults["lr"])
-    batches = _batches(experiment, corpus)
-    plan = (list(itertools.islice(batches, experiment.trainer.accumulate)) for _ in range(steps))
-    losses, diverged = _losses(stepper, corpus, plan)
+    run = DryRun(experiment, distributed)
+    dataset, train_step = run.dataset(run.data["train"]), run.train_step(total=steps)
+    train_step.schedule = growth = _Growth(low, high, train_step.optimizer.defaults["lr"])
+    batches = _batches(experiment, dataset)
+    plan = (list(itertools.islice(batches, experiment.trainer.gradient_accumulation_steps)) for _ in range(steps))
+    losses, diverged = _losses(train_step, dataset, plan)
     if len(losses) < 2:
         raise ConfigError(f"the loss is not finite at a rate of {low:g} already; try a lower --low")
     return RangeTest([growth.rate(step, steps) for step in range(len(losses))], losses, diverged)
@@ -81,18 +81,20 @@ class _Growth(Schedule):
         return self.rate(step, total) / self.own
 
 
-def _batches(experiment: Experiment, corpus: TensorDataset) -> Iterator[np.ndarray]:
+def _batches(experiment: Experiment, dataset: TensorDataset) -> Iterator[np.ndarray]:
     """Batches of sentences of mixed length, whose losses differ less than those of training, epoch after epoch."""
     for epoch in itertools.count():
-        yield from experiment.loader.mixed(corpus.lengths, experiment.seed, epoch)
+        yield from experiment.loader.mixed(dataset.lengths, experiment.seed, epoch)
 
 
-def _losses(stepper: TrainStep, corpus: TensorDataset, steps: Iterable[list[np.ndarray]]) -> tuple[list[float], bool]:
+def _losses(
+    train_step: TrainStep, dataset: TensorDataset, steps: Iterable[list[np.ndarray]]
+) -> tuple[list[float], bool]:
     """The loss of each step until it diverged, and whether it did."""
     losses: list[float] = []
     for number, batches in enumerate(steps):
         try:
-            losses.append(take(stepper, number, corpus, batches).loss)
+            losses.append(train_step.on_batches(number, dataset, batches).loss)
         except BadLoss:
             return losses, True
         smoothed = list(_smoothed(losses))

@@ -56,18 +56,22 @@ Parameters = Mapping[str, nn.Parameter]
 
 
 class GroupSettings:
-    """What differs from the optimizer's own settings for a group of weights.
+    """Give a group of weights settings that differ from those of the optimizer.
 
-    ``frozen`` weights are not trained. With ``layer_decay`` the highest of the numbered layers in the group learns at
-    ``lr``, and each layer below at ``layer_decay`` times the rate of the one above it (Howard & Ruder 2018, section
-    3.2); weights before the layers, such as embeddings, count as one layer more, those after them learn at ``lr``.
+    Args:
+        lr: The learning rate, in place of the optimizer's.
+        weight_decay: The weight decay, in place of the optimizer's.
+        layerwise_lr_decay: The factor between the learning rates of a layer and of the one above it (Howard & Ruder
+            2018, section 3.2). The highest of the numbered layers in the group, and the weights after the layers, learn
+            at ``lr``. The weights before the layers, such as embeddings, count as one layer more.
+        frozen: Whether the weights are not trained at all.
     """
 
     def __init__(
         self,
         lr: float | None = None,
         weight_decay: float | None = None,
-        layer_decay: float | None = None,
+        layerwise_lr_decay: float | None = None,
         frozen: bool = False,
     ) -> None:
         settings = {"lr": lr, "weight_decay": weight_decay}
@@ -75,30 +79,30 @@ class GroupSettings:
         for name, value in self.settings.items():
             if value < 0:
                 raise ValueError(f"{name} is {value}; it must not be negative")
-        if layer_decay is not None and not 0 < layer_decay <= 1:
-            raise ValueError(f"layer_decay is {layer_decay}; it must be above 0 and at most 1")
-        if layer_decay is not None and lr is None:
-            raise ValueError("layer_decay needs an lr, that of the highest layer")
-        if frozen and (self.settings or layer_decay is not None):
+        if layerwise_lr_decay is not None and not 0 < layerwise_lr_decay <= 1:
+            raise ValueError(f"layerwise_lr_decay is {layerwise_lr_decay}; it must be above 0 and at most 1")
+        if layerwise_lr_decay is not None and lr is None:
+            raise ValueError("layerwise_lr_decay needs an lr, that of the highest layer")
+        if frozen and (self.settings or layerwise_lr_decay is not None):
             raise ValueError("frozen weights are not trained; leave out their other settings")
-        self.layer_decay = layer_decay
+        self.layerwise_lr_decay = layerwise_lr_decay
         self.frozen = frozen
 
     def groups(self, regex: str, weights: Parameters) -> list[dict[str, Any]]:
         """The weights as an optimizer takes them. Raises ConfigError where layers are asked for and none is found."""
-        if self.layer_decay is None:
+        if self.layerwise_lr_decay is None:
             return [{"params": list(weights.values()), **self.settings}]
         heights = height_below_top(list(weights))
         if not heights:
             raise ConfigError(
                 f"trainer.parameter_groups: {regex!r} takes the weights of no numbered layers, "
-                "so layer_decay has no meaning there"
+                "so layerwise_lr_decay has no meaning there"
             )
         return [
             {
                 "params": [weights[name] for name in weights if heights[name] == height],
                 **self.settings,
-                "lr": self.settings["lr"] * self.layer_decay**height,
+                "lr": self.settings["lr"] * self.layerwise_lr_decay**height,
             }
             for height in sorted(set(heights.values()))
         ]

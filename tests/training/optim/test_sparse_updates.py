@@ -209,7 +209,7 @@ class TestWords:
         torch.manual_seed(1)
         overrides = [f"model.embedder.{name}={str(value).lower()}" for name, value in settings.items()]
         made, _ = sample.experiment(tiny, "model.head.dropout=0", *overrides)
-        examples = list(made.reader.read(made.paths["train"]))
+        examples = sample.sentences(made)
         model = made.lazy_model.build(vocabulary=Vocabulary(examples))
         return model, TensorDataset(examples, model.index_labelled)
 

@@ -33,46 +33,46 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("decay", [0.5, 0.9, 0.999])
 def test_it_is_the_recursion(decay: float) -> None:
-    made, averaging = model(), EMA(decay)
+    made, ema = model(), EMA(decay)
     expected = None
     for t in range(1, 21):
         step(made)
-        averaging.update(made)
+        ema.update(made)
         now = made[0].weight.detach()
         d = min(decay, 1 - 1 / t)
         expected = now.clone() if expected is None else d * expected + (1 - d) * now
-        with averaging.applied(made):
+        with ema.applied(made):
             torch.testing.assert_close(made[0].weight.detach(), expected)
 
 
 def test_short_runs_are_plainly_averaged() -> None:
-    made, averaging, seen = model(), EMA(0.99), []
+    made, ema, seen = model(), EMA(0.99), []
     for _ in range(10):
         step(made)
-        averaging.update(made)
+        ema.update(made)
         seen.append(made[0].bias.detach().clone())
-    with averaging.applied(made):
+    with ema.applied(made):
         torch.testing.assert_close(made[0].bias.detach(), torch.stack(seen).mean(dim=0))
 
 
 def test_afterwards_the_weights_are_the_models_own_also_after_an_error() -> None:
-    made, averaging = model(), EMA()
-    averaging.update(made)
+    made, ema = model(), EMA()
+    ema.update(made)
     step(made)
     before = weights(made)
-    with averaging.applied(made):
+    with ema.applied(made):
         assert not equal(weights(made), before)
     assert equal(weights(made), before)
-    with pytest.raises(KeyError), averaging.applied(made):
+    with pytest.raises(KeyError), ema.applied(made):
         raise KeyError
     assert equal(weights(made), before)
 
 
 def test_weights_that_are_not_trained_stay_what_they_are() -> None:
-    made, averaging = model(), EMA()
-    averaging.update(made)
+    made, ema = model(), EMA()
+    ema.update(made)
     step(made)
-    with averaging.applied(made):
+    with ema.applied(made):
         own, averaged = made[1].bias.detach().clone(), made[0].bias.detach().clone()
     assert torch.equal(made[1].bias, own) and not torch.equal(made[0].bias, averaged)
 
@@ -100,14 +100,14 @@ def test_it_goes_on_from_its_state_as_if_never_stopped() -> None:
 
 
 def test_a_loaded_state_is_a_copy() -> None:
-    made, averaging = model(), EMA()
-    averaging.update(made)
-    state = averaging.state_dict()
+    made, ema = model(), EMA()
+    ema.update(made)
+    state = ema.state_dict()
     other = EMA()
     other.load_state_dict(state)
     step(made)
     other.update(made)
-    assert equal(averaging.weights, state["weights"]) and not equal(other.weights, averaging.weights)
+    assert equal(ema.weights, state["weights"]) and not equal(other.weights, ema.weights)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.5])

@@ -12,7 +12,7 @@ from relx.errors import ConfigError
 from relx.heads.hmt import HMT
 from relx.training.checks.rate_finder import RangeTest, find_rate
 from relx.training.distributed import Distributed
-from relx.training.stepper import TrainStep
+from relx.training.train_step import TrainStep
 
 
 def made(loss: Callable[[float], float], steps: int = 400) -> RangeTest:
@@ -55,9 +55,9 @@ class TestTraining:
         seen = []
         step = TrainStep.step
 
-        def noted(stepper: TrainStep, *arguments: object):
-            found = step(stepper, *arguments)
-            seen.append([group["lr"] for group in stepper.optimizer.param_groups])
+        def noted(train_step: TrainStep, *arguments: object):
+            found = step(train_step, *arguments)
+            seen.append([group["lr"] for group in train_step.optimizer.param_groups])
             return found
 
         monkeypatch.setattr(TrainStep, "step", noted)
@@ -108,12 +108,12 @@ class TestTraining:
         seen = []
         step = TrainStep.step
 
-        def noted(stepper: TrainStep, number: int, parts: list, sentences: int):
+        def noted(train_step: TrainStep, number: int, parts: list, sentences: int):
             seen.append(([part.sentences for part in parts], sentences))
-            return step(stepper, number, parts, sentences)
+            return step(train_step, number, parts, sentences)
 
         monkeypatch.setattr(TrainStep, "step", noted)
-        self.find(tiny, 1e-4, 1e-3, 10, "trainer.accumulate=2", "data_loader.batch_size=5")
+        self.find(tiny, 1e-4, 1e-3, 10, "trainer.gradient_accumulation_steps=2", "data_loader.batch_size=5")
         assert seen[0] == ([5, 5], 10) and len(seen) == 10
 
 

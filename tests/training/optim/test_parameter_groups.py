@@ -82,11 +82,11 @@ def test_regexes_that_do_not_fit_the_model(groups, message):
     [
         ({"lr": -1.0}, "lr is -1.0; it must not be negative"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1; it must not be negative"),
-        ({"lr": 1.0, "layer_decay": 0.0}, "layer_decay is 0.0; it must be above 0 and at most 1"),
-        ({"lr": 1.0, "layer_decay": 1.1}, "layer_decay is 1.1; it must be above 0 and at most 1"),
-        ({"layer_decay": 0.9}, "layer_decay needs an lr, that of the highest layer"),
+        ({"lr": 1.0, "layerwise_lr_decay": 0.0}, "layerwise_lr_decay is 0.0; it must be above 0 and at most 1"),
+        ({"lr": 1.0, "layerwise_lr_decay": 1.1}, "layerwise_lr_decay is 1.1; it must be above 0 and at most 1"),
+        ({"layerwise_lr_decay": 0.9}, "layerwise_lr_decay needs an lr, that of the highest layer"),
         ({"frozen": True, "lr": 0.1}, "frozen weights are not trained; leave out their other settings"),
-        ({"frozen": True, "lr": 0.1, "layer_decay": 0.1}, "frozen weights are not trained"),
+        ({"frozen": True, "lr": 0.1, "layerwise_lr_decay": 0.1}, "frozen weights are not trained"),
     ],
 )
 def test_settings_without_sense_are_refused(settings, message):
@@ -147,38 +147,40 @@ class TestLayerDecay:
 
     def test_each_layer_learns_at_a_share_of_the_rate_above(self):
         made = nn.ModuleDict({"transformer": Layered(), "head": nn.Linear(2, 2)})
-        rates = self.rates(made, **{"^transformer": {"lr": 8.0, "layer_decay": 0.5, "weight_decay": 0.1}})
+        rates = self.rates(made, **{"^transformer": {"lr": 8.0, "layerwise_lr_decay": 0.5, "weight_decay": 0.1}})
         expected = {"embeddings": 1.0, "layer.0": 2.0, "layer.1": 4.0, "layer.2": 8.0, "pooler": 8.0}
         for name, rate in rates.items():
             part = next((part for part in expected if name.startswith(f"transformer.{part}")), None)
             assert rate == (expected[part] if part is not None else None), name
-        [*layers, rest] = names(made, groups_of(made, **{"^tr": {"lr": 8.0, "layer_decay": 0.5, "weight_decay": 0.1}}))
+        [*layers, rest] = names(
+            made, groups_of(made, **{"^tr": {"lr": 8.0, "layerwise_lr_decay": 0.5, "weight_decay": 0.1}})
+        )
         assert [settings for _, settings in layers] == [{"lr": lr, "weight_decay": 0.1} for lr in (8.0, 4.0, 2.0, 1.0)]
         assert rest == ({"head.weight", "head.bias"}, {})
 
     def test_numbers_that_do_not_differ_number_no_layers(self):
         made = nn.ModuleDict({"embedders": nn.ModuleList([nn.ModuleDict({"transformer": Layered()})])})
-        rates = self.rates(made, **{"": {"lr": 8.0, "layer_decay": 0.5}})
+        rates = self.rates(made, **{"": {"lr": 8.0, "layerwise_lr_decay": 0.5}})
         assert rates["embedders.0.transformer.layer.0.1.bias"] == 2.0
         assert rates["embedders.0.transformer.embeddings.weight"] == 1.0
 
     def test_a_group_of_some_layers_counts_from_the_highest_of_them(self):
         made = nn.ModuleDict({"transformer": Layered()})
-        rates = self.rates(made, **{r"layer\.[01]\.": {"lr": 8.0, "layer_decay": 0.5}})
+        rates = self.rates(made, **{r"layer\.[01]\.": {"lr": 8.0, "layerwise_lr_decay": 0.5}})
         assert rates["transformer.layer.1.0.weight"] == 8.0 and rates["transformer.layer.0.0.weight"] == 4.0
 
     def test_layers_are_needed(self):
-        with pytest.raises(ConfigError, match="'encoder' takes the weights of no numbered layers, so layer_decay has"):
-            groups_of(model(), encoder={"lr": 0.1, "layer_decay": 0.5})
+        with pytest.raises(ConfigError, match="'encoder' takes the weights of no numbered layers, so layerwise_lr"):
+            groups_of(model(), encoder={"lr": 0.1, "layerwise_lr_decay": 0.5})
 
     def test_ten_layers_are_in_the_order_of_their_numbers(self):
         made = nn.ModuleDict({"layer": nn.ModuleList(nn.Linear(1, 1) for _ in range(11))})
-        rates = self.rates(made, **{"": {"lr": 1.0, "layer_decay": 0.5}})
+        rates = self.rates(made, **{"": {"lr": 1.0, "layerwise_lr_decay": 0.5}})
         assert rates["layer.10.weight"] == 1.0 and rates["layer.9.weight"] == 0.5 and rates["layer.2.weight"] == 0.5**8
 
     def test_on_a_transformer(self):
         made = nn.ModuleDict({"embedder": transformer()})
-        rates = self.rates(made, **{r"\.transformer\.": {"lr": 1.0, "layer_decay": 0.5}})
+        rates = self.rates(made, **{r"\.transformer\.": {"lr": 1.0, "layerwise_lr_decay": 0.5}})
         start = "embedder.transformer"
         assert LAYERS == 2
         assert rates[f"{start}.encoder.layer.1.attention.self.query.weight"] == 1.0

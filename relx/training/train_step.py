@@ -31,10 +31,10 @@ class BadLoss(TrainingError):
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one process works out of a step at a time: a batch, and how many of the step's sentences it stands for.
+class Shard:
+    """One process's part of a batch: ``sentences`` is how many of the step's sentences it counts for.
 
-    ``rows`` are the places of the batch's sentences in their corpus.
+    ``rows`` are the indices of the batch's sentences in their dataset.
     """
 
     batch: Batch
@@ -42,17 +42,17 @@ class Part:
     rows: Sequence[int] = ()
 
     @classmethod
-    def share(cls, corpus: TensorDataset, rows: np.ndarray, processes: Distributed) -> "Part":
-        """What falls to this process of a batch; one that goes empty works on a sentence that does not count."""
-        share = processes.share(rows)
-        worked_on = (share if len(share) else rows[:1]).tolist()
-        return cls(corpus.batch(worked_on), len(share), worked_on)
+    def of(cls, dataset: TensorDataset, rows: np.ndarray, distributed: Distributed) -> "Shard":
+        """Return this process's part of a batch. A process without a sentence works on one that does not count."""
+        own = distributed.share(rows)
+        worked_on = (own if len(own) else rows[:1]).tolist()
+        return cls(dataset.batch(worked_on), len(own), worked_on)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step came to: the mean loss of its sentences, the norm of the gradients before they were clipped, the rate
-    of the first group of weights."""
+    """The result of a step: the mean loss of its sentences, the norm of the gradients before clipping (None where fp16
+    overflowed), and the learning rate of the first group of weights."""
 
     loss: float
     grad_norm: float | None
@@ -60,34 +60,39 @@ class Step:
 
 
 class TrainStep:
-    """A model on the device of the processes, and what changes its weights in a run of ``total`` steps.
+    """Take the steps of an optimizer on a model, on the device of the processes, in a run of ``total`` steps.
 
-    Gradients are clipped to ``grad_norm``; ``averaging`` follows the weights. ``best`` are those that were kept.
+    Gradients are clipped to ``grad_norm``. ``best`` are the weights that ``keep_best`` copied.
     """
 
     def __init__(
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        processes: Distributed,
+        distributed: Distributed,
         grad_norm: float | None = None,
         schedule: Schedule | None = None,
-        averaging: EMA | None = None,
+        ema: EMA | None = None,
         total: int = 0,
     ) -> None:
         self.model = model
         self.weights = list(model.parameters())
-        self.processes = processes
-        self.accelerator = processes.accelerator
+        self.distributed = distributed
+        self.accelerator = distributed.accelerator
         self.wrapped, self.optimizer = self.accelerator.prepare(_Loss(model), optimizer)
         self.grad_norm = grad_norm
         self.schedule = schedule
-        self.averaging = averaging
+        self.ema = ema
         self.total = total
         self.best: dict[str, Tensor] | None = None
 
-    def step(self, number: int, parts: Sequence[Part], sentences: int) -> Step:
-        """Change the weights by the gradients of the mean loss of so many sentences, this process's parts among them.
+    def on_batches(self, number: int, dataset: TensorDataset, batches: Sequence[np.ndarray]) -> Step:
+        """Divide each of these batches among the processes, and take the step. Raises as ``step`` does."""
+        shards = [Shard.of(dataset, rows, self.distributed) for rows in batches]
+        return self.step(number, shards, sum(map(len, batches)))
+
+    def step(self, number: int, shards: Sequence[Shard], sentences: int) -> Step:
+        """Change the weights by the gradients of the mean loss of so many sentences, this process's shards among them.
 
         ``number`` counts the steps before this one. Raises BadLoss, and TrainingError when the memory does not suffice;
         the weights are then as they were.
@@ -96,26 +101,38 @@ class TrainStep:
             self.model.train()
         if self.schedule is not None:
             set_rates(self.optimizer, self.schedule.factor(number, self.total))
-        shares = [part.sentences / sentences for part in parts]
+        shares = [shard.sentences / sentences for shard in shards]
         losses = [
-            self._add_gradients(part.batch, share, last=part is parts[-1])
-            for part, share in zip(parts, shares, strict=True)
+            self._add_gradients(shard.batch, share, last=shard is shards[-1])
+            for shard, share in zip(shards, shares, strict=True)
         ]
-        loss = self.processes.total(sum(value * share for value, share in zip(losses, shares, strict=True)))
+        loss = self.distributed.total(sum(value * share for value, share in zip(losses, shares, strict=True)))
         if not math.isfinite(loss):
-            raise BadLoss(self._complaint(loss, losses, parts, sentences))
-        norm: float | None = self._clip()
+            raise BadLoss(self._complaint(loss, losses, shards, sentences))
+        self.accelerator.unscale_gradients()
+        norm: float | None = clip_gradients(self.weights, self.grad_norm).item()
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.optimizer.step_was_skipped:  # in fp16, where gradients overflow: the scale was too large, no more
             norm = None
-        elif self.averaging is not None:
-            self.averaging.update(self.model)
+        elif self.ema is not None:
+            self.ema.update(self.model)
         return Step(loss, norm, self.optimizer.param_groups[0]["lr"])
 
+    def _add_gradients(self, batch: Batch, share: float, last: bool) -> float:
+        """Add the gradients of a batch, weighted by its share in the step, and return its loss.
+
+        Processes synchronize their gradients at the last batch only.
+        """
+        between = nullcontext() if last else self.accelerator.no_sync(self.wrapped)
+        with _memory_suffices_for(batch), between:
+            loss: Tensor = self.wrapped(batch.to(self.distributed.device))
+            self.accelerator.backward(loss * (share * self.distributed.count))  # processes average what they add up
+            return loss.item()
+
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a step changes, and the weights that it leaves alone."""
-        states = {name: part.state_dict() for name, part in self._followers().items()}
+        """Return everything that a step changes, and the weights that it leaves alone."""
+        states = {name: part.state_dict() for name, part in self._stateful_parts().items()}
         return {
             "model": dict(self.model.state_dict()),
             "best": self.best,
@@ -125,7 +142,7 @@ class TrainStep:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what ``state_dict`` gave.
+        """Restore what ``state_dict`` returned.
 
         Raises TrainingError when the run is to have another length, on which the schedule depends.
         """
@@ -133,20 +150,20 @@ class TrainStep:
         self.model.load_state_dict(state["model"])
         self.best = state["best"]
         self.optimizer.load_state_dict(state["optimizer"])
-        for name, part in self._followers().items():
+        for name, part in self._stateful_parts().items():
             part.load_state_dict(state[name])
 
-    def keep(self) -> None:
-        """Remember the weights of now, as the best so far; not those that never change."""
+    def keep_best(self) -> None:
+        """Copy the present weights as the best so far, except those that are never trained."""
         frozen = {name for name, weight in self.model.named_parameters() if not weight.requires_grad}
-        with self.weights_to_keep():
+        with self.averaged_weights():
             weights = self.model.state_dict()
             self.best = copies({name: weight for name, weight in weights.items() if name not in frozen})
 
-    def settle(self) -> None:
-        """Leave the model for good with the weights that were kept; where none were, with those of now."""
+    def load_best(self) -> None:
+        """Load the best weights into the model, at the end of training; where none were kept, the present ones."""
         if self.best is None:
-            self.keep()
+            self.keep_best()
         assert self.best is not None
         self.model.load_state_dict({**self.model.state_dict(), **self.best})
 
@@ -160,36 +177,25 @@ class TrainStep:
                 f"{self.total} they would have been others. Take it back, or give --force to start anew"
             )
 
-    def _followers(self) -> dict[str, Any]:
-        """What has a state of its own besides model and optimizer, as far as it is used."""
-        parts = {"scaler": self.accelerator.scaler, "schedule": self.schedule, "averaging": self.averaging}
+    def _stateful_parts(self) -> dict[str, Any]:
+        """Return the parts besides model and optimizer that have a state, as far as they are used."""
+        parts = {"scaler": self.accelerator.scaler, "schedule": self.schedule, "ema": self.ema}
         return {name: part for name, part in parts.items() if part is not None}
 
     @contextmanager
-    def weights_to_keep(self) -> Iterator[None]:
-        """While entered, the model holds the weights that are validated and archived: the averages, if there are."""
-        with self.averaging.applied(self.model) if self.averaging is not None else nullcontext():
+    def averaged_weights(self) -> Iterator[None]:
+        """While entered, the model holds the weights that are validated and archived: their averages with ``ema``."""
+        with self.ema.applied(self.model) if self.ema is not None else nullcontext():
             yield
 
-    def _add_gradients(self, batch: Batch, share: float, last: bool) -> float:
-        """Those of a batch times its share in the step; between processes they are added up at the last one only."""
-        between = nullcontext() if last else self.accelerator.no_sync(self.wrapped)
-        with _memory_suffices_for(batch), between:
-            loss: Tensor = self.wrapped(batch.to(self.processes.device))
-            self.accelerator.backward(loss * (share * self.processes.count))  # processes average what they add up
-            return loss.item()
-
-    def _clip(self) -> float:
-        """The norm of the gradients before."""
-        self.accelerator.unscale_gradients()
-        return clip_gradients(self.weights, self.grad_norm).item()
-
-    def _complaint(self, loss: float, losses: Sequence[float], parts: Sequence[Part], sentences: int) -> str:
-        """Which sentences have a loss that is not finite by themselves, whichever process had them."""
-        bad = [part for part, value in zip(parts, losses, strict=True) if part.sentences and not math.isfinite(value)]
-        own = [(part, place) for part in bad for place in range(len(part.batch))]
-        judged = [(_named(part, place), self._is_finite(_alone(part.batch, place))) for part, place in own]
-        everywhere = [found for process in self.processes.gather(judged) for found in process]
+    def _complaint(self, loss: float, losses: Sequence[float], shards: Sequence[Shard], sentences: int) -> str:
+        """Name the sentences whose loss alone is not finite, whichever process had them."""
+        bad = [
+            shard for shard, value in zip(shards, losses, strict=True) if shard.sentences and not math.isfinite(value)
+        ]
+        own = [(shard, index) for shard in bad for index in range(len(shard.batch))]
+        judged = [(_named(shard, index), self._is_finite(_alone(shard.batch, index))) for shard, index in own]
+        everywhere = [found for process in self.distributed.gather(judged) for found in process]
         culprits = [name for name, finite in everywhere if not finite]
         which = f"alone, {len(culprits)} of them have such a loss" if culprits else "alone, each has a finite one"
         first = "; ".join((culprits or [name for name, _ in everywhere])[:SHOWN])
@@ -198,11 +204,11 @@ class TrainStep:
     @torch.no_grad()
     def _is_finite(self, sentence: Batch) -> bool:
         with self.accelerator.autocast():
-            return bool(torch.isfinite(self.model(sentence.to(self.processes.device))))
+            return bool(torch.isfinite(self.model(sentence.to(self.distributed.device))))
 
 
 class _Loss(nn.Module):
-    """Stands before the model, so that accelerate and torch lay their wrappers around this module and not the model."""
+    """Return the loss of the model; accelerate and torch wrap this module in place of the model."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -212,14 +218,14 @@ class _Loss(nn.Module):
         return self.model(batch)
 
 
-def _alone(batch: Batch, place: int) -> Batch:
-    row = slice(place, place + 1)
+def _alone(batch: Batch, index: int) -> Batch:
+    row = slice(index, index + 1)
     return Batch({name: tensor[row] for name, tensor in batch.tensors.items()}, batch.mask[row], batch.examples[row])
 
 
-def _named(part: Part, place: int) -> str:
-    example = part.batch.examples[place]
-    number = f"training sentence {part.rows[place] + 1}" if part.rows else "a sentence"
+def _named(shard: Shard, index: int) -> str:
+    example = shard.batch.examples[index]
+    number = f"training sentence {shard.rows[index] + 1}" if shard.rows else "a sentence"
     return f"{number if example.id is None else example.id}: {' '.join(example.tokens)[:80]}"
 
 
@@ -232,6 +238,6 @@ def _memory_suffices_for(batch: Batch) -> Iterator[None]:
             raise
         raise TrainingError(
             f"the memory does not suffice for {len(batch)} sentences of up to {batch.mask.shape[1]} tokens: set a "
-            "smaller data_loader.batch_size, with trainer.accumulate if the steps are to stay as they are, or a "
-            "data_loader.max_tokens"
+            "smaller data_loader.batch_size, with trainer.gradient_accumulation_steps if the steps are to stay as they "
+            "are, or a data_loader.max_tokens"
         ) from error

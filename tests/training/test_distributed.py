@@ -27,7 +27,12 @@ from relx.training.run import train
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 # Batches of five, two of them a step; of the last one, a single sentence, one process has nothing to do.
-UNEVEN = ("data_loader.batch_size=5", "trainer.accumulate=2", "model.head.dropout=0", "trainer.optimizer.lr=0.01")
+UNEVEN = (
+    "data_loader.batch_size=5",
+    "trainer.gradient_accumulation_steps=2",
+    "model.head.dropout=0",
+    "trainer.optimizer.lr=0.01",
+)
 EPOCHS = 6
 
 

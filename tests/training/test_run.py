@@ -60,7 +60,7 @@ def best_weights(folder: Path) -> dict[str, torch.Tensor]:
     """Those that the newest checkpoint holds."""
     newest = Checkpoints(folder / "checkpoints", keep=1).newest()
     assert newest is not None
-    weights: dict[str, torch.Tensor] = newest["stepper"]["best"]
+    weights: dict[str, torch.Tensor] = newest["train_step"]["best"]
     return weights
 
 
@@ -285,7 +285,7 @@ class TestData:
         bare = "".join(json.dumps({**line, "relations": []}) + "\n" for line in lines)
         made, full = sample.experiment(tiny, data=self.data(tiny, tmp_path, **{empty: bare}), epochs=1)
         train(made, RunFolder.claim(tmp_path / "run", force=False), full)
-        assert made.trainer.course.metric == "entity_f1"
+        assert made.trainer.stopping.metric == "entity_f1"
 
     def test_a_head_that_finds_no_relations_is_judged_by_its_entities(
         self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -294,7 +294,7 @@ class TestData:
         head = 'model.head={"type": "cascade", "joint": false}'
         made, full = sample.experiment(tiny, head, epochs=4)
         train(made, RunFolder.claim(tmp_path / "run", force=False), full)
-        assert made.trainer.course.metric == "entity_f1"
+        assert made.trainer.stopping.metric == "entity_f1"
         assert "validation is judged by entity_f1: the head finds no relations" in caplog.messages
         oracle = read(tmp_path / "run" / "metrics.json")["oracle"]["train"]
         assert oracle["entities"]["f1"] == 1 and "f1" not in oracle
@@ -458,7 +458,7 @@ def test_the_published_experiment_trains_on_the_sample_corpus(tmp_path: Path) ->
             'model.embedder={"type": "concatenated", "embedders": [{"type": "words", "vectors": "gone"}]}',
             "gone: no",
         ),
-        ('trainer.initialize={"head": "nowhere.tar.gz"}', "nowhere.tar.gz: no such archive"),
+        ('trainer.init_from={"head": "nowhere.tar.gz"}', "nowhere.tar.gz: no such archive"),
     ],
 )
 def test_what_the_model_needs_is_looked_for_before_the_data_is_read(
