@@ -27,7 +27,6 @@ from relx.commands.common import experiment_class
 from relx.data.batch import Batch, TensorDataset
 from relx.data.loader import DataLoader, load
 from relx.heads.pair_scorers import PairScorer, TableCells
-from relx.heads.pair_scorers.scorers import ConcatMLPPairScorer, DecomposedPairScorer
 from relx.model import JointExtractor
 from relx.scoring import score
 from relx.utils.runtime import keep_freed_memory
@@ -51,15 +50,7 @@ class LiteralScorer(PairScorer):
     def forward(self, inputs: Tensor) -> Tensor:
         length = inputs.shape[1]
         heads, tails = (inputs.unsqueeze(axis).repeat_interleave(length, dim=axis) for axis in (2, 1))
-        scorer = self.scorer
-        if isinstance(scorer, DecomposedPairScorer):
-            hidden = torch.cat((scorer.head_hidden(heads), scorer.tail_hidden(tails)), dim=-1)
-            weight = torch.cat((scorer.head_output.weight, scorer.tail_output.weight), dim=1)
-            return F.linear(torch.relu(hidden), weight, scorer.head_output.bias)
-        assert isinstance(scorer, ConcatMLPPairScorer)
-        weight = torch.cat((scorer.head.weight, scorer.tail.weight), dim=1)
-        hidden = F.linear(torch.cat((heads, tails), dim=-1), weight, scorer.head.bias)
-        return scorer.output(torch.relu(hidden))
+        return self.scorer.reference(heads, tails)
 
     def max_over_tails(self, inputs: Tensor, mask: Tensor) -> Tensor:
         return self(inputs).masked_fill(~mask[:, None, :, None], -torch.inf).max(dim=2).values

@@ -1,7 +1,6 @@
 """GraphRel (Fu et al. 2019) word for word: one sentence, one word, one pair of words and one relation at a time."""
 
 import literal
-import pair_equations
 import torch
 from torch import Tensor
 
@@ -24,7 +23,7 @@ def phase(words: list[Tensor], module: Phase) -> Outputs:
         return [], []
     states = literal.lstm(torch.stack(words), module.lstm.forwards[0])
     tags = [_softmax(module.tagger.weight @ h + module.tagger.bias) for h in states]
-    return tags, [[_softmax(pair_equations.additive(h, h_, module.pair_scorer)) for h_ in words] for h in words]
+    return tags, [[_softmax(module.pair_scorer.reference(h, h_)) for h_ in words] for h in words]
 
 
 def relation_graphs(words: list[Tensor], chances: list[list[Tensor]], module: RelationGraphs) -> list[Tensor]:

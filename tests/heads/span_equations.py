@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterable
 
-import pair_equations
 import torch
 from torch import Tensor
 
@@ -39,7 +38,7 @@ def probabilities(h: Tensor, extractor: SpanTagger) -> tuple[Tensor, Tensor]:
 
 def match(h: Tensor, i: int, j: int, extractor: SpanTagger) -> Tensor:
     """Eq. 13: [labels]."""
-    return torch.sigmoid(pair_equations.EQUATIONS[type(extractor.pair_scorer)](h[i], h[j], extractor.pair_scorer))
+    return torch.sigmoid(extractor.pair_scorer.reference(h[i], h[j]))
 
 
 def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanTagger) -> Tensor:

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from relx.heads.pair_scorers import PairScorer, TableCells, scorer
-from relx.heads.pair_scorers import kernels as softplus
+from relx.heads.pair_scorers import PairScorer, TableCells, kernels, scorer
 from relx.heads.pair_scorers.scorers import (
     ConcatMLPPairScorer,
     DecomposedPairScorer,
@@ -49,7 +48,7 @@ def pairs(request: pytest.FixtureRequest) -> PairScorer:
 @pytest.fixture(params=[1, 2**20], ids=["one sentence at a time", "at once"])
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer, "LOGITS_AT_ONCE", request.param)
-    monkeypatch.setattr(softplus, "SUMS_AT_ONCE", request.param)
+    monkeypatch.setattr(kernels, "SUMS_AT_ONCE", request.param)
 
 
 def literal_tables(pairs: PairScorer, inputs: Tensor, mask: Tensor) -> list[Tensor]:
@@ -66,13 +65,28 @@ def assert_same_gradients(ours: Tensor, theirs: Tensor, wanted: list[Tensor], at
         torch.testing.assert_close(mine, other, rtol=0, atol=atol)
 
 
-def test_the_table_equals_the_equations(pairs: PairScorer) -> None:
+def test_the_table_and_its_gradients_are_those_of_the_equation_for_each_pair(pairs: PairScorer) -> None:
     inputs, mask = padded_inputs(DIM)
-    table = pairs(inputs)
+    inputs.requires_grad_()
+    table, expected = pairs(inputs), PairScorer.forward(pairs, inputs)
     assert table.shape == (*mask.shape, mask.shape[1], RELATIONS)
-    for row, expected in enumerate(literal_tables(pairs, inputs, mask)):
-        size = len(expected)
-        torch.testing.assert_close(table[row, :size, :size], expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(table, expected, rtol=0, atol=1e-12)
+    direction = torch.randn_like(table)
+    assert_same_gradients(
+        (table * direction).sum(), (expected * direction).sum(), [inputs, *pairs.parameters()], atol=1e-9
+    )
+
+
+def test_with_dropout_the_table_is_that_of_the_equation_with_the_same_units_dropped() -> None:
+    torch.manual_seed(1)
+    made = PFNPairScorer(DIM, RELATIONS, hidden_size=8, dropout=0.5).double()
+    inputs, _ = padded_inputs(DIM)
+    tables = []
+    for table in (made, lambda inputs: PairScorer.forward(made, inputs)):
+        torch.manual_seed(2)
+        tables.append(table(inputs))
+    torch.testing.assert_close(*tables, rtol=0, atol=1e-12)
+    assert not torch.allclose(tables[0], made.eval()(inputs))
 
 
 def test_listed_pairs_have_their_cells_of_the_table(pairs: PairScorer) -> None:
@@ -215,7 +229,7 @@ def test_the_closed_sum_of_softplus_is_exact_to_rounding(level: float, dtype: to
     exact = [parts.clone().requires_grad_() for parts in (heads, tails)]
     expected = F.softplus(exact[0].unsqueeze(2) + exact[1].unsqueeze(1)).sum()
     given = [parts.to(dtype).requires_grad_() for parts in (heads, tails)]
-    ours = softplus.softplus_of_sums(*given)
+    ours = kernels.softplus_of_sums(*given)
     # The float32 sums a + b themselves are off by up to 1e-6 of 10 + level.
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     torch.testing.assert_close(ours.double(), expected, rtol=tolerance, atol=1e-40)
@@ -229,9 +243,9 @@ def test_only_likely_relations_need_a_table() -> None:
     tails = torch.full_like(heads, -4.0)
     tails[1, 3, 7] = 1.0
     with LargestTensor() as made:
-        softplus.softplus_of_sums(heads, tails)
+        kernels.softplus_of_sums(heads, tails)
     assert made.largest <= heads.numel()
-    assert softplus.blocks_above(heads, tails, 0.0).nonzero().tolist() == [[1, 7]]
+    assert kernels.blocks_above(heads, tails, 0.0).nonzero().tolist() == [[1, 7]]
 
 
 def test_cells_without_their_padding() -> None:
@@ -283,7 +297,7 @@ def test_the_scorers_with_a_hidden_layer_differ_in_its_activation() -> None:
     ]
 
 
-class DotPairScorer(PairScorer):
+class TablePairScorer(PairScorer):
     """A scorer of one's own that writes nothing but ``forward``."""
 
     def __init__(self, input_dim: int, num_relations: int) -> None:
@@ -295,10 +309,20 @@ class DotPairScorer(PairScorer):
         return torch.tanh(self.head(inputs).unsqueeze(2) * self.tail(inputs).unsqueeze(1))
 
 
+class EquationPairScorer(TablePairScorer):
+    """The same scorer, which writes nothing but ``reference``."""
+
+    forward = PairScorer.forward
+
+    def reference(self, h_i: Tensor, h_j: Tensor) -> Tensor:
+        return torch.tanh(self.head(h_i) * self.tail(h_j))
+
+
 @pytest.mark.usefixtures("chunks")
-def test_a_scorer_needs_no_more_than_its_table() -> None:
+@pytest.mark.parametrize("cls", [TablePairScorer, EquationPairScorer])
+def test_a_scorer_needs_no_more_than_its_table_or_its_equation(cls: type[TablePairScorer]) -> None:
     torch.manual_seed(1)
-    made = DotPairScorer(DIM, RELATIONS).double()
+    made = cls(DIM, RELATIONS).double()
     inputs, mask = padded_inputs(DIM)
     tables = [made(row[real].unsqueeze(0))[0] for row, real in zip(inputs, mask, strict=True)]
     expected = sum(map(pair_equations.cross_entropy, tables, gold_sets()), start=torch.zeros(()))

@@ -1,4 +1,4 @@
-"""Scorers of token pairs: ``decomposed``, ``linear``, ``concat_mlp``, ``pfn_mlp``, ``biaffine``."""
+"""Scorers of token pairs: ``linear``, ``decomposed``, ``concat_mlp``, ``pfn_mlp``, ``biaffine``."""
 
 from relx.heads.pair_scorers.scorer import PairScorer, TableCells
 

@@ -1,9 +1,14 @@
-"""Scorers whose logits are a part of the head plus a part of the tail: no table is ever needed."""
+"""The pair scorers of the papers. ``reference`` is a paper's equation for a pair; the base classes are the fast paths.
+
+``SumPairScorer`` is exact for logits a(h_i) + b(h_j): no table is ever needed. ``HiddenPairScorer`` multiplies the two
+halves of W [h_i; h_j] once for each token, not once for each pair.
+"""
 
 import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from relx.heads.pair_scorers.kernels import blocks_above, softplus_of_sums
 from relx.heads.pair_scorers.scorer import PairScorer, TableCells, logit
@@ -12,7 +17,7 @@ from relx.utils.argument_checks import require_shares, require_sizes
 
 
 class SumPairScorer(PairScorer):
-    """a(h) + b(h'), bias included. It makes every question to the table a question to its parts.
+    """Score pairs by a(h_i) + b(h_j), bias included, so that every question to the table is one to its parts.
 
     It cannot hold two pairs of one relation without one of the two pairs across: their logits sum to the same.
     """
@@ -20,11 +25,11 @@ class SumPairScorer(PairScorer):
     is_sum = True
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """The part of each token as head: [..., input_dim] -> [..., num_relations]."""
+        """a: [..., input_dim] -> [..., num_relations]."""
         raise NotImplementedError
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """The part of each token as tail: [..., input_dim] -> [..., num_relations]."""
+        """b: [..., input_dim] -> [..., num_relations]."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -32,22 +37,22 @@ class SumPairScorer(PairScorer):
         return self.heads(inputs).unsqueeze(2) + self.tails(inputs).unsqueeze(1)
 
     def score_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
-        """The sums of these parts."""
+        """Add the parts of these pairs."""
         return self.heads(inputs).index_select(1, head) + self.tails(inputs).index_select(1, tail)
 
     def max_over_tails(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """The greatest tail part serves every head: max_j (a_i + b_j) = a_i + max_j b_j."""
+        """Use one greatest tail part for every head: max_j (a_i + b_j) = a_i + max_j b_j."""
         return self.heads(inputs) + _masked(self.tails(inputs), mask).amax(dim=1, keepdim=True)
 
     def loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
-        """The same sum as every scorer's, mostly in closed form."""
+        """Compute the same sum as every scorer, mostly in closed form."""
         heads, tails, cells = self.heads(inputs), self.tails(inputs), TableCells.unpadded(gold)
-        of_heads = heads[cells.sentence, cells.head, cells.relation]
-        of_tails = tails[cells.sentence, cells.tail, cells.relation]
-        return softplus_of_sums(_masked(heads, mask), _masked(tails, mask)) - of_heads.sum() - of_tails.sum()
+        gold_heads = heads[cells.sentence, cells.head, cells.relation]
+        gold_tails = tails[cells.sentence, cells.tail, cells.relation]
+        return softplus_of_sums(_masked(heads, mask), _masked(tails, mask)) - gold_heads.sum() - gold_tails.sum()
 
     def predict(self, inputs: Tensor, mask: Tensor, threshold: float) -> tuple[TableCells, Tensor]:
-        """Only relations whose greatest logit in a sentence reaches the threshold are looked at."""
+        """Make tables only for the relations whose greatest logit in a sentence reaches the threshold."""
         heads, tails = _masked(self.heads(inputs), mask), _masked(self.tails(inputs), mask)
         sentence, relation = blocks_above(heads, tails, logit(threshold)).nonzero(as_tuple=True)
         table = heads[sentence, :, relation].unsqueeze(2) + tails[sentence, :, relation].unsqueeze(1)
@@ -60,12 +65,52 @@ def _masked(parts: Tensor, mask: Tensor) -> Tensor:
     return parts + torch.where(mask, 0.0, -math.inf).to(parts.dtype).unsqueeze(-1)
 
 
+@PairScorer.register("linear")
+class LinearPairScorer(SumPairScorer):
+    """Score pairs by W_m [h_i; h_j] + b_m: [batch, length, input_dim] -> [batch, length, length, num_relations].
+
+    Source: Cascade-SRN (Wang et al. 2022, Eq. 13). The score is a sum a(h_i) + b(h_j): it cannot hold two pairs of one
+    relation without one of the two pairs across.
+
+    Args:
+        input_dim: Size of the vectors of the tokens.
+        num_relations: Number of logits of a pair.
+        bias: Initial value of b_m, where the logits of all relations start.
+    """
+
+    def __init__(self, input_dim: Injected[int], num_relations: Injected[int], bias: float = -10.0) -> None:
+        super().__init__()
+        self.num_relations = num_relations
+        self.head = nn.Linear(input_dim, num_relations)
+        self.tail = nn.Linear(input_dim, num_relations, bias=False)
+        nn.init.constant_(self.head.bias, bias)
+
+    def reference(self, h_i: Tensor, h_j: Tensor) -> Tensor:
+        """Eq. 13: [..., input_dim] twice -> [..., num_relations]."""
+        W_m = torch.cat((self.head.weight, self.tail.weight), dim=1)  # [num_relations, 2 * input_dim]
+        return F.linear(torch.cat((h_i, h_j), dim=-1), W_m, self.head.bias)
+
+    def heads(self, inputs: Tensor) -> Tensor:
+        """The left half of W_m, times h_i, and b_m."""
+        return self.head(inputs)
+
+    def tails(self, inputs: Tensor) -> Tensor:
+        """The right half of W_m, times h_j."""
+        return self.tail(inputs)
+
+
 @PairScorer.register("decomposed")
 class DecomposedPairScorer(SumPairScorer):
-    """W_p [relu(W_m h); relu(W_r h')] + b (Sun et al. 2020), which is a(h) + b(h'): no table is ever needed.
+    """Score pairs by W_p relu([W_m h_i; W_r h_j]) + b: [batch, length, d] -> [batch, length, length, num_relations].
 
-    It cannot hold two pairs of one relation without one of the two pairs across: their logits sum to the same.
-    ``bias`` is where the logits of all relations start.
+    Source: RIN (Sun et al. 2020, Eq. 9-10). The score is a sum a(h_i) + b(h_j): no table is ever needed, and it cannot
+    hold two pairs of one relation without one of the two pairs across.
+
+    Args:
+        input_dim: Size d of the vectors of the tokens.
+        num_relations: Number of logits of a pair.
+        hidden_size: Rows of W_m and of W_r, by default ``input_dim``.
+        bias: Initial value of b, where the logits of all relations start.
     """
 
     def __init__(
@@ -85,22 +130,28 @@ class DecomposedPairScorer(SumPairScorer):
         self.tail_output = nn.Linear(hidden_size, num_relations, bias=False)
         nn.init.constant_(self.head_output.bias, bias)
 
+    def reference(self, h_i: Tensor, h_j: Tensor) -> Tensor:
+        """Eq. 9-10: [..., input_dim] twice -> [..., num_relations]."""
+        m = torch.cat((self.head_hidden(h_i), self.tail_hidden(h_j)), dim=-1).relu()  # [..., 2 * hidden_size]
+        W_p = torch.cat((self.head_output.weight, self.tail_output.weight), dim=1)  # [num_relations, 2 * hidden_size]
+        return F.linear(m, W_p, self.head_output.bias)
+
     def heads(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., num_relations]."""
+        """The left half of W_p, times relu(W_m h_i), and b."""
         return self.head_output(torch.relu(self.head_hidden(inputs)))
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., num_relations]."""
+        """The right half of W_p, times relu(W_r h_j)."""
         return self.tail_output(torch.relu(self.tail_hidden(inputs)))
 
 
 class HiddenPairScorer(PairScorer):
-    """W activation(A h + B h' + c) + b: the hidden layer of a pair is the sum of a head's and a tail's part."""
+    """Score pairs by W_p activation(W_m [h_i; h_j] + b_m) + b, W_m [h_i; h_j] being a head's and a tail's part."""
 
-    def make(
-        self, input_dim: int, hidden_size: int | None, num_relations: int, activation: nn.Module, bias: float
+    def __init__(
+        self, input_dim: int, num_relations: int, hidden_size: int | None, activation: nn.Module, bias: float
     ) -> None:
-        """Make the layers. Raises ValueError for a size below 1."""
+        super().__init__()
         require_sizes(hidden_size=hidden_size)
         hidden_size = hidden_size or input_dim
         self.num_relations = num_relations
@@ -110,13 +161,19 @@ class HiddenPairScorer(PairScorer):
         self.output = nn.Linear(hidden_size, num_relations)
         nn.init.constant_(self.output.bias, bias)
 
+    def reference(self, h_i: Tensor, h_j: Tensor) -> Tensor:
+        """[..., input_dim] twice -> [..., num_relations]."""
+        W_m = torch.cat((self.head.weight, self.tail.weight), dim=1)  # [hidden_size, 2 * input_dim]
+        m = F.linear(torch.cat((h_i, h_j), dim=-1), W_m, self.head.bias)  # [..., hidden_size]
+        return self.output(self.activation(m))
+
     def forward(self, inputs: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, length, length, num_relations]."""
         hidden = self.head(inputs).unsqueeze(2) + self.tail(inputs).unsqueeze(1)
         return self.output(self.activation(hidden))
 
     def score_pairs(self, inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
-        """The hidden layer is made of these pairs only."""
+        """Make the hidden layer of these pairs only."""
         hidden = self.head(inputs).index_select(1, head) + self.tail(inputs).index_select(1, tail)
         return self.output(self.activation(hidden))
 
@@ -128,7 +185,16 @@ class HiddenPairScorer(PairScorer):
 
 @PairScorer.register("concat_mlp")
 class ConcatMLPPairScorer(HiddenPairScorer):
-    """W_p relu(W_m [h; h'] + b_m) + b, the scorer of RIN's later version (Sun et al., EMNLP 2020, Eq. 7)."""
+    """Score pairs by W_p relu(W_m [h_i; h_j] + b_m) + b: [batch, length, d] -> [batch, length, length, num_relations].
+
+    Source: RIN's later version (Sun et al., EMNLP 2020, Eq. 7).
+
+    Args:
+        input_dim: Size d of the vectors of the tokens.
+        num_relations: Number of logits of a pair.
+        hidden_size: Rows of W_m, by default ``input_dim``.
+        bias: Initial value of b, where the logits of all relations start.
+    """
 
     def __init__(
         self,
@@ -137,15 +203,24 @@ class ConcatMLPPairScorer(HiddenPairScorer):
         hidden_size: int | None = None,
         bias: float = -10.0,
     ) -> None:
-        super().__init__()
-        self.make(input_dim, hidden_size, num_relations, nn.ReLU(inplace=True), bias)
+        super().__init__(input_dim, num_relations, hidden_size, nn.ReLU(inplace=True), bias)
 
 
 @PairScorer.register("pfn_mlp")
 class PFNPairScorer(HiddenPairScorer):
-    """W_p ELU(dropout(LayerNorm(W_m [h; h'] + b_m))) + b, the scorer of the partition filter network (Yan et al. 2021).
+    """Score pairs by W_p ELU(dropout(LayerNorm(W_m [h_i; h_j] + b_m))) + b, as the partition filter network does.
 
-    Dropout before ELU is that of the public code.
+    [batch, length, d] -> [batch, length, length, num_relations]. Source: Yan et al. (2021), section 3.3. Checked
+    against the authors' ``model/pfn.py`` (``ner_unit``, ``re_unit``): layer norm, then dropout, then ELU. There the
+    feature of the sentence is a third vector beside h_i and h_j. A head that has one sets it beside every token; the
+    two blocks of W_m for it add up to one.
+
+    Args:
+        input_dim: Size d of the vectors of the tokens.
+        num_relations: Number of logits of a pair.
+        hidden_size: Rows of W_m, by default ``input_dim``.
+        bias: Initial value of b, where the logits of all relations start.
+        dropout: Dropout on the hidden layer of each pair, before ELU.
     """
 
     def __init__(
@@ -156,17 +231,24 @@ class PFNPairScorer(HiddenPairScorer):
         bias: float = -10.0,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         require_sizes(hidden_size=hidden_size)
         require_shares(dropout=dropout)
-        norm = nn.LayerNorm(hidden_size or input_dim)
-        activation = nn.Sequential(norm, nn.Dropout(dropout), nn.ELU(inplace=True))
-        self.make(input_dim, hidden_size, num_relations, activation, bias)
+        activation = nn.Sequential(nn.LayerNorm(hidden_size or input_dim), nn.Dropout(dropout), nn.ELU(inplace=True))
+        super().__init__(input_dim, num_relations, hidden_size, activation, bias)
 
 
 @PairScorer.register("biaffine")
 class BiaffinePairScorer(PairScorer):
-    """[g; 1]' U_r [g'; 1] with g = relu(W_m h), g' = relu(W_r h') (Dozat & Manning 2017); ``bias`` is U_r's corner."""
+    """Score pairs by [g_i; 1]' U_r [g_j; 1] with g_i = relu(W_m h_i + b_m), g_j = relu(W_r h_j + b_r).
+
+    [batch, length, d] -> [batch, length, length, num_relations]. Source: Dozat & Manning (2017).
+
+    Args:
+        input_dim: Size d of the vectors of the tokens.
+        num_relations: Number of logits of a pair.
+        hidden_size: Rows of W_m and of W_r, by default ``input_dim``.
+        bias: Initial value of the corner of each U_r, where the logits of all relations start.
+    """
 
     def __init__(
         self,
@@ -185,28 +267,15 @@ class BiaffinePairScorer(PairScorer):
         nn.init.uniform_(self.weight, -1 / (hidden_size + 1), 1 / (hidden_size + 1))
         nn.init.constant_(self.weight[:, -1, -1], bias)
 
+    def reference(self, h_i: Tensor, h_j: Tensor) -> Tensor:
+        """[..., input_dim] twice -> [..., num_relations]."""
+        one = h_i.new_ones(*h_i.shape[:-1], 1)
+        g_i = torch.cat((self.head(h_i).relu(), one), dim=-1)  # [..., hidden_size + 1]
+        g_j = torch.cat((self.tail(h_j).relu(), one), dim=-1)
+        return torch.einsum("...d,rde,...e->...r", g_i, self.weight, g_j)
+
     def forward(self, inputs: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> [batch, length, length, num_relations]."""
-        heads, tails = (nn.functional.pad(layer(inputs).relu(), (0, 1), value=1.0) for layer in (self.head, self.tail))
+        """[batch, length, input_dim] -> [batch, length, length, num_relations]. Multiplies U once for each head."""
+        heads, tails = (F.pad(layer(inputs).relu(), (0, 1), value=1.0) for layer in (self.head, self.tail))
         turned = torch.einsum("bid,rde->bire", heads, self.weight)
         return torch.einsum("bire,bje->bijr", turned, tails)
-
-
-@PairScorer.register("linear")
-class LinearPairScorer(SumPairScorer):
-    """W [h; h'] + b (Wang et al. 2022, Eq. 13). It has the limit of all sums, for which see ``decomposed``."""
-
-    def __init__(self, input_dim: Injected[int], num_relations: Injected[int], bias: float = -10.0) -> None:
-        super().__init__()
-        self.num_relations = num_relations
-        self.head = nn.Linear(input_dim, num_relations)
-        self.tail = nn.Linear(input_dim, num_relations, bias=False)
-        nn.init.constant_(self.head.bias, bias)
-
-    def heads(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., num_relations]."""
-        return self.head(inputs)
-
-    def tails(self, inputs: Tensor) -> Tensor:
-        """[..., input_dim] -> [..., num_relations]."""
-        return self.tail(inputs)
