@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import platform
+import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -56,6 +57,10 @@ ALWAYS_PLAUSIBLE = 10_000
 LONGEST_MESSAGE = 2_000
 SHOWN_LINES = 3
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
+
+
+# The name of a module, or of its file, that a shell takes as it is.
+_IN_COMMANDS = re.compile(r"\w[\w.-]*")
 
 
 class ArchivedParts:
@@ -300,7 +305,8 @@ def _check_plugins(meta: dict[str, Any]) -> None:
         kind, name, plugin = (required(need, key, str, f"{META}.plugins") for key in ("kind", "name", "include"))
         if not _is_here(kind, name):
             kind, plugin = printable(kind, LONGEST_NAME), printable(plugin, LONGEST_NAME)
-            origin, advice = optional(need, "distribution", str), f"name it with --include {plugin}"
+            advice = f"name it with --include {plugin if _IN_COMMANDS.fullmatch(plugin) else 'FILE.py'}"
+            origin = optional(need, "distribution", str)
             origin = origin and printable(origin, LONGEST_NAME)
             raise ArchiveError(
                 f"needs the {kind} {name!r} of the plugin {origin or plugin}, which is not here: "

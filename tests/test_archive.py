@@ -437,6 +437,12 @@ class TestPlugins:
             "install it, or name it with --include my_package.heads"
         )
 
+    @pytest.mark.parametrize("plugin", ["x; touch evil", "$(id)", "`id`", "a\nerror: b", "'x'", "-s", "~/x.py"])
+    def test_text_of_an_archive_is_no_part_of_a_command(self, place: Path, content: Files, plugin: str) -> None:
+        need = {"kind": "head", "name": "mine", "include": plugin, "distribution": None}
+        pack(place, changed("meta.json", lambda meta: meta.update(plugins=[need]))(content))
+        assert refusal(place).endswith("which is not here: name it with --include FILE.py")
+
 
 def test_texts_in_data_are_split_by_the_archives_tokenizer(place: Path, content: Files) -> None:
     experiment = json.loads(content["config.json"])

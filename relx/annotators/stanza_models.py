@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from relx.errors import RelxError
+from relx.utils.text import LONGEST_NAME, printable
 
 RESOURCES = "resources.json"
+_LANGUAGE = re.compile("[A-Za-z_-]+")
 # What Stanza's models are built upon, each kind in a folder of its own.
 EMBEDDINGS = ("pretrain", "forward_charlm", "backward_charlm")
 
@@ -31,6 +34,9 @@ class StanzaModels:
     part: str
 
     def __post_init__(self) -> None:
+        if not _LANGUAGE.fullmatch(self.language):
+            given = printable(repr(self.language), LONGEST_NAME)
+            raise ValueError(f"language: expected a code or a name such as en or zh-hans, got {given}")
         if self.folder is not None and not self.folder.strip():
             raise ValueError(f"model_dir: expected a folder, got {self.folder!r}; null is Stanza's own")
 
@@ -106,7 +112,7 @@ class StanzaModels:
         what = self._fault() or f"no Stanza models ({', '.join(self.processors)}) for {self.language!r} in " + (
             f"{self._folder} ({reason}); get them with: {self._download()}"
         )
-        return RelxError(f"{what}, or name the folder where they lie: -o {self.part}.model_dir=FOLDER")
+        return RelxError(printable(f"{what}, or name the folder where they lie: -o {self.part}.model_dir=FOLDER"))
 
     def _fault(self) -> str | None:
         """The file that is missing among others, or damaged, and what to do; None where no file is at fault."""
@@ -122,7 +128,8 @@ class StanzaModels:
         return None
 
     def _download(self) -> str:
-        folder = "" if self.folder is None else f", model_dir={self.folder!r}"
+        """The command that gets Stanza's models. Its text may come from an archive, so it names no folder."""
+        folder = "" if self.folder is None else ", model_dir='FOLDER'"
         return f'python -c "import stanza; stanza.download({self.language!r}{folder})"'
 
 

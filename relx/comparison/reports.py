@@ -37,8 +37,8 @@ def read_reports(run: Path) -> list[Report]:
 def _report(line: bytes, where: str) -> Report:
     try:
         found: dict[str, Any] = json.loads(line)
-        return Report(
-            found["epoch"], found["step"], found["protocol"], found["loss"], dict(found["metrics"]), found["improved"]
-        )
-    except (ValueError, KeyError, TypeError):
+        metrics = {str(name): float(value) for name, value in found["metrics"].items()}
+        epoch, step, loss = int(found["epoch"]), int(found["step"]), float(found["loss"])
+        return Report(epoch, step, str(found["protocol"]), loss, metrics, bool(found["improved"]))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise DataError(f"{where}: holds no report as relx writes them") from None

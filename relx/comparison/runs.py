@@ -45,7 +45,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError(f"{path}: is damaged: not JSON") from None
 
 
@@ -57,6 +57,8 @@ def _is_finished(run: Path) -> bool:
     if not (run / METRICS).is_file():
         return False
     metrics = read_json(run / METRICS)
+    if not isinstance(metrics, dict):
+        raise DataError(f"{run / METRICS}: is damaged: not an object")
     return not (metrics.get("interrupted") or metrics.get("failure"))
 
 

@@ -106,9 +106,15 @@ def _as_array(counts: SentenceCounts, protocol: str) -> np.ndarray:
 
 def _require_same_sentences(runs: Mapping[str, Sequence[SentenceCounts]]) -> None:
     first, *_ = runs
+    known = _corpus(runs[first][0])
     for name, found in runs.items():
-        if any(counts.corpus != runs[first][0].corpus for counts in found):
+        if any(_corpus(counts) != known for counts in found):
             raise DataError(f"{name} and {first} were not tested on the same sentences")
+
+
+def _corpus(counts: SentenceCounts) -> tuple[str, int]:
+    """Return what tells a corpus from others: its tokens and its number of sentences."""
+    return counts.corpus, max(map(len, counts.by_protocol.values()), default=0)
 
 
 def _require_same_gold(arrays: Mapping[str, np.ndarray]) -> None:

@@ -127,14 +127,18 @@ class Vocabulary:
                     vocabulary._files[name.removeprefix(FILES)] = content
                 elif name != FACTS:
                     vocabulary._namespaces[name.removesuffix(".txt")] = _unique(Namespace(_decode(content)))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArchiveError(f"the vocabulary is damaged: {error!r}") from error
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ArchiveError(f"the vocabulary is damaged: {_reason(error)}") from error
         return vocabulary
 
     def _training(self, name: str) -> Sequence[Example]:
         if self.examples is None:
             raise ArchiveError(f"the vocabulary lacks {name!r}: it was saved by another configuration of the model")
         return self.examples
+
+
+def _reason(error: Exception) -> str:
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else repr(error)
 
 
 def _unique(namespace: Namespace) -> Namespace:

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def _explained(name: str) -> Iterator[None]:
         if _is_path(name):
             raise RelxError(f"{name}: no transformer can be had from it: there is no such folder") from error
         offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")
-        advice = "unset HF_HUB_OFFLINE to have it downloaded" if offline else f"try: hf download {name}"
+        advice = "unset HF_HUB_OFFLINE to have it downloaded" if offline else f"try: hf download {shlex.quote(name)}"
         raise RelxError(
             f"no transformer {name!r}: it is no folder here, and not to be had from the Hugging Face hub ({reason}); "
             f"give the path of a model's folder, or {advice}"

@@ -6,9 +6,9 @@ from typing import Any
 from relx import config
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
-from relx.errors import DataError
+from relx.errors import DataError, RelxError
 from relx.readers.json_reader import JsonReader
-from relx.readers.reader import DatasetReader
+from relx.readers.reader import DatasetReader, own_fault
 from relx.readers.records import records
 from relx.registry import components
 from relx.utils.files import require_file
@@ -24,7 +24,7 @@ def reader_for(path: str | Path) -> str:
     """
     require_file(path, "name the form of its records (--reader, --from), or write it to a file")
     readers = {name: component.load() for name, component in components(KIND).items()}
-    names = _without_own([name for name, reader in readers.items() if reader.recognises(path)])  # type: ignore
+    names = _without_own([name for name, reader in readers.items() if _recognises(reader, path)])
     if len(names) == 1:
         return names[0]
     if names:
@@ -45,6 +45,16 @@ def form_of(record: dict[str, Any]) -> str | None:
     names = [name for name, cls in readers.items() if issubclass(cls, JsonReader) and cls.recognises_record(record)]
     names = _without_own(names)
     return names[0] if len(names) == 1 else None
+
+
+def _recognises(reader: type[DatasetReader], path: str | Path) -> bool:
+    """Whether a reader takes a file. Raises DataError where the reader itself fails."""
+    try:
+        return reader.recognises(path)
+    except RelxError:
+        raise
+    except Exception as error:  # a plugin's reader raises whatever its author did not think of
+        raise DataError(f"{path}: {own_fault(reader, error)}; name the form with --reader or --from") from error
 
 
 def _without_own(names: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from relx.data.changes import Changes
 from relx.data.example import Example
 from relx.errors import DataError, Faults, RelxError
 from relx.readers.choose import make_reader, reader_for
-from relx.readers.reader import UNEXPECTED, DatasetReader, own_fault
+from relx.readers.reader import DatasetReader, own_fault
 
 
 def sentences_of(reader: DatasetReader, path: str | Path) -> Iterator[Example]:
@@ -22,7 +22,7 @@ def sentences_of(reader: DatasetReader, path: str | Path) -> Iterator[Example]:
             yield example
     except RelxError:
         raise
-    except UNEXPECTED as error:
+    except Exception as error:  # a reader raises whatever its author did not think of
         raise DataError(f"{path}: after {number} sentences {own_fault(reader, error)}") from error
     changes.log(path)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from relx.data.example import Example
 from relx.data.json_validation import BadRecord
-from relx.errors import DataError, Faults
-from relx.readers.reader import UNEXPECTED, DatasetReader, own_fault
+from relx.errors import DataError, Faults, RelxError
+from relx.readers.reader import DatasetReader, own_fault
 from relx.readers.records import Record, records
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,9 @@ class JsonReader(DatasetReader):
                     examples = self.examples(record)
                 except BadRecord as error:
                     faults.add(DataError(f"{path}:{line}: {error}"))
-                except UNEXPECTED as error:
+                except RelxError:
+                    raise
+                except Exception as error:  # a reader raises whatever its author did not think of
                     faults.add(DataError(f"{path}:{line}: {own_fault(self, error)}"))
                 else:
                     yield from examples

@@ -9,9 +9,6 @@ from relx.data.example import Example
 from relx.errors import DataError
 from relx.registry import Registrable, components
 
-# What a faulty reader raises at a record that its author did not think of.
-UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
 
 class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
     """Reads one corpus form: path -> iterator of Examples. Knows no vocabulary and no tensors."""
@@ -33,11 +30,12 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
         raise DataError(f"{path}: not written, since its form is only read; {written_forms()}")
 
 
-def own_fault(reader: DatasetReader, error: Exception) -> str:
+def own_fault(reader: DatasetReader | type[DatasetReader], error: Exception) -> str:
     """What to say of an error that a reader did not expect: its kind, and where in the reader it arose."""
+    name = (reader if isinstance(reader, type) else type(reader)).__name__
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"the reader {type(reader).__name__} failed with {type(error).__name__}: {error}{place}"
+    return f"the reader {name} failed with {type(error).__name__}: {error}{place}"
 
 
 def require_writable(form: str | dict[str, Any]) -> None:

@@ -35,9 +35,12 @@ class SentenceCounts:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "SentenceCounts":
-        """What ``to_json`` gave. Raises KeyError and TypeError for anything else."""
+        """What ``to_json`` gave. Raises KeyError, TypeError, AttributeError and ValueError for anything else."""
         rows = content["predicted, gold, correct"]
-        return cls(content["corpus"], {name: [Counts(*row) for row in counts] for name, counts in rows.items()})
+        by_protocol = {name: [_possible(*row) for row in counts] for name, counts in rows.items()}
+        if not isinstance(content["corpus"], str) or len(set(map(len, by_protocol.values()))) > 1:
+            raise ValueError("not the counts of one corpus")
+        return cls(content["corpus"], by_protocol)
 
 
 def sentence_counts(gold: Sequence[Example], predicted: Sequence[Example], protocols: Iterable[str]) -> SentenceCounts:
@@ -68,8 +71,16 @@ def load_counts(folder: Path, split: str) -> SentenceCounts | None:
         return None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(f"{path}: holds no counts of sentences as relx writes them") from None
+
+
+def _possible(predicted: int, gold: int, correct: int) -> Counts:
+    """Return the counts of a sentence. Raises ValueError for counts that no sentence can have."""
+    whole = all(type(number) is int for number in (predicted, gold, correct))
+    if not whole or not 0 <= correct <= min(predicted, gold) or max(predicted, gold) >= 2**31:
+        raise ValueError("counts that no sentence has")
+    return Counts(predicted, gold, correct)
 
 
 def _by_sentence(matching: Matching, sentences: int) -> list[Counts]:

@@ -41,7 +41,7 @@ def claim(folder: Path, search: dict[str, Any]) -> None:
         before = json.loads((folder / SEARCH).read_bytes()) if present else None
     except FileNotFoundError:
         raise TrainingError(f"{folder}: holds no search to go on with; choose another folder (-s)") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(f"{folder}: cannot be used as output folder: {error}") from None
     if before is None:
         with atomic_write(folder / SEARCH) as file:

@@ -40,7 +40,13 @@ def test_a_missing_file(tmp_path: Path) -> None:
         read_reports(tmp_path)
 
 
-@pytest.mark.parametrize("damaged", ["{", "[]", '{"epoch": 1}', '"x"'])
+WRONG = [
+    json.dumps({**json.loads(line(1)), **change})
+    for change in ({"metrics": 3}, {"metrics": {"f1": "high"}}, {"loss": None}, {"step": [1]}, {"epoch": float("inf")})
+]
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"epoch": 1}', '"x"', "[" * 50_000, *WRONG])
 def test_a_damaged_line_has_its_place(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "epochs.jsonl").write_text(f"{line(1)}\n{damaged}\n{line(2)}\n")
     with pytest.raises(DataError, match=r"epochs.jsonl:2: holds no report as relx writes them"):

@@ -52,3 +52,11 @@ def test_a_damaged_file_is_one_error(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(DataError, match="b.json: cannot be read: No such file"):
         read_json(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("content", ["[]", "5", "null", "true", '"x"', "[" * 50_000])
+def test_metrics_of_another_shape_are_one_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(DataError, match="metrics.json: is damaged: not "):
+        finished_runs(tmp_path)

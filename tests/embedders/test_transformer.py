@@ -323,7 +323,7 @@ class TestModelsThatDoNotFit:
         name = next(name for name in weights if name.endswith("word_embeddings.weight"))
         weights[name][-1, -1] = float(number)  # in the row of one piece, which the data may lack
         safetensors.torch.save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
-        with pytest.raises(RelxError, match="holds numbers that are not finite, in embeddings.word_embeddings.weight"):
+        with pytest.raises(RelxError, match="hold numbers that are not finite, in embeddings.word_embeddings.weight"):
             transformer(str(tmp_path))
 
     def test_a_type_that_is_no_encoder_of_text(self, tmp_path):

@@ -91,6 +91,36 @@ def test_an_index_error_in_a_users_reader_has_a_file_and_the_sentences_before(tm
     assert str(error.value).startswith(f"{path}: after 2 sentences the reader CarelessWithFiles failed with IndexError")
 
 
+@pytest.mark.parametrize("error", [RecursionError("deep"), StopIteration(1), MemoryError(), OSError("gone"), Warning()])
+def test_whatever_a_users_reader_raises_has_a_file_and_a_line(tmp_path, error):
+    class Raising(JsonReader):
+        def example(self, record) -> Example:
+            raise error
+
+    class RaisingOverFiles(DatasetReader):
+        def read(self, path) -> Iterator[Example]:
+            yield Example(["a"])
+            raise error
+
+    path, kind = lines(tmp_path / "a.json", {"words": []}), type(error).__name__
+    with pytest.raises(DataError, match=rf"a.json:1: the reader Raising failed with {kind}"):
+        list(sentences_of(Raising(), path))
+    kind = "RuntimeError" if isinstance(error, StopIteration) else kind  # so Python has it of a generator
+    with pytest.raises(DataError, match=rf"a.json: after 1 sentences the reader RaisingOverFiles failed with {kind}"):
+        list(sentences_of(RaisingOverFiles(), path))
+
+
+def test_a_users_reader_that_fails_on_a_foreign_file_is_named(tmp_path, registry):
+    @DatasetReader.register("hasty")
+    class Hasty(JsonReader):
+        @classmethod
+        def recognises_record(cls, record) -> bool:
+            return record["version"] == 1
+
+    with pytest.raises(DataError, match="a.json: the reader Hasty failed with KeyError: 'version' .*; name the form"):
+        list(read(lines(tmp_path / "a.json", {"tokens": ["a"]})))
+
+
 def test_gold_that_tokens_cannot_hold_is_logged_by_cause_with_its_sentence(tmp_path, caplog):
     lost = {"tokens": ["Bogota"], "entities": [{"text": "Lima"}, {"start": 0, "end": 1, "text": "Bogotá"}]}
     path = lines(tmp_path / "a.jsonl", CUT, lost)

@@ -62,7 +62,18 @@ def test_they_come_back_from_a_file(tmp_path: Path) -> None:
 WRONG_ROW = json.dumps({"corpus": "x", "predicted, gold, correct": {"exact_span": [[1, 2, 3, 4]]}})
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", "3", '{"corpus": "x"}', WRONG_ROW])
+def of_rows(*rows: object, corpus: object = "x") -> str:
+    return json.dumps({"corpus": corpus, "predicted, gold, correct": {f"protocol {i}": r for i, r in enumerate(rows)}})
+
+
+IMPOSSIBLE = [
+    of_rows([[1, 2, 2]]), of_rows([[3, 1, 2]]), of_rows([[-1, 2, -1]]), of_rows([[1.0, 2, 1]]), of_rows([[1, True, 1]]),
+    of_rows([[10**30, 1, 1]]), of_rows([[1, 1, 1]], []), of_rows([[1, 1, 1]], corpus=None), of_rows([["1", "1", "1"]]),
+    "[" * 50_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "3", '{"corpus": "x"}', WRONG_ROW, *IMPOSSIBLE])
 def test_a_damaged_file_is_one_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "test_sentences.json").write_text(content)
     with pytest.raises(DataError, match=r"test_sentences.json: holds no counts of sentences as relx writes them"):

@@ -150,7 +150,7 @@ def _config_of(path: Path) -> dict[str, Any] | None:
     """The configuration of the run in a folder, if there is one; other programs have a ``config.json`` too."""
     try:
         content = json.loads((path / CONFIG).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     ours = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
     return content if ours else None

@@ -124,7 +124,7 @@ class TestStanza:
         with pytest.raises(RelxError) as error:
             parser_of(tmp_path, tmp_path).parse([ADA])
         assert str(error.value).startswith(f"no Stanza models (pos, lemma, depparse) for 'en' in {tmp_path} (no model")
-        assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+        assert "stanza.download('en', model_dir='FOLDER')" in str(error.value)
         assert str(error.value).endswith("-o dependency_parser.model_dir=FOLDER")
         assert "\n" not in str(error.value)
 

@@ -73,7 +73,7 @@ class TestStanza:
         with pytest.raises(RelxError) as error:
             StanzaTagger("en", str(tmp_path), cache=str(tmp_path)).tag([ANN])
         assert str(error.value).startswith(f"no Stanza models (pos) for 'en' in {tmp_path} (no model of these lies")
-        assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+        assert "stanza.download('en', model_dir='FOLDER')" in str(error.value)
         assert str(error.value).endswith(", or name the folder where they lie: -o pos_tagger.model_dir=FOLDER")
         assert "\n" not in str(error.value)
 

@@ -17,7 +17,21 @@ def test_a_missing_model_is_one_error_that_names_the_command(tmp_path):
     with pytest.raises(RelxError) as error:
         StanzaTokenizer("en", str(tmp_path)).tokenize(["Some text."])
     assert "no Stanza models (tokenize) for 'en'" in str(error.value)
-    assert f"stanza.download('en', model_dir='{tmp_path}')" in str(error.value)
+    assert "stanza.download('en', model_dir='FOLDER')" in str(error.value)
+
+
+@pytest.mark.parametrize("language", ["", "en;ls", "en'", "$(id)", "`id`", "../en", "en\n", "\u0435n"])
+def test_a_language_that_a_shell_would_run_is_refused(language):
+    with pytest.raises(ValueError, match="language: expected a code or a name such as en or zh-hans, got "):
+        StanzaTokenizer(language)
+
+
+def test_no_folder_stands_in_the_command_for_its_models(tmp_path):
+    folder = tmp_path / '"; touch `x` $(id)\n'
+    with pytest.raises(RelxError) as error:
+        StanzaTokenizer("en", str(folder)).tokenize(["Some text."])
+    assert "touch" not in str(error.value).partition("get them with: ")[2]
+    assert "\n" not in str(error.value)
 
 
 def test_texts_without_a_visible_character_need_no_model():
