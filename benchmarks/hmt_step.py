@@ -14,25 +14,10 @@ from torch import Tensor, nn
 
 from relx.data.batch import TensorDataset
 from relx.data.vocabulary import Vocabulary
-from relx.heads.hmt import SoftTagDecoder
+from relx.heads.hmt import TagDecoder
 from relx.utils.runtime import keep_freed_memory
 
 BATCH, LENGTH = 32, 40
-
-
-def looped(decoder: SoftTagDecoder, encoded: Tensor) -> Tensor:
-    """Eq. 2-4 a token at a time, the gates of all four kinds in one product."""
-    tag = encoded.new_zeros(len(encoded), decoder.output.in_features)
-    state = cell = encoded.new_zeros(len(encoded), decoder.hidden_size)
-    logits = []
-    for token in encoded.unbind(dim=1):
-        gates = decoder.gates_from_tag(tag) + decoder.gates_from_state(state)
-        keep, forget, candidate, out = gates.chunk(4, dim=-1)
-        cell = torch.sigmoid(forget) * cell + torch.sigmoid(keep) * torch.tanh(candidate)
-        state = torch.sigmoid(out) * torch.tanh(cell)
-        tag = decoder.tag_from_encoded(token) + decoder.tag_from_state(state)
-        logits.append(decoder.output(tag))
-    return torch.stack(logits, dim=1)
 
 
 def backward(function: Callable[[Tensor], Tensor], encoded: Tensor, module: nn.Module) -> None:
@@ -43,13 +28,13 @@ def backward(function: Callable[[Tensor], Tensor], encoded: Tensor, module: nn.M
 
 def decoder_report(hidden: int, repeat: int) -> None:
     """Print the decoder's times and their ratio."""
-    decoder = SoftTagDecoder(2 * hidden, hidden, hidden, tags=117)
+    decoder = TagDecoder(2 * hidden, hidden, hidden, tags=117)
     encoded = torch.randn(BATCH, LENGTH, 2 * hidden, requires_grad=True)
-    assert torch.allclose(decoder(encoded), looped(decoder, encoded), atol=1e-4)
+    assert torch.allclose(decoder(encoded), decoder.equations(encoded), atol=1e-4)
     times = medians(
         {
             "fused": lambda: backward(decoder, encoded, decoder),
-            "literal loop": lambda: backward(lambda x: looped(decoder, x), encoded, decoder),
+            "literal loop": lambda: backward(decoder.equations, encoded, decoder),
         },
         repeat,
     )

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from relx.encoders.seq2seq.lstm import LSTMEncoder, PeepholeLSTM, PeepholeLSTMEncoder
-from relx.heads.hmt import LSTMTagDecoder, PlainTagDecoder, SoftTagDecoder, TaggingModule
+from relx.heads.hmt import TagDecoder, TaggingModule
+from relx.heads.novel_tagging import LSTMTagDecoder
 
 
 def cell(f: Tensor, i: Tensor, g: Tensor, o: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,38 +57,23 @@ def bidirectional(inputs: Tensor, encoder: nn.Module) -> Tensor:
     return torch.cat((ahead, back.flip(0)), dim=1)
 
 
-def soft_tag_decoder(encoded: Tensor, decoder: SoftTagDecoder) -> Tensor:
-    """Eq. 2-4, T_0 = h_0 = c_0 = 0; with an embedding of tags, the best tag's embedding in place of T_t-1."""
-    w_i, w_f, w_c, w_o = decoder.gates_from_tag.weight.chunk(4)
-    b_i, b_f, b_c, b_o = decoder.gates_from_tag.bias.chunk(4)
-    u_i, u_f, u_c, u_o = decoder.gates_from_state.weight.chunk(4)
-    w_t = torch.cat((decoder.tag_from_encoded.weight, decoder.tag_from_state.weight), dim=1)
-    h = c = encoded.new_zeros(decoder.hidden_size)
-    fed_back = encoded.new_zeros(len(w_t))
-    logits = []
-    for h_en in encoded:
-        f, i = w_f @ fed_back + u_f @ h + b_f, w_i @ fed_back + u_i @ h + b_i
-        h, c = cell(f, i, w_c @ fed_back + u_c @ h + b_c, w_o @ fed_back + u_o @ h + b_o, c)
-        fed_back = w_t @ torch.cat((h_en, h)) + decoder.tag_from_encoded.bias
-        logits.append(decoder.output.weight @ fed_back + decoder.output.bias)
-        if decoder.tag_embedding is not None:
-            fed_back = decoder.tag_embedding.weight[logits[-1].argmax()]
-    return torch.stack(logits)
-
-
-def plain_tag_decoder(encoded: Tensor, decoder: PlainTagDecoder) -> Tensor:
-    """Eq. 3-4 over a plain LSTM that reads the encoded token, h_0 = c_0 = 0."""
-    w_i, w_f, w_c, w_o = decoder.gates_from_encoded.weight.chunk(4)
-    b_i, b_f, b_c, b_o = decoder.gates_from_encoded.bias.chunk(4)
+def tag_decoder(encoded: Tensor, decoder: TagDecoder) -> Tensor:
+    """Eq. 2-4, T_0 = h_0 = c_0 = 0; the gates may read the best tag's embedding or the encoded token in T's place."""
+    w_i, w_f, w_c, w_o = decoder.gates_from_input.weight.chunk(4)
+    b_i, b_f, b_c, b_o = decoder.gates_from_input.bias.chunk(4)
     u_i, u_f, u_c, u_o = decoder.gates_from_state.weight.chunk(4)
     w_t = torch.cat((decoder.tag_from_encoded.weight, decoder.tag_from_state.weight), dim=1)
     h = c = encoded.new_zeros(u_i.shape[1])
+    t = encoded.new_zeros(len(w_t))
     logits = []
-    for x in encoded:
+    for h_en in encoded:
+        x = h_en if decoder.feedback == "none" else t
         f, i = w_f @ x + u_f @ h + b_f, w_i @ x + u_i @ h + b_i
         h, c = cell(f, i, w_c @ x + u_c @ h + b_c, w_o @ x + u_o @ h + b_o, c)
-        t = w_t @ torch.cat((x, h)) + decoder.tag_from_encoded.bias
+        t = w_t @ torch.cat((h_en, h)) + decoder.tag_from_encoded.bias
         logits.append(decoder.output.weight @ t + decoder.output.bias)
+        if decoder.tag_embedding is not None:
+            t = decoder.tag_embedding.weight[logits[-1].argmax()]
     return torch.stack(logits)
 
 
@@ -112,7 +98,6 @@ def log_likelihood(inputs: Tensor, module: TaggingModule, gold: list[int]) -> tu
     """The encoded tokens of a task, and the inner sum of Eq. 6 with the probabilities of Eq. 5."""
     encoded = bidirectional(inputs, module.encoder)
     total = inputs.new_zeros(())
-    decoder = plain_tag_decoder if isinstance(module.decoder, PlainTagDecoder) else soft_tag_decoder
-    for y, g in zip(decoder(encoded, module.decoder), gold, strict=True):
+    for y, g in zip(tag_decoder(encoded, module.decoder), gold, strict=True):
         total = total + torch.log(torch.exp(y[g]) / torch.exp(y).sum())
     return encoded, total

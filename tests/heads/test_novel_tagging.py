@@ -5,7 +5,7 @@ from batches import inputs_of, labelled_batch
 from sentences import sentence
 
 from relx.data.vocabulary import Vocabulary
-from relx.heads.hmt import NovelTagging
+from relx.heads.novel_tagging import NovelTagging
 
 DIM = 4
 EXAMPLES = [

@@ -9,7 +9,8 @@ from relx.data.example import Example
 from relx.data.json_form import example_from_json
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import NOT_LOCATED
-from relx.heads.hmt import HMT, NovelTagging
+from relx.heads.hmt import HMT
+from relx.heads.novel_tagging import NovelTagging
 from relx.heads.schemes.joint_tags import PAIRED, TAKEN
 from relx.readers import read
 from relx.training.checks.oracle import CUT, oracle_check, oracle_decode
