@@ -21,10 +21,10 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.transformer import TransformerEmbedder
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.srn import SRNEncoder
-from relx.heads.cascade.fusion import Sentences
+from relx.heads.cascade.fusion import PlainSentences
 from relx.heads.cascade.head import Cascade, GoldFinder, ModelFinder
 from relx.heads.pair_scorers.scorers import PFNPairScorer
-from relx.heads.schemes.triples import GoldTriples
+from relx.heads.schemes.triples import SpanTriples
 from relx.heads.spans import Spans
 from relx.model import Encoding, JointExtractor
 from relx.readers import read
@@ -37,9 +37,9 @@ FUSIONS = ("late", "early")
 class GuidedFinder:
     """Does the work of a model and tells what is gold."""
 
-    def __init__(self, head: Cascade, sentences: Sentences) -> None:
-        self.model = ModelFinder(head, sentences)
-        self.gold = GoldFinder(head, GoldTriples.of(sentences.batch), sentences.shape)
+    def __init__(self, head: Cascade, plain: PlainSentences) -> None:
+        self.model = ModelFinder(head, plain)
+        self.gold = GoldFinder(head, SpanTriples.gold(plain.batch), plain.shape)
 
     def entities(self) -> Spans:
         self.model.entities()
@@ -70,8 +70,8 @@ def predict(model: JointExtractor, examples: list[Example], loader: DataLoader) 
 
     def extract(batch: Batch) -> list[Example]:
         encode = Encoding(model)
-        sentences = Sentences(batch, encode, encode(batch))
-        return head.read(GuidedFinder(head, sentences), batch)
+        plain = PlainSentences(batch, encode, encode(batch))
+        return head.run(GuidedFinder(head, plain), batch)
 
     model.eval()
     with torch.inference_mode():

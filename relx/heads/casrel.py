@@ -10,9 +10,9 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
 from relx.heads.schemes.limits import Tied, limit_of_ties
-from relx.heads.schemes.triples import GoldTriples, SpanTripleTargets
+from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
-from relx.heads.spans.spans import mean_of_ends
+from relx.heads.spans.spans import mean_of_endpoints
 from relx.heads.spans.tagger import gammas
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
@@ -76,7 +76,7 @@ class CasRel(Head):
         """Compute ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers of these
         ``subjects`` among the gold mentions.
         """
-        encoded, gold = encode(batch), GoldTriples.of(batch)
+        encoded, gold = encode(batch), SpanTriples.gold(batch)
         tried = self._tried(gold, len(batch))
         objects = self._told(encoded, gold.entities.select(tried))
         return {"subject": encoded, "object": objects, "subjects": tried}
@@ -85,15 +85,15 @@ class CasRel(Head):
         """Find subjects, then the objects of each."""
         encoded = encode(batch)
         subjects = self.subject(encoded, batch.mask)
-        objects = self.object(self._told(encoded, subjects), batch.mask[subjects.row])
+        objects = self.object(self._told(encoded, subjects), batch.mask[subjects.batch_index])
         return self.read(subjects, objects, batch)
 
     def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
         """Binary cross entropies of subjects and of the objects of those that are tried, averaged over sentences."""
-        gold, length = GoldTriples.of(batch), batch.mask.shape[1]
+        gold, length = SpanTriples.gold(batch), batch.mask.shape[1]
         tried = gold.entities.select(scores["subjects"])
         total = self.subject.loss(scores["subject"], batch.mask, gold.entities.select(gold.subjects))
-        total = total + self.object.loss(scores["object"], batch.mask[tried.row], gold.objects(tried, length))
+        total = total + self.object.loss(scores["object"], batch.mask[tried.batch_index], gold.objects(tried, length))
         return total / len(batch)
 
     def read(self, subjects: Spans, objects: Spans, batch: Batch) -> list[Example]:
@@ -109,25 +109,25 @@ class CasRel(Head):
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold subjects and their gold objects, as far as nearest ends spell them."""
-        gold, shape = GoldTriples.of(batch), batch.mask.shape
-        subjects = self.subject.certain(gold.entities.select(gold.subjects), shape)
+        gold, shape = SpanTriples.gold(batch), batch.mask.shape
+        subjects = self.subject.oracle(gold.entities.select(gold.subjects), shape)
         objects = gold.objects(subjects, shape[1])
-        return self.read(subjects, self.object.certain(objects, torch.Size((len(subjects), shape[1]))), batch)
+        return self.read(subjects, self.object.oracle(objects, torch.Size((len(subjects), shape[1]))), batch)
 
-    def _tried(self, gold: GoldTriples, sentences: int) -> Tensor:
+    def _tried(self, gold: SpanTriples, sentences: int) -> Tensor:
         """The numbers of the subjects whose objects are learnt, in order."""
         subjects = gold.subjects
         if not self.sampled:
             return subjects
-        row = gold.entities.row[subjects]
+        row = gold.entities.batch_index[subjects]
         lots = torch.rand(len(subjects), device=row.device)
         drawn = lots.new_zeros(sentences).scatter_reduce(0, row, lots, "amax")
         return subjects[lots == drawn[row]]
 
     def _told(self, encoded: Tensor, subjects: Spans) -> Tensor:
         """The vectors of each subject's sentence with the subject's own: [subjects, length, d']."""
-        tokens = encoded[subjects.row]
-        own = mean_of_ends(encoded, subjects).unsqueeze(1)
+        tokens = encoded[subjects.batch_index]
+        own = mean_of_endpoints(encoded, subjects).unsqueeze(1)
         return tokens + own if self.summed else torch.cat((tokens, own.expand_as(tokens)), dim=-1)
 
 

@@ -57,7 +57,7 @@ class Reader:
         tags = torch.tensor([int(subject[0] <= i <= subject[1]) for i in range(len(self.tokens))])
         e_s = self.head.fusion.subject.weight[tags]
         h = self.view(self.encode(self.tokens), "object")
-        v = [((h[subject[0]] + h[subject[1]]) / 2).repeat(len(h), 1)] if self.head.fusion.vectors else []
+        v = [((h[subject[0]] + h[subject[1]]) / 2).repeat(len(h), 1)] if self.head.fusion.subject_vectors else []
         return self._in_context(torch.cat([*self._types(known), h, e_s, *v], dim=1), "object")
 
     def _in_context(self, h: Tensor, task: str) -> Tensor:
@@ -141,6 +141,6 @@ def extract(reader: Reader) -> tuple[dict[Span, tuple[int, float]], dict[tuple[S
         if tuple(subject) in entities:
             of_subject = reader.object(types, tuple(subject))
             for (relation, *obj), score in span_equations.found(of_subject, head.object).items():
-                if tuple(obj) in entities and (obj != subject or head.steps.allow_self):
+                if tuple(obj) in entities and (obj != subject or head.scheme.allow_self):
                     triples[tuple(subject), relation, tuple(obj)] = certainty * score
     return entities, triples

@@ -14,12 +14,12 @@ Numbers = tuple[int, int, int, int]
 def spans_of(numbers: Iterable[Numbers]) -> Spans:
     """Certain spans."""
     table = torch.tensor(list(numbers), dtype=torch.int64).reshape(-1, 4)
-    return Spans.stacked(table, torch.ones(len(table)))
+    return Spans.from_tensor(table, torch.ones(len(table)))
 
 
 def numbers_of(spans: Spans) -> list[Numbers]:
     """The spans, in their order."""
-    return [tuple(numbers) for numbers in spans.numbers.tolist()]
+    return [tuple(numbers) for numbers in spans.as_tensor().tolist()]
 
 
 def random_spans(draw: random.Random, rows: int, length: int, labels: int) -> Spans:
@@ -52,7 +52,7 @@ def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanTagger) -> T
     start, end = probabilities(h, extractor)
     starts, ends = {(k, i) for k, i, _ in gold}, {(k, j) for k, _, j in gold}
     for i in range(len(h)):
-        for k in range(extractor.labels):
+        for k in range(extractor.num_labels):
             total = total + extractor.task.alpha * _cross_entropy(start[i, k], (k, i) in starts)
             total = total + extractor.task.beta * _cross_entropy(end[i, k], (k, i) in ends)
         for j in range(i, len(h)) if extractor.pair_scorer is not None else ():
@@ -68,7 +68,7 @@ def found(h: Tensor, extractor: SpanTagger) -> dict[tuple[int, int, int], float]
         return spans
     start, end = probabilities(h, extractor)
     least = extractor.task.threshold
-    for k in range(extractor.labels):
+    for k in range(extractor.num_labels):
         for i in range(len(h)):
             lasts = [j for j in range(i, len(h)) if end[j, k] >= least] if start[i, k] >= least else []
             for j in lasts if extractor.pair_scorer is not None else lasts[:1]:

@@ -107,7 +107,7 @@ def literal_loss(model: JointExtractor, example: Example, arguments: dict[str, A
     spans = [(e.span[0], e.span[1] - 1) for e in example.entities]
     entities = {span: head.types.names.get(e.type) for span, e in zip(spans, example.entities, strict=True)}
     triples = {
-        ((r.head.start, r.head.end - 1), head.steps.relations.get(r.type), (r.tail.start, r.tail.end - 1))
+        ((r.head.start, r.head.end - 1), head.decoder.relations.get(r.type), (r.tail.start, r.tail.end - 1))
         for r in example.relations
     }
     gold = arguments.get("subjects") == "gold"
@@ -134,7 +134,7 @@ def test_what_is_extracted_equals_the_equations(name: str) -> None:
     for example, predicted in zip(examples, model.extract(examples, DataLoader(8)), strict=True):
         reader = Reader(model, example.tokens, VARIANTS[name].get("markers") != "subject")
         entities, triples = cascade_equations.extract(reader) if example.tokens else ({}, {})
-        names, relations = model.head.types.names, model.head.steps.relations
+        names, relations = model.head.types.names, model.head.decoder.relations
         expected = {(start, last + 1, names[label]): score for (start, last), (label, score) in entities.items()}
         assert {(*e.span, e.type): e.score for e in predicted.entities} == pytest.approx(expected)
         assert {

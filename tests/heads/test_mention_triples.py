@@ -73,7 +73,7 @@ def test_the_arrays_of_a_sentence() -> None:
     example.entities.append(Entity(None, None, text="elsewhere"))
     head = cascade()
     arrays = head.targets(example).arrays
-    a, b = (head.steps.relations.get(name) + 1 for name in "ab")
+    a, b = (head.decoder.relations.get(name) + 1 for name in "ab")
     assert arrays["entity_spans"].tolist() == [[1, 0, 1], [1, 4, 5]]
     assert arrays["triples"].tolist() == [[b, 1, 0], [a, 0, 1]]
 

@@ -75,19 +75,19 @@ def test_nothing_is_found_in_nothing(extractor: SpanTagger, shape: tuple[int, in
     inputs, mask = torch.randn(*shape, DIM, dtype=torch.float64), torch.zeros(shape, dtype=torch.bool)
     assert len(extractor(inputs, mask)) == 0
     assert extractor.loss(inputs, mask, spans_of([])) == 0
-    assert len(extractor.certain(spans_of([]), mask.shape)) == 0
+    assert len(extractor.oracle(spans_of([]), mask.shape)) == 0
 
 
 def test_gold_comes_back_by_match_however_it_overlaps() -> None:
     draw = random.Random(1)
     for _ in range(100):
         gold = random_spans(draw, 3, 8, LABELS)
-        assert sorted(numbers_of(make("pfn_mlp").certain(gold, torch.Size((3, 8))))) == sorted(numbers_of(gold))
+        assert sorted(numbers_of(make("pfn_mlp").oracle(gold, torch.Size((3, 8))))) == sorted(numbers_of(gold))
 
 
 def test_the_nearest_end_loses_the_longer_of_two_spans_with_one_start_and_those_around_others() -> None:
     flat, shared, nested = [(0, 1, 0, 2), (0, 1, 3, 3)], [(1, 1, 0, 2), (1, 1, 0, 4)], [(2, 0, 0, 5), (2, 0, 1, 3)]
-    found = make("nearest").certain(spans_of([*flat, *shared, *nested]), torch.Size((3, 8)))
+    found = make("nearest").oracle(spans_of([*flat, *shared, *nested]), torch.Size((3, 8)))
     assert sorted(numbers_of(found)) == [*flat, (1, 1, 0, 2), (2, 0, 0, 3), (2, 0, 1, 3)]
 
 

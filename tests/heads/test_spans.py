@@ -11,7 +11,7 @@ ROWS, LENGTH, LABELS = 3, 8, 4
 
 def test_of_the_spans_at_one_place_the_best_label_is_kept() -> None:
     found = spans_of([(1, 2, 0, 3), (0, 0, 4, 5), (1, 0, 0, 3), (0, 1, 4, 5), (1, 3, 1, 1), (0, 1, 4, 6)])
-    scored = Spans.stacked(found.numbers, torch.tensor([0.6, 0.5, 0.9, 0.5, 0.2, 0.1]))
+    scored = Spans.from_tensor(found.as_tensor(), torch.tensor([0.6, 0.5, 0.9, 0.5, 0.2, 0.1]))
     kept = best_labels(scored, LENGTH)
     assert numbers_of(kept) == [(0, 0, 4, 5), (0, 1, 4, 6), (1, 0, 0, 3), (1, 3, 1, 1)]
     torch.testing.assert_close(kept.score, torch.tensor([0.5, 0.1, 0.9, 0.2]))
@@ -50,5 +50,5 @@ def test_no_spans() -> None:
 
 def test_numbers_and_back() -> None:
     spans = random_spans(random.Random(3), ROWS, LENGTH, LABELS)
-    assert Spans.stacked(spans.numbers, spans.score).numbers.equal(spans.numbers)
-    assert Spans.of_cells(spans.cells).numbers.equal(spans.numbers)
+    assert Spans.from_tensor(spans.as_tensor(), spans.score).as_tensor().equal(spans.as_tensor())
+    assert Spans.from_cells(spans.cells).as_tensor().equal(spans.as_tensor())

@@ -1,8 +1,8 @@
-"""How later tasks of the cascade are told what earlier ones found (Cascade-SRN, Wang et al. 2022, section 3.4)."""
+"""How the later tasks of the cascade read what earlier ones found (Cascade-SRN, Wang et al. 2022, section 3.4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,21 +10,20 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.loader import DataLoader
-from relx.encoders.seq2seq.encoder import TaskFeatures
-from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.cascade.text_markers import MarkedText, Marking, TextMarkers
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
+from relx.heads.cascade.text_markers import MarkedSentence, Marking, TextMarkers
 from relx.heads.head import Encode
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.spans import Spans
-from relx.heads.spans.spans import labels_of_tokens, mean_of_ends
+from relx.heads.spans.spans import labels_of_tokens, mean_of_endpoints
 from relx.utils.argument_checks import require_sizes
 
 TaskContext = Literal["none", "global_feature", "lstm"]
 
 
 @dataclass(frozen=True)
-class Sentences:
-    """A batch, what encodes it, and its plain sentences encoded: [batch, length, size of the encoder]."""
+class PlainSentences:
+    """A batch of plain sentences, what encodes sentences, and these encoded: [batch, length, size of the encoder]."""
 
     batch: Batch
     encode: Encode
@@ -37,9 +36,9 @@ class Sentences:
 
 
 class Fusion(nn.Module):
-    """Gives the three tasks their features of a sentence's tokens, of the ``sizes`` entity, subject and object.
+    """Compute the features of tokens that the three tasks read, of the ``sizes`` entity, subject and object.
 
-    ``markers`` are the tokens that it sets among the words. ``shares_objects`` says whether the features of a token
+    ``markers`` are the tokens that it writes among the words. ``shares_objects`` says whether the features of a token
     outside of the subject are the same for all subjects.
     """
 
@@ -52,21 +51,23 @@ class Fusion(nn.Module):
         self.task_features = task_features
         self.sizes = {task: task_features.size(task) for task in ("entity", "subject", "object")}
 
-    def first(self, sentences: Sentences) -> Tensor:
-        """The features for entity extraction: [batch, length, entity]."""
-        return self.task_features.of(sentences.encoded, "entity")
+    def entity_features(self, plain: PlainSentences) -> Tensor:
+        """Compute the features for extracting entities: [batch, length, entity]."""
+        return self.task_features.of(plain.encoded, "entity")
 
-    def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:
-        """What follows the entities of all sentences of the batch.
+    def subject_object_features(
+        self, plain: PlainSentences, entities: Spans, rows: Tensor, subjects: Spans
+    ) -> tuple[Tensor, Tensor]:
+        """Compute what the later tasks read, given the entities of all sentences of the batch.
 
-        The features for subject extraction in the sentences ``rows``: [rows, length, subject]; and those for extracting
-        the objects of each subject: [subjects, length, object].
+        The features for extracting subjects in the sentences ``rows``: [rows, length, subject]; and those for
+        extracting the objects of each subject: [subjects, length, object].
         """
         raise NotImplementedError
 
 
 class GlobalContext(nn.Module):
-    """[x_t; g]: each vector with the global feature of its sentence beside it."""
+    """Put the global feature of its sentence beside each vector: [x_t; g]."""
 
     def __init__(self, input_dim: int, hidden_size: int) -> None:
         super().__init__()
@@ -78,14 +79,11 @@ class GlobalContext(nn.Module):
         return torch.cat((inputs, self.of_sentence(inputs, mask)), dim=-1)
 
 
-CONTEXTS = {"global_feature": GlobalContext, "lstm": LSTMEncoder}
-
-
 class LateFusion(Fusion):
-    """Sentences are encoded once. Embeddings of entity types and of the subject stand beside the features (Eq. 11).
+    """Encode sentences once, and put embeddings of entity types and of the subject beside the features (Eq. 11).
 
-    Without ``types`` the later tasks are not given the entities. With ``vectors`` the mean of the subject's first and
-    last token stands beside every token too. As printed, an extractor reads each token by itself, so that the subject
+    Without ``num_types`` the later tasks do not read the entities. With ``subject_vectors`` the mean of the subject's
+    first and last token is beside every token too. As printed, a tagger reads each token by itself, so that the subject
     changes the scores of its own tokens only. ``task_context`` gives the subject task and the object task a model of
     their own over the vectors of Eq. 11, which carries the embeddings to the other tokens: PFN's global feature beside
     each vector, or a bidirectional LSTM in place of the vectors, of ``context_size`` features (in each direction).
@@ -94,103 +92,100 @@ class LateFusion(Fusion):
     def __init__(
         self,
         task_features: TaskFeatures,
-        types: int | None,
+        num_types: int | None,
         tag_dim: int,
-        vectors: bool,
+        subject_vectors: bool,
         task_context: TaskContext,
         context_size: int,
     ) -> None:
         super().__init__(task_features)
         require_sizes(tag_dim=tag_dim, context_size=context_size)
-        self.types = nn.Embedding(types + 1, tag_dim) if types is not None else None
+        self.types = nn.Embedding(num_types + 1, tag_dim) if num_types is not None else None
         self.subject = nn.Embedding(2, tag_dim)
-        of_types = tag_dim if types is not None else 0
-        self.sizes["subject"] += of_types
-        self.vectors, self.shares_objects = vectors, task_context == "none" and not vectors
-        self.sizes["object"] += of_types + tag_dim + (task_features.size("object") if vectors else 0)
-        self.contexts: dict[str, GlobalContext | LSTMEncoder] = nn.ModuleDict()  # type: ignore[assignment]
+        self.subject_vectors = subject_vectors
+        self.shares_objects = task_context == "none" and not subject_vectors
+        types_dim = tag_dim if num_types is not None else 0
+        self.sizes["subject"] += types_dim
+        self.sizes["object"] += types_dim + tag_dim + (task_features.size("object") if subject_vectors else 0)
+        lstm = Seq2SeqEncoder.named("lstm", hidden_size=context_size)
+        self.contexts: dict[str, Any] = nn.ModuleDict()  # type: ignore[assignment]
         for task in ("subject", "object") if task_context != "none" else ():
-            self.contexts[task] = CONTEXTS[task_context](self.sizes[task], context_size)
+            size, with_lstm = self.sizes[task], task_context == "lstm"
+            self.contexts[task] = lstm.build(input_dim=size) if with_lstm else GlobalContext(size, context_size)
             self.sizes[task] = self.contexts[task].output_dim
 
-    def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:
-        """Eq. 11, [e_e; h_s] and [e_e; h_o; e_s] (with ``vectors`` the subject's vector too), each in its context."""
-        mask, types = sentences.batch.mask, self._types(sentences, entities)
-        of_subjects = [*types, self.task_features.of(sentences.encoded, "subject")]
-        view = self.task_features.of(sentences.encoded, "object")
-        of_objects = [*(part[subjects.row] for part in (*types, view)), self._tags(subjects, sentences.shape[1])]
-        if self.vectors:
-            own = mean_of_ends(view, subjects).unsqueeze(1)
-            of_objects.append(own.expand(-1, sentences.shape[1], -1))
+    def subject_object_features(
+        self, plain: PlainSentences, entities: Spans, rows: Tensor, subjects: Spans
+    ) -> tuple[Tensor, Tensor]:
+        """Compute Eq. 11, [e_e; h_s] and [e_e; h_o; e_s] (and the subject's vector), each in its context."""
+        mask, length = plain.batch.mask, plain.shape[1]
+        e_e = []  # [batch, length, tag_dim]: of the longest entity over each token
+        if self.types is not None:
+            e_e = [self.types(labels_of_tokens(entities, plain.shape, self.types.num_embeddings - 1))]
+        h_s = self.task_features.of(plain.encoded, "subject")  # [batch, length, subject]
+        h_o = self.task_features.of(plain.encoded, "object")  # [batch, length, object]
+        own = subjects.with_rows(torch.arange(len(subjects), device=subjects.label.device)).unlabelled()
+        e_s = self.subject(labels_of_tokens(own, torch.Size((len(subjects), length)), 1))  # [subjects, length, tag_dim]
+        for_subjects = [part[rows] for part in (*e_e, h_s)]
+        for_objects = [*(part[subjects.batch_index] for part in (*e_e, h_o)), e_s]
+        if self.subject_vectors:
+            for_objects.append(mean_of_endpoints(h_o, subjects).unsqueeze(1).expand(-1, length, -1))
         return (
-            self._in_context("subject", torch.cat([part[rows] for part in of_subjects], dim=-1), mask[rows]),
-            self._in_context("object", torch.cat(of_objects, dim=-1), mask[subjects.row]),
+            self._in_context("subject", torch.cat(for_subjects, dim=-1), mask[rows]),
+            self._in_context("object", torch.cat(for_objects, dim=-1), mask[subjects.batch_index]),
         )
 
     def _in_context(self, task: str, vectors: Tensor, mask: Tensor) -> Tensor:
-        """What the task's extractor reads: [rows, length, d] -> [rows, length, size of the task]."""
+        """Apply the task's own model: [rows, length, d] -> [rows, length, size of the task]."""
         return self.contexts[task](vectors, mask) if task in self.contexts else vectors
-
-    def _tags(self, subjects: Spans, length: int) -> Tensor:
-        each = subjects.of_rows(torch.arange(len(subjects), device=subjects.row.device)).unlabelled()
-        return self.subject(labels_of_tokens(each, torch.Size((len(subjects), length)), 1))
-
-    def _types(self, sentences: Sentences, entities: Spans) -> list[Tensor]:
-        if self.types is None:
-            return []
-        return [self.types(labels_of_tokens(entities, sentences.shape, self.types.num_embeddings - 1))]
 
 
 class EarlyFusion(Fusion):
-    """Entities and subjects are marked in the text, which is encoded anew for each; markers themselves are not scored.
+    """Mark entities and subjects in the text, and encode it anew for each subject; markers themselves are not scored.
 
-    Unless ``told``, only subjects are marked. The marked sentences of a batch are encoded together, those of like
-    length side by side, at most ``max_tokens`` at a time.
+    Without ``mark_entities`` only subjects are marked. The marked sentences of a batch are encoded together, those of
+    like length side by side, at most ``max_tokens`` tokens at a time.
     """
 
-    def __init__(self, task_features: TaskFeatures, types: Sequence[str], told: bool, max_tokens: int) -> None:
+    def __init__(self, task_features: TaskFeatures, types: Sequence[str], mark_entities: bool, max_tokens: int) -> None:
         super().__init__(task_features)
         require_sizes(max_tokens=max_tokens)
-        self.text = TextMarkers(types if told else [])
-        self.markers = self.text.tokens
-        self.told = told
+        self.mark_entities = mark_entities
+        self.text_markers = TextMarkers(types if mark_entities else [])
+        self.markers = self.text_markers.tokens
         self.loader = DataLoader(batch_size=max_tokens, max_tokens=max_tokens)
 
-    def later(self, sentences: Sentences, entities: Spans, rows: Tensor, subjects: Spans) -> tuple[Tensor, Tensor]:
-        """The subject view of sentences with their entities marked, the object view with the subject in addition."""
-        examples, known = sentences.batch.examples, self._known(sentences, entities)
+    def subject_object_features(
+        self, plain: PlainSentences, entities: Spans, rows: Tensor, subjects: Spans
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the subject features of sentences with marked entities, the object features with the subject too."""
+        markings: list[list[Marking]] = [[] for _ in plain.batch.examples]
+        if self.mark_entities:
+            for row, label, start, last in entities.as_tensor().tolist():
+                markings[row].append(Marking(start, last, label))
 
-        def text(row: int, *subject: Marking) -> MarkedText:
-            return self.text.insert(examples[row], [*known[row], *subject])
+        def mark(row: int, *subject: Marking) -> MarkedSentence:
+            return self.text_markers.insert(plain.batch.examples[row], [*markings[row], *subject])
 
-        given = zip(subjects.row.tolist(), subjects.start.tolist(), subjects.last.tolist(), strict=True)
-        texts = [text(row) for row in rows.tolist()] if self.told else []
-        texts += [text(row, Marking(start, last, None)) for row, start, last in given]
-        read = self._read(sentences, texts)
-        of_subjects = read[: len(rows)] if self.told else sentences.encoded[rows]
-        of_objects = read[len(read) - len(subjects) :]
-        return self.task_features.of(of_subjects, "subject"), self.task_features.of(of_objects, "object")
+        marked = [mark(row) for row in rows.tolist()] if self.mark_entities else []
+        marked += [mark(row, Marking(start, last, None)) for row, _, start, last, _ in subjects.items()]
+        encoded = self._encode(plain, marked)
+        for_subjects = encoded[: len(rows)] if self.mark_entities else plain.encoded[rows]
+        for_objects = encoded[len(encoded) - len(subjects) :]
+        return self.task_features.of(for_subjects, "subject"), self.task_features.of(for_objects, "object")
 
-    def _known(self, sentences: Sentences, entities: Spans) -> list[list[Marking]]:
-        """What is told of the entities of each sentence."""
-        known: list[list[Marking]] = [[] for _ in sentences.batch.examples]
-        if self.told:
-            for row, label, start, last in entities.numbers.tolist():
-                known[row].append(Marking(start, last, label))
-        return known
+    def _encode(self, plain: PlainSentences, marked: Sequence[MarkedSentence]) -> Tensor:
+        """Encode marked sentences, and keep their original tokens: -> [marked, length, size of the encoder]."""
+        if not marked:
+            return plain.encoded[:0]
+        plan = self.loader.in_order(np.array([len(sentence.example) for sentence in marked]))
+        encoded = torch.cat([self._encode_together(plain, [marked[i] for i in indices]) for indices in plan])
+        return encoded[torch.from_numpy(np.concatenate(plan).argsort()).to(encoded.device)]
 
-    def _read(self, sentences: Sentences, texts: Sequence[MarkedText]) -> Tensor:
-        """The original tokens of marked sentences as they are encoded now: [texts, length, size of the encoder]."""
-        if not texts:
-            return sentences.encoded[:0]
-        plan = self.loader.in_order(np.array([len(text.example) for text in texts]))
-        read = torch.cat([self._read_together(sentences, [texts[place] for place in places]) for places in plan])
-        return read[torch.from_numpy(np.concatenate(plan).argsort()).to(read.device)]
-
-    def _read_together(self, sentences: Sentences, texts: Sequence[MarkedText]) -> Tensor:
-        batch = sentences.encode.batch_of([text.example for text in texts])
-        places = np.zeros((len(texts), sentences.shape[1]), dtype=np.int64)
-        for row, text in enumerate(texts):
-            places[row, : len(text.places)] = text.places
-        rows = torch.arange(len(texts), device=batch.mask.device).unsqueeze(1)
-        return sentences.encode(batch)[rows, torch.from_numpy(places).to(rows.device)]
+    def _encode_together(self, plain: PlainSentences, marked: Sequence[MarkedSentence]) -> Tensor:
+        batch = plain.encode.batch_of([sentence.example for sentence in marked])
+        positions = np.zeros((len(marked), plain.shape[1]), dtype=np.int64)
+        for row, sentence in enumerate(marked):
+            positions[row, : len(sentence.positions)] = sentence.positions
+        rows = torch.arange(len(marked), device=batch.mask.device).unsqueeze(1)
+        return plain.encode(batch)[rows, torch.from_numpy(positions).to(rows.device)]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -11,13 +11,14 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
-from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, Sentences, TaskContext
+from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, PlainSentences, TaskContext
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.limits import Cell, Tied, limit_of_ties, limits_of_sums
-from relx.heads.schemes.triples import Finder, GoldTriples, SpanTripleDecoder, SpanTripleTargets
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
+from relx.heads.spans.spans import best_labels, find
 from relx.heads.spans.tagger import SpanDecoding, gammas
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
@@ -30,22 +31,34 @@ Span = tuple[int, int]
 
 @Head.register("cascade")
 class Cascade(Head):
-    """Entities first, then which of them are subjects, then the objects of each subject for each relation.
+    """Extract entities, then which of them are subjects, then the objects of each subject for each relation.
 
-    Later tasks read what earlier ones found (``fusion``): ``early`` sets markers into the text and encodes it anew, at
-    most ``max_tokens`` tokens at a time; ``late`` encodes once and sets embeddings of size ``tag_dim`` beside the
-    encoded tokens. ``markers`` says whether entities and the subject are given to the later tasks, or the subject only.
+    In training the later tasks read the gold entities. A subject or an object that is not among the entities is
+    dropped, since it has no type. An argument without effect is an error.
+
     In late fusion as printed (Eq. 11) the subject changes the scores of its own tokens only: all subjects of a sentence
-    have the same objects outside of themselves. ``task_context`` adds what the text allows ("separate task models"), a
-    model over the vectors of Eq. 11 for the subject task and the object task: the global feature of PFN beside each
-    vector, or a bidirectional ``lstm``, of ``context_size``; ``none`` is the printed form. ``subject_vectors`` sets the
-    subject's vector beside every token.
+    have the same objects outside of themselves. ``task_context`` adds what the text allows ("separate task models").
 
-    In training the later tasks read the gold entities; each of them is tried as a subject (``subjects``: all), or only
-    those that are one (gold). Without ``joint`` there is entity extraction only. ``entity_spans``, ``subject_spans``
-    and ``object_spans`` weigh the losses of the tasks and set their thresholds; ``pair_scorer`` scores the pairs of
-    start and end, for the ``decoding`` by match; by default ``pfn_mlp``, bias -6. A setting that the others leave
-    without effect is refused. A subject or an object that is not among the entities is dropped, since it has no type.
+    Args:
+        task_features: What each task, ``entity``, ``subject`` and ``object``, reads of the encoder.
+        vocabulary: The entity types and the relation types.
+        fusion: How later tasks read what earlier ones found: ``early``, as markers in the text, which is encoded anew;
+            ``late``, as embeddings beside the encoded tokens.
+        markers: Whether later tasks read the entities and the subject, or only the subject.
+        subjects: Which gold entities learn their objects: ``all``, also those without any, or ``gold``, the subjects.
+        joint: Whether to extract relations. Without it there are only entities.
+        decoding: How starts and ends become spans: ``match``, by a scorer of pairs; ``nearest``, by the nearest end.
+        pair_scorer: The scorer of pairs of start and end, by default ``pfn_mlp`` with the bias -6.
+        entity_spans: The loss weights and the threshold of entities.
+        subject_spans: The loss weights and the threshold of subjects.
+        object_spans: The loss weights and the threshold of objects.
+        tag_dim: The size of the embeddings of late fusion.
+        subject_vectors: Whether late fusion puts the subject's vector beside every token.
+        task_context: The model of the subject task and of the object task over the vectors of late fusion: the
+            ``global_feature`` of PFN beside each vector, a bidirectional ``lstm``, or ``none``, as printed.
+        context_size: The size of that model.
+        allow_self: Whether a mention may be related to itself.
+        max_tokens: How many tokens of marked sentences early fusion encodes at a time.
     """
 
     def __init__(
@@ -70,22 +83,20 @@ class Cascade(Head):
     ) -> None:
         settings = dict(locals())
         super().__init__()
-        require_effect(Cascade, _idle(settings))
+        require_effect(Cascade, _without_effect(settings))
         self.types = EntityTypes(vocabulary, None)
-        relations = vocabulary.relations()
+        types, relations = self.types.names.items, vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self._label, allow_self)
-        self.steps = SpanTripleDecoder(relations, allow_self)
+        self.decoder = SpanTripleDecoder(relations, types if self.types.source == "data" else [None] * len(types))
         self.joint = self.finds_relations = joint
         self.all_subjects = subjects == "all"
-        told = markers == "entity_subject"
-        types = self.types.names.items
+        with_entities = markers == "entity_subject"
         self.fusion = Fusion(task_features)
         if joint and fusion == "late":
-            self.fusion = LateFusion(
-                task_features, len(types) if told else None, tag_dim, subject_vectors, task_context, context_size
-            )
+            num_types = len(types) if with_entities else None
+            self.fusion = LateFusion(task_features, num_types, tag_dim, subject_vectors, task_context, context_size)
         elif joint:
-            self.fusion = EarlyFusion(task_features, types, told, max_tokens)
+            self.fusion = EarlyFusion(task_features, types, with_entities, max_tokens)
         self.markers = self.fusion.markers
         sizes = self.fusion.sizes
         self.entity = SpanTagger(sizes["entity"], len(types), entity_spans, decoding, pair_scorer)
@@ -94,15 +105,80 @@ class Cascade(Head):
             self.object = SpanTagger(sizes["object"], len(relations), object_spans, decoding, pair_scorer)
 
     def targets(self, example: Example) -> Targets:
-        """What ``SpanTripleTargets.write`` makes of the sentence."""
-        found = self.scheme.write(example)
+        """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``)."""
+        written = self.scheme.write(example)
         if not self.joint:
-            return Targets(found.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
-        short = self.scheme.cut_short(example, found, entities=True) if self.object.pair_scorer is None else []
-        return Targets(found.arrays, found.lost + short)
+            return Targets(written.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
+        short = self.scheme.cut_short(example, written, entities=True) if self.object.pair_scorer is None else []
+        return Targets(written.arrays, written.lost + short)
+
+    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
+        """Compute the features of each task for the loss: the later tasks read the gold entities.
+
+        ``entity`` [batch, length, d_e], ``subject`` [sentences with entities, length, d_s], ``object`` [candidates for
+        a subject, length, d_o].
+        """
+        plain = PlainSentences(batch, encode, encode(batch))
+        output = {"entity": self.fusion.entity_features(plain)}
+        if self.joint:
+            gold = SpanTriples.gold(batch)
+            rows, candidates = self._candidates(gold)
+            output["subject"], output["object"] = self.fusion.subject_object_features(
+                plain, gold.entities, rows, gold.entities.select(candidates)
+            )
+        return output
+
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        """Sum the losses of the tasks, L = L_e + L_s + L_o (Eq. 15), averaged over sentences."""
+        gold = SpanTriples.gold(batch)
+        total = self.entity.loss(output["entity"], batch.mask, gold.entities)
+        if self.joint:
+            rows, candidates = self._candidates(gold)
+            subjects = gold.entities.select(gold.subjects).unlabelled()
+            subjects = subjects.with_rows(torch.searchsorted(rows, subjects.batch_index))
+            total = total + self.subject.loss(output["subject"], batch.mask[rows], subjects)
+            of_subjects = gold.entities.select(candidates)
+            objects = gold.objects(of_subjects, batch.mask.shape[1])
+            total = total + self.object.loss(output["object"], batch.mask[of_subjects.batch_index], objects)
+        return total / len(batch)
+
+    def _candidates(self, gold: SpanTriples) -> tuple[Tensor, Tensor]:
+        """The sentences in which subjects are learned, and the indices of the entities whose objects are learned."""
+        entities = torch.arange(len(gold.entities), device=gold.head.device)
+        return gold.entities.batch_index.unique(), entities if self.all_subjects else gold.subjects
+
+    def extract(self, batch: Batch, encode: Encode) -> list[Example]:
+        """Extract entities, which of them are subjects, and the objects of each."""
+        return self.run(ModelFinder(self, PlainSentences(batch, encode, encode(batch))), batch)
+
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Return what the steps arrive at when each finds the gold spans, as far as its decoding allows."""
+        return self.run(GoldFinder(self, SpanTriples.gold(batch), batch.mask.shape), batch)
+
+    def run(self, finder: "Finder", batch: Batch) -> list[Example]:
+        """Take the steps, each with the spans found before. A triple's score is its subject's times its object's."""
+        length = batch.mask.shape[1]
+        entities = best_labels(finder.entities(), length)
+        if not self.joint:
+            none = entities.label[:0]
+            return self.decoder.decode(SpanTriples(entities, none, none, none, entities.score[:0]), batch.examples)
+        # A sentence with too few entities for a triple does not need the later steps.
+        count = torch.bincount(entities.batch_index, minlength=len(batch))
+        rows = (count >= (1 if self.scheme.allow_self else 2)).nonzero().squeeze(1)
+        subjects = finder.subjects(entities, rows)
+        head, known = find(subjects, entities, length)
+        head, order = head[known].sort()
+        subjects = subjects.select(known).select(order)  # now in the order of the text
+        objects = finder.objects(entities, subjects)
+        tail, known = find(objects.with_rows(subjects.batch_index[objects.batch_index]), entities, length)
+        head, score = head[objects.batch_index], subjects.score[objects.batch_index] * objects.score
+        if not self.scheme.allow_self:
+            known = known & (tail != head)
+        found = SpanTriples(entities, objects.label[known], head[known], tail[known], score[known])
+        return self.decoder.decode(found, batch.examples)
 
     def limits(self, held: Example) -> list[Limit]:
-        """Those of a fusion that does not tell objects of their subject, else of pairs scored by a sum."""
+        """Find the limits of a fusion that does not tell objects of their subject, or of pairs scored by a sum."""
         if not self.joint:
             return []
         if self.fusion.shares_objects:
@@ -127,61 +203,74 @@ class Cascade(Head):
                     groups[kind, tail, inside].append(Tied(head, wanted.get((kind, tail, head))))
         return list(groups.values())
 
-    def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Compute features for each task when all entities are known: ``entity`` [batch, length, d], ``subject``
-        [sentences with entities, length, d'], ``object`` [subjects that are tried, length, d''].
-        """
-        sentences = Sentences(batch, encode, encode(batch))
-        features = {"entity": self.fusion.first(sentences)}
-        if self.joint:
-            gold = GoldTriples.of(sentences.batch)
-            rows, tried = self._tried(gold)
-            later = self.fusion.later(sentences, gold.entities, rows, gold.entities.select(tried))
-            features["subject"], features["object"] = later
-        return features
-
-    def extract(self, batch: Batch, encode: Encode) -> list[Example]:
-        """Find entities, which of them are subjects, and the objects of each."""
-        return self.read(ModelFinder(self, Sentences(batch, encode, encode(batch))), batch)
-
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        """The sum of the tasks' losses (Eq. 15), averaged over sentences."""
-        gold = GoldTriples.of(batch)
-        total = self.entity.loss(scores["entity"], batch.mask, gold.entities)
-        if self.joint:
-            rows, tried = self._tried(gold)
-            subjects = gold.entities.select(gold.subjects).unlabelled()
-            subjects = subjects.of_rows(torch.searchsorted(rows, subjects.row))
-            total = total + self.subject.loss(scores["subject"], batch.mask[rows], subjects)
-            of_subjects = gold.entities.select(tried)
-            objects = gold.objects(of_subjects, batch.mask.shape[1])
-            total = total + self.object.loss(scores["object"], batch.mask[of_subjects.row], objects)
-        return total / len(batch)
-
-    def read(self, finder: Finder, batch: Batch) -> list[Example]:
-        """Take the entities found and the triples between them. A triple's score is its subject's times its object's.
-
-        Entities have a type only if the data has types.
-        """
-        known = self.types.source == "data"
-        found = self.steps.take(finder, batch.mask.shape, self.joint)
-        return self.steps.decode(found, batch.examples, [type if known else None for type in self.types.names])
-
-    def oracle(self, batch: Batch) -> list[Example]:
-        """Read what the steps arrive at when each finds what it can of the gold spans."""
-        return self.read(GoldFinder(self, GoldTriples.of(batch), batch.mask.shape), batch)
-
-    def _tried(self, gold: GoldTriples) -> tuple[Tensor, Tensor]:
-        """In which sentences subjects are looked for, and which entities are tried as subjects."""
-        numbers = torch.arange(len(gold.entities), device=gold.head.device)
-        return gold.entities.row.unique(), numbers if self.all_subjects else gold.subjects
-
     def _label(self, entity: Entity, example: Example) -> int | None:
         return self.types.names.get(self.types.of(entity, example))
 
 
-def _idle(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Those of the arguments of ``Cascade`` that others leave without effect, by cause."""
+class Finder(Protocol):
+    """Find the spans of each step; later steps are given what earlier ones found."""
+
+    def entities(self) -> Spans:
+        """Find spans of any label; the batch index is that of the sentence."""
+
+    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
+        """Find subjects in the sentences ``rows``; the batch index is that of the sentence."""
+
+    def objects(self, entities: Spans, subjects: Spans) -> Spans:
+        """Find objects by relation; the batch index is that of the subject. ``subjects`` are some of the entities."""
+
+
+class ModelFinder:
+    """Find spans with the taggers of a head."""
+
+    def __init__(self, head: Cascade, plain: PlainSentences) -> None:
+        self.head = head
+        self.plain = plain
+        self.mask = plain.batch.mask
+
+    def entities(self) -> Spans:
+        """Read the plain sentences."""
+        return self.head.entity(self.head.fusion.entity_features(self.plain), self.mask)
+
+    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
+        """Read sentences with their entities."""
+        none = entities.select(rows[:0])
+        features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
+        found = self.head.subject(features, self.mask[rows])
+        return found.with_rows(rows[found.batch_index])
+
+    def objects(self, entities: Spans, subjects: Spans) -> Spans:
+        """Read sentences with their entities and one subject."""
+        none = subjects.batch_index[:0]
+        _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
+        return self.head.object(features, self.mask[subjects.batch_index])
+
+
+class GoldFinder:
+    """Find the gold spans, as far as decoding allows. ``shape`` is that of the batch's mask."""
+
+    def __init__(self, head: Cascade, gold: SpanTriples, shape: torch.Size) -> None:
+        self.head = head
+        self.gold = gold
+        self.shape = shape
+
+    def entities(self) -> Spans:
+        """Return all of them."""
+        return self.head.entity.oracle(self.gold.entities, self.shape)
+
+    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
+        """Return those of all sentences."""
+        gold = self.gold.entities.select(self.gold.subjects).unlabelled()
+        return self.head.subject.oracle(gold, self.shape)
+
+    def objects(self, entities: Spans, subjects: Spans) -> Spans:
+        """Return those of these subjects."""
+        gold = self.gold.objects(subjects, self.shape[1])
+        return self.head.object.oracle(gold, torch.Size((len(subjects), self.shape[1])))
+
+
+def _without_effect(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Find the arguments of ``Cascade`` that others leave without effect, by cause."""
     tasks = {name: settings[name] for name in ("entity_spans", "subject_spans", "object_spans")}
     of_late = ["tag_dim", "subject_vectors", "task_context", "context_size"]
     of_later = ["fusion", "markers", "subjects", "subject_spans", "object_spans", "allow_self", "max_tokens", *of_late]
@@ -193,57 +282,8 @@ def _idle(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         "task_context=none": ["context_size"] if settings["task_context"] == "none" else [],
         "decoding=nearest": ["pair_scorer"] if nearest else [],
     }
-    settings = {
-        **settings,
-        **{name: None for name, task in tasks.items() if vars(task or SpanTask()) == vars(SpanTask())},
-    }
-    idle = {cause: {name: settings[name] for name in names} for cause, names in unread.items()}
-    idle["decoding=nearest"] |= gammas(tasks) if nearest else {}
-    return idle
-
-
-class ModelFinder:
-    """Finds spans with the extractors of a head."""
-
-    def __init__(self, head: Cascade, sentences: Sentences) -> None:
-        self.head = head
-        self.sentences = sentences
-        self.mask = sentences.batch.mask
-
-    def entities(self) -> Spans:
-        """From the plain sentences."""
-        return self.head.entity(self.head.fusion.first(self.sentences), self.mask)
-
-    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
-        """From sentences whose entities are told."""
-        features, _ = self.head.fusion.later(self.sentences, entities, rows, entities.select(rows[:0]))
-        found = self.head.subject(features, self.mask[rows])
-        return found.of_rows(rows[found.row])
-
-    def objects(self, entities: Spans, subjects: Spans) -> Spans:
-        """From sentences in which a subject is told too."""
-        _, features = self.head.fusion.later(self.sentences, entities, subjects.row[:0], subjects)
-        return self.head.object(features, self.mask[subjects.row])
-
-
-class GoldFinder:
-    """Finds the gold spans, as far as decoding lets it. ``shape`` is that of the batch's mask."""
-
-    def __init__(self, head: Cascade, gold: GoldTriples, shape: torch.Size) -> None:
-        self.head = head
-        self.gold = gold
-        self.shape = shape
-
-    def entities(self) -> Spans:
-        """All of them."""
-        return self.head.entity.certain(self.gold.entities, self.shape)
-
-    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
-        """Those of all sentences."""
-        gold = self.gold.entities.select(self.gold.subjects).unlabelled()
-        return self.head.subject.certain(gold, self.shape)
-
-    def objects(self, entities: Spans, subjects: Spans) -> Spans:
-        """Those of these subjects."""
-        gold = self.gold.objects(subjects, self.shape[1])
-        return self.head.object.certain(gold, torch.Size((len(subjects), self.shape[1])))
+    default_tasks = {name: None for name, task in tasks.items() if vars(task or SpanTask()) == vars(SpanTask())}
+    values = {**settings, **default_tasks}
+    found = {cause: {name: values[name] for name in names} for cause, names in unread.items()}
+    found["decoding=nearest"] |= gammas(tasks) if nearest else {}
+    return found
