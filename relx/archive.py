@@ -1,62 +1,78 @@
-"""``model.tar.gz``: everything that prediction needs, in one file that runs no code when it is opened.
+"""Save a trained model as ``model.tar.gz``, which holds everything that prediction needs, and open it again.
 
-Members: ``meta.json`` (format, versions, plugins), ``config.json`` (the experiment, every default filled in),
-``vocabulary/``, ``weights.safetensors``, ``metrics.json``. Nothing is unpacked to disk.
+Opening runs no code of the file: the model is built from registered components, and the weights are compared with it
+before it gets memory. ``relx.archive_file`` reads and writes the file itself.
 """
 
-import gzip
-import io
-import json
 import logging
 import os
 import platform
 import re
-import tarfile
-import zlib
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+import safetensors.torch
+import torch
 from packaging.version import InvalidVersion, Version
-from torch import Tensor
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
-from relx import __version__, config, plugins
+from relx import config, plugins
 from relx.annotators.annotation import annotated, identities
 from relx.annotators.cache import FILE as ANNOTATIONS
 from relx.annotators.parsers.parser import DependencyParser
 from relx.annotators.taggers.tagger import POSTagger
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
-from relx.archived_weights import WEIGHTS, built_for, read_weights, weights_of
+from relx.archive_file import (
+    CONFIG,
+    FORMAT,
+    META,
+    METRICS,
+    VOCABULARY,
+    WEIGHTS,
+    ArchiveFacts,
+    TrainingRecord,
+    bounded,
+    json_bytes,
+    json_object,
+    library_versions,
+    member,
+    named_errors,
+    read_members,
+    require_format,
+    vocabulary_of,
+    write_members,
+)
 from relx.data.example import Example
-from relx.data.json_validation import BadRecord, items, optional, required
+from relx.data.json_validation import items, optional, required
 from relx.data.loader import DataLoader
-from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, ConfigError, RelxError, is_panic
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, describe, kinds, lookup, nearest
-from relx.utils.files import atomic_binary
-from relx.utils.offline import offline
+from relx.utils.precision import require_finite
 from relx.utils.text import LONGEST_NAME, printable
+from relx.utils.tied_weights import aliases
+from relx.version import __version__
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
-META, CONFIG, METRICS, VOCABULARY = "meta.json", "config.json", "metrics.json", "vocabulary/"
-# Weights hardly compress: a file that grows more than this when unpacked was made to fill the memory.
-LARGEST_GROWTH = 100
-ALWAYS_ALLOWED = 64 * 1024 * 1024
-MOST_MEMBERS = 1_000
-CHUNK = 1024 * 1024
-# Numbers of the model up to this one are taken whatever the weights: they count rounds, or pieces of a window.
+# Numbers of the model up to this one are accepted for any weights: they count rounds, or pieces of a window.
 ALWAYS_PLAUSIBLE = 10_000
-LONGEST_MESSAGE = 2_000
 SHOWN_LINES = 3
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
+SHOWN = 3
+# While a model is built it may hold more than it keeps: the half of a transformer that is no encoder, a pooler.
+MOST_TENSORS = 1_000
+SPARE = 2**24
 
 
 # The name of a module, or of its file, that a shell takes as it is.
@@ -116,37 +132,61 @@ class Archive:
     meta: dict[str, Any]
     metrics: dict[str, Any]
 
+    @property
+    def facts(self) -> ArchiveFacts:
+        """What the archive tells about its model: labels, scores, versions, training data, date."""
+        return ArchiveFacts(self.meta, self.config, self.metrics, self.model.vocabulary)
+
 
 def save(
     path: Path,
     experiment: dict[str, Any],
     model: JointExtractor,
     metrics: dict[str, Any],
-    trained_with: Mapping[str, str] | None = None,
+    training: TrainingRecord | None = None,
 ) -> None:
-    """Write an archive; it appears under its name whole or not at all. Raises RelxError when it cannot be written.
+    """Write an archive. The file appears whole or not at all. Raises RelxError if it cannot be written.
 
-    The ``model_dir`` of a tokenizer, tagger or parser is written as an absolute path: prediction may run elsewhere.
-    ``trained_with`` are the ``identities`` of the tagger and the parser, of which opening warns where they are others.
+    ``experiment`` is the full config. The ``model_dir`` of a tokenizer, tagger or parser is written as an absolute
+    path, because prediction may run elsewhere. relx warns if the tagger or the parser at prediction has another
+    identity than in ``training``. Equal arguments make equal files.
     """
     experiment = _with_absolute_folders(experiment)
     files = {
-        META: _json_bytes({**_meta(experiment), "trained_with": dict(trained_with or {})}),
-        CONFIG: _json_bytes(experiment),
-        METRICS: _json_bytes(metrics),
+        META: json_bytes(_meta(experiment, model, training or TrainingRecord())),
+        CONFIG: json_bytes(experiment),
+        METRICS: json_bytes(metrics),
         **{VOCABULARY + name: content for name, content in model.vocabulary.files().items()},
         WEIGHTS: weights_of(model),
     }
-    # Without a name and a time stamp in it, equal content makes equal files.
-    with (
-        atomic_binary(path) as raw,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as tar,
-    ):
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    write_members(path, files)
+
+
+def _meta(experiment: dict[str, Any], model: JointExtractor, training: TrainingRecord) -> dict[str, Any]:
+    versions = {"python": platform.python_version(), **library_versions()}
+    del versions["relx"]
+    return {
+        "format": FORMAT,
+        "relx": __version__,
+        "date": training.date,
+        "versions": versions,
+        "plugins": [_need(component) for component in _foreign(_parts_of(experiment))],
+        "weights": {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()},
+        "trained_with": dict(training.annotators),
+        "data": {split: dict(facts) for split, facts in training.data.items()},
+    }
+
+
+def _need(component: Component) -> dict[str, Any]:
+    """Write down a component of a plugin, and how to get it."""
+    assert component.kind is not None
+    module = component.reference.module
+    return {
+        "kind": component.kind.name,
+        "name": component.name,
+        "include": plugins.name_of(module),
+        "distribution": plugins.distribution_of(module),
+    }
 
 
 def require_openable(experiment: dict[str, Any], model: JointExtractor) -> None:
@@ -161,35 +201,35 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
     for an override that names nothing, or asks for a model that the weights do not fit.
     """
     try:
-        with offline():
-            return _opened(_read(Path(path)), list(overrides))
-    except (RelxError, BadRecord) as error:
-        raise ArchiveError(_shown(f"{path}: {error}")) from error
+        with offline(), named_errors(path):
+            return _opened(read_members(path), list(overrides))
+    except RelxError:
+        raise
     except BaseException as error:  # a constructor meets what a damaged or hostile file says of its arguments
         if not (isinstance(error, Exception) or is_panic(error)):
             raise
         reason = " ".join(str(error).split("\n")[:SHOWN_LINES])  # torch adds the stack of its own calls
-        raise ArchiveError(_shown(f"{path}: no model can be made of it: {type(error).__name__}: {reason}")) from error
+        raise ArchiveError(bounded(f"{path}: no model can be made of it: {type(error).__name__}: {reason}")) from error
 
 
 def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
-    meta, experiment = _object(files, META), _object(files, CONFIG)
-    _check_format(meta)
+    meta = json_object(files, META)
+    require_format(meta)
+    experiment = json_object(files, CONFIG)
     _check_plugins(meta)
     if overrides:
         experiment = config.override(experiment, overrides)
         _require_used(overrides)
     tree = _parts_of(experiment)
     config.require_valid(tree, PARTS, CONFIG)
-    weights = read_weights(_file(files, WEIGHTS))
+    weights = read_weights(member(files, WEIGHTS))
     _require_plausible(tree["model"], weights)
     parts: ArchivedParts = config.build(_without_folders_of_others(tree, overrides), PARTS)
     parts.trained_with = optional(meta, "trained_with", dict) or {}
-    vocabulary = {n.removeprefix(VOCABULARY): c for n, c in files.items() if n.startswith(VOCABULARY)}
-    stored = Vocabulary.from_files(vocabulary)
+    stored = vocabulary_of(files)
     model = built_for(weights, lambda: parts.model.build(vocabulary=stored), strict=not _foreign(tree))
     _warn_of_other_versions(meta)
-    return Archive(model.eval(), parts, experiment, meta, _object(files, METRICS))
+    return Archive(model.eval(), parts, experiment, meta, json_object(files, METRICS))
 
 
 def _require_plausible(tree: dict[str, Any], weights: Mapping[str, Tensor]) -> None:
@@ -204,100 +244,6 @@ def _require_sizes_below(limit: int, value: Any, path: str) -> None:
             _require_sizes_below(limit, item, f"{path}.{key}")
     elif isinstance(value, int | float) and abs(value) > limit:
         raise ArchiveError(f"{WEIGHTS} does not fit the model: {path} is {value}, larger than any size in the weights")
-
-
-def _shown(message: str) -> str:
-    """A message that may hold text of a stranger: of a bounded length, with nothing in it that commands a terminal.
-
-    Only the first line begins at the margin, so that no line can pass for another message.
-    """
-    first, *rest = message[:LONGEST_MESSAGE].split("\n")
-    text = "\n".join([printable(first), *(f"  {printable(line.lstrip())}" for line in rest)])
-    return text + " ..." * (len(message) > LONGEST_MESSAGE)
-
-
-class _Limited(io.RawIOBase):
-    """A stream that gives no more than so many bytes, whatever it holds."""
-
-    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
-        self.stream = stream
-        self.left = limit
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises ArchiveError when there are more than allowed."""
-        wanted = self.left + 1 if size < 0 else min(size, self.left + 1)
-        content = self.stream.read(wanted)
-        self.left -= len(content)
-        if self.left < 0:
-            raise ArchiveError("unpacks to far more than a model needs; refused")
-        return content
-
-
-def _read(path: Path) -> dict[str, bytes]:
-    """The members of an archive, which together are no larger than they have a right to be."""
-    try:
-        with open(path, "rb") as packed, gzip.open(packed) as unpacked:
-            allowed = ALWAYS_ALLOWED + LARGEST_GROWTH * os.fstat(packed.fileno()).st_size
-            stream = _Limited(unpacked, allowed)
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as tar:
-                files = _members(tar)
-            while stream.read(CHUNK):  # to the very end, where the checksum stands
-                pass
-            return files
-    except FileNotFoundError:
-        raise ArchiveError("no such archive") from None
-    except IsADirectoryError:
-        raise ArchiveError("is a folder; name the archive in it, which relx train calls model.tar.gz") from None
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ArchiveError(f"not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
-    except OSError as error:
-        raise ArchiveError(f"cannot be read: {error.strerror or error}") from None
-
-
-def _members(tar: tarfile.TarFile) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    for member in tar:
-        if not _expected(member) or member.name in files or len(files) == MOST_MEMBERS:
-            raise ArchiveError(f"holds {member.name!r}, which has no place in a relx archive; nothing was unpacked")
-        content = tar.extractfile(member)
-        assert content is not None
-        files[member.name] = content.read()
-    return files
-
-
-def _expected(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a plain file (no link, device or folder, no file with holes) of a name that relx writes."""
-    if not member.isreg() or member.issparse():
-        return False
-    path = PurePosixPath(member.name)
-    inside = member.name.startswith(VOCABULARY) and ".." not in path.parts and str(path) == member.name
-    return inside or member.name in (META, CONFIG, WEIGHTS, METRICS)
-
-
-def _object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
-    try:
-        content = json.loads(_file(files, name))
-        if name == CONFIG:
-            json.dumps(content, allow_nan=False)  # NaN and 1e999 are numbers to Python's reader
-    except (ValueError, RecursionError):
-        raise ArchiveError(f"{name} is damaged: not JSON that can be used") from None
-    if not isinstance(content, dict):
-        raise ArchiveError(f"{name} is damaged: not an object")
-    return content
-
-
-def _file(files: Mapping[str, bytes], name: str) -> bytes:
-    if name not in files:
-        raise ArchiveError(f"holds no {name}: not a relx archive")
-    return files[name]
-
-
-def _check_format(meta: dict[str, Any]) -> None:
-    if meta.get("format") != FORMAT:
-        raise ArchiveError(
-            f"has format {meta.get('format')!r}, this relx ({__version__}) reads format {FORMAT}; "
-            f"it was written by relx {printable(str(meta.get('relx')), LONGEST_NAME)}"
-        )
 
 
 def _check_plugins(meta: dict[str, Any]) -> None:
@@ -326,6 +272,12 @@ def _parts_of(experiment: dict[str, Any]) -> dict[str, Any]:
 
 def _part_names() -> list[str]:
     return [parameter.name for parameter in describe(PARTS).parameters]
+
+
+def _foreign(tree: dict[str, Any]) -> list[Component]:
+    """The components that are a plugin's."""
+    used = config.used(tree, PARTS)
+    return [c for c in used if c.kind is not None and not c.reference.module.startswith("relx.")]
 
 
 def _require_used(overrides: list[str]) -> None:
@@ -360,7 +312,7 @@ def _without_folders_of_others(tree: dict[str, Any], overrides: list[str]) -> di
 def _warn_of_other_versions(meta: dict[str, Any]) -> None:
     """Warn once, where a library has another major version than in the training."""
     written = {**(optional(meta, "versions", dict) or {}), "relx": meta.get("relx")}
-    here = _versions()
+    here = library_versions()
     others = [
         f"{name} {printable(str(written[name]), LONGEST_NAME)} (here {here[name]})"
         for name in here
@@ -376,15 +328,6 @@ OTHER_VERSIONS = (
 )
 
 
-def _versions() -> dict[str, str]:
-    """The versions of relx and of the libraries that are installed here."""
-    found = {"relx": __version__}
-    for name in LIBRARIES:
-        with suppress(metadata.PackageNotFoundError):  # not every model needs each of them
-            found[name] = metadata.version(name)
-    return found
-
-
 def _major(version: object) -> tuple[int, ...] | None:
     """The part of a version that says whether two fit: up to the first number that is not 0."""
     try:
@@ -394,29 +337,136 @@ def _major(version: object) -> tuple[int, ...] | None:
     return release[: next((place + 1 for place, number in enumerate(release) if number), None)]
 
 
-def _meta(experiment: dict[str, Any]) -> dict[str, Any]:
-    versions = {"python": platform.python_version(), **_versions()}
-    del versions["relx"]
-    needs = [_need(component) for component in _foreign(_parts_of(experiment))]
-    return {"format": FORMAT, "relx": __version__, "versions": versions, "plugins": needs}
+# The weights
 
 
-def _foreign(tree: dict[str, Any]) -> list[Component]:
-    """The components that are a plugin's."""
-    used = config.used(tree, PARTS)
-    return [c for c in used if c.kind is not None and not c.reference.module.startswith("relx.")]
+def weights_of(model: nn.Module) -> bytes:
+    """Return the weights of a model as safetensors; tied ones under their first name alone.
+
+    Raises RelxError for numbers that are not finite, which ``read_weights`` refuses.
+    """
+    weights = _untied(model.state_dict())
+    require_finite(weights, "no archive was written (try a smaller learning rate): the model holds")
+    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in weights.items()})
 
 
-def _need(component: Component) -> dict[str, Any]:
-    assert component.kind is not None
-    module = component.reference.module
-    return {
-        "kind": component.kind.name,
-        "name": component.name,
-        "include": plugins.name_of(module),
-        "distribution": plugins.distribution_of(module),
-    }
+def read_weights(content: bytes) -> dict[str, Tensor]:
+    """The tensors of a file. Raises ArchiveError for a damaged one, and for numbers that are not finite."""
+    try:
+        weights = safetensors.torch.load(content)
+    except (SafetensorError, KeyError) as error:  # a KeyError for a type of number that torch does not have
+        raise ArchiveError(f"{WEIGHTS} does not fit the model: {error}") from None
+    require_finite(weights, f"{WEIGHTS} holds")
+    return weights
 
 
-def _json_bytes(content: Any) -> bytes:
-    return json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
+def built_for(weights: Mapping[str, Tensor], build: Callable[[], nn.Module], strict: bool = True) -> Any:
+    """The model that ``build`` makes, with these weights.
+
+    It is first made on torch's ``meta`` device, which gives no memory to tensors, and compared. Where ``strict`` is
+    false a model that cannot be made there is made at once: a plugin's constructor may compute with its tensors.
+    Raises ArchiveError for a model of other weights.
+    """
+    try:
+        with _bounded(weights), torch.device("meta"):
+            sketch = build()
+    except (NotImplementedError, RuntimeError):
+        if strict:
+            raise
+    else:
+        _require_equal(weights, sketch)
+    model = build()
+    _require_equal(weights, model)
+    own = aliases(model.state_dict())
+    model.load_state_dict({**weights, **{name: weights[first] for name, first in own.items()}})
+    return model
+
+
+@contextmanager
+def _bounded(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Raise ArchiveError as soon as a model under construction has far more tensors, or numbers, than the weights."""
+    tensors, numbers = 8 * len(weights) + MOST_TENSORS, 8 * sum(map(Tensor.numel, weights.values())) + SPARE
+
+    def count(module: nn.Module, name: str, tensor: Tensor | None) -> None:
+        nonlocal tensors, numbers
+        if tensor is not None and tensor.is_meta:  # what is built in another thread, elsewhere, is not counted
+            tensors -= 1
+            numbers -= tensor.numel()
+        if tensors < 0 or numbers < 0:
+            raise ArchiveError(f"{WEIGHTS} does not fit the model: {TOO_LARGE}")
+
+    hooks = [register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+TOO_LARGE = "the configuration describes a model that is far larger than the weights"
+
+
+def _require_equal(weights: Mapping[str, Tensor], model: nn.Module) -> None:
+    held, needed = ({name: _form(t) for name, t in of.items()} for of in (weights, _untied(model.state_dict())))
+    faults = [_fault(name, held, needed) for name in {**needed, **held} if held.get(name) != needed.get(name)]
+    if faults:
+        raise ArchiveError(f"{WEIGHTS} does not fit the model: {_listed(faults, '; ')}")
+
+
+def _form(tensor: Tensor) -> str:
+    """The shape, and the type of number where it is not the usual one."""
+    return f"{list(tensor.shape)}" + (f" {tensor.dtype}".replace("torch.", "") if tensor.dtype != torch.float32 else "")
+
+
+def _fault(name: str, held: Mapping[str, str], needed: Mapping[str, str]) -> str:
+    if name not in needed:
+        return f"the model has no {name}"
+    return f"{name} is {held.get(name, 'missing')}, the model's is {needed[name]}"
+
+
+def _listed(items: list[str], separator: str = ", ") -> str:
+    more = f"{separator}and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return separator.join(items[:SHOWN]) + more
+
+
+def _untied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tied = aliases(weights)
+    return {name: tensor for name, tensor in weights.items() if name not in tied}
+
+
+# The network
+
+_VARIABLES = {"HF_HUB_OFFLINE": "1", "USE_HUB_KERNELS": "0"}
+_lock = threading.Lock()
+_inside = 0
+_before: tuple[bool, dict[str, str | None]] = (False, {})
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Refuse every request to the hub, for models and for kernels, until the last of the threads inside has left."""
+    global _inside, _before
+    from huggingface_hub import constants  # noqa: PLC0415  (most commands do without it)
+
+    with _lock:
+        if _inside == 0:
+            _before = constants.HF_HUB_OFFLINE, {name: os.environ.get(name) for name in _VARIABLES}
+            constants.HF_HUB_OFFLINE = True
+            os.environ.update(_VARIABLES)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _restore(constants)
+
+
+def _restore(constants: Any) -> None:
+    constants.HF_HUB_OFFLINE, variables = _before
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -17,7 +17,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from relx import __version__
+from relx.version import __version__
 
 MODULES = {"jsonnet": "_jsonnet"}
 OWN_EXTRA = "dev"

@@ -18,14 +18,15 @@ HEAVY = {"torch", "transformers", "stanza", "accelerate", "numpy", "safetensors"
 # What each room of relx may import besides itself. A room is a package, a part of one that is named here, or a module
 # at the top; commands know all.
 BELOW: dict[str, set[str]] = {
-    "": set(),
+    "": {"api", "data", "version"},
     "errors": set(),
+    "version": set(),
     "utils": {"errors"},
     "plugins": {"errors", "utils"},
     "registry": {"errors", "plugins", "utils"},
     "config": {"errors", "registry", "utils"},
 }
-BASE = {"errors", "registry", "utils"}
+BASE = {"errors", "registry", "utils", "version"}
 ABOVE: dict[str, set[str]] = {
     "annotators.stanza_models": set(),
     "annotators.tokenizers": {"annotators.stanza_models"},
@@ -37,11 +38,23 @@ ABOVE: dict[str, set[str]] = {
     "heads": {"data", "embedders", "encoders"},
     "model": {"data", "embedders", "encoders", "heads"},
     "scoring": {"data"},
-    "archived_weights": {"config", "data", "model"},
-    "archive": {"annotators", "archived_weights", "config", "data", "model", "plugins", "readers"},
-    "training": {"annotators", "archive", "config", "data", "embedders", "heads", "model", "readers", "scoring"},
+    "archive_file": {"data"},
+    "archive": {"annotators", "archive_file", "config", "data", "model", "plugins", "readers"},
+    "training": {
+        "annotators",
+        "archive",
+        "archive_file",
+        "config",
+        "data",
+        "embedders",
+        "heads",
+        "model",
+        "readers",
+        "scoring",
+    },  # fmt: skip
     "testing": {"archive", "config", "data", "model", "scoring", "training"},
-    "predictors": {"annotators", "archive", "data", "model", "readers"},
+    "predictors": {"annotators", "archive", "archive_file", "data", "heads", "model", "readers", "scoring"},
+    "api": {"config", "data", "predictors", "scoring", "training"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
     "comparison": {"predictors", "scoring", "training"},
     "tuning": {"comparison", "config", "training"},

@@ -14,8 +14,9 @@ import pytest
 import tiny as sample
 import torch
 
-from relx import archive as archives
+from relx import archive_file
 from relx.archive import load, save
+from relx.archive_file import TrainingRecord
 from relx.commands import main
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
@@ -90,14 +91,15 @@ class TestRoundTrip:
 
     def test_equal_content_makes_equal_files(self, archive: str, place: Path) -> None:
         opened = load(archive)
-        save(place, opened.config, opened.model, opened.metrics)
+        record = TrainingRecord(opened.meta["date"], opened.meta["trained_with"], opened.meta["data"])
+        save(place, opened.config, opened.model, opened.metrics, record)
         assert place.read_bytes() == Path(archive).read_bytes()
 
     def test_what_is_kept_beside_the_model(self, archive: str, trained: Path) -> None:
         opened = load(archive)
         assert opened.config == json.loads((trained / "config.json").read_text())
         assert opened.metrics == json.loads((trained / "metrics.json").read_text())
-        assert opened.meta["format"] == 1 and opened.meta["plugins"] == []
+        assert opened.meta["format"] == 2 and opened.meta["plugins"] == []
         libraries = {"torch", "transformers", "tokenizers", "safetensors", "numpy"}
         assert {"python", *libraries} <= opened.meta["versions"].keys() <= {"python", *libraries, "stanza"}
 
@@ -253,24 +255,24 @@ class TestUnsafe:
         assert "holds 'meta.json', which has no place" in refusal(place)
 
     def test_more_members_than_any_model_has(self, place: Path) -> None:
-        pack(place, {f"vocabulary/{number}.txt": b"" for number in range(archives.MOST_MEMBERS + 1)})
+        pack(place, {f"vocabulary/{number}.txt": b"" for number in range(archive_file.MOST_MEMBERS + 1)})
         assert "which has no place" in refusal(place)
 
     @pytest.mark.parametrize("name", ["weights.safetensors", "vocabulary/words.txt"])
     def test_a_bomb_of_zeros(self, place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
+        monkeypatch.setattr(archive_file, "ALWAYS_ALLOWED", 1_000_000)
         pack(place, {name: bytes(20_000_000)})
         assert refusal(place) == "unpacks to far more than a model needs; refused"
 
     def test_a_bomb_in_a_header(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
+        monkeypatch.setattr(archive_file, "ALWAYS_ALLOWED", 1_000_000)
         member = plain("meta.json")
         member.pax_headers = {"comment": "x" * 20_000_000}
         pack_members(place, [(member, b"")])
         assert refusal(place) == "unpacks to far more than a model needs; refused"
 
     def test_a_bomb_behind_the_last_member(self, place: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1_000_000)
+        monkeypatch.setattr(archive_file, "ALWAYS_ALLOWED", 1_000_000)
         place.write_bytes(Path(archive).read_bytes() + gzip.compress(bytes(20_000_000)))
         assert refusal(place) == "unpacks to far more than a model needs; refused"
 
@@ -291,8 +293,11 @@ class TestUnsafe:
 
 
 DAMAGED = {
-    "another format": (changed("meta.json", lambda m: m.update(format=2, relx="9.0")), "has format 2, this relx ("),
-    "no format": (changed("meta.json", lambda m: m.pop("format")), "has format None"),
+    "another format": (
+        changed("meta.json", lambda m: m.update(format=3)),
+        "has archive format 3 (written by relx 0.1.0)",
+    ),
+    "no format": (changed("meta.json", lambda m: m.pop("format")), "has archive format null"),
     "meta is a list": (lambda files: {**files, "meta.json": b"[]"}, "meta.json is damaged: not an object"),
     "meta is no JSON": (lambda files: {**files, "meta.json": b'{"format":'}, "meta.json is damaged: "),
     "meta is no text": (lambda files: {**files, "meta.json": b"\xff\xfe\x00"}, "meta.json is damaged: "),

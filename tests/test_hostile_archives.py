@@ -21,11 +21,10 @@ import torch
 from tiny_transformer import TINY
 
 from relx import archive as archives
-from relx.archive import load
+from relx.archive import load, offline
 from relx.embedders.pretrained import ENCODERS
 from relx.errors import ArchiveError
 from relx.predictors import Predictor
-from relx.utils.offline import offline
 
 Files = dict[str, bytes]
 CONFIG, TOKENIZER = (f"vocabulary/files/transformer/{name}.json" for name in ("config", "tokenizer"))

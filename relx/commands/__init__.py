@@ -12,16 +12,17 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 from typing import NoReturn
 
-from relx import __version__
 from relx.errors import ConfigError, PluginError, RelxError
 from relx.utils.output import OutputError, SafeStream, StandardOutput, open_missing_streams
 from relx.utils.text import printable_lines
+from relx.version import __version__
 
 COMMANDS = (
     "train",
     "evaluate",
     "predict",
     "score",
+    "show",
     "check",
     "components",
     "data",

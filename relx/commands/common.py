@@ -4,8 +4,6 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logging import LogRecord
-
     from relx.registry import Reference
 
 
@@ -72,12 +70,9 @@ def require_extra(package: str, extra: str) -> None:
 
 def log_to_stderr() -> None:
     """Show what relx reports about its work."""
-    import logging
+    from relx.utils import logs
 
-    handler = logging.StreamHandler()
-    handler.addFilter(_make_printable)
-    logging.basicConfig(format="%(prefix)s%(message)s", level=logging.WARNING, handlers=[handler])
-    logging.getLogger("relx").setLevel(logging.INFO)
+    logs.log_to_stderr()
 
 
 def quieten_torch_of_several() -> None:
@@ -93,17 +88,6 @@ def experiment_class() -> "Reference":
     from relx.registry import Reference
 
     return Reference("relx.training.experiment", "Experiment")
-
-
-def _make_printable(record: "LogRecord") -> bool:
-    """Escape what a terminal cannot show, and put the level in front, as in ``error: ...``, from a warning on."""
-    from logging import WARNING
-
-    from relx.utils.text import printable_lines
-
-    record.msg, record.args = printable_lines(record.getMessage()), None
-    record.prefix = f"{record.levelname.lower()}: " if record.levelno >= WARNING else ""
-    return True
 
 
 def _variables(assignments: list[str]) -> dict[str, str]:

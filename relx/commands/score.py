@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from relx.commands.common import print_json
-from relx.commands.scores import add_score_arguments, prepare, score_under, to_json
+from relx.commands.scores import add_score_arguments, prepare, to_json
 
 if TYPE_CHECKING:
     from relx.data.example import Example
@@ -29,11 +29,11 @@ def run(args: argparse.Namespace) -> int:
 
     prepare(args)
     gold, predicted, train = _read(args)
-    reports = score_under(args.protocol or scoring.fitting_protocols(gold), gold, predicted, train)
+    reports = scoring.score_all(gold, predicted, args.protocol or scoring.fitting_protocols(gold), train)
     if args.json:
         print_json(to_json(reports))
     else:
-        print(scoring.render(*reports))
+        print(scoring.render(*reports.values()))
     return 0
 
 

@@ -1,13 +1,12 @@
 """What the commands that print scores share: their arguments, the reports and how they are shown."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from relx.commands.common import add_include_argument, include_plugins
 
 if TYPE_CHECKING:
-    from relx.data.example import Example
     from relx.scoring import Report
 
 
@@ -29,19 +28,6 @@ def prepare(args: argparse.Namespace) -> None:
         scoring.find_protocol(name)
 
 
-def score_under(
-    protocols: Iterable[str],
-    gold: "Sequence[Example]",
-    predicted: "Sequence[Example]",
-    train: "Iterable[Example] | None",
-) -> "list[Report]":
-    """A report for each protocol, with the score on triples unseen in ``train``. Raises DataError."""
-    from relx import scoring
-
-    seen = None if train is None else set(scoring.corpus_triples(train))
-    return [scoring.score(gold, predicted, name, seen) for name in dict.fromkeys(protocols)]
-
-
-def to_json(reports: "Iterable[Report]") -> dict[str, Any]:
-    """The reports by protocol, for programs."""
-    return {report.protocol: report.to_json() for report in reports}
+def to_json(reports: "Mapping[str, Report]") -> dict[str, Any]:
+    """Return the reports by protocol, for programs."""
+    return {protocol: report.to_json() for protocol, report in reports.items()}

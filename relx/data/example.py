@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from relx.data.alignment import joined_offsets, same_words
+from relx.utils import html
 
 
 class Entity(NamedTuple):
@@ -99,12 +100,28 @@ class Example:
             return None
         return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
 
+    def _repr_html_(self) -> str:
+        """Show the sentence, its entities and its triples in a notebook."""
+        shown = f"<p>{html.text(self.text if self.text is not None else ' '.join(self.tokens))}</p>"
+        if self.entities:
+            rows = [(self.mention_text(e), e.type or "", _shown(e.score)) for e in self.entities]
+            shown += html.table([("entity", "type", "score"), *rows])
+        if self.relations:
+            mention = self.mention_text
+            triples = [(mention(r.head), r.type, mention(r.tail), _shown(r.score)) for r in self.relations]
+            shown += html.table([("head", "relation", "tail", "score"), *triples])
+        return shown
+
     def unlabelled(self) -> "Example":
         """The same sentence without entities and relations."""
         return Example(
             self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads,
             deprels=self.deprels, id=self.id, meta=self.meta,
         )  # fmt: skip
+
+
+def _shown(score: float | None) -> str:
+    return "" if score is None else f"{score:.2f}"
 
 
 def text_and_offsets(example: Example) -> tuple[str, list[tuple[int, int]]]:

@@ -1,36 +1,51 @@
-"""What a Python program gives to a predictor, made Examples."""
+"""Predict with a trained model from Python: single inputs, lists and streams."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
+
+import torch
 
 from relx import archive
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.archive import Archive
+from relx.archive_file import ArchiveFacts
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, shown
 from relx.data.loader import DataLoader
 from relx.errors import DataError, RelxError
+from relx.heads.head import Head, HeadOutput
+from relx.model import Encoding
+from relx.scoring import metric_rows
+from relx.utils import html
 from relx.utils.runtime import lacks_memory, prepare_process, require_device
 
-Input = str | Sequence[str] | Mapping[str, Any] | Example
+SingleInput = str | Mapping[str, Any] | Example
+Input = SingleInput | Sequence[str]
+Answer = Example | RelxError
+OnError = Literal["raise", "record"]
 
 SEVERAL = "expected a list of inputs"
 EXPECTED = "expected a text, a list of tokens, a record (dict) or an Example"
 PAIRS = "text: holds surrogate pairs, so offsets and characters count them twice; join each pair to one character first"
 
 
+def is_single(inputs: Any) -> bool:
+    """Return whether a value is one input: a string, bytes, a record, a named tuple or an Example."""
+    return isinstance(inputs, str | bytes | Mapping | Example) or hasattr(inputs, "_asdict")
+
+
 def several(inputs: Any) -> Iterator[Any]:
     """Return an iterator over inputs. Raises BadRecord for a single input, a table and whatever cannot be iterated."""
     if hasattr(inputs, "columns"):
         raise BadRecord(f"{SEVERAL}, got a table; give a column of texts, or a list of its rows as dicts")
-    if isinstance(inputs, str | bytes | Mapping | Example) or hasattr(inputs, "_asdict"):
+    if is_single(inputs):
         name = "text" if isinstance(inputs, str) else type(inputs).__name__
-        raise BadRecord(f"{SEVERAL}, got one {name}; write predictor([{name}])")
+        raise BadRecord(f"{SEVERAL}, got one {name}; write predict({name}), or [{name}]")
     try:
         return iter(inputs)
     except TypeError:
@@ -123,10 +138,18 @@ class NoMemory(RelxError):
 
 
 class Predictor:
-    """Extracts entities and relations with a trained model.
+    """Extract entities and relations with a trained model.
 
-    >>> predictor = Predictor.load("model.tar.gz")
-    >>> [example] = predictor(["Ada Lovelace was born in London."])
+    >>> model = relx.load("model.tar.gz")
+    >>> example = model("Ada Lovelace was born in London.")
+    >>> first, second = model(["Ada Lovelace was born in London.", "Alan Turing worked in Manchester."])
+
+    A string, a record (a dict or a named tuple) and an Example are one input, and the answer is one Example. Any other
+    iterable, such as a list, an array or a column of a table, holds several inputs, and the answer is a list. Write one
+    sentence of tokens as ``model({"tokens": [...]})`` or ``model([["Ada", "Lovelace", ...]])``.
+
+    Several threads can use one predictor at the same time, and each gets the answers that it would get alone.
+    Prediction does not change the predictor. Do not train its ``model``, or move it to another device, meanwhile.
     """
 
     def __init__(self, opened: Archive) -> None:
@@ -146,44 +169,96 @@ class Predictor:
         opened.model.to(device)
         return cls(opened)
 
-    def __call__(self, inputs: Iterable[Input]) -> list[Example]:
-        """Return the predictions for texts, lists of tokens, records of relx's JSON form, or Examples, in their order.
+    @property
+    def facts(self) -> ArchiveFacts:
+        """What the archive tells about the model: labels, protocols, scores, versions, training data, date."""
+        return self.archive.facts
 
-        Raises BadRecord, before anything is predicted, if an input is none of these, and the errors of ``stream``.
-        ``attempts`` answers the other inputs of such a list.
+    def _repr_html_(self) -> str:
+        """Show the facts and the scores in a notebook."""
+        rows = [("", ""), *self.facts.rows()]
+        return html.table(rows) + html.table(metric_rows(self.facts.metrics))
+
+    @overload
+    def __call__(self, inputs: SingleInput) -> Example: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, inputs: Iterable[Input]) -> list[Example]: ...
+    def __call__(self, inputs: Any) -> Any:
+        """Predict one input or several; see ``predict``."""
+        return self.predict(inputs)
+
+    @overload
+    def predict(self, inputs: SingleInput, on_error: Literal["raise"] = "raise") -> Example: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, inputs: Iterable[Input], on_error: Literal["raise"] = "raise") -> list[Example]: ...
+    @overload
+    def predict(self, inputs: SingleInput, on_error: Literal["record"]) -> Answer: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, inputs: Iterable[Input], on_error: Literal["record"]) -> list[Answer]: ...
+    def predict(self, inputs: Any, on_error: OnError = "raise") -> Any:
+        """Return the Example for one input, or a list of Examples for several, in their order.
+
+        ``on_error="record"`` puts the error in place of the prediction for an input that has none. With ``"raise"``, a
+        BadRecord that names every input that cannot be read is raised before anything is predicted, and after that the
+        errors of ``stream``.
         """
+        if is_single(inputs):
+            [answer] = self.answer(read_inputs([inputs], self.tokenizer))
+            if isinstance(answer, RelxError) and on_error == "raise":
+                raise answer
+            return answer
         examples = read_inputs(several(inputs), self.tokenizer)
-        faults = [f"input {i}: {fault}" for i, fault in enumerate(examples, 1) if isinstance(fault, BadRecord)]
-        if faults:
-            more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
-            raise BadRecord("\n".join(faults[:SHOWN] + more))
+        if on_error == "raise":
+            _require_readable(examples)
         chunks = (examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK))
-        return list(_raising(answer for chunk in chunks for answer in self.answer(chunk)))
+        answers = (answer for chunk in chunks for answer in self.answer(chunk))
+        return list(_raising(answers) if on_error == "raise" else answers)
 
-    def stream(self, inputs: Iterable[Input]) -> Iterator[Example]:
-        """Return the predictions for any number of inputs, in order and in constant memory.
+    @overload
+    def stream(self, inputs: Iterable[Input], on_error: Literal["raise"] = "raise") -> Iterator[Example]: ...
+    @overload
+    def stream(self, inputs: Iterable[Input], on_error: Literal["record"]) -> Iterator[Answer]: ...
+    def stream(self, inputs: Iterable[Input], on_error: OnError = "raise") -> Iterator[Any]:
+        """Return an iterator over the predictions for any number of inputs, in order and in constant memory.
 
-        Raises, with the number of the input, BadRecord for one that cannot be read, NoMemory for one that needs more
-        memory than there is, DataError for one that lacks what the model needs to know of it, such as given tags.
+        Inputs are taken 1,024 at a time. Raises, with the number of the input, BadRecord for one that cannot be read,
+        NoMemory for one that needs more memory than there is, and DataError for one that lacks what the model needs,
+        such as given tags. ``on_error="record"`` puts the error in place of the prediction.
         """
-        return _raising(self.attempts(inputs))
+        answers = self.attempts(inputs)
+        return _raising(answers) if on_error == "raise" else answers
 
-    def attempts(self, inputs: Iterable[Input]) -> Iterator[Example | RelxError]:
-        """Return the same, with the error in place of the prediction for such an input."""
+    def attempts(self, inputs: Iterable[Input]) -> Iterator[Answer]:
+        """Return what ``stream(inputs, on_error="record")`` returns."""
         return self._attempts(several(inputs))
 
-    def answer(self, examples: Sequence[Example | RelxError]) -> list[Example | RelxError]:
+    def scores(self, inputs: SingleInput | Iterable[Input]) -> HeadOutput:
+        """Return the output of the head, such as logits, for inputs as one padded batch: tensors by name.
+
+        The first axis of each tensor counts the inputs; docs/heads.md says what each head returns. The tensors are on
+        the model's device. Raises BadRecord and DataError as ``predict`` does, and RelxError for a head that decodes in
+        several steps: the output of a step depends on the predictions of the step before.
+        """
+        head = self.model.head
+        if getattr(type(head), "extract", None) is not getattr(Head, "extract", None):
+            raise RelxError(f"the head {type(head).__name__} decodes in several steps and has no scores for a sentence")
+        examples = read_inputs([inputs] if is_single(inputs) else several(inputs), self.tokenizer)
+        readable = self.archive.parts.annotated(_require_readable(examples))
+        with torch.inference_mode():
+            return self.model.scores(Encoding(self.model).batch_of(readable))
+
+    def answer(self, examples: Sequence[Example | RelxError]) -> list[Answer]:
         """Return the prediction for each Example, or the error in its place; errors stay as they are."""
         sound = [example for example in examples if isinstance(example, Example)]
         answers = iter(self._attempt(sound) if sound else [])
         return [next(answers) if isinstance(example, Example) else example for example in examples]
 
-    def _attempts(self, inputs: Iterator[Any]) -> Iterator[Example | RelxError]:
+    def _attempts(self, inputs: Iterator[Any]) -> Iterator[Answer]:
         while chunk := list(islice(inputs, CHUNK)):
             yield from self.answer(read_inputs(chunk, self.tokenizer))
 
-    def _attempt(self, examples: list[Example], annotated: bool = False) -> list[Example | RelxError]:
-        """Each half for itself where something is amiss with all together, until it is known with which sentence."""
+    def _attempt(self, examples: list[Example], annotated: bool = False) -> list[Answer]:
+        """Predict; if that fails, predict each half by itself, until it is known which sentence is at fault."""
         fault: NoMemory | DataError
         try:
             examples = examples if annotated else self.archive.parts.annotated(examples)
@@ -201,7 +276,16 @@ class Predictor:
         return self._attempt(examples[:half], annotated) + self._attempt(examples[half:], annotated)
 
 
-def _raising(answers: Iterable[Example | RelxError]) -> Iterator[Example]:
+def _require_readable(examples: Sequence[Example | BadRecord]) -> list[Example]:
+    """Return the Examples. Raises BadRecord that names every input that cannot be read, the first ones in full."""
+    faults = [f"input {i}: {fault}" for i, fault in enumerate(examples, 1) if isinstance(fault, BadRecord)]
+    if faults:
+        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        raise BadRecord("\n".join(faults[:SHOWN] + more))
+    return [example for example in examples if isinstance(example, Example)]
+
+
+def _raising(answers: Iterable[Answer]) -> Iterator[Example]:
     for number, answer in enumerate(answers, 1):
         if isinstance(answer, RelxError):
             raise type(answer)(f"input {number}: {answer}")

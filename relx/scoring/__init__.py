@@ -3,8 +3,8 @@
 from relx.scoring.checks import fitting_protocols
 from relx.scoring.counts import Counts
 from relx.scoring.protocols import PROTOCOLS, Protocol, UnknownProtocol, find_protocol
-from relx.scoring.render import render
-from relx.scoring.report import METRICS, Report, corpus_triples, score
+from relx.scoring.render import metric_rows, render, render_html
+from relx.scoring.report import METRICS, Report, corpus_triples, score, score_all
 
 __all__ = [
     "METRICS",
@@ -16,6 +16,9 @@ __all__ = [
     "corpus_triples",
     "find_protocol",
     "fitting_protocols",
+    "metric_rows",
     "render",
+    "render_html",
     "score",
+    "score_all",
 ]

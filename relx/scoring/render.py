@@ -1,10 +1,12 @@
-"""Scores as a table for a terminal, in percent: the protocol's name stands in each line."""
+"""Tables of scores in percent, for a terminal and for a notebook. Each line names the protocol."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 from relx.scoring.counts import Counts
 from relx.scoring.report import Report
+from relx.utils import html
 from relx.utils.text import aligned, distinct_names
 
 HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision %", "recall %", "f1 %")
@@ -12,11 +14,38 @@ Row = tuple[str, ...]
 
 
 def render(report: Report, *others: Report) -> str:
-    """The headline numbers of every report, then the parts of the first."""
+    """Return the headline numbers of every report, then the parts of the first."""
     groups = [[HEADER, *_headlines((report, *others))], *(list(part) for part in _parts(report))]
     lines = iter(aligned([row for group in groups for row in group], left=2))
     tables = ["\n".join(islice(lines, len(group))) for group in groups if group]
     return "\n\n".join(tables + [_note(part) for part in (report, *others) if part.unlocated][:1])
+
+
+def render_html(report: Report, *others: Report) -> str:
+    """Return the same tables as HTML."""
+    groups = [_headlines((report, *others)), *_parts(report)]
+    tables = [html.table([HEADER, *rows]) for rows in map(list, groups) if rows]
+    notes = [f"<p>{html.text(_note(part))}</p>" for part in (report, *others) if part.unlocated][:1]
+    return "".join(tables + notes)
+
+
+def metric_rows(metrics: Mapping[str, Any]) -> list[Row]:
+    """Return the scores in the content of ``metrics.json`` as the rows of a table, the header first.
+
+    The content may come from the archive of a stranger: what has another form than relx writes is left out.
+    """
+    rows: list[Row] = [("data", "protocol", "scored", "precision %", "recall %", "f1 %")]
+    for split in ("validation", "test"):
+        reports = metrics.get(split)
+        for number, report in enumerate(reports.values() if isinstance(reports, dict) else ()):
+            parts = (("protocol", "triples"), ("entity_protocol", "entities"))
+            for protocol, part in parts if number == 0 else parts[:1]:
+                try:
+                    ratios = [f"{100 * float(report[part][ratio]):.1f}" for ratio in ("precision", "recall", "f1")]
+                    rows.append((split, str(report[protocol]), f"all {part}", *ratios))
+                except (KeyError, TypeError, ValueError, OverflowError):
+                    continue
+    return rows
 
 
 def percentages(counts: Counts) -> str:

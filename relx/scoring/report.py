@@ -171,6 +171,20 @@ def score(
     )
 
 
+def score_all(
+    gold: Sequence[Example],
+    predicted: Sequence[Example],
+    protocols: Iterable[str],
+    train: Iterable[Example] | None = None,
+) -> dict[str, Report]:
+    """Score under several protocols; with ``train`` also the triples that the training sentences do not hold.
+
+    Raises as ``score`` does.
+    """
+    seen = None if train is None else set(corpus_triples(train))
+    return {name: score(gold, predicted, name, seen) for name in dict.fromkeys(protocols)}
+
+
 def corpus_triples(examples: Iterable[Example]) -> Iterator[TextTriple]:
     """(head text, relation type, tail text) of every relation, in order, such as ``score`` takes as seen."""
     return (triple for example in examples for triple in overlap.text_triples(example))

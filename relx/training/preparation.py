@@ -14,7 +14,7 @@ from relx.training.checkpointing.randomness import seed_everything
 from relx.training.checks.oracle import oracle_check
 from relx.training.experiment import Experiment
 from relx.training.initialization import initialize
-from relx.utils.files import require_file
+from relx.utils.files import require_file, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,19 @@ def _checked(experiment: Experiment, split: str, examples: list[Example]) -> lis
         if count:
             logger.warning("%s: %d %s", path, count, what)
     return annotated(examples, experiment.tagger, experiment.parser)
+
+
+def describe_data(experiment: Experiment, data: Data) -> dict[str, dict[str, Any]]:
+    """Return the path, the SHA-256 and the counts of sentences and triples of each split, for the archive."""
+    return {
+        split: {
+            "path": str(experiment.files[split][1]),
+            "sha256": sha256_of(experiment.files[split][1]),
+            "sentences": len(examples),
+            "triples": sum(len(example.relations) for example in examples),
+        }
+        for split, examples in data.items()
+    }
 
 
 def build_model(experiment: Experiment, vocabulary: Vocabulary) -> JointExtractor:

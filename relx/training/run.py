@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from relx import archive
 from relx.annotators.annotation import identities
+from relx.archive_file import TrainingRecord
 from relx.config import build, fill
 from relx.data.batch import TensorDataset
 from relx.data.example import Example
@@ -17,7 +19,7 @@ from relx.data.loader import padding_waste
 from relx.errors import TrainingError
 from relx.model import JointExtractor
 from relx.registry import Reference
-from relx.scoring import corpus_triples, score
+from relx.scoring import corpus_triples, metric_rows, score
 from relx.scoring.render import percentages
 from relx.scoring.sentences import save_counts, sentence_counts
 from relx.training.callbacks import Callback
@@ -30,7 +32,8 @@ from relx.training.checkpointing.state import Metrics, TrainingState
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.interrupts import sigterm_interrupts
-from relx.training.preparation import Data, check_oracle, judge_by_entities, prepare
+from relx.training.preparation import Data, check_oracle, describe_data, judge_by_entities, prepare
+from relx.utils import html
 from relx.utils.runtime import prepare_process, random_state_kept
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,10 @@ class TrainedRun:
     metrics: dict[str, Any]
     state: TrainingState
     on_main: bool = True
+
+    def _repr_html_(self) -> str:
+        """Show the scores in a notebook."""
+        return html.table(metric_rows(self.metrics), caption=str(self.archive))
 
 
 def train_in_folder(
@@ -123,6 +130,7 @@ def train(
     if not distributed.main:
         callbacks = []
     ceilings = distributed.each(lambda: check_oracle(experiment, model, data))
+    sources = distributed.on_main(lambda: describe_data(experiment, data))
 
     distributed.on_main(lambda: folder.start(config, anew=resumed is None))
     dataset = TensorDataset(data["train"], model.index_labelled)
@@ -150,7 +158,7 @@ def train(
         "oracle": ceilings,
         **scores,
     }
-    distributed.on_main(lambda: _save(experiment, model, folder, config, metrics, state))
+    distributed.on_main(lambda: _save(experiment, model, folder, config, metrics, state, sources))
     return TrainedRun(folder.path, folder.path / run_folder.ARCHIVE, metrics, state, distributed.main)
 
 
@@ -231,6 +239,7 @@ def _save(
     config: dict[str, Any],
     metrics: dict[str, Any],
     state: TrainingState,
+    sources: dict[str, dict[str, Any]],
 ) -> None:
     """Write scores and archive. Raises the error that ended the run, if there was one."""
     if state.failure is not None and state.best is None:
@@ -238,6 +247,7 @@ def _save(
     path = folder.path / run_folder.ARCHIVE
     folder.write(run_folder.METRICS, metrics)
     annotators = identities(pos_tagger=experiment.tagger, dependency_parser=experiment.parser)
-    archive.save(path, config, model, metrics, annotators)
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    archive.save(path, config, model, metrics, TrainingRecord(date, annotators, sources))
     if state.failure is not None:
         raise TrainingError(f"{state.failure}\n{path} holds the best weights so far, of epoch {state.best_epoch}")

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import hashlib
 import io
 import os
 import tempfile
@@ -61,6 +62,25 @@ def require_file(path: str | Path, remedy: str) -> None:
     """Raise DataError with the remedy for a pipe, a terminal and the like, which can be read only once."""
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
         raise DataError(f"{path}: is a pipe or a device, which can be read only once; {remedy}")
+
+
+def sha256_of(path: str | Path) -> str | None:
+    """Return the SHA-256 of a file in hexadecimal, as ``sha256sum`` prints it; None for what cannot be read.
+
+    For a folder it is that of one line for each file in it, ``SHA-256  relative/path``, in the order of the paths.
+    """
+    digest, root = hashlib.sha256(), Path(path)
+    try:
+        if root.is_dir():
+            for file in sorted(file for file in root.rglob("*") if file.is_file()):
+                digest.update(f"{sha256_of(file)}  {file.relative_to(root).as_posix()}\n".encode())
+        else:
+            with open(root, "rb") as content:
+                while chunk := content.read(2**20):
+                    digest.update(chunk)
+    except OSError:
+        return None
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import re
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import example_to_json, to_line
@@ -127,22 +129,70 @@ def test_what_is_no_input_is_named_and_does_not_lose_the_others(predictor: Predi
     assert isinstance(before, Example) and before == after and triples(before)
 
 
+@pytest.mark.parametrize("single", [TEXT, np.str_(TEXT), {"text": TEXT}, {"tokens": TOKENS}, Example(TOKENS)])
+def test_a_single_input_has_a_single_answer(predictor: Predictor, single: Any) -> None:
+    answers = [predictor(single), predictor.predict(single), predictor.predict(single, on_error="record")]
+    assert answers == predictor([single]) * 3
+    assert triples(predictor(single)) == [("Ann Lee", "born_in", "New York")]
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (TEXT, "got one text; write predictor([text])"),
-        ({"text": TEXT}, "got one dict; write predictor([dict])"),
-        (Example(TOKENS), "got one Example; write predictor([Example])"),
-        (b"text", "got one bytes; write predictor([bytes])"),
+        (TEXT, "got one text; write predict(text), or [text]"),
+        ({"text": TEXT}, "got one dict; write predict(dict), or [dict]"),
+        (Example(TOKENS), "got one Example; write predict(Example), or [Example]"),
         (None, "got null"),
         (SimpleNamespace(columns=["text"]), "got a table; give a column of texts, or a list of its rows as dicts"),
     ],
 )
-def test_a_single_input_is_not_taken_for_a_list(predictor: Predictor, inputs: Any, message: str) -> None:
-    for call in (predictor, predictor.stream, predictor.attempts):
+def test_a_stream_is_not_made_of_a_single_input(predictor: Predictor, inputs: Any, message: str) -> None:
+    calls = [predictor.stream, predictor.attempts, *([] if "one" in message else [predictor, predictor.predict])]
+    for call in calls:
         with pytest.raises(BadRecord) as caught:
             call(inputs)
         assert str(caught.value) == f"expected a list of inputs, {message}"
+
+
+@pytest.mark.parametrize("single", [b"text", {"txt": "a"}, Example(["a", 1])])  # type: ignore[list-item]
+def test_the_error_of_a_single_input_has_no_number(predictor: Predictor, single: Any) -> None:
+    with pytest.raises(BadRecord) as caught:
+        predictor(single)
+    assert not str(caught.value).startswith("input")
+    recorded = predictor.predict(single, on_error="record")
+    assert isinstance(recorded, BadRecord) and str(recorded) == str(caught.value)
+
+
+def test_recorded_errors_stand_in_the_place_of_their_inputs(predictor: Predictor) -> None:
+    inputs = [TEXT, 5, TOKENS]
+    recorded = predictor.predict(inputs, on_error="record")  # type: ignore[call-overload]
+    assert [type(answer) for answer in recorded] == [Example, BadRecord, Example]
+    streamed = list(predictor.stream(inputs, on_error="record"))  # type: ignore[call-overload]
+    assert [str(answer) for answer in streamed] == [str(answer) for answer in recorded]
+
+
+def test_scores_are_what_the_head_gives_for_one_padded_batch(predictor: Predictor) -> None:
+    scores = predictor.scores([TEXT, "Bob left"])
+    assert scores and all(isinstance(tensor, torch.Tensor) for tensor in scores.values())
+    assert all(tensor.shape[:2] == (2, len(TOKENS)) for tensor in scores.values())
+    alone = predictor.scores("Bob left")
+    for name, tensor in scores.items():
+        assert torch.allclose(tensor[1:, :2], alone[name], atol=1e-5)
+        assert not tensor.requires_grad
+    with pytest.raises(BadRecord, match="^input 2: expected a text"):
+        predictor.scores([TEXT, 5])  # type: ignore[list-item]
+
+
+def test_a_prediction_is_shown_in_a_notebook_with_its_texts_escaped(predictor: Predictor) -> None:
+    shown = predictor(TEXT)._repr_html_()
+    assert f"<p>{TEXT}</p>" in shown
+    assert "<td>Ann Lee</td><td>born_in</td><td>New York</td><td>0." in shown
+    assert re.search(r"<td>New York</td><td>LOC</td><td>[01]\.\d\d</td>", shown)
+    evil = predictor({"text": "<script>x</script>\u202e"})._repr_html_()
+    assert evil.startswith("<p>&lt;script&gt;x&lt;/script&gt;\\u202e</p>")
+    entity = Entity(0, 1, "<b>")
+    assert "&lt;b&gt;" in Example(["<i>"], [entity], [Relation(entity, "<u>", entity)])._repr_html_()
+    assert "<u>" not in Example(["<i>"], [entity], [Relation(entity, "<u>", entity)])._repr_html_()
 
 
 def test_every_bad_input_is_named_at_once(predictor: Predictor) -> None:

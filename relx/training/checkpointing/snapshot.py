@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from relx import __version__
 from relx.data.batch import TensorDataset
 from relx.data.example import Example
 from relx.errors import RelxError, TrainingError
@@ -22,6 +21,7 @@ from relx.training.checkpointing.randomness import random_state, restore_random_
 from relx.training.checkpointing.state import TrainingState
 from relx.training.distributed import Distributed
 from relx.training.train_step import TrainStep
+from relx.version import __version__
 
 logger = logging.getLogger(__name__)
 

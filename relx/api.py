@@ -1,0 +1,95 @@
+"""Train, load and evaluate from Python: the functions of ``import relx``, which the commands call too."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from relx import config
+from relx.data.example import Example
+from relx.errors import ConfigError
+from relx.predictors.evaluation import Evaluation, read_labelled, score_predictions
+from relx.predictors.predictor import Predictor
+from relx.scoring import find_protocol
+from relx.training.run import EXPERIMENT, TrainedRun, train_in_folder
+from relx.utils.logs import visible_log
+
+Labelled = str | Path | Sequence[Example]
+
+
+def train(
+    experiment: str | Path | Mapping[str, Any],
+    output: str | Path | None = None,
+    force: bool = False,
+    recover: bool = False,
+    device: str | None = None,
+    **variables: Any,
+) -> TrainedRun:
+    """Train the model of an experiment, score it and archive it, as ``relx train`` does.
+
+    The log goes to standard error, unless the program has configured logging itself.
+
+    Args:
+        experiment: The path of a .jsonnet or .json file, or a dict of the same form.
+        output: The folder of the run. The default is ``runs/NAME`` of the file, or ``runs/experiment`` for a dict.
+        force: Replace an earlier run in the folder.
+        recover: Continue the run in the folder, if there is one.
+        device: Where to train, for example ``"cpu"`` or ``"cuda:1"``. The default is a GPU if there is one.
+        variables: Values of the variables of the file, as Python values. A dict has no variables.
+
+    Raises ConfigError for an experiment that does not fit, DataError for bad data, and TrainingError for a folder that
+    cannot be used and for a run that cannot start or continue.
+    """
+    if isinstance(experiment, Mapping):
+        if variables:
+            raise ConfigError(f"an experiment given as a dict has no variables ({', '.join(variables)}); set its keys")
+        name, tree = "experiment", dict(experiment)
+    else:
+        given = {key: json.dumps(value, default=str) for key, value in variables.items()}  # a path becomes a string
+        name, tree = str(experiment), config.load(experiment, given)
+    folder = Path("runs") / Path(name).stem if output is None else Path(output)
+    with visible_log():
+        config.require_valid(tree, EXPERIMENT, name)
+        return train_in_folder(tree, folder, device, recover, force)
+
+
+def load(archive: str | Path, device: str = "cpu", overrides: Sequence[str] = ()) -> Predictor:
+    """Open an archive for prediction.
+
+    Args:
+        archive: The path of a model.tar.gz.
+        device: Where to predict, for example ``"cuda"``.
+        overrides: Changes of the experiment in the archive, such as ``"model.head.threshold=0.3"``.
+
+    Raises ArchiveError for an archive that cannot be used, and RelxError for a device that is not there.
+    """
+    return Predictor.load(archive, device, overrides)
+
+
+def evaluate(
+    archive: str | Path | Predictor,
+    data: Labelled,
+    protocols: Sequence[str] | None = None,
+    reader: str | None = None,
+    seen: Labelled | None = None,
+) -> Evaluation:
+    """Score a trained model on labelled sentences, as ``relx evaluate`` does.
+
+    Args:
+        archive: The path of a model.tar.gz, or a predictor that is already loaded.
+        data: The path of a labelled file, in any form that relx reads, or Examples.
+        protocols: The names of scoring protocols. The default is the protocols of the experiment.
+        reader: The name of the reader of the files. The default is the reader of the experiment, or another one if
+            only that recognizes the file.
+        seen: Training data, a path or Examples: the reports then also score the triples that it does not hold.
+
+    Raises ArchiveError, UnknownProtocol, ConfigError for a reader that does not exist, and DataError for bad data.
+    """
+    for name in protocols or ():
+        find_protocol(name)
+    predictor = archive if isinstance(archive, Predictor) else Predictor.load(archive)
+    paths = [source for source in (data, seen) if isinstance(source, str | Path)]
+    found = read_labelled(paths, predictor, reader)
+    gold, train = (found[str(source)] if isinstance(source, str | Path) else source for source in (data, seen))
+    assert gold is not None
+    return score_predictions(predictor, gold, protocols, train)

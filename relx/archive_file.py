@@ -1,0 +1,276 @@
+"""Read and write the file ``model.tar.gz``, and the facts in it, without building the model.
+
+The members are ``meta.json`` (format, date, versions, plugins, training data), ``config.json`` (the experiment, with
+all defaults), ``vocabulary/``, ``weights.safetensors`` and ``metrics.json``. Nothing is unpacked to disk.
+"""
+
+import gzip
+import io
+import json
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from relx.data.vocabulary import Vocabulary
+from relx.errors import ArchiveError, RelxError
+from relx.utils.files import atomic_binary
+from relx.utils.text import LONGEST_NAME, distinct_names, json_text, printable
+from relx.version import __version__
+
+FORMAT = 2
+META, CONFIG, METRICS, VOCABULARY = "meta.json", "config.json", "metrics.json", "vocabulary/"
+WEIGHTS = "weights.safetensors"
+# Weights hardly compress: a file that grows more than this when unpacked was made to fill the memory.
+LARGEST_GROWTH = 100
+ALWAYS_ALLOWED = 64 * 1024 * 1024
+MOST_MEMBERS = 1_000
+CHUNK = 1024 * 1024
+LONGEST_MESSAGE = 2_000
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What an archive tells about the training that made it.
+
+    ``date`` is the end of the training (ISO 8601, UTC). ``annotators`` are the ``identities`` of the tagger and the
+    parser. ``data`` has, for each split, the ``path``, the ``sha256`` of its bytes, and the counts of ``sentences`` and
+    ``triples``.
+    """
+
+    date: str | None = None
+    annotators: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ArchiveFacts:
+    """What an archive tells about its model. Whoever made the archive wrote this: escape it before you show it."""
+
+    meta: Mapping[str, Any]
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    vocabulary: Vocabulary
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything, for programs."""
+        namespaces = self.vocabulary.namespaces
+        parts = ("tokenizer", "pos_tagger", "dependency_parser")
+        return {
+            "format": self.meta["format"],
+            "date": self.meta.get("date"),
+            "model": self.config.get("model"),
+            "weights": self.meta.get("weights"),
+            "relations": list(namespaces.get("relations", ())),
+            "entity_types": list(namespaces.get("entity_types", ())),
+            "vocabulary": self.vocabulary.sizes(),
+            "protocols": self.config.get("protocols"),
+            "scores": {split: self.metrics[split] for split in ("validation", "test") if split in self.metrics},
+            "data": self.meta.get("data"),
+            "annotators": {name: self.config[name] for name in parts if self.config.get(name) is not None},
+            "trained_with": self.meta.get("trained_with"),
+            "plugins": self.meta.get("plugins"),
+            "versions": {"relx": self.meta.get("relx"), **_object(self.meta.get("versions"))},
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the facts without the scores as names and values, for people."""
+        facts = self.to_json()
+        weights, data = _object(facts["weights"]), _object(facts["data"])
+        parts = _object(facts["model"])
+        plugins = list(map(_object, facts["plugins"] if isinstance(facts["plugins"], list) else ()))
+        numbers = [count for count in weights.values() if isinstance(count, int)]
+        return [
+            ("trained", _value(facts["date"])),
+            ("model", ", ".join(f"{name} {_value(_type(part))}" for name, part in parts.items() if part)),
+            ("weights", f"{sum(numbers):,} ({_value(weights)})"),
+            *((f"{name} ({len(facts[key])})", ", ".join(distinct_names(facts[key])) or "none")
+              for name, key in (("relations", "relations"), ("entity types", "entity_types"))),
+            ("vocabulary", _value(facts["vocabulary"])),
+            ("protocols", _value(facts["protocols"])),
+            *((f"{split} data", _value(facts_of)) for split, facts_of in data.items()),
+            *((name, _value(part)) for name, part in facts["annotators"].items()),
+            ("trained with", _value(facts["trained_with"] or "no tagger or parser with models")),
+            ("plugins", _value([plugin.get("distribution") or plugin.get("include") for plugin in plugins])),
+            ("versions", _value(facts["versions"])),
+        ]  # fmt: skip
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _type(part: Any) -> Any:
+    return part.get("type", part) if isinstance(part, dict) else part
+
+
+def _value(value: Any) -> str:
+    """Return a JSON value in one line, without the brackets of its outermost list or object."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_value, value)) or "none"
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if type(value) is int else value if isinstance(value, str) else json_text(value)
+
+
+def read_facts(path: str | Path) -> ArchiveFacts:
+    """Read what an archive tells about its model. Raises ArchiveError, as ``archive.load`` does for a damaged file."""
+    with named_errors(path):
+        files = read_members(path)
+        meta, config, metrics = (json_object(files, name) for name in (META, CONFIG, METRICS))
+        require_format(meta)
+        member(files, WEIGHTS)
+        return ArchiveFacts(meta, config, metrics, vocabulary_of(files))
+
+
+@contextmanager
+def named_errors(path: str | Path) -> Iterator[None]:
+    """Raise each error of relx as an ArchiveError that names the archive and shows no unsafe text of it."""
+    try:
+        yield
+    except RelxError as error:
+        raise ArchiveError(bounded(f"{path}: {error}")) from error
+
+
+def bounded(message: str) -> str:
+    """Make a message safe that may hold text of a stranger: limit its length, and escape what commands a terminal.
+
+    Only the first line begins at the margin, so that no line can pass for another message.
+    """
+    first, *rest = message[:LONGEST_MESSAGE].split("\n")
+    text = "\n".join([printable(first), *(f"  {printable(line.lstrip())}" for line in rest)])
+    return text + " ..." * (len(message) > LONGEST_MESSAGE)
+
+
+def write_members(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write an archive. The file appears under its name whole or not at all. Raises RelxError if it cannot be written.
+
+    Equal content makes equal files: they hold no name and no time stamp.
+    """
+    with (
+        atomic_binary(path) as raw,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def read_members(path: str | Path) -> dict[str, bytes]:
+    """Read the members of an archive. Raises ArchiveError for a damaged file and for one that unpacks to too much."""
+    try:
+        with open(path, "rb") as packed, gzip.open(packed) as unpacked:
+            allowed = ALWAYS_ALLOWED + LARGEST_GROWTH * os.fstat(packed.fileno()).st_size
+            stream = _Limited(unpacked, allowed)
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as tar:
+                files = _members(tar)
+            while stream.read(CHUNK):  # up to the end, where the checksum is
+                pass
+            return files
+    except FileNotFoundError:
+        raise ArchiveError("no such archive") from None
+    except IsADirectoryError:
+        raise ArchiveError("is a folder; name the archive in it, which relx train calls model.tar.gz") from None
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ArchiveError(f"not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
+    except OSError as error:
+        raise ArchiveError(f"cannot be read: {error.strerror or error}") from None
+
+
+class _Limited(io.RawIOBase):
+    """A stream that returns no more than ``limit`` bytes, whatever it holds."""
+
+    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
+        self.stream = stream
+        self.left = limit
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes. Raises ArchiveError if there are more than allowed."""
+        asked = self.left + 1 if size < 0 else min(size, self.left + 1)
+        content = self.stream.read(asked)
+        self.left -= len(content)
+        if self.left < 0:
+            raise ArchiveError("unpacks to far more than a model needs; refused")
+        return content
+
+
+def _members(tar: tarfile.TarFile) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for entry in tar:
+        if not _is_known(entry) or entry.name in files or len(files) == MOST_MEMBERS:
+            raise ArchiveError(f"holds {entry.name!r}, which has no place in a relx archive; nothing was unpacked")
+        content = tar.extractfile(entry)
+        assert content is not None
+        files[entry.name] = content.read()
+    return files
+
+
+def _is_known(entry: tarfile.TarInfo) -> bool:
+    """Return whether a member is a plain file (no link, device, folder or sparse file) with a name that relx writes."""
+    if not entry.isreg() or entry.issparse():
+        return False
+    path = PurePosixPath(entry.name)
+    inside = entry.name.startswith(VOCABULARY) and ".." not in path.parts and str(path) == entry.name
+    return inside or entry.name in (META, CONFIG, WEIGHTS, METRICS)
+
+
+def member(files: Mapping[str, bytes], name: str) -> bytes:
+    """Return the content of a member. Raises ArchiveError if there is none."""
+    if name not in files:
+        raise ArchiveError(f"holds no {name}: not a relx archive")
+    return files[name]
+
+
+def json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    """Parse a member that holds a JSON object. Raises ArchiveError."""
+    try:
+        content = json.loads(member(files, name))
+        if name == CONFIG:
+            json.dumps(content, allow_nan=False)  # Python's parser accepts NaN and 1e999 as numbers
+    except (ValueError, RecursionError):
+        raise ArchiveError(f"{name} is damaged: not JSON that can be used") from None
+    if not isinstance(content, dict):
+        raise ArchiveError(f"{name} is damaged: not an object")
+    return content
+
+
+def json_bytes(content: Any) -> bytes:
+    """Write a member that holds JSON."""
+    return json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def vocabulary_of(files: Mapping[str, bytes]) -> Vocabulary:
+    """Read the vocabulary from the members. Raises ArchiveError."""
+    return Vocabulary.from_files(
+        {name.removeprefix(VOCABULARY): content for name, content in files.items() if name.startswith(VOCABULARY)}
+    )
+
+
+def require_format(meta: Mapping[str, Any]) -> None:
+    """Raise ArchiveError for an archive of another format version."""
+    if meta.get("format") != FORMAT:
+        writer = printable(str(meta.get("relx")), LONGEST_NAME)
+        raise ArchiveError(
+            f"has archive format {printable(json_text(meta.get('format')), LONGEST_NAME)} (written by relx {writer}), "
+            f"and this relx ({__version__}) reads format {FORMAT} only; train the model again, or install the relx "
+            "that wrote the archive"
+        )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of relx and of the libraries that are installed here."""
+    found = {"relx": __version__}
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):  # not every model needs each of them
+            found[name] = metadata.version(name)
+    return found

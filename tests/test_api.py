@@ -1,0 +1,157 @@
+"""``import relx``: what a Python program, or a notebook, trains, loads and evaluates with."""
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import relx
+from relx.data.example import Entity, Example, Relation
+from relx.errors import ConfigError, DataError, TrainingError
+from relx.predictors import Predictor
+from relx.readers import read
+from relx.scoring import UnknownProtocol
+
+TEXT = "Ann Lee was born in New York ."
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_functions_are_found_without_being_loaded(tmp_path: Path) -> None:
+    code = "import sys, relx; print(*dir(relx)); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    names, modules = (line.split() for line in run.stdout.splitlines())
+    assert {"Example", "evaluate", "load", "train", "__version__"} <= set(names)
+    assert {name for name in modules if name.startswith("relx")} == {"relx", "relx.version"}
+
+
+def test_type_checkers_see_what_is_there(tmp_path: Path) -> None:
+    Path("user.py").write_text(
+        "import relx\n"
+        "one: relx.Example = relx.load('model.tar.gz')('text')\n"
+        "many: list[relx.Example] = relx.load('model.tar.gz')(['text'])\n"
+        "f1: float = relx.evaluate('model.tar.gz', 'test.jsonl').metrics['triple_f1']\n"
+        "relx.train('a.jsonnet').archive.exists()\n"
+        "relx.train('a.jsonnet').archve\n"
+    )
+    mypy = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir=/dev/null", "user.py"]
+    mypy += ["--ignore-missing-imports"]
+    run = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[:-1] == [
+        'user.py:6: error: "TrainedRun" has no attribute "archve"; maybe "archive"?  [attr-defined]'
+    ]
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'relx' has no attribute 'trian'"):
+        relx.trian  # type: ignore[attr-defined]  # noqa: B018
+
+
+class TestTrain:
+    def test_a_file_with_variables(self, tiny: Path) -> None:
+        run = relx.train(tiny, "run", data=tiny.parent, epochs=1, head="novel_tagging")
+        assert (run.folder, run.archive) == (Path("run"), Path("run/model.tar.gz"))
+        assert run.metrics == json.loads(Path("run/metrics.json").read_text())
+        written = json.loads(Path("run/config.json").read_text())
+        assert written["model"]["head"]["type"] == "novel_tagging" and written["trainer"]["epochs"] == 1
+        assert relx.load(run.archive).facts.metrics == run.metrics
+
+    def test_a_dict_and_the_default_folder(self, trained: Path) -> None:
+        experiment = json.loads((trained / "config.json").read_text())
+        experiment["trainer"]["epochs"] = 1
+        before = json.dumps(experiment)
+        assert relx.train(experiment).folder == Path("runs/experiment")
+        assert json.dumps(experiment) == before
+        with pytest.raises(TrainingError, match="runs/experiment: exists and is not empty"):
+            relx.train(experiment)
+        assert relx.train(experiment, force=True).archive.exists()
+
+    def test_a_run_can_be_continued(self, tiny: Path) -> None:
+        relx.train(tiny, data=tiny.parent, epochs=1)
+        run = relx.train(tiny, recover=True, data=tiny.parent, epochs=2)
+        assert run.folder == Path("runs/tiny") and run.metrics["epochs"] == 2
+
+    def test_a_string_stays_a_string(self, tmp_path: Path) -> None:
+        Path("a.jsonnet").write_text("function(name) { model: name }")
+        with pytest.raises(ConfigError, match='model: expected an object, got "7"'):
+            relx.train("a.jsonnet", name="7")
+
+    @pytest.mark.parametrize(
+        ("experiment", "variables", "message"),
+        [
+            ({"model": {}}, {"epochs": 3}, r"given as a dict has no variables \(epochs\); set its keys"),
+            ({"modle": {}}, {}, "modle: unknown key; did you mean 'model'?"),
+            ("gone.jsonnet", {}, "gone.jsonnet: no such experiment file"),
+        ],
+    )
+    def test_what_does_not_fit_is_one_error(self, experiment: Any, variables: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+            relx.train(experiment, **variables)
+        assert not Path("runs").exists()
+
+    def test_the_result_is_a_table_in_a_notebook(self, tiny: Path) -> None:
+        shown = relx.train(tiny, "<run>", data=tiny.parent, epochs=1)._repr_html_()
+        assert "<caption>&lt;run&gt;/model.tar.gz</caption>" in shown
+        assert "<td>validation</td><td>exact_span</td><td>all triples</td>" in shown
+        assert "<td>test</td><td>last_word</td><td>all triples</td>" in shown
+
+    def test_every_argument_is_described(self) -> None:
+        for function in (relx.train, relx.load, relx.evaluate):
+            for name in inspect.signature(function).parameters:
+                assert f"        {name}: " in (function.__doc__ or "")
+
+
+def test_the_log_appears_in_a_program_that_configures_none(tiny: Path) -> None:
+    code = (
+        f"import logging, relx\nrelx.train({str(tiny)!r}, 'run', data={str(tiny.parent)!r}, epochs=1)\n"
+        "print(logging.getLogger('relx').handlers, logging.getLogger('relx').level)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "epoch 1/1  loss" in run.stderr and "\ntest: triples P" in run.stderr
+    assert run.stdout == "[] 0\n"
+
+
+class TestEvaluate:
+    def test_a_file_and_examples_score_the_same(self, archive: str, tiny: Path, trained: Path) -> None:
+        path = tiny.parent / "test.jsonl"
+        found = relx.evaluate(archive, path, seen=tiny.parent / "train.jsonl")
+        assert found.to_json() == json.loads((trained / "metrics.json").read_text())["test"]
+        examples = list(read(path))
+        again = relx.evaluate(relx.load(archive), examples, seen=list(read(tiny.parent / "train.jsonl")))
+        assert again.to_json() == found.to_json() and found.metrics["triple_f1"] == again.metrics["triple_f1"] == 1.0
+        assert [len(found.gold), len(found.predicted)] == [len(examples)] * 2
+
+    def test_named_protocols_and_reader(self, archive: str, tiny: Path) -> None:
+        found = relx.evaluate(archive, str(tiny.parent / "test.jsonl"), protocols=["strict", "last_word"])
+        assert list(found.reports) == ["strict", "last_word"]
+        with pytest.raises(DataError, match="test.jsonl:1: "):
+            relx.evaluate(archive, tiny.parent / "test.jsonl", reader="hrl")
+        with pytest.raises(UnknownProtocol, match="unknown scoring protocol 'exact'"):
+            relx.evaluate("gone.tar.gz", "gone.jsonl", protocols=["exact"])
+
+    def test_the_result_shows_its_tables_and_escapes_labels(self, archive: str) -> None:
+        bob, oslo = Entity(0, 1, "PER"), Entity(3, 4, "LOC")
+        evil = "<script>alert(1)</script>\u202e"
+        gold = Example(["Bob", "works", "in", "Oslo", "now", "."], [bob, oslo], [Relation(bob, evil, oslo)])
+        found = relx.evaluate(archive, [gold])
+        shown = found._repr_html_()
+        assert "<script" not in shown and "\u202e" not in shown
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in shown
+        for row in ("all triples", "Normal sentences", "in-triple entities", "works_in"):
+            assert f"<td>{row}</td>" in shown
+        assert shown.count("<table>") == shown.count("</table>") > 2
+        assert repr(found).startswith("protocol") and "works_in" in str(found)
+
+
+def test_load_gives_a_predictor(archive: str) -> None:
+    model = relx.load(archive, overrides=['tokenizer={"type": "whitespace", "split_punctuation": false}'])
+    assert isinstance(model, Predictor)
+    assert [relation.type for relation in model(TEXT).relations] == ["born_in"]
+    assert model("a.").tokens == ["a."]
