@@ -240,7 +240,7 @@ class Predictor:
         several steps: the output of a step depends on the predictions of the step before.
         """
         head = self.model.head
-        if getattr(type(head), "extract", None) is not getattr(Head, "extract", None):
+        if type(head).extract is not Head.extract:
             raise RelxError(f"the head {type(head).__name__} decodes in several steps and has no scores for a sentence")
         examples = read_inputs([inputs] if is_single(inputs) else several(inputs), self.tokenizer)
         readable = self.archive.parts.annotated(_require_readable(examples))
