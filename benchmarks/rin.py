@@ -1,6 +1,6 @@
 """RIN's speed and memory against its equations taken literally, and its training step against the floor.
 
-``python benchmarks/rin.py [--head rin_v2] [--rounds 2] [--var data=CORPUS --var form=triples]``
+``python benchmarks/rin.py [--head rin_v2] [--rounds 2] [--var data=CORPUS --var format=triples]``
 
 The experiment ``rin_webnlg`` is trained for a few epochs, because what a step costs depends on how likely relations
 are. Then processes of their own open its archive. One computes as relx does. In the other the pair scorer makes the

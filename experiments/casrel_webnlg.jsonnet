@@ -1,37 +1,55 @@
 // CasRel (Wei et al. 2020) on WebNLG, last words of entities: F1 91.8 with BERT, 88.8 in the first version.
-// variant: star or exact. form: hrl, triples or jsonl. encoder: words or transformer. subjects: sampled, as in the paper,
-// or all. conditioning=concatenated tells subjects of single words from their objects, which the paper's sum does not.
-// frozen=true does not train the transformer; pooling and layers: docs/embedders.md. hidden: of the LSTM over words.
-local casrel = import 'lib/casrel.libsonnet';
-local joint = import 'lib/joint.libsonnet';
+//
+// variant       star, for data that marks the last word of each mention, or exact, for data that marks whole mentions
+// encoder       words, a bidirectional LSTM of hidden units over word vectors (CasRel_LSTM), or transformer
+// transformer   the folder of a pretrained encoder, or its name on the hub. frozen=true does not train it
+// subjects      sampled, one gold subject of a sentence at a time as in the paper, or all
+// conditioning  sum, as in the paper, or concatenated, which tells subjects of single words from their objects
+local choose = import 'lib/choose.libsonnet';
+local corpus = import 'lib/corpus.libsonnet';
 
 function(
   data='fixtures/nyt10',
-  form='hrl',
+  format='hrl',
   variant='star',
   encoder='words',
   vectors=null,
-  dim=null,
-  transformer=null,
-  frozen=null,
-  pooling=null,
-  layers=null,
-  hidden=null,
+  dim=if vectors == null then 100,
+  transformer='fixtures/tiny_transformer',
+  frozen=false,
+  hidden=100,
   subjects='sampled',
   conditioning='sum',
-  threshold=0.5,
   dropout=0.1,
-  word_dropout=null,
+  word_dropout=0.04,
   batch=6,
   epochs=100,
   patience=7,
-  lr=null,
+  lr=if encoder == 'transformer' && !frozen then 1e-5 else 1e-3,
   seed=13
-) joint.corpus(data, form) + casrel.training(variant, encoder, frozen, batch, epochs, patience, lr) + {
-  local words = { vectors: vectors, dim: dim, word_dropout: word_dropout },
-  local pretrained = { transformer: transformer, frozen: frozen, pooling: pooling, layers: layers },
-  model: casrel.input(encoder, words, pretrained, hidden, dropout) + {
-    head: casrel.head(subjects, conditioning, threshold),
+) corpus(data, format) + {
+  model: choose('encoder', encoder, {
+    words: {
+      embedder: { type: 'words', vectors: vectors, dim: dim, dropout: dropout, word_dropout: word_dropout },
+      encoder: { type: 'lstm', hidden_size: hidden },
+    },
+    transformer: {
+      embedder: { type: 'transformer', model: transformer, trainable: !frozen, dropout: dropout },
+    },
+  }) + {
+    head: {
+      type: 'casrel',
+      subjects: subjects,
+      conditioning: conditioning,
+      subject_spans: { threshold: 0.5 },
+      object_spans: { threshold: 0.5 },
+    },
   },
+  data_loader: { batch_size: batch },
+  trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+  protocols: choose('variant', variant, {
+    star: ['last_word', 'exact_span'],
+    exact: ['exact_span', 'last_word'],
+  }),
   seed: seed,
 }

@@ -1,23 +1,27 @@
-// CopyMTL (Zeng et al. 2020) on WebNLG: F1 56.4 with a decoder for each triple, 58.9 with one decoder for all, which is
-// head=copymtl_one. variant: exact, whole mentions, or star, the last word of each. form: hrl, triples or jsonl.
-// CopyMTL feeds its decoders their own predictions, in training too (teacher_forcing=true feeds gold triples). The model
-// is that of interactive_webnlg, whose other variables it has too.
-local interactive = import 'interactive_webnlg.jsonnet';
+// CopyMTL (Zeng et al. 2020) on WebNLG: F1 56.4 with a decoder for each triple, 58.9 with one decoder for all, which
+// is head=copymtl_one. CopyMTL feeds its decoders their own predictions, in training too.
+//
+// variant          exact, for data that marks whole mentions, or star, for data that marks the last word of each
+// gcn              true adds a GCN, which reads the trees of parser: stanza, with the models of the folder stanza,
+//                  given by the data, or linear_chain, in place of a parse
+// weights          shared by all decoders, separate, or separate cells; by default cells, shared in copymtl_one
+// teacher_forcing  whether a step of training reads the gold triple, or else the model's own
+local choose = import 'lib/choose.libsonnet';
+local corpus = import 'lib/corpus.libsonnet';
+
+local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, teacher_forcing: false };
 
 function(
   data='fixtures/nyt10',
-  form='hrl',
+  format='hrl',
   variant='exact',
   vectors=null,
   dim=100,
   head='copymtl_multi',
   gcn=false,
-  layers=null,
-  residual=null,
-  parser=null,
+  parser='stanza',
   stanza='fixtures/tiny_stanza',
   hidden=100,
-  decoders=5,
   weights=null,
   teacher_forcing=null,
   dropout=0.2,
@@ -26,26 +30,28 @@ function(
   patience=10,
   lr=2e-3,
   seed=13
-) interactive(
-  data=data,
-  form=form,
-  variant=variant,
-  vectors=vectors,
-  dim=dim,
-  head=head,
-  gcn=gcn,
-  layers=layers,
-  residual=residual,
-  parser=parser,
-  stanza=stanza,
-  hidden=hidden,
-  decoders=decoders,
-  weights=weights,
-  teacher_forcing=teacher_forcing,
-  dropout=dropout,
-  word_dropout=word_dropout,
-  epochs=epochs,
-  patience=patience,
-  lr=lr,
-  seed=seed
 )
+  local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
+  corpus(data, format) + {
+    [if gcn then 'dependency_parser']: choose('parser', parser, {
+      stanza: { type: 'stanza', model_dir: stanza },
+      given: { type: 'given' },
+      linear_chain: { type: 'linear_chain' },
+    }),
+    model: {
+      embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
+      encoder: if !gcn then lstm else { type: 'compose', encoders: [lstm, { type: 'gcn', layers: 1, residual: true }] },
+      head: choose('head', head, {
+        copymtl_one: copymtl { weights: 'shared', start: 'carried' },
+        copymtl_multi: copymtl { weights: 'cells' },
+      }) + { type: 'interactive', decoders: 5, dropout: dropout }
+      + std.prune({ weights: weights, teacher_forcing: teacher_forcing }),
+    },
+    data_loader: { batch_size: 50 },
+    trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+    protocols: choose('variant', variant, {
+      star: ['last_word', 'exact_span'],
+      exact: ['exact_span', 'last_word'],
+    }),
+    seed: seed,
+  }

@@ -1,20 +1,21 @@
 // GraphRel (Fu et al. 2019) on WebNLG: F1 42.9; 40.7 without the second phase, which is phases=1.
-// variant: star or exact. form: hrl, triples or jsonl. parser: linear_chain, stanza or given.
-local lib = import 'lib/interactive.libsonnet';
-local joint = import 'lib/joint.libsonnet';
+//
+// variant  star, for data that marks the last word of each mention, or exact, for data that marks whole mentions
+// parser   stanza, with the models of the folder stanza, given by the data, or linear_chain
+// hidden   the units of the LSTM, half of them in each direction
+local choose = import 'lib/choose.libsonnet';
+local corpus = import 'lib/corpus.libsonnet';
 
 function(
   data='fixtures/nyt10',
-  form='hrl',
+  format='hrl',
   variant='star',
   vectors=null,
   dim=100,
   phases=2,
-  layers=2,
   parser='stanza',
   stanza='fixtures/tiny_stanza',
   hidden=100,
-  relation_weight=1,
   dropout=0.2,
   word_dropout=0.04,
   epochs=30,
@@ -23,10 +24,28 @@ function(
   seed=13
 )
   assert hidden % 2 == 0 : 'hidden is %s; use an even number: each direction of the LSTM has half of it' % hidden;
-  local gcn = { layers: layers, normalization: 'mean', directed: true };
-  joint.corpus(data, form)
-  + lib.input(vectors, dim, word_dropout, { hidden_size: hidden / 2 }, gcn, parser, stanza)
-  + lib.training(variant, epochs, patience, lr) + {
-  model+: { head: { type: 'graphrel', phases: phases, relation_weight: relation_weight, dropout: dropout } },
-  seed: seed,
-}
+  corpus(data, format) + {
+    dependency_parser: choose('parser', parser, {
+      stanza: { type: 'stanza', model_dir: stanza },
+      given: { type: 'given' },
+      linear_chain: { type: 'linear_chain' },
+    }),
+    model: {
+      embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
+      encoder: {
+        type: 'compose',
+        encoders: [
+          { type: 'lstm', hidden_size: hidden / 2 },
+          { type: 'gcn', layers: 2, normalization: 'mean', directed: true },
+        ],
+      },
+      head: { type: 'graphrel', phases: phases, relation_weight: 1, dropout: dropout },
+    },
+    data_loader: { batch_size: 50 },
+    trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+    protocols: choose('variant', variant, {
+      star: ['last_word', 'exact_span'],
+      exact: ['exact_span', 'last_word'],
+    }),
+    seed: seed,
+  }

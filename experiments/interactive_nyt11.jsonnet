@@ -1,20 +1,45 @@
-// The bidirection-interactive Seq2Seq model on NYT11 (Takanobu et al. 2019), whole mentions. The paper has no row for it;
-// papers on this corpus quote CopyR, which is head=copyre_multi, with F1 42.1 (precision 34.7, recall 53.4).
-// The corpus has no validation set: relx split train.json data train=rest dev=0.5% draws one.
-// form: hrl, with dev.json, or triples (CasRel's version), with val_triples.json, or jsonl.
-// The model itself has a tagger, which finds whole mentions, as CopyMTL has; CopyRE copies last words only, so that
-// last_word is its score. The other variables are those of interactive_webnlg.
-local model = import 'interactive_webnlg.jsonnet';
+// The bidirection-interactive Seq2Seq model on NYT11 (Takanobu et al. 2019), whole mentions. The paper has no row for
+// it; papers on this corpus quote CopyR, which is head=copyre_multi, with F1 42.1 (precision 34.7, recall 53.4). The
+// corpus has no validation set: relx split train.json data train=rest dev=0.5% draws one. format: hrl, with dev.json,
+// or triples (CasRel's version), with val_triples.json, or jsonl. The interactive model has a tagger, which finds
+// whole mentions, as CopyMTL has. CopyRE copies last words only, so its score is last_word.
+//
+// head             interactive; CopyRE with one decoder for all triples or one for each (copyre_one, copyre_multi),
+//                  and as its public code has them (copyre_one_code, copyre_multi_code; docs/fidelity.md); CopyMTL
+//                  (copymtl_one, copymtl_multi)
+// interactive      false leaves out the interactive layer
+// gcn              whether a GCN reads the trees of parser: stanza, with the models of the folder stanza, given by
+//                  the data, or linear_chain, in place of a parse
+// weights          shared by all decoders, separate, or separate cells; by default shared, separate in copyre_multi,
+//                  cells in copymtl_multi
+// teacher_forcing  whether a step of training reads the gold triple, or else the model's own; by default true, but
+//                  false in copymtl_* and copyre_*_code
+local choose = import 'lib/choose.libsonnet';
+local corpus = import 'lib/corpus.libsonnet';
+
+local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
+local copyre_code = copyre {
+  attention: 'linear_selu',
+  copy_score: 'linear_selu',
+  allow_self: true,
+  zero_own_head: true,
+  selu_logits: true,
+  teacher_forcing: false,
+  na: 'all',
+  order: 'data',
+};
+local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, teacher_forcing: false };
+local one_decoder = { weights: 'shared', start: 'carried' };
 
 function(
   data='fixtures/nyt10',
-  form='hrl',
+  format='hrl',
   vectors=null,
   dim=100,
   head='interactive',
-  interactive=null,
+  interactive=true,
   gcn=head == 'interactive',
-  parser=null,
+  parser='stanza',
   stanza='fixtures/tiny_stanza',
   hidden=100,
   weights=null,
@@ -25,27 +50,32 @@ function(
   patience=10,
   lr=2e-3,
   seed=13
-) model(
-  data=data,
-  form=form,
-  variant='exact',
-  vectors=vectors,
-  dim=dim,
-  head=head,
-  interactive=interactive,
-  gcn=gcn,
-  parser=parser,
-  stanza=stanza,
-  hidden=hidden,
-  weights=weights,
-  teacher_forcing=teacher_forcing,
-  tagger=if head == 'interactive' then true,
-  dropout=dropout,
-  word_dropout=word_dropout,
-  epochs=epochs,
-  patience=patience,
-  lr=lr,
-  seed=seed
-) + {
-  protocols: if std.startsWith(head, 'copyre') then ['last_word', 'exact_span'] else ['exact_span', 'begin_offset', 'last_word'],
-}
+)
+  local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
+  corpus(data, format) + {
+    [if gcn then 'dependency_parser']: choose('parser', parser, {
+      stanza: { type: 'stanza', model_dir: stanza },
+      given: { type: 'given' },
+      linear_chain: { type: 'linear_chain' },
+    }),
+    model: {
+      embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
+      encoder: if !gcn then lstm else { type: 'compose', encoders: [lstm, { type: 'gcn', layers: 1, residual: true }] },
+      head: choose('head', head, {
+        interactive: { interactive_layer: interactive, tagger: true, weights: 'shared' },
+        copyre_one: copyre + one_decoder,
+        copyre_multi: copyre { weights: 'separate' },
+        copyre_one_code: copyre_code + one_decoder,
+        copyre_multi_code: copyre_code { weights: 'separate', restart: true },
+        copymtl_one: copymtl + one_decoder,
+        copymtl_multi: copymtl { weights: 'cells' },
+      }) + { type: 'interactive', decoders: 5, dropout: dropout }
+      + std.prune({ weights: weights, teacher_forcing: teacher_forcing }),
+    },
+    data_loader: { batch_size: 50 },
+    trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+    protocols:
+      if std.startsWith(head, 'copyre') then ['last_word', 'exact_span']
+      else ['exact_span', 'begin_offset', 'last_word'],
+    seed: seed,
+  }

@@ -1,36 +1,55 @@
-// The bidirection-interactive Seq2Seq model on WebNLG, last words of entities: Table 1 gives F1 60.2. Its other rows:
-// head=copyre_one (OneDecoder, 30.5), copyre_multi (MultiDecoder, 37.1), copymtl_one (58.9), copymtl_multi (56.4), all
-// without GCN unless gcn=true; graphrel_webnlg.jsonnet has GraphRel. copyre_one_code and copyre_multi_code follow
-// CopyRE's public code in more points than its paper (docs/fidelity.md).
-// Without interactive layer: interactive=false. Without GCN: gcn=false. parser: linear_chain, in place of a parse, stanza, with
-// its models in the folder stanza, or given by the data. tagger=true tags whole mentions, for variant=exact.
-// residual: each GCN layer adds its input to its output. The paper does not; but with the plain sum over neighbors the
-// words that are copied are hard to tell apart (docs/results.md).
-// weights: shared by all decoders, separate, or separate cells; by default shared, separate in copyre_multi, cells in
-// copymtl_multi. teacher_forcing: whether a step of training reads the gold triple; by default true, false in
-// copymtl_* and copyre_*_code.
-// form: hrl, triples or jsonl. A variable that the others leave without effect is an error.
-local lib = import 'lib/interactive.libsonnet';
-local joint = import 'lib/joint.libsonnet';
+// The bidirection-interactive Seq2Seq model on WebNLG, last words of entities: Table 1 gives F1 60.2; copyre_one
+// 30.5, copyre_multi 37.1, copymtl_one 58.9, copymtl_multi 56.4, all without GCN. graphrel_webnlg.jsonnet has
+// GraphRel.
+//
+// variant          star, for data that marks the last word of each mention, or exact, for data that marks whole
+//                  mentions
+// head             interactive; CopyRE with one decoder for all triples or one for each (copyre_one, copyre_multi),
+//                  and as its public code has them (copyre_one_code, copyre_multi_code; docs/fidelity.md); CopyMTL
+//                  (copymtl_one, copymtl_multi)
+// interactive      false leaves out the interactive layer
+// tagger           true tags whole mentions in the interactive model, for variant=exact
+// gcn              whether a GCN reads the trees of parser: stanza, with the models of the folder stanza, given by
+//                  the data, or linear_chain, in place of a parse
+// residual         each GCN layer adds its input to its output. The paper's does not, but with the plain sum over
+//                  neighbors the words to copy are hard to tell apart (docs/results.md)
+// weights          shared by all decoders, separate, or separate cells; by default shared, separate in copyre_multi,
+//                  cells in copymtl_multi
+// teacher_forcing  whether a step of training reads the gold triple, or else the model's own; by default true, but
+//                  false in copymtl_* and copyre_*_code
+local choose = import 'lib/choose.libsonnet';
+local corpus = import 'lib/corpus.libsonnet';
+
+local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
+local copyre_code = copyre {
+  attention: 'linear_selu',
+  copy_score: 'linear_selu',
+  allow_self: true,
+  zero_own_head: true,
+  selu_logits: true,
+  teacher_forcing: false,
+  na: 'all',
+  order: 'data',
+};
+local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, teacher_forcing: false };
+local one_decoder = { weights: 'shared', start: 'carried' };
 
 function(
   data='fixtures/nyt10',
-  form='hrl',
+  format='hrl',
   variant='star',
   vectors=null,
   dim=100,
   head='interactive',
-  interactive=null,
+  interactive=true,
+  tagger=false,
   gcn=head == 'interactive',
-  layers=null,
-  residual=null,
-  parser=null,
+  residual=true,
+  parser='stanza',
   stanza='fixtures/tiny_stanza',
   hidden=100,
-  decoders=5,
   weights=null,
   teacher_forcing=null,
-  tagger=null,
   dropout=0.2,
   word_dropout=0.04,
   epochs=30,
@@ -38,13 +57,32 @@ function(
   lr=2e-3,
   seed=13
 )
-  local lstm = { hidden_size: hidden, directions: 'averaged' };
-  local layer = { layers: 1, residual: true } + joint.given({ layers: layers, residual: residual });
-  local trees = if parser != null then parser else 'stanza';
-  joint.corpus(data, form)
-  + (if gcn then {} else joint.refuse('gcn=false', { layers: layers, residual: residual, parser: parser }))
-  + lib.input(vectors, dim, word_dropout, lstm, if gcn then layer, trees, stanza)
-  + lib.training(variant, epochs, patience, lr) + {
-  model+: { head: lib.head(head, decoders, teacher_forcing, dropout, interactive, tagger, weights) },
-  seed: seed,
-}
+  local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
+  corpus(data, format) + {
+    [if gcn then 'dependency_parser']: choose('parser', parser, {
+      stanza: { type: 'stanza', model_dir: stanza },
+      given: { type: 'given' },
+      linear_chain: { type: 'linear_chain' },
+    }),
+    model: {
+      embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
+      encoder: if !gcn then lstm else { type: 'compose', encoders: [lstm, { type: 'gcn', layers: 1, residual: residual }] },
+      head: choose('head', head, {
+        interactive: { interactive_layer: interactive, tagger: tagger, weights: 'shared' },
+        copyre_one: copyre + one_decoder,
+        copyre_multi: copyre { weights: 'separate' },
+        copyre_one_code: copyre_code + one_decoder,
+        copyre_multi_code: copyre_code { weights: 'separate', restart: true },
+        copymtl_one: copymtl + one_decoder,
+        copymtl_multi: copymtl { weights: 'cells' },
+      }) + { type: 'interactive', decoders: 5, dropout: dropout }
+      + std.prune({ weights: weights, teacher_forcing: teacher_forcing }),
+    },
+    data_loader: { batch_size: 50 },
+    trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
+    protocols: choose('variant', variant, {
+      star: ['last_word', 'exact_span'],
+      exact: ['exact_span', 'last_word'],
+    }),
+    seed: seed,
+  }

@@ -32,7 +32,7 @@ def crossing_corpus(folder: Path) -> Path:
 
 def learn_and_predict(name: str, variables: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Train an experiment until it knows the crossing corpus by heart, and have it predict a sentence of raw text."""
-    given = {"data": crossing_corpus(folder / "corpus"), "form": "triples", "word_dropout": 0, **variables}
+    given = {"data": crossing_corpus(folder / "corpus"), "format": "triples", "word_dropout": 0, **variables}
     run, experiment = folder / "run", str(EXPERIMENTS / f"{name}.jsonnet")
     assert main(["train", experiment, "-s", str(run), *arguments(given), "-o", "data_loader.batch_size=1"]) == 0
     metrics = json.loads((run / "metrics.json").read_text())

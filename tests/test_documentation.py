@@ -169,10 +169,10 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("name", "variable", "valid"),
     [
-        ("hmt_nyt10", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
+        ("hmt_nyt10", "format", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("hmt_nyt10", "head", "hmt, novel_tagging"),
-        ("hmt_nyt11", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
-        ("rin_nyt", "form", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
+        ("hmt_nyt11", "format", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
+        ("rin_nyt", "format", "brat, conll04, dygie, hrl, jsonl, spert, triples"),
         ("rin_nyt", "encoder", "transformer, words"),
         ("rin_nyt", "pos", "given, stanza"),
         ("rin_nyt", "variant", "exact, star"),
@@ -197,5 +197,5 @@ def test_a_published_experiment_lists_what_a_variable_may_be(
     ],
 )
 def test_a_published_experiment_finds_its_files_in_a_folder_or_by_a_pattern(data: str, files: list[str]) -> None:
-    tree = load(ROOT / "experiments/rin_webnlg.jsonnet", {"data": data, "form": "triples"})
+    tree = load(ROOT / "experiments/rin_webnlg.jsonnet", {"data": data, "format": "triples"})
     assert [tree["train_data_path"], tree["validation_data_path"]] == files

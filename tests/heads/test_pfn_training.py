@@ -17,9 +17,9 @@ VARIANTS: list[dict[str, Any]] = [
     *({"cells": cells, "recurrent": "srn"} for cells in ("own", "view")),
     *({"tables": tables} for tables in ("first", "last", "both")),
     {"encoder": "transformer", "transformer": "models/scibert", "transformer_lr": 2e-5, "lr": 1e-4},
-    {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": 2},
-    {"data": "corpus", "form": "spert", "vectors": "glove.txt", "hidden": 50, "global_feature": "false"},
-    {"dropout": 0.0, "dropconnect": 0.0, "batch": 8, "epochs": 5, "patience": 2, "seed": 7},
+    {"encoder": "transformer", "frozen": "true"},
+    {"data": "corpus", "format": "spert", "vectors": "glove.txt", "hidden": 50, "global_feature": "false"},
+    {"dropout": 0.0, "batch": 8, "epochs": 5, "patience": 2, "seed": 7},
 ]
 
 
@@ -31,7 +31,8 @@ def test_every_variable_of_the_experiment_is_valid(variables: dict[str, Any]) ->
 def test_a_variable_without_effect_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     given = {"encoder": "transformer", "word_dropout": 0, "vectors": "glove.txt"}
     assert main(["check", str(EXPERIMENT), *arguments(given)]) == 2
-    assert capsys.readouterr().err == f"error: {EXPERIMENT}: encoder=transformer takes no vectors, word_dropout\n"
+    message = f"error: {EXPERIMENT}: the variables 'word_dropout' and 'vectors' have no effect"
+    assert capsys.readouterr().err.startswith(message)
 
 
 @pytest.mark.parametrize(("encoder", "hidden"), [("words", 100), ("transformer", 300)])
@@ -46,7 +47,7 @@ def test_units_are_those_of_the_encoder_below_unless_told_otherwise(encoder: str
 def test_a_tiny_corpus_is_learnt_with_its_types(recurrent: str, tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
         tiny.write_corpus(tmp_path / f"{split}.jsonl")
-    variables = {"data": tmp_path, "form": "jsonl", "recurrent": recurrent, "epochs": 15, "dim": 16, "hidden": 10}
+    variables = {"data": tmp_path, "format": "jsonl", "recurrent": recurrent, "epochs": 15, "dim": 16, "hidden": 10}
     run = ["-s", str(tmp_path / "run"), *arguments({**variables, "lr": 0.02, "word_dropout": 0})]
     assert main(["train", str(EXPERIMENT), *run]) == 0
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["strict"]

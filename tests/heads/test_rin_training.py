@@ -20,12 +20,12 @@ VARIANTS: list[dict[str, Any]] = [
     *({"rounds": rounds} for rounds in range(6)),
     *({"updater": updater} for updater in ("gru", "torch_gru", "rnn", "linear")),
     *({"without": signal} for signal in ("relations", "entities", "words")),
-    *({"scorer": scorer} for scorer in ("decomposed", "concat_mlp", "pfn_mlp", "biaffine")),
+    *({"pair_scorer": scorer} for scorer in ("decomposed", "concat_mlp", "pfn_mlp", "biaffine")),
     *({"variant": variant} for variant in ("star", "exact")),
     *({"encoder": encoder, "pos": "given"} for encoder in ("words", "transformer")),
     {"encoder": "transformer", "transformer": "models/bert", "transformer_lr": 1e-5},
     {"pos": "stanza", "stanza": "models/stanza"},
-    {"data": "corpus", "form": "triples", "vectors": "glove.txt", "anchor": "first", "bias": 0, "seed": 2},
+    {"data": "corpus", "format": "triples", "vectors": "glove.txt", "seed": 2},
 ]
 
 
@@ -36,27 +36,25 @@ def test_every_variable_of_the_experiments_is_valid(name: str, variables: dict[s
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "unused"),
     [
-        ({"head": "rin_v2", "without": "relations", "updater": "rnn"}, "head=rin_v2 takes no updater, without"),
-        ({"head": "bilstm", "rounds": 3}, "head=bilstm takes no rounds"),
-        ({"head": "bilstm_s", "without": "words"}, "head=bilstm_s takes no without"),
-        ({"updater": "linear", "without": "words"}, "updater=linear takes no without"),
-        ({"rounds": 0, "updater": "rnn"}, "rounds=0 takes no updater"),
-        ({"encoder": "transformer", "vectors": "v", "word_dropout": 0, "dim": 9},
-         "encoder=transformer takes no dim, vectors, word_dropout"),
-        ({"transformer": "x", "frozen": "true", "transformer_lr": 0},
-         "encoder=words takes no frozen, transformer, transformer_lr"),
-        ({"encoder": "transformer", "frozen": "true", "transformer_lr": 0}, "frozen=true takes no transformer_lr"),
-        ({"stanza": "models"}, "pos=null takes no stanza"),
-        ({"pos": "given", "stanza": "models"}, "pos=given takes no stanza"),
+        ({"head": "rin_v2", "without": "relations", "updater": "rnn"}, "the variables 'without' and 'updater' have"),
+        ({"head": "bilstm", "rounds": 3}, "the variable 'rounds' has"),
+        ({"head": "bilstm_s", "without": "words"}, "the variable 'without' has"),
+        ({"updater": "linear", "without": "words"}, "the variable 'without' has"),
+        ({"rounds": 0, "updater": "rnn"}, "the variable 'updater' has"),
+        ({"encoder": "transformer", "vectors": "v", "dim": 9}, "the variables 'vectors' and 'dim' have"),
+        ({"transformer": "x", "frozen": "true"}, "the variables 'transformer' and 'frozen' have"),
+        ({"encoder": "transformer", "frozen": "true", "transformer_lr": 0}, "the variable 'transformer_lr' has"),
+        ({"stanza": "models"}, "the variable 'stanza' has"),
+        ({"pos": "given", "stanza": "models"}, "the variable 'stanza' has"),
     ],
-)  # fmt: skip
-def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: dict[str, Any], told: str) -> None:
+)
+def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: dict[str, Any], unused: str) -> None:
     experiment = EXPERIMENTS / "rin_webnlg.jsonnet"
     with pytest.raises(ConfigError) as error:
         load(experiment, {name: str(value) for name, value in variables.items()})
-    assert str(error.value) == f"{experiment}: {told}"
+    assert str(error.value).startswith(f"{experiment}: {unused} no effect")
 
 
 @pytest.mark.parametrize(
@@ -91,16 +89,16 @@ def test_with_a_transformer_rate_and_batch_are_those_of_the_papers_rows_with_ber
     assert load(EXPERIMENTS / f"{name}.jsonnet")["data_loader"]["batch_size"] == 50
 
 
-def test_the_transformer_reads_as_the_variables_say() -> None:
-    given = {"encoder": "transformer", "frozen": "true", "pooling": "mean", "layers": "mix"}
-    told = load(EXPERIMENTS / "rin_webnlg.jsonnet", given)["model"]["embedder"]
-    assert (told["trainable"], told["pooling"], told["layers"]) == (False, "mean", "mix")
-    assert load(EXPERIMENTS / "rin_webnlg.jsonnet", {**given, "layers": "1"})["model"]["embedder"]["layers"] == 1
+def test_a_frozen_transformer_is_not_trained() -> None:
+    given = {"encoder": "transformer", "frozen": "true"}
+    tree = load(EXPERIMENTS / "rin_webnlg.jsonnet", given)
+    assert tree["model"]["embedder"]["trainable"] is False
+    assert "parameter_groups" not in tree["trainer"]
 
 
 def test_ablations_of_table_5_leave_out_what_they_name() -> None:
     whole = load(EXPERIMENTS / "rin_webnlg.jsonnet")["model"]["head"]
-    assert "interaction" not in whole
+    assert whole["interaction"] is None
     without = load(EXPERIMENTS / "rin_webnlg.jsonnet", {"without": "entities"})["model"]["head"]
     assert without == {**whole, "interaction": ["relations", "words"]}
 
@@ -111,7 +109,9 @@ def test_ablations_of_table_5_leave_out_what_they_name() -> None:
 def test_each_version_has_the_scorer_of_its_paper_unless_told_otherwise(head: str, scorer: str) -> None:
     experiment = EXPERIMENTS / "rin_nyt.jsonnet"
     assert load(experiment, {"head": head})["model"]["head"]["pair_scorer"]["type"] == scorer
-    assert load(experiment, {"head": head, "scorer": "pfn_mlp"})["model"]["head"]["pair_scorer"]["type"] == "pfn_mlp"
+    assert (
+        load(experiment, {"head": head, "pair_scorer": "pfn_mlp"})["model"]["head"]["pair_scorer"]["type"] == "pfn_mlp"
+    )
 
 
 def test_star_and_exact_data_are_selected_and_scored_by_their_own_protocol() -> None:
@@ -134,7 +134,7 @@ def test_a_transformer_takes_the_place_of_word_vectors_and_lstm(variables: dict[
         gold = {**line, "relations": [{"head": 0, "type": "born_in", "tail": 1}]}
         (tmp_path / "corpus" / f"{split}.jsonl").write_text(json.dumps(gold))
     transformer = ROOT / "fixtures" / "tiny_transformer"
-    given = {"data": tmp_path / "corpus", "form": "jsonl", "encoder": "transformer", "transformer": transformer}
+    given = {"data": tmp_path / "corpus", "format": "jsonl", "encoder": "transformer", "transformer": transformer}
     given |= {"epochs": 1, **variables}
     run = ["-s", str(tmp_path / "run"), *arguments(given)]
     assert main(["train", str(EXPERIMENTS / "rin_webnlg.jsonnet"), *run]) == 0
@@ -151,7 +151,7 @@ def test_tags_in_files_of_jointer_are_read(tmp_path: Path, capsys: pytest.Captur
     for split in ("train", "dev", "test"):
         content = json.dumps([{**record, "pos_tags": ["NNP", "VBZ", "IN", "NNP"]}])
         (tmp_path / f"jointer_{split}.json").write_text(content)
-    given = {"data": tmp_path / "jointer_%s.json", "form": "triples", "variant": "exact", "pos": "given"}
+    given = {"data": tmp_path / "jointer_%s.json", "format": "triples", "variant": "exact", "pos": "given"}
     experiment = str(EXPERIMENTS / "rin_webnlg.jsonnet")
     assert main(["train", experiment, "--dry-run", *arguments(given)]) == 0
     (tmp_path / "jointer_dev.json").write_text(json.dumps([record]))
