@@ -1,7 +1,6 @@
-"""An experiment: data, model, training and scores, as one file describes them."""
+"""The settings of an experiment: data, model, training and scores, as one file describes them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 from relx.annotators.parsers.parser import DependencyParser
@@ -12,8 +11,6 @@ from relx.data.loader import DataLoader
 from relx.model import JointExtractor
 from relx.readers.reader import DatasetReader
 from relx.registry import Lazy
-from relx.training.callbacks import Callback
-from relx.training.callbacks.default import callbacks_of
 from relx.training.trainer import Trainer
 
 ProtocolName = Literal[
@@ -29,12 +26,24 @@ ProtocolName = Literal[
 
 
 class Experiment:
-    """The top level of an experiment file.
+    """Describe an experiment: the top level of an experiment file.
 
-    ``protocols`` name the scores; the first one selects the best epoch. ``tokenizer`` splits raw text, in the
-    data and at prediction time; ``pos_tagger`` tags sentences that come without tags, then and in training, and
-    ``dependency_parser`` gives all sentences their trees. Without ``validation_data_path`` there is no early stopping
-    and the last weights are kept. The test set is scored once, at the end, with the best weights.
+    The test set is scored once, at the end, with the best weights.
+
+    Args:
+        dataset_reader: The reader of all data files.
+        train_data_path: The training data.
+        model: The model.
+        trainer: The trainer.
+        validation_data_path: The data that select the best weights. Without them training does not stop early, and the
+            last weights are kept.
+        test_data_path: The data that the final model is scored on.
+        data_loader: The size of the batches.
+        tokenizer: The tokenizer of raw text, in the data and at prediction time; by white space unless it is given.
+        pos_tagger: The tagger of sentences that come without tags, in the data and at prediction time.
+        dependency_parser: The parser of all sentences, in the data and at prediction time.
+        protocols: The rules by which triples are counted as correct. The first one selects the best weights.
+        seed: The seed of all random numbers.
     """
 
     def __init__(
@@ -71,13 +80,3 @@ class Experiment:
         self.parser = dependency_parser
         self.protocols: Sequence[str] = protocols or ("exact_span",)
         self.seed = seed
-
-    def callbacks(self, folder: Path) -> list[Callback]:
-        """What watches a run in that folder. Raises ConfigError for a bad setting, MissingExtra for a package."""
-        return callbacks_of(
-            self.trainer.callbacks,
-            folder=folder,
-            epochs=self.trainer.stopping.epochs,
-            metric=self.trainer.stopping.metric,
-            protocol=self.protocols[0],
-        )

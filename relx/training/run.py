@@ -23,6 +23,7 @@ from relx.scoring import corpus_triples, metric_rows, score
 from relx.scoring.render import percentages
 from relx.scoring.sentences import save_counts, sentence_counts
 from relx.training.callbacks import Callback
+from relx.training.callbacks.default import callbacks_of
 from relx.training.checkpointing import run_folder, snapshot
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.folder_lock import locked
@@ -120,13 +121,14 @@ def train(
     prepare_process()
     distributed = distributed or Distributed(precision=experiment.trainer.precision)
     checkpoints = Checkpoints(folder.path / run_folder.CHECKPOINTS, experiment.trainer.keep_checkpoints)
-    callbacks = experiment.callbacks(folder.path)  # in every process: an error in one of them stops them all
+    # In every process and before the data is read: an error in a callback's settings stops them all.
+    callbacks = callbacks_of(experiment.trainer, folder.path, experiment.protocols[0])
     resumed = distributed.on_main(lambda: _newest_checkpoint(experiment, folder, checkpoints)) if recover else None
 
     data, model = distributed.each(lambda: prepare(experiment, resumed and resumed["vocabulary"]))
     distributed.each(lambda: archive.require_openable(config, model))
     if judge_by_entities(experiment, model, data):
-        callbacks = experiment.callbacks(folder.path)
+        callbacks = callbacks_of(experiment.trainer, folder.path, experiment.protocols[0])
     if not distributed.main:
         callbacks = []
     ceilings = distributed.each(lambda: check_oracle(experiment, model, data))

@@ -27,7 +27,7 @@ from relx.heads.hmt import HMT
 from relx.predictors import Predictor
 from relx.scoring import METRICS, PROTOCOLS
 from relx.training import run
-from relx.training.callbacks.progress import EpochLines
+from relx.training.callbacks.default import EpochLines
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.checks.overfit import overfit
@@ -313,7 +313,7 @@ class TestData:
 
         message = (
             "the head Turned is at fault: the oracle lacks 24 gold triples that targets does not list as lost. "
-            " The first one is ('Ann Lee', born_in, 'Rome') in the sentence 'Ann Lee was born in Rome .'."
+            "The first one is ('Ann Lee', born_in, 'Rome') in the sentence 'Ann Lee was born in Rome .'."
         )
         for overrides in ([], ["--dry-run"], ["--overfit", "2"]):
             pattern = re.escape(message.replace("24", "2") if "2" in overrides else message)

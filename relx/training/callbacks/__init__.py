@@ -1,4 +1,4 @@
-"""What watches a run: ``alerts``, ``samples``, ``tensorboard``, ``tracker``."""
+"""Callbacks observe a run: ``alerts``, ``samples``, ``tensorboard``, ``tracker``."""
 
 from relx.training.callbacks.callback import Callback, Report, StepReport
 

@@ -1,4 +1,4 @@
-"""Early warnings of a run that goes wrong."""
+"""Warn early of a run that goes wrong."""
 
 import logging
 import math
@@ -19,12 +19,17 @@ FIRST_STEPS = 20
 
 @Callback.register("alerts")
 class Alerts(Callback):
-    """Warns of a model that predicts no relation, and of gradients that jump.
+    """Warn when a model predicts no relation, and when the norm of the gradients jumps.
 
-    The first after ``no_relation_after`` reports in a row, once for each such stretch, unless the run is judged by a
-    score of entities; the second, once an epoch, where the norm of the gradients is ``spike`` times the highest median
-    over 100 steps that it has had, or not finite. (Late in a run, when norms are small, a jump to what was usual once
-    says nothing.) A loss that is not finite stops the run in any case.
+    Both warnings compare with the run so far: one warning for each series of reports without a relation, unless the run
+    is judged by entities, and at most one warning about gradients in an epoch. Gradients jump when their norm is not
+    finite or ``spike`` times the highest median that it has had over 100 steps; late in a run, when norms are small, a
+    return to an earlier norm means nothing. A loss that is not finite stops the run in any case.
+
+    Args:
+        no_relation_after: The number of reports in a row without a predicted relation before the warning.
+        spike: The factor between a norm that causes a warning and the highest median so far.
+        metric: The metric that selects the best weights; the trainer gives it.
     """
 
     def __init__(self, no_relation_after: int = 3, spike: float = 20.0, metric: Injected[str] = "triple_f1") -> None:
@@ -41,7 +46,7 @@ class Alerts(Callback):
         self.warned_in = 0
 
     def on_step_end(self, report: StepReport) -> None:
-        """Compare the norm of the gradients with those before."""
+        """Compare the norm of the gradients with the norms before."""
         if report.grad_norm is None:
             return
         if self._jumps(report.grad_norm) and self.warned_in != report.epoch:
@@ -63,7 +68,7 @@ class Alerts(Callback):
         self.silent = self.silent + 1 if missing else 0
 
     def on_report(self, report: Report) -> None:
-        """Warn when they are so many."""
+        """Warn when there are ``no_relation_after`` of them."""
         if self.silent == self.no_relation_after:
             logger.warning(
                 "no relation was predicted in %d reports in a row, of %d in the validation set. Most models need a few "
@@ -73,7 +78,7 @@ class Alerts(Callback):
             )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been seen so far."""
+        """Return what has been seen so far."""
         return {
             "silent": self.silent,
             "norms": list(self.norms),
@@ -82,7 +87,7 @@ class Alerts(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore what ``state_dict`` returned."""
         self.silent, self.usual, self.warned_in = state["silent"], state["usual"], state["warned_in"]
         self.norms = deque(state["norms"], maxlen=REMEMBERED)
 

@@ -1,4 +1,4 @@
-"""The kind of component that watches a run, and what it is told."""
+"""The kind of component that observes a run, and the reports that it receives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from relx.registry import Registrable
 
 @dataclass(frozen=True)
 class StepReport:
-    """What a step of the optimizer came to.
+    """The result of a step of the optimizer.
 
     ``step`` is counted from 1 over the whole run. ``loss`` is the mean over the step's sentences, ``mean_loss`` over
     those since the last report. ``grad_norm`` is the norm of the gradients before they were clipped, None for a step
@@ -27,11 +27,11 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What an epoch came to, or so many steps: what the trainer's ``every`` says.
+    """The result of an interval of the trainer (``validate_every``), such as an epoch.
 
-    ``epoch`` and ``step`` say where that was. ``loss`` is the mean over the sentences since the report before;
-    ``metrics`` are those of the validation set, none where there is none. ``improved`` tells whether the weights were
-    kept, as the best so far.
+    ``epoch`` and ``step`` are those of its last step. ``loss`` is the mean over the sentences since the report before.
+    ``metrics`` are those of the validation set; empty without one. ``improved`` says whether the weights are the best
+    so far.
     """
 
     epoch: int
@@ -44,30 +44,30 @@ class Report:
 
 
 class Callback(Registrable, kind="callback", injects=("folder", "epochs", "metric", "protocol")):
-    """Hooks that the trainer calls; each does nothing unless overridden.
+    """Observe a run through hooks that the trainer calls; each does nothing unless it is overridden.
 
-    A callback may ask for the ``folder`` of the run, the number of ``epochs``, and the ``metric`` that selects the best
-    one, which is counted under ``protocol``. Of several processes only the first one has callbacks.
+    A callback can take the ``folder`` of the run, the number of ``epochs``, and the ``metric`` that selects the best
+    weights, which is computed under ``protocol``. Only the first of several processes has callbacks.
     """
 
     def on_epoch_start(self, epoch: int, steps: int, done: int) -> None:
-        """Before an epoch, which is numbered from 1, and where a run resumes when so many of its steps are done."""
+        """Handle the start of an epoch, numbered from 1, or its resumption after ``done`` of its steps."""
 
     def on_step_end(self, report: StepReport) -> None:
-        """After a step of the optimizer."""
+        """Handle a step of the optimizer."""
 
     def on_validation(self, gold: Sequence[Example], predicted: Sequence[Example]) -> None:
-        """After the validation set was predicted, before ``on_report``; sentence by sentence in the same order."""
+        """Handle the predictions for the validation set, in the order of gold, before ``on_report``."""
 
     def on_report(self, report: Report) -> None:
-        """After each epoch and its validation, or as often as the trainer's ``every`` says."""
+        """Handle a report: after each epoch, or as often as ``validate_every`` says."""
 
     def on_end(self) -> None:
-        """After the last epoch, also when an error or an interrupt ended it early."""
+        """Handle the end of the run, also when an error or an interrupt ended it early."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to go on as if it had never stopped: plain values and tensors."""
+        """Return what a resumed run needs to continue as if it had never stopped: plain values and tensors."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what ``state_dict`` gave, before the first hook of a resumed run."""
+        """Restore what ``state_dict`` returned, before the first hook of a resumed run."""

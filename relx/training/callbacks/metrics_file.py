@@ -1,4 +1,4 @@
-"""A text file that grows while a run goes on, and is cut back when the run resumes from an earlier moment."""
+"""Write one line for each report to ``epochs.jsonl``."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from relx.utils.files import append_line
 
 
 class LogFile:
-    """Lines added one by one. Its state is its length, so that no line of a lost moment stays in it after a resume."""
+    """A file of lines whose state is its length: resuming a run removes the lines written after its checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -24,11 +24,11 @@ class LogFile:
         append_line(self.path, line)
 
     def state_dict(self) -> dict[str, Any]:
-        """The length in bytes."""
+        """Return the length in bytes."""
         return {"bytes": self.path.stat().st_size if self.path.exists() else 0}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Cut off what was written after that length. Raises RelxError when the file cannot be written."""
+        """Remove what was written after that length. Raises RelxError when the file cannot be written."""
         try:
             if self.path.exists() and self.path.stat().st_size > state["bytes"]:
                 os.truncate(self.path, state["bytes"])
@@ -37,20 +37,20 @@ class LogFile:
 
 
 class MetricsFile(Callback):
-    """One JSON object for each epoch in ``epochs.jsonl``; the protocol is that of the triples' metrics."""
+    """Append one JSON object for each report to ``epochs.jsonl``; its protocol is that of the metrics of triples."""
 
     def __init__(self, folder: Injected[Path], protocol: Injected[str]) -> None:
         self.file = LogFile(folder / EPOCHS)
         self.protocol = protocol
 
     def on_report(self, report: Report) -> None:
-        """Append it. Raises RelxError when the file cannot be written."""
+        """Append the report. Raises RelxError when the file cannot be written."""
         self.file.add(json.dumps({"protocol": self.protocol, **asdict(report)}))
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the file has grown."""
+        """Return the length of the file."""
         return self.file.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Cut the file back to it. Raises RelxError when the file cannot be written."""
+        """Truncate the file to its length then. Raises RelxError when the file cannot be written."""
         self.file.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""Predictions beside gold, for people to read while a model learns."""
+"""Write predictions beside gold, for people to read while a model learns."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,10 +18,15 @@ FOUND, MISSED, WRONG = "=-+"
 
 @Callback.register("samples")
 class Samples(Callback):
-    """A few sentences of the validation set after each epoch, in ``samples.txt``: what was found, missed and made up.
+    """Write the predictions for a few validation sentences to ``samples.txt`` at each report.
 
-    ``=`` marks a triple that was found, ``-`` one that was missed, ``+`` a wrong one; they are compared under the first
-    protocol. Always the same ``sentences``, spread over those that have relations.
+    ``=`` marks a correct triple, ``-`` a missing one, ``+`` a wrong one, under the first protocol. The sentences are
+    the same at each report, evenly spaced among those that have relations.
+
+    Args:
+        folder: The folder of the run; the trainer gives it.
+        protocol: The protocol under which triples are compared; the trainer gives it.
+        sentences: The number of sentences.
     """
 
     def __init__(self, folder: Injected[Path], protocol: Injected[str], sentences: int = 5) -> None:
@@ -32,21 +37,21 @@ class Samples(Callback):
         self.place = "before training"
 
     def on_step_end(self, report: StepReport) -> None:
-        """Remember how far the run has come."""
+        """Note the epoch and the step."""
         self.place = f"epoch {report.epoch}, step {report.step}"
 
     def on_validation(self, gold: Sequence[Example], predicted: Sequence[Example]) -> None:
-        """Write the sentences down. Raises RelxError when the file cannot be written."""
+        """Append the sentences. Raises RelxError when the file cannot be written."""
         rows = _spread([row for row, example in enumerate(gold) if example.relations], self.sentences)
         lines = (line for row in rows for line in self._lines(gold[row], predicted[row]))
         self.file.add("\n".join([self.place, *lines, ""]))
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the run has come, and the file has grown."""
+        """Return the place in the run and the length of the file."""
         return {"place": self.place, **self.file.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Cut the file back to it. Raises RelxError when the file cannot be written."""
+        """Truncate the file to its length then. Raises RelxError when the file cannot be written."""
         self.place = state["place"]
         self.file.load_state_dict(state)
 
@@ -60,7 +65,7 @@ class Samples(Callback):
 
 
 def _spread(rows: Sequence[int], count: int) -> list[int]:
-    """So many of them, evenly spaced."""
+    """Return so many of the rows, evenly spaced."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])
 

@@ -1,4 +1,4 @@
-"""Scalars of a run sent to the services that accelerate knows, TensorBoard among them."""
+"""Log the scalars of a run to TensorBoard and other services that accelerate supports."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ Service = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", 
 
 
 class ScalarCallback(Callback):
-    """Loss, gradient norm and learning rate every so many steps, metrics after each epoch.
+    """Log loss, gradient norm and learning rate every so many steps, and the metrics at each report.
 
     The service is opened at the first value and closed at the end. Raises MissingExtra where its package is missing.
     """
@@ -30,14 +30,14 @@ class ScalarCallback(Callback):
         self.tracker: Any = None
 
     def on_step_end(self, report: StepReport) -> None:
-        """Log the step, if it is its turn."""
+        """Log every so many steps."""
         self.step = report.step
         if report.step % self.every == 0:
             norm = {} if report.grad_norm is None else {"train/grad_norm": report.grad_norm}
             self._log({"train/step_loss": report.loss, "train/lr": report.lr, **norm})
 
     def on_report(self, report: Report) -> None:
-        """Log the epoch."""
+        """Log the report."""
         metrics = {f"validation/{name}": value for name, value in report.metrics.items()}
         speed = {"train/sentences_per_second": report.sentences_per_second}
         self._log({"train/loss": report.loss, "train/epoch": report.epoch, **speed, **metrics})
@@ -49,7 +49,7 @@ class ScalarCallback(Callback):
             self.tracker = None
 
     def place(self) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments with which accelerate opens the service."""
+        """Return the arguments with which accelerate opens the service."""
         raise NotImplementedError
 
     def _log(self, values: dict[str, float]) -> None:
@@ -67,9 +67,13 @@ class ScalarCallback(Callback):
 
 @Callback.register("tensorboard")
 class TensorBoard(ScalarCallback):
-    """Files for TensorBoard in the run's folder ``tensorboard``: ``tensorboard --logdir runs`` shows all runs.
+    """Write losses and metrics for TensorBoard to the folder ``tensorboard`` of the run.
 
-    Losses every so many steps, metrics each epoch. Needs the extra: ``pip install 'relx[tensorboard]'``.
+    ``tensorboard --logdir runs`` shows all runs. Needs the extra: ``pip install 'relx[tensorboard]'``.
+
+    Args:
+        folder: The folder of the run; the trainer gives it.
+        every: The number of steps between two values of the loss.
     """
 
     def __init__(self, folder: Injected[Path], every: int = 10) -> None:
@@ -77,15 +81,21 @@ class TensorBoard(ScalarCallback):
         self.folder = folder
 
     def place(self) -> tuple[list[Any], dict[str, Any]]:
-        """The folder; what an interrupted run wrote there for this step and later ones is not shown."""
+        """Return the folder. TensorBoard hides what an interrupted run wrote there for this step and later ones."""
         return [TENSORBOARD, str(self.folder)], {"purge_step": self.step}
 
 
 @Callback.register("tracker")
 class Tracker(ScalarCallback):
-    """The same values sent to a service whose package is installed: wandb, mlflow, and others that accelerate knows.
+    """Send losses and metrics to a tracking service whose package is installed, such as wandb or mlflow.
 
-    ``project`` is the name under which the service lists them. Logging in and the like is the service's own affair.
+    Log in as the service requires it; relx does not.
+
+    Args:
+        folder: The folder of the run; the trainer gives it.
+        service: The name of the service, as accelerate knows it.
+        project: The name under which the service lists the run.
+        every: The number of steps between two values of the loss.
     """
 
     def __init__(self, folder: Injected[Path], service: Service, project: str = "relx", every: int = 10) -> None:
@@ -94,6 +104,6 @@ class Tracker(ScalarCallback):
         self.project = project
 
     def place(self) -> tuple[list[Any], dict[str, Any]]:
-        """The project, and the run's folder for services that write files."""
+        """Return the project, and the folder of the run for services that write files."""
         needs_folder = LOGGER_TYPE_TO_CLASS[self.service].requires_logging_directory
         return [self.project, *([str(self.folder)] if needs_folder else [])], {}

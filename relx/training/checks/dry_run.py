@@ -11,6 +11,7 @@ from relx.data.example import Example
 from relx.data.report import report_corpus
 from relx.data.report_text import render
 from relx.model import JointExtractor
+from relx.training.callbacks.default import callbacks_of
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.optim.parameter_groups import parameter_groups
@@ -57,7 +58,7 @@ def dry_run(experiment: Experiment, distributed: Distributed) -> str:
 
     The oracle check is logged as in a run. Raises DataError, ConfigError, MissingExtra and TrainingError as a run does.
     """
-    experiment.callbacks(Path())
+    callbacks_of(experiment.trainer, Path(), experiment.protocols[0])
     run = DryRun(experiment, distributed)
     check_oracle(experiment, run.model, run.data)
     report = report_corpus({SPLITS[split]: examples for split, examples in run.data.items()})

@@ -1,4 +1,4 @@
-"""Averages of the weights over the steps of a run."""
+"""Average the weights over the steps of a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,14 @@ from relx.utils.argument_checks import require_inner_shares
 
 
 class EMA:
-    """A moving average of the weights, used in their place where a model is validated and archived.
+    """Average the weights over the steps; the average is validated and archived in place of the weights.
 
     After the t-th step, average = d average + (1 - d) weights with d = min(``decay``, 1 - 1/t): at first the plain mean
-    of all steps (Polyak & Juditsky 1992), then one that forgets (Tarvainen & Valpola 2017) and reaches back about
-    1 / (1 - decay) steps. Weights that are not trained are not averaged. Raises ValueError for a decay that is not
-    between 0 and 1.
+    of all steps (Polyak & Juditsky 1992), then an exponential moving average (Tarvainen & Valpola 2017). Weights that
+    are not trained are not averaged.
+
+    Args:
+        decay: The decay of the average, between 0 and 1. It reaches back about 1 / (1 - decay) steps.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -27,7 +29,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take in the weights after a step of the optimizer."""
+        """Add the weights after a step of the optimizer to the average."""
         self.steps += 1
         share = max(1 - self.decay, 1 / self.steps)
         for name, weight in model.named_parameters():
@@ -49,11 +51,11 @@ class EMA:
             _put_into(model, own)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to go on as if it had never stopped: JSON and tensors."""
+        """Return what a resumed run needs to continue as if it had never stopped."""
         return {"steps": self.steps, "weights": dict(self.weights)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what ``state_dict`` gave."""
+        """Restore what ``state_dict`` returned."""
         self.steps = state["steps"]
         self.weights = {name: average.clone() for name, average in state["weights"].items()}
 

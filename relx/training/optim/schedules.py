@@ -1,4 +1,4 @@
-"""Learning-rate schedules: what the rates of an optimizer are multiplied by at each step."""
+"""Schedule the learning rate: a factor on the rates of an optimizer at each step."""
 
 import logging
 import math
@@ -13,11 +13,14 @@ logger = logging.getLogger(__name__)
 
 
 class Schedule(Registrable, kind="schedule"):
-    """A factor between 0 and 1 for each step of a run: it multiplies the learning rate of every parameter group.
+    """Multiply the learning rate of every parameter group by a factor between 0 and 1, at each step of a run.
 
-    ``warmup`` is a share of the run when it is below 1 and a number of steps otherwise. During warm-up the factor grows
-    evenly, n / warm-up at the n-th step (Goyal et al. 2017, section 2.2), so that no step is wasted on a rate of 0;
-    ``after_warmup`` says what follows. Raises ValueError for a warm-up that is negative or no whole number of steps.
+    During warm-up the factor grows evenly, n / warm-up at the n-th step (Goyal et al. 2017, section 2.2), so that no
+    step is wasted on a rate of 0; ``after_warmup`` returns the factor of the other steps. Raises ValueError for a
+    warm-up that is negative or no whole number of steps.
+
+    Args:
+        warmup: The warm-up, as a share of the run below 1 or as a number of steps.
     """
 
     watches_validation: ClassVar[bool] = False
@@ -29,16 +32,16 @@ class Schedule(Registrable, kind="schedule"):
         self.warmup = warmup
 
     def factor(self, step: int, total: int) -> float:
-        """The factor of a step; ``step`` counts those taken before it, ``total`` those that the whole run will take."""
+        """Return the factor of a step; ``step`` counts the steps before it, ``total`` those of the whole run."""
         warmup = self.warmup_steps(total)
         return (step + 1) / warmup if step < warmup else self.after_warmup(step, warmup, total)
 
     def after_warmup(self, step: int, warmup: int, total: int) -> float:
-        """The factor of a step that follows ``warmup`` others of warm-up."""
+        """Return the factor of a step after a warm-up of ``warmup`` steps."""
         raise NotImplementedError
 
     def warmup_steps(self, total: int) -> int:
-        """The number of steps of warm-up in a run of ``total`` steps."""
+        """Return the number of warm-up steps in a run of ``total`` steps."""
         return int(self.warmup) if self.warmup >= 1 else round(self.warmup * total)
 
     def warn_of_long_warmup(self, total: int) -> None:
@@ -51,19 +54,23 @@ class Schedule(Registrable, kind="schedule"):
             )  # fmt: skip
 
     def observe(self, metric: float) -> None:
-        """Take note of a validation metric, of which more is better."""
+        """Note a validation metric, of which more is better."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run has to know, as plain values; nothing for a function of the step alone."""
+        """Return what a resumed run needs, as plain values; nothing for a function of the step alone."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
+        """Restore what ``state_dict`` returned."""
 
 
 @Schedule.register("constant")
 class ConstantSchedule(Schedule):
-    """The learning rate as it is, after a warm-up if there is one."""
+    """Keep the learning rate constant after the warm-up.
+
+    Args:
+        warmup: The warm-up, as a share of the run below 1 or as a number of steps.
+    """
 
     def after_warmup(self, step: int, warmup: int, total: int) -> float:
         """1."""
@@ -72,7 +79,11 @@ class ConstantSchedule(Schedule):
 
 @Schedule.register("linear")
 class LinearSchedule(Schedule):
-    """A fall to 0 in even steps (Devlin et al. 2019, appendix A.2)."""
+    """Reduce the learning rate to 0 in even steps (Devlin et al. 2019, appendix A.2).
+
+    Args:
+        warmup: The warm-up, as a share of the run below 1 or as a number of steps.
+    """
 
     def after_warmup(self, step: int, warmup: int, total: int) -> float:
         """1 - (step - warmup) / (total - warmup)."""
@@ -81,7 +92,11 @@ class LinearSchedule(Schedule):
 
 @Schedule.register("cosine")
 class CosineSchedule(Schedule):
-    """A fall to 0 along half a cosine (Loshchilov & Hutter 2017, eq. 5)."""
+    """Reduce the learning rate to 0 along half a cosine (Loshchilov & Hutter 2017, eq. 5).
+
+    Args:
+        warmup: The warm-up, as a share of the run below 1 or as a number of steps.
+    """
 
     def after_warmup(self, step: int, warmup: int, total: int) -> float:
         """(1 + cos(pi (step - warmup) / (total - warmup))) / 2."""
@@ -90,9 +105,13 @@ class CosineSchedule(Schedule):
 
 @Schedule.register("inverse_square_root")
 class InverseSquareRootSchedule(Schedule):
-    """A fall with the root of the step (Vaswani et al. 2017, eq. 3), the learning rate being the highest one.
+    """Reduce the learning rate with the root of the step (Vaswani et al. 2017, eq. 3).
 
-    The n-th step has sqrt(warmup / n); the published rate is this times 1 / sqrt(model size * warmup).
+    The factor of the n-th step is sqrt(warmup / n), so ``lr`` is the highest rate. The published rate is this factor
+    times 1 / sqrt(model size * warmup).
+
+    Args:
+        warmup: The warm-up, as a share of the run below 1 or as a number of steps.
     """
 
     def __init__(self, warmup: float = 0.1) -> None:
@@ -105,11 +124,14 @@ class InverseSquareRootSchedule(Schedule):
 
 @Schedule.register("slanted_triangular")
 class SlantedTriangularSchedule(Schedule):
-    """A short rise and a long fall (Howard & Ruder 2018, eq. 3), both from and to 1 / ``ratio``.
+    """Raise the learning rate in a short warm-up and reduce it in a long decay (Howard & Ruder 2018, eq. 3).
 
-    ``warmup`` is the published cut_frac: the rise as a share of the run, or in steps. With t the step, cut the end of
-    the rise and T the total, p is t / cut before the cut and 1 - (t - cut) / (T - cut) from there on; the factor is
-    (1 + p (ratio - 1)) / ratio.
+    With t the step, cut the end of the rise and T the total, p is t / cut before the cut and 1 - (t - cut) / (T - cut)
+    from there on. The factor is (1 + p (ratio - 1)) / ratio.
+
+    Args:
+        warmup: The length of the rise (cut_frac in the paper), as a share of the run below 1 or as a number of steps.
+        ratio: The ratio of the highest rate to the first and the last one.
     """
 
     def __init__(self, warmup: float = 0.1, ratio: float = 32.0) -> None:
@@ -119,7 +141,7 @@ class SlantedTriangularSchedule(Schedule):
         self.ratio = ratio
 
     def factor(self, step: int, total: int) -> float:
-        """The factor of a step."""
+        """(1 + p (ratio - 1)) / ratio."""
         cut = self.warmup_steps(total)
         p = step / cut if step < cut else 1 - _progress(step, cut, total)
         return (1 + p * (self.ratio - 1)) / self.ratio
@@ -127,10 +149,15 @@ class SlantedTriangularSchedule(Schedule):
 
 @Schedule.register("reduce_on_plateau")
 class ReduceOnPlateauSchedule(Schedule):
-    """The rate multiplied by ``decay`` after every ``patience`` validations in a row without a better metric.
+    """Reduce the learning rate after several validations in a row without a better metric.
 
-    As with the trainer's patience, nothing counts before the metric has risen above 0; a trainer's patience that is not
-    longer than this one ends the run first.
+    Validations before the metric first rises above 0 do not count. A trainer's patience that is not longer than this
+    one ends the run first.
+
+    Args:
+        patience: The number of validations without a better metric before each reduction.
+        decay: The factor of a reduction, between 0 and 1.
+        warmup: The warm-up, as a share of the run below 1 or as a number of steps.
     """
 
     watches_validation = True
@@ -151,7 +178,7 @@ class ReduceOnPlateauSchedule(Schedule):
         return self.decay**self.reductions
 
     def observe(self, metric: float) -> None:
-        """Count a validation without a better metric, or start counting anew."""
+        """Count a validation without a better metric, or reset the count."""
         if self.best == 0 or metric > self.best:
             self.best, self.waited = metric, 0
             return
@@ -161,16 +188,16 @@ class ReduceOnPlateauSchedule(Schedule):
             self.reductions += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """The best metric, the validations since, and the reductions."""
+        """Return the best metric, the validations since, and the reductions."""
         return {"best": self.best, "waited": self.waited, "reductions": self.reductions}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore what ``state_dict`` returned."""
         self.best, self.waited, self.reductions = state["best"], state["waited"], state["reductions"]
 
 
 def set_rates(optimizer: TorchOptimizer, factor: float) -> None:
-    """Make the learning rate of each parameter group its first one times a factor.
+    """Set the learning rate of each parameter group to its first one times a factor.
 
     The first rates are kept in the groups as ``initial_lr``, and so in the optimizer's state.
     """
@@ -179,5 +206,5 @@ def set_rates(optimizer: TorchOptimizer, factor: float) -> None:
 
 
 def _progress(step: int, warmup: int, total: int) -> float:
-    """The share of the steps after the warm-up that have been taken; 1 once the run is over."""
+    """Return the share of the steps after the warm-up that have been taken; 1 once the run is over."""
     return min(1.0, (step - warmup) / max(1, total - warmup))

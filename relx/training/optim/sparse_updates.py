@@ -1,4 +1,4 @@
-"""Steps of an optimizer on those rows of a large table that a batch looked up, the other rows being left alone."""
+"""Update only those rows of a large embedding table that a batch looked up."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ ParameterGroup = dict[str, Any]
 
 
 class SparseRowUpdates(torch.optim.Optimizer):
-    """Lays over an algorithm of torch (``lazily``): a parameter with a sparse gradient is updated by rows.
+    """Update a parameter with a sparse gradient by rows; ``with_sparse_row_updates`` adds this to an optimizer.
 
-    A row that is in the gradient is updated as the algorithm says. All other rows stay as they are, and so does their
-    part of the state: no momentum moves them on, no average of theirs decays, no weight decay applies. What is one
-    number for the whole table, such as the steps that Adam's bias correction counts, goes on with every step. Of Adam
-    without weight decay this makes ``torch.optim.SparseAdam``, but for the place of its eps. A parameter with a dense
-    gradient is updated as ever.
+    A row that is in the gradient is updated as the optimizer says. All other rows keep their values and their part of
+    the state: no momentum moves them, their averages do not decay, and weight decay does not apply. What is one number
+    for the whole table, such as the steps that Adam's bias correction counts, advances at every step. Adam without
+    weight decay becomes ``torch.optim.SparseAdam``, except for the place of its eps. A parameter with a dense gradient
+    is updated as usual.
     """
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step; the sparse gradients are used up by it."""
+        """Take one step. It consumes the sparse gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -32,23 +32,23 @@ class SparseRowUpdates(torch.optim.Optimizer):
 
     @contextmanager
     def _looked_up_rows(self) -> Iterator[None]:
-        """The algorithm meets the rows of a sparse gradient as a small parameter in place of the table."""
-        parts: list[tuple[ParameterGroup, int, _Part]] = []
+        """While entered, each table is replaced in its group by a small parameter of the rows in its gradient."""
+        tables: list[tuple[ParameterGroup, int, _TableRows]] = []
         for group in self.param_groups:
             for place, table in enumerate(group["params"]):
                 if table.grad is not None and table.grad.is_sparse:
-                    part = _Part(table, self.state)
-                    group["params"][place] = part.rows
-                    parts.append((group, place, part))
+                    rows = _TableRows(table, self.state)
+                    group["params"][place] = rows.rows
+                    tables.append((group, place, rows))
         try:
             yield
         finally:
-            for group, place, part in parts:
-                group["params"][place] = part.table
-                part.put_back()
+            for group, place, rows in tables:
+                group["params"][place] = rows.table
+                rows.put_back()
 
 
-class _Part:
+class _TableRows:
     """The rows of a table that are in its gradient, with their part of the optimizer's state."""
 
     def __init__(self, table: nn.Parameter, state: dict[Tensor, dict[str, Any]]) -> None:
@@ -56,35 +56,36 @@ class _Part:
         gradient = table.grad.coalesce()
         self.table = table
         self.state = state
-        self.numbers = gradient.indices()[0]
-        self.rows = nn.Parameter(table[self.numbers])
+        self.indices = gradient.indices()[0]
+        self.rows = nn.Parameter(table[self.indices])
         self.rows.grad = gradient.values()
         if table in state:
             state[self.rows] = {name: self._cut(value) for name, value in state[table].items()}
 
     def put_back(self) -> None:
         """Write the rows and their state into the table and its state."""
-        self.table[self.numbers] = self.rows
+        self.table[self.indices] = self.rows
         self.table.grad = None
         for name, value in self.state.pop(self.rows, {}).items():
             whole = self.state[self.table]
             if isinstance(value, Tensor) and value.shape == self.rows.shape:
                 if name not in whole:
                     whole[name] = torch.zeros_like(self.table)
-                whole[name][self.numbers] = value
+                whole[name][self.indices] = value
             else:
                 whole[name] = value
 
     def _cut(self, value: Any) -> Any:
         by_row = isinstance(value, Tensor) and value.shape == self.table.shape
-        return value[self.numbers] if by_row else value
+        return value[self.indices] if by_row else value
 
 
-def lazily(algorithm: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """An algorithm of torch whose state of a parameter is of the parameter's shape or one for all, with
-    SparseRowUpdates.
+def with_sparse_row_updates(algorithm: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Return an optimizer of torch with SparseRowUpdates.
+
+    Each entry in its state of a parameter must have the shape of the parameter, or be one number.
     """
-    return type(f"Lazy{algorithm.__name__}", (SparseRowUpdates, algorithm), {})
+    return type(f"SparseRow{algorithm.__name__}", (SparseRowUpdates, algorithm), {})
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:

@@ -9,10 +9,11 @@ from relx.training.callbacks import Callback
 from relx.training.callbacks.alerts import Alerts
 from relx.training.callbacks.default import callbacks_of
 from relx.training.callbacks.samples import Samples
+from relx.training.trainer import Trainer
 
 
 def chosen(folder: Path, *named: Lazy[Callback]) -> list[Any]:
-    return callbacks_of(named, folder=folder, epochs=3, metric="triple_f1", protocol="exact_span")
+    return callbacks_of(Trainer(epochs=3, callbacks=[*named]), folder, "exact_span")
 
 
 def test_every_run_has_progress_metrics_alerts_and_samples(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from reports import report, step
 
 from relx.training.callbacks import Callback, Report
-from relx.training.callbacks.progress import EpochLines, ProgressBar
+from relx.training.callbacks.default import EpochLines, ProgressBar
 
 
 def test_hooks_that_are_not_overridden_do_nothing() -> None:
