@@ -33,7 +33,7 @@ def override(tree: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]
 
 
 def _existing(node: Any, key: str, assignment: str, above: list[str]) -> str | int:
-    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+    if isinstance(node, list) and key in map(str, range(len(node))):
         return int(key)
     if isinstance(node, dict) and key in node:
         return key

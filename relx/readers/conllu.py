@@ -17,7 +17,7 @@ COLUMNS = 10
 EXPECTED = f"expected CoNLL-U: {COLUMNS} columns between tabs on the line of a word, a blank line after each sentence"
 
 # A range is a multi-word token, whose words follow it; a decimal is an empty node of the enhanced graph.
-_RANGE = re.compile(r"([0-9]+)-([0-9]+)")
+_RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
 _COMMENT = re.compile(r"#\s*(sent_id|text)\s*=\s*(.*\S)")
 
@@ -136,7 +136,7 @@ def _offsets(sentence: Sentence) -> list[tuple[int, int]] | None:
             continue
         last, form = sentence.ranges.get(number, (number, word.columns[FORM]))
         start = text.find(form, end)
-        if start < 0 or text[end:start].strip():
+        if start < 0 or text[end:start].strip() or last > len(sentence.words):
             return None
         end = start + len(form)
         offsets += [(start, end)] * (last + 1 - number)

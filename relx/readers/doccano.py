@@ -7,7 +7,7 @@ from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
 
 SPAN = "[start, end, label]"
-_TAKEN = ("text", "data", "label", "labels", "entities", "relations")
+_TAKEN = ("label", "labels", "entities", "relations")
 
 
 @DatasetReader.register("doccano")
@@ -34,8 +34,9 @@ class DoccanoReader(TextReader):
             _relation(relation, numbers, f"relations[{i}]")
             for i, relation in enumerate(optional_items(record, "relations", dict) or ())
         ]
-        text = required(record, "text" if "text" in record else "data", str)
-        further = {key: item for key, item in record.items() if key not in _TAKEN}
+        place = "text" if "text" in record else "data"
+        text = required(record, place, str)
+        further = {key: item for key, item in record.items() if key != place and key not in _TAKEN}
         return {**further, "text": text, "entities": entities, "relations": relations}
 
 

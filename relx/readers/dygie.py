@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 LABELS, PREDICTED = {"ner": 3, "relations": 5}, "predicted_"
 NER, RELATION = "[start, end, type]", "[head start, head end, tail start, tail end, type]"
+REPEATED = "documents with the doc_key of an earlier one, of which a conversion may make one document"
 
 
 @DatasetReader.register("dygie")
@@ -33,6 +34,7 @@ class DygieReader(JsonReader):
 
     def __init__(self, labels: Literal["gold", "predicted"] = "gold"):
         self.labels = labels
+        self._keys: set[str | None] = set()
 
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:
@@ -47,7 +49,7 @@ class DygieReader(JsonReader):
         A relation of two sentences stays with the one that lists it, its mention in the other without a place; how
         many there are is logged.
         """
-        across = 0
+        across, self._keys = 0, set()
         for example in at_least_one(super().read(path), path):
             across += sum(not relation.located for relation in example.relations)
             yield example
@@ -62,6 +64,9 @@ class DygieReader(JsonReader):
         if self.labels == "predicted":
             record = {**record, **{key: _predicted(record, key) for key in LABELS if PREDICTED + key in record}}
         document = _Document.of(record)
+        if document.key in self._keys:
+            self.note(REPEATED)
+        self._keys |= {document.key} - {None}
         return [document.example(number) for number in range(len(document.sentences))]
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:

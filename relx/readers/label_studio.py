@@ -1,6 +1,7 @@
 """Label Studio's export (JSON) of tasks with labelled spans of text and relations."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,22 @@ from relx.readers.reader import DatasetReader
 logger = logging.getLogger(__name__)
 
 RELATION = "relation"
+SEVERAL = "tasks have several annotations; the first was read"
+NONE = "tasks have no annotation, or only cancelled ones; they have no labels"
+PREDICTED = "tasks have predictions (pre-annotations), which are not read"
+BOTH_WAYS = "relations have both directions (bi); they are read from from_id to to_id alone"
+OTHERS = "results other than spans with labels and relations are not read"
 
 
 @DatasetReader.register("label_studio")
 class LabelStudioReader(TextReader):
     """Label Studio's JSON: tasks with a text, spans of characters and relations between them.
 
-    Of a task that several people annotated the first annotation counts; how many tasks have others is logged, and so
-    are results of other kinds, such as choices.
+    Of a task that several people annotated the first annotation counts. The log says how many tasks have others, none,
+    or predictions, how many relations have both directions, and how many results are of other kinds, such as choices.
     """
+
+    _found: Counter[str]
 
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:
@@ -30,19 +38,19 @@ class LabelStudioReader(TextReader):
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """The texts of a file, in order. Raises DataError for all bad records, each with its line."""
-        self._several = self._others = 0
+        self._found = Counter()
         yield from super().read(path)
-        if self._several:
-            logger.warning("%s: %d tasks have several annotations; the first was read", path, self._several)
-        if self._others:
-            logger.warning("%s: not read: %d results other than spans with labels and relations", path, self._others)
+        for what, count in (+self._found).items():
+            logger.warning("%s: %d %s", path, count, what)
 
     def own_form(self, value: Any) -> dict[str, Any]:
         """The task in relx's own form. Raises BadRecord."""
         task = checked(value, dict, "record")
         data = required(task, "data", dict)
+        self._found[PREDICTED] += bool(task.get("predictions"))
         kept = [a for a in items(task, "annotations", dict) if not a.get("was_cancelled")]
-        self._several += len(kept) > 1
+        self._found[SEVERAL] += len(kept) > 1
+        self._found[NONE] += not kept
         results = items(kept[0], "result", dict, "annotations[0]") if kept else []
         entities: list[dict[str, Any]] = []
         numbers: dict[str, list[int]] = {}
@@ -56,7 +64,8 @@ class LabelStudioReader(TextReader):
                     raise BadRecord(f"{where}.id: {shown(id)} is the id of another span of this task already")
                 labels += range(len(entities), len(entities) + len(found))
                 entities += found
-            self._others += not found and result.get("type") != RELATION
+            self._found[OTHERS] += not found and result.get("type") != RELATION
+            self._found[BOTH_WAYS] += result.get("type") == RELATION and result.get("direction") == "bi"
         relations = [
             relation
             for i, result in enumerate(results)

@@ -10,6 +10,8 @@ from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
 TYPES = "texts that entityMentions give several types, of which the last is taken"
+FORMS = (("triple_list",), ("relationMentions",), ("spo_details", "spo_list"))
+SEVERAL = "records with triples in several forms; the first of triple_list, relationMentions, spo_details is read"
 DETAILS = "[head start, head end, head type, relation, tail start, tail end, tail type]"
 
 
@@ -28,6 +30,8 @@ class TriplesReader(JsonReader):
     def example(self, record: Any) -> Example:
         """The Example of one record. Raises BadRecord, which says what was expected."""
         record = checked(record, dict, "record")
+        if sum(any(key in record for key in form) for form in FORMS) > 1:
+            self.note(SEVERAL)
         if "triple_list" in record:
             return self._triple_list(record)
         if "relationMentions" in record:

@@ -47,6 +47,8 @@ def byte_lines(path: str | Path) -> Iterator[bytes]:
                 number += 1
                 yield line
     except FileNotFoundError:
+        if os.path.islink(path):
+            raise DataError(f"{path}: is a link to {printable(os.readlink(path))}, which does not exist") from None
         raise DataError(f"{path}: no such file{_files_beside(Path(path))}") from None
     except IsADirectoryError:
         raise DataError(f"{path}: is a folder; expected a file") from None

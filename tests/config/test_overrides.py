@@ -33,6 +33,7 @@ def test_a_whole_object_or_list_can_be_replaced() -> None:
         ("model.layers.2.rate=1", "model.layers is a list of 2; '2' is none of its numbers"),
         ("model.layers.2=1", "model.layers is a list of 2; '2' is none of its numbers"),
         ("model.layers.-1.rate=1", "model.layers is a list of 2; '-1' is none of its numbers"),
+        ("model.layers.\u00b2=1", "model.layers is a list of 2; '\u00b2' is none of its numbers"),
         ("model.layers.x=1", "model.layers is a list of 2; 'x' is none of its numbers"),
         ("name.x=1", "name is a plain value and has no key 'x'"),
         ("name.x.y=1", "name is a plain value and has no key 'x'"),

@@ -80,7 +80,17 @@ def test_what_is_not_read_of_label_studio_is_logged(tmp_path, caplog):
     path = file(tmp_path, task(choice), task(annotations=others), as_list=True)
     assert [example.entities for example in read(path)] == [[MIRA, ACME]] * 2
     assert "1 tasks have several annotations; the first was read" in caplog.text
-    assert "not read: 1 results other than spans with labels and relations" in caplog.text
+    assert "1 results other than spans with labels and relations are not read" in caplog.text
+
+
+def test_what_is_chosen_of_label_studio_is_logged(tmp_path, caplog):
+    skipped = task(annotations=[{"result": [], "was_cancelled": True}])
+    guessed = task(relation("runs", direction="bi"), predictions=[{"result": [span("a", 0, 4, "PER")]}])
+    path = file(tmp_path, guessed, skipped, task(annotations=[]), as_list=True)
+    assert [len(example.relations) for example in read(path)] == [1, 0, 0]
+    assert "1 tasks have predictions (pre-annotations), which are not read" in caplog.text
+    assert "1 relations have both directions (bi); they are read from from_id to to_id alone" in caplog.text
+    assert "2 tasks have no annotation, or only cancelled ones; they have no labels" in caplog.text
 
 
 @pytest.mark.parametrize(

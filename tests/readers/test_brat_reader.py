@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
@@ -211,6 +213,7 @@ def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
         ("T1\tPER 7 7\tAnn", "a.ann:2: expected start < end"),
         ("T1\tPER 33 34\t", "a.ann:2: no visible character stands at 33 to 34"),
         ("T1\tPER 0-7\tAnn Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
+        (f"T1\tPER 0 {'9' * 5_000}\tAnn", "a.ann:2: expected T1 <tab> type start end <tab> words"),
         ("T1 PER 0 7 Ann Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
         ("R1\tin Arg1:T1 Arg1:T2", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
         ("R1\tin Arg1:T1 Arg2:T2 Arg3:T3", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
@@ -295,3 +298,21 @@ def test_line_ends_of_windows_count(notes):
     text = "Ann came.\r\nBo left.\r\n"
     annotate(notes, mention(1, "PER", "Bo", text), text=text)
     assert [example.entities for example in read(notes)] == [[], [BO]]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+@pytest.mark.parametrize("name", ["a.txt", "a.ann", "inner/b.txt"])
+def test_a_pipe_in_the_folder_is_an_error_that_waits_for_nobody(notes, name):
+    annotate(notes, mention(1, "PER", "Ann Lee"))
+    (notes / name).unlink(missing_ok=True)
+    (notes / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(notes / name)
+    with pytest.raises(DataError, match=f"{name}: is a pipe or a device"):
+        read(notes)
+
+
+def test_a_link_that_leads_nowhere_is_named_as_one(notes):
+    annotate(notes)
+    (notes / "b.txt").symlink_to("gone.txt")
+    with pytest.raises(DataError, match=r"b.txt: is a link to gone.txt, which does not exist"):
+        read(notes)

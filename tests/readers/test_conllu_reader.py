@@ -78,7 +78,7 @@ def test_offsets_are_known_where_the_words_follow_one_another_in_the_text(tmp_pa
     assert (example.text, example.offsets) == (text, offsets)
 
 
-@pytest.mark.parametrize("numbers", ["2-1", "1-3", "5-9"])
+@pytest.mark.parametrize("numbers", ["2-1", "1-3", "5-9", "1-999999999"])
 def test_a_range_of_other_words_gives_no_wrong_offsets(tmp_path, numbers):
     strange = word(form="ab").replace("1", numbers, 1)
     [example] = read(written(tmp_path, f"# text = ab\n{strange}{word(1)}{word(2, 'b', head='1')}"))
@@ -116,6 +116,7 @@ def test_a_sentence_without_words_is_none(tmp_path):
         (word() + "\n# x\n" + word(2), ':4: ID: expected 1, the word\'s number, got "2"'),
         (word() + word(3), ':2: ID: expected 2, the word\'s number, got "3"'),
         (word("x"), ':1: ID: expected 1, the word\'s number, got "x"'),
+        (word().replace("1", f"1-{'9' * 5_000}", 1), ":1: ID: expected 1, the word's number, got "),
         (word(form=" "), ':1: FORM: expected a word, got " "'),
         (word(head="2"), ':1: HEAD: expected 0 (root) or a word\'s number, 1 to 1, got "2"'),
         (word(head="-1"), ':1: HEAD: expected 0 (root) or a word\'s number, 1 to 1, got "-1"'),

@@ -120,3 +120,12 @@ def test_what_dygie_predicted_is_read_where_it_is_asked_for(tmp_path):
     assert (gold.id, gold.entities, gold.relations) == ("5:0", [Entity(1, 2, "PER")], [])
     assert predicted.entities == [Entity(0, 1, "PER")]
     assert [(r.head.span, r.type, r.tail.span) for r in predicted.relations] == [((0, 1), "is", (1, 2))]
+
+
+def test_documents_of_one_key_are_counted(tmp_path, caplog):
+    path = write(tmp_path, document(), document(), document(doc_key="other"), document(doc_key=None), document())
+    reader = DygieReader()
+    for _ in range(2):
+        list(reader.read(path))
+    assert caplog.text.count("2 documents with the doc_key of an earlier one") == 2
+    assert "(lines 2, 5)" in caplog.text

@@ -134,3 +134,9 @@ def test_texts_of_several_types_are_counted(tmp_path, caplog):
         "LOC"
     ]
     assert "1 texts that entityMentions give several types, of which the last is taken (lines 1)" in caplog.text
+
+
+def test_triples_in_several_forms_are_counted(tmp_path, caplog):
+    both = {"text": "Ann left", "triple_list": [["Ann", "x", "left"]], "sentText": "Ann left", "relationMentions": []}
+    assert len(read(tmp_path, both).relations) == 1
+    assert "1 records with triples in several forms; the first of triple_list, relationMentions" in caplog.text

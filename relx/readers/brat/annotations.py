@@ -19,7 +19,7 @@ RELATIONS_OF_EVENTS, SURPLUS = "relations of events", "words behind those of a m
 
 HEAD, TAIL = "Arg1", "Arg2"
 
-_PLACES = re.compile(r"\d+ \d+(?:;\d+ \d+)*")
+_PLACES = re.compile(r"\d{1,18} \d{1,18}(?:;\d{1,18} \d{1,18})*")
 _ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 
 

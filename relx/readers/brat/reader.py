@@ -21,7 +21,7 @@ from relx.readers.held import held
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
 from relx.registry import Injected
-from relx.utils.files import byte_lines, text_lines
+from relx.utils.files import byte_lines, require_file, text_lines
 
 _STOPS = frozenset((".", "!", "?"))
 _CLOSING = frozenset(("'", '"', "''", "”", "’", ")", "]"))
@@ -284,6 +284,8 @@ def _texts(folder: Path, counts: Counts) -> list[Path]:
     shown = set(files).difference(hidden)
     faults = Faults()
     for file in sorted(shown):
+        with faults.gathered():
+            require_file(file, "brat's texts and annotations are files")
         if file.suffix == ".ann" and file.with_suffix(".txt") not in shown:
             faults.add(DataError(f"{file}: has no text; expected {file.with_suffix('.txt').name} beside it"))
     faults.raise_any()
