@@ -25,7 +25,7 @@ from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.distributed import LAUNCHED, Distributed
 from relx.training.run import train
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+FUZZ = Path(__file__).resolve().parents[1] / "fuzz"
 # Batches of five, two of them a step; of the last one, a single sentence, one process has nothing to do.
 UNEVEN = (
     "data_loader.batch_size=5",
@@ -191,7 +191,7 @@ def forked(log: Path, *arguments: object, then: Callable[[list[Forked]], object]
 
 def test_a_killed_run_of_two_processes_is_resumed_exactly() -> None:
     run = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "reliability_kills.py"), "--kills", "1", "--processes", "2"],
+        [sys.executable, str(FUZZ / "fuzz_kills.py"), "--kills", "1", "--processes", "2"],
         env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True, timeout=500,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr

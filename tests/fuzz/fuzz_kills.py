@@ -1,4 +1,4 @@
-"""Kills a short run at random moments and resumes it: ``python benchmarks/reliability_kills.py --kills 100``.
+"""Kills a short run at random moments and resumes it: ``python tests/fuzz/fuzz_kills.py --kills 100``.
 
 A run is killed with SIGKILL, resumed with ``--recover`` and compared, bit by bit, with the same run left in peace:
 weights, every score, every line of ``epochs.jsonl`` and everything in the last checkpoint, but for the seconds. That is
@@ -27,7 +27,7 @@ from relx import archive
 from relx.commands import main as relx
 from relx.training.checkpointing.checkpoints import Checkpoints
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = """
 local experiment = import '%s';
 experiment(data='%s', hidden=8, epochs=8) + {

@@ -1,4 +1,4 @@
-"""Hostile input to ``relx predict``: ``python benchmarks/reliability_input.py [--count 10000]``.
+"""Hostile input to ``relx predict``: ``python tests/fuzz/fuzz_input.py [--count 10000]``.
 
 Lines of JSON and lines of plain text (empty, of 100,000 characters, control characters, unpaired surrogates, from right
 to left, only punctuation, wrong types, broken JSON, no UTF-8, half a million nested lists), between sound ones, are
@@ -16,15 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reliability_runner import FAULT, arguments, command, outcome_of, outcomes
+from fuzz_runner import FAULT, arguments, command, outcome_of, outcomes
 
 from relx import config
 from relx.data.json_form import example_to_json, to_line
 from relx.registry import Reference
 from relx.testing import SENTENCES
-from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
+from relx.training.checkpointing.run_folder import ARCHIVE
+from relx.training.run import train_in_folder
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LINES = 250
 LONG = 100_000
 LONGEST = 10_000
@@ -149,7 +150,7 @@ def trained(folder: Path, name: str) -> Path:
         "trainer": {"epochs": 20, "optimizer": {"type": "adam", "lr": 0.02}},
     }
     config.require_valid(tree, root, name)
-    train(config.build(tree, root), RunFolder.claim(folder / name, force=False), config.fill(tree, root))
+    train_in_folder(tree, folder / name)
     return folder / name / ARCHIVE
 
 

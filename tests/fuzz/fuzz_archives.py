@@ -1,4 +1,4 @@
-"""Corrupted archives: ``python benchmarks/reliability_archives.py [--count 500]``.
+"""Corrupted archives: ``python tests/fuzz/fuzz_archives.py [--count 500]``.
 
 A small trained archive is cut short, has bits flipped, is packed anew with damaged members, paths that lead elsewhere,
 links, devices and bombs, or is replaced by a foreign file; ``relx predict`` is then asked to use it. Each has to be
@@ -22,13 +22,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from reliability_runner import arguments, command, outcome_of, run
+from fuzz_runner import arguments, command, outcome_of, run
 
-from relx import config
 from relx.data.json_form import example_to_json, to_line
-from relx.registry import Reference
 from relx.testing import SENTENCES
-from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder
+from relx.training.checkpointing.run_folder import ARCHIVE
+from relx.training.run import train_in_folder
 
 EXPERIMENT = {
     "dataset_reader": {"type": "jsonl"},
@@ -55,8 +54,8 @@ class Original:
         self.folder = folder
         train = folder / "train.jsonl"
         train.write_text("".join(to_line(example_to_json(example)) + "\n" for example in SENTENCES))
-        root, tree = Reference("relx.training.experiment", "Experiment"), {**EXPERIMENT, "train_data_path": str(train)}
-        train(config.build(tree, root), RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
+        tree = {**EXPERIMENT, "train_data_path": str(train)}
+        train_in_folder(tree, folder / "run")
         self.path = folder / "run" / ARCHIVE
         self.whole = self.path.read_bytes()
         with tarfile.open(self.path) as tar:

@@ -1,4 +1,4 @@
-"""Small versions of ``benchmarks/reliability_*.py``, and the harness itself: it must see what goes wrong."""
+"""Small versions of ``tests/fuzz/fuzz_*.py``, and the harness itself: it must see what goes wrong."""
 
 import os
 import time
@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+FUZZ = Path(__file__).resolve().parent
 
 
 @pytest.fixture(autouse=True)
 def _scripts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.syspath_prepend(FUZZ)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
 
 
 class TestHarness:
     def ends(self, attempt, count: int = 3, limit: float = 30.0) -> list[str]:
-        from reliability_runner import outcomes
+        from fuzz_runner import outcomes
 
         return [end for _, end in outcomes(attempt, range(count), limit)]
 
@@ -42,7 +42,7 @@ class TestHarness:
     def test_what_escapes_a_command_and_what_is_no_clean_error_are_told_apart(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from reliability_runner import command, outcome_of
+        from fuzz_runner import command, outcome_of
 
         from relx import commands
 
@@ -72,7 +72,7 @@ class _Raising:
 
 
 def test_corrupted_experiment_files_end_in_an_error_or_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reliability_configs import ROOT, Files
+    from fuzz_configs import ROOT, Files
 
     monkeypatch.chdir(ROOT)
     files = Files(tmp_path)
@@ -80,11 +80,11 @@ def test_corrupted_experiment_files_end_in_an_error_or_a_run(tmp_path: Path, mon
 
 
 def test_corrupted_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import reliability_archives
+    import fuzz_archives
 
-    monkeypatch.setattr(reliability_archives, "BOMB", 128 * 2**20)
-    archives = reliability_archives.Archives(tmp_path)
-    ends = [archives.attempt(number) for number in range(2 * len(reliability_archives.WAYS))]
+    monkeypatch.setattr(fuzz_archives, "BOMB", 128 * 2**20)
+    archives = fuzz_archives.Archives(tmp_path)
+    ends = [archives.attempt(number) for number in range(2 * len(fuzz_archives.WAYS))]
     assert sum(end.endswith(": refused") for end in ends) >= 30
     assert all(end.endswith((": refused", ": unharmed", "under a right checksum")) for end in ends)
 
@@ -92,11 +92,11 @@ def test_corrupted_archives_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
 def test_hostile_lines_are_answered_or_reported_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import json
 
-    import reliability_input
+    import fuzz_input
 
-    monkeypatch.setattr(reliability_input, "LINES", 80)
-    monkeypatch.setattr(reliability_input, "LONG", 3_000)
-    parts = reliability_input.Parts(tmp_path)
+    monkeypatch.setattr(fuzz_input, "LINES", 80)
+    monkeypatch.setattr(fuzz_input, "LONG", 3_000)
+    parts = fuzz_input.Parts(tmp_path)
     for number in range(8):
         counts = json.loads(parts.attempt(number))
         assert sum(counts.values()) == 80 and counts["answered"] > 5

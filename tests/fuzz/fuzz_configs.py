@@ -1,4 +1,4 @@
-"""Corrupted experiment files: ``python benchmarks/reliability_configs.py [--count 2000]``.
+"""Corrupted experiment files: ``python tests/fuzz/fuzz_configs.py [--count 2000]``.
 
 The published experiments, made small, with keys and values mutated at random (three in four), or with characters of
 their Jsonnet source (one in four), are given to ``relx train`` on a few sentences. Each has to end in an error that
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reliability_runner import arguments, command, outcome_of, run
+from fuzz_runner import arguments, command, outcome_of, run
 
 from relx import config
 from relx.config.jsonnet import load
@@ -24,7 +24,7 @@ from relx.registry import Reference, components, kinds
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a mutated name is no reason to ask the hub
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = Reference("relx.training.experiment", "Experiment")
 PATHS = ("train_data_path", "validation_data_path", "test_data_path")
 SENTENCES = 12
