@@ -16,9 +16,9 @@ from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.head import NOT_LOCATED, UNKNOWN, UNTAGGED, Encode, Head, HeadOutput, Limit, Targets, prediction
 from relx.heads.pair_scorers.scorer import TableCells
 from relx.heads.pair_scorers.scorers import DecomposedPairScorer
-from relx.heads.schemes.entities import EntityTags, EntityTypes
+from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.limits import Cell, limits_of_sums
-from relx.heads.schemes.tags import best_tags, gold_logits, tagging_loss
+from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
 
 LABELLED = "a pair of its tokens already has another relation"

@@ -13,10 +13,10 @@ from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
 from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorers import ConcatMLPPairScorer, DecomposedPairScorer
-from relx.heads.schemes.entities import EntityTags, EntityTypes
+from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.limits import Cell, limits_of_sums
 from relx.heads.schemes.pairs import Anchor, AnchorTable
-from relx.heads.schemes.tags import best_tags, gold_logits, tagging_loss
+from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_inner_shares, require_sizes
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.head import SHARED, Encode, Head, HeadOutput, Limit, Targets
@@ -19,13 +19,13 @@ from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.limits import Cell, limits_of_sums
-from relx.heads.schemes.pairs import Anchor
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import best_labels
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_shares, require_sizes
 
+Anchor = Literal["first", "last"]
 Tables = Literal["first", "last", "both"]
 CellFeatures = Literal["own", "view"]
 T = TypeVar("T")
@@ -80,8 +80,8 @@ class TableFilling(Head):
         require_effect(TableFilling, {"a pair_scorer of its own": idle} if pair_scorer else {})
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
         types, relations = self.types.names.items, vocabulary.relations()
-        self.scheme = SpanTripleTargets(relations, self._label, allow_self)
-        self.decoder = SpanTripleDecoder(relations, types if self.types.source == "data" else [None] * len(types))
+        self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
+        self.decoder = SpanTripleDecoder(relations, self.types.predicted)
         self.tables = EndpointTables(tables)
         self.entity_features = TableFeatures(task_features, "entity", cells, hidden_size, global_feature)
         self.relation_features = TableFeatures(task_features, "relation", cells, hidden_size, global_feature)
@@ -163,9 +163,6 @@ class TableFilling(Head):
         for relation in held.relations:
             tables[relation.type][relation.head.span, relation.tail.span] = relation
         return limits_of_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
-
-    def _label(self, entity: Entity, example: Example) -> int | None:
-        return self.types.names.get(self.types.of(entity, example))
 
 
 class TableFeatures(nn.Module):

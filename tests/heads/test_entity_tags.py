@@ -4,7 +4,8 @@ from sentences import sentence
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError
-from relx.heads.schemes.entities import EntityTags, EntityTypes
+from relx.heads.schemes.entities import EntityTypes
+from relx.heads.schemes.tags import EntityTags
 
 SIGNATURES = {"born_in": ["PER", "LOC"], "capital": ["LOC", "LOC"], "founded": ["PER", "ORG"]}
 TYPED = Example(["Ada", "met", "Bob", "of", "Acme"], [Entity(0, 1, "PER"), Entity(2, 3, "PER"), Entity(4, 5, "ORG")])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, PlainSentences, TaskContext
@@ -86,8 +86,8 @@ class Cascade(Head):
         require_effect(Cascade, _without_effect(settings))
         self.types = EntityTypes(vocabulary, None)
         types, relations = self.types.names.items, vocabulary.relations()
-        self.scheme = SpanTripleTargets(relations, self._label, allow_self)
-        self.decoder = SpanTripleDecoder(relations, types if self.types.source == "data" else [None] * len(types))
+        self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
+        self.decoder = SpanTripleDecoder(relations, self.types.predicted)
         self.joint = self.finds_relations = joint
         self.all_subjects = subjects == "all"
         with_entities = markers == "entity_subject"
@@ -202,9 +202,6 @@ class Cascade(Head):
                     inside = tuple(head[0] <= token < head[1] for token in range(*tail))
                     groups[kind, tail, inside].append(Tied(head, wanted.get((kind, tail, head))))
         return list(groups.values())
-
-    def _label(self, entity: Entity, example: Example) -> int | None:
-        return self.types.names.get(self.types.of(entity, example))
 
 
 class Finder(Protocol):

@@ -29,9 +29,9 @@ from relx.heads.interactive.layers import (
     Start,
     Weights,
 )
-from relx.heads.schemes.entities import EntityTags, EntityTypes
+from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
-from relx.heads.schemes.tags import best_tags, gold_logits, tagging_loss
+from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 

@@ -1,12 +1,9 @@
-"""Entities as one tag for each token, with types from the data or induced from the relations."""
+"""The types of entities, from the data or induced from the relations."""
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
-from relx.heads.schemes.tags import OUTSIDE, Positions, TaggedSpan, TagScheme
 
 OTHER = "MISC"
 
@@ -37,6 +34,15 @@ class EntityTypes:
         implied |= {self._implied(r.type, 1) for r in example.relations if r.tail == entity}
         return implied.pop() if len(implied) == 1 else OTHER
 
+    def label(self, entity: Entity, example: Example) -> int | None:
+        """Return the id of a gold entity's type; None for a type that training did not show."""
+        return self.names.get(self.of(entity, example))
+
+    @property
+    def predicted(self) -> list[str | None]:
+        """The types to predict, by id: None where the data knows no types."""
+        return [name if self.source == "data" else None for name in self.names]
+
     def _all_of(self, example: Example) -> Iterable[str]:
         return (self.of(entity, example) for entity in example.entities)
 
@@ -50,30 +56,3 @@ class EntityTypes:
             return "data"
         induced = any(relation.type in self.signatures for example in examples for relation in example.relations)
         return "induced from relation signatures" if induced else "none"
-
-
-class EntityTags:
-    """Tags of a sentence's entities; where entities overlap, the longest is tagged."""
-
-    def __init__(self, types: EntityTypes, positions: Positions = "BIES") -> None:
-        self.types = types
-        self.scheme = TagScheme(types.names.items, positions)
-
-    def write(self, example: Example) -> np.ndarray:
-        """Gold entities -> tags [length]."""
-        tags = np.full(len(example), OUTSIDE, dtype=np.int32)
-        located = [entity for entity in example.entities if entity.located]
-        for entity in sorted(located, key=lambda entity: entity.span[0] - entity.span[1]):
-            start, end = entity.span
-            label = self.types.of(entity, example)
-            if label in self.scheme.numbers and not tags[start:end].any():
-                tags[start:end] = self.scheme.span(end - start, label)
-        return tags
-
-    def read(self, tags: list[int], scores: list[float]) -> list[Entity]:
-        """Tags -> entities. They bear a type only if the data knew types."""
-        return [self._entity(span) for span in self.scheme.read(tags, scores)]
-
-    def _entity(self, span: TaggedSpan[str]) -> Entity:
-        known = self.types.source == "data"
-        return Entity(span.start, span.end, type=span.label if known else None, score=span.score)

@@ -10,8 +10,16 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.heads.head import NOT_LOCATED, UNKNOWN, Head, HeadOutput, Targets, prediction
-from relx.heads.schemes.entities import EntityTags
-from relx.heads.schemes.tags import OUTSIDE, Positions, TaggedSpan, TagScheme, best_tags, gold_logits, tagging_loss
+from relx.heads.schemes.tags import (
+    OUTSIDE,
+    EntityTags,
+    Positions,
+    TaggedSpan,
+    TagScheme,
+    best_tags,
+    gold_logits,
+    tagging_loss,
+)
 
 Role = tuple[str, Literal["E1", "E2"]]
 Conflict = Literal["first", "overwrite", "drop_sentence"]

@@ -1,4 +1,4 @@
-"""Labelled spans as one tag for each token."""
+"""Labeled spans, such as entities, as one tag for each token."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from relx.data.example import Entity, Example
+from relx.heads.schemes.entities import EntityTypes
 
 L = TypeVar("L", bound=Hashable)
 Positions = Literal["BIO", "BIES"]
@@ -72,6 +75,33 @@ class TagScheme(Generic[L]):
 
     def _scored(self, start: int, end: int, number: int, scores: Sequence[float]) -> TaggedSpan[L]:
         return TaggedSpan(start, end, self.labels[number], sum(scores[start:end]) / (end - start))
+
+
+class EntityTags:
+    """Tags of a sentence's entities; where entities overlap, the longest is tagged."""
+
+    def __init__(self, types: EntityTypes, positions: Positions = "BIES") -> None:
+        self.types = types
+        self.scheme = TagScheme(types.names.items, positions)
+
+    def write(self, example: Example) -> np.ndarray:
+        """Gold entities -> tags [length]."""
+        tags = np.full(len(example), OUTSIDE, dtype=np.int32)
+        located = [entity for entity in example.entities if entity.located]
+        for entity in sorted(located, key=lambda entity: entity.span[0] - entity.span[1]):
+            start, end = entity.span
+            label = self.types.of(entity, example)
+            if label in self.scheme.numbers and not tags[start:end].any():
+                tags[start:end] = self.scheme.span(end - start, label)
+        return tags
+
+    def read(self, tags: list[int], scores: list[float]) -> list[Entity]:
+        """Tags -> entities. They bear a type only if the data knew types."""
+        return [self._entity(span) for span in self.scheme.read(tags, scores)]
+
+    def _entity(self, span: TaggedSpan[str]) -> Entity:
+        known = self.types.source == "data"
+        return Entity(span.start, span.end, type=span.label if known else None, score=span.score)
 
 
 def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[float]]]:
