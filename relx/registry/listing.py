@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import textwrap
 from collections.abc import Iterable, Iterator
 
 from relx.registry.registrable import Component, Kind, components, describe, kind_of, kinds
@@ -119,7 +120,11 @@ def _parts_below(component: Component, path: str) -> Iterator[tuple[str, Compone
 
 def _block(heading: str, component: Component) -> str:
     rows = [(f"  {p.name}", _default(p), _type(p)) for p in component.parameters]
-    return "\n".join([heading, component.doc, component.place, "", _columns(rows) or "  (no arguments)"])
+    lines = [heading, component.text, component.place, ""]
+    for argument, row in zip(component.parameters, _columns(rows).splitlines(), strict=True):
+        meaning = component.meaning(argument.name)
+        lines += [row, *textwrap.wrap(meaning, 100, initial_indent=6 * " ", subsequent_indent=6 * " ")]
+    return "\n".join(lines if rows else [*lines, "  (no arguments)"])
 
 
 def _sections(component: Component, level: str) -> list[str]:
@@ -131,8 +136,12 @@ def _sections(component: Component, level: str) -> list[str]:
 
 
 def _section(component: Component) -> list[str]:
-    rows = [f"| `{p.name}` | {_default(p)} | {_escaped(_type(p))} |" for p in component.parameters]
-    return [*_about(component), *(["| argument | default | type |", "|---|---|---|", *rows, ""] if rows else [])]
+    rows = [
+        f"| `{p.name}` | {_default(p)} | {_escaped(_type(p))} | {_escaped(component.meaning(p.name))} |"
+        for p in component.parameters
+    ]
+    heading = ["| argument | default | type | meaning |", "|---|---|---|---|"]
+    return [*_about(component), *([*heading, *rows, ""] if rows else [])]
 
 
 def _about(described: Component | Kind) -> list[str]:

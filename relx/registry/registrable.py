@@ -52,6 +52,7 @@ class Component:
     doc: str
     name: str | None = None
     kind: Kind | None = None
+    meanings: tuple[tuple[str, str], ...] = ()
     cls: type | None = field(default=None, compare=False)
 
     @property
@@ -63,6 +64,15 @@ class Component:
     def summary(self) -> str:
         """The first line of its documentation."""
         return self.doc.partition("\n")[0]
+
+    @property
+    def text(self) -> str:
+        """Its documentation without that of its arguments."""
+        return source.split_docstring(self.doc)[0]
+
+    def meaning(self, argument: str) -> str:
+        """What an argument means, from the section ``Args:`` of the docstring; empty if that does not say it."""
+        return dict(self.meanings).get(argument, "")
 
     def load(self) -> type:
         """The class itself, imported if need be."""
@@ -196,7 +206,16 @@ def _component_of(cls: type, name: str | None, kind: Kind | None) -> Component:
     except (OSError, TypeError):  # typed at a prompt
         line = 0
     reference = Reference(cls.__module__, cls.__qualname__)
-    return Component(reference, parameters_of(cls), _file(cls), line, _doc(cls), name, kind, cls)
+    meanings: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        meanings.update(source.split_docstring(_doc(base))[1])
+    parameters = parameters_of(cls)
+    known = _meanings(parameters, meanings)
+    return Component(reference, parameters, _file(cls), line, _doc(cls), name, kind, known, cls)
+
+
+def _meanings(parameters: tuple[Parameter, ...], meanings: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((p.name, meanings[p.name]) for p in parameters if p.name in meanings)
 
 
 def _file(cls: type) -> str:
@@ -227,4 +246,5 @@ def _kind_from_source(found: source.ClassSource) -> Kind:
 
 
 def _component_from_source(found: source.ClassSource, kind: Kind | None) -> Component:
-    return Component(found.reference, found.parameters, found.file, found.line, found.doc, found.name, kind)
+    known = _meanings(found.parameters, found.meanings)
+    return Component(found.reference, found.parameters, found.file, found.line, found.doc, found.name, kind, known)

@@ -9,6 +9,7 @@ and a name that a module of relx assigns to one of these. A name is a builtin, d
 import ast
 import builtins
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,12 @@ class ClassSource:
     def doc(self) -> str:
         """The docstring."""
         return ast.get_docstring(self.node) or ""
+
+    @functools.cached_property
+    def meanings(self) -> dict[str, str]:
+        """What the docstrings of the class and of its bases say about each argument."""
+        bases = [base.meanings for base in self._bases()]
+        return {name: text for part in [*bases[::-1], split_docstring(self.doc)[1]] for name, text in part.items()}
 
     @property
     def kind(self) -> str | None:
@@ -73,13 +80,11 @@ class ClassSource:
         for node in self.node.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 return self.reference.module, node.args
-        for base in self.node.bases:
-            reference = _resolve(self.reference.module, ast.unparse(base))
-            found = find_class(reference) if reference is not None else None
-            written = found._constructor() if found is not None else None
-            if written is not None:
-                return written
-        return None
+        return next(filter(None, (base._constructor() for base in self._bases())), None)
+
+    def _bases(self) -> list["ClassSource"]:
+        references = (_resolve(self.reference.module, ast.unparse(base)) for base in self.node.bases)
+        return [found for found in map(find_class, filter(None, references)) if found is not None]
 
     def _keyword(self, name: str, default: Any) -> Any:
         return next((ast.literal_eval(k.value) for k in self.node.keywords if k.arg == name), default)
@@ -89,6 +94,33 @@ class ClassSource:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "register":
                 return node
         return None
+
+
+_ENTRY = re.compile(r"(\w+)(?: \([^)]*\))?:(?: +|$)(.*)")
+
+
+def split_docstring(doc: str) -> tuple[str, dict[str, str]]:
+    """Take the section ``Args:`` (Google style) out of a docstring: the rest, and the meaning of each argument.
+
+    ``doc`` has no common indentation, as ``inspect.cleandoc`` gives it. The section ends where the indentation does.
+    """
+    before, heading, after = f"\n{doc}\n".partition("\nArgs:\n")
+    if not heading:
+        return doc, {}
+    lines = after.split("\n")
+    end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    entries = [line for line in lines[:end] if line.strip()]
+    indent = min((len(line) - len(line.lstrip()) for line in entries), default=0)
+    meanings: dict[str, str] = {}
+    for line in entries:
+        found = _ENTRY.fullmatch(line[indent:])
+        if found:
+            meanings[found[1]] = found[2]
+        elif meanings:
+            last = next(reversed(meanings))
+            meanings[last] = f"{meanings[last]} {line.strip()}".strip()
+    rest = [before.strip("\n"), "\n".join(lines[end:]).strip("\n")]
+    return "\n\n".join(part for part in rest if part), meanings
 
 
 def registered(package: str) -> list[ClassSource]:

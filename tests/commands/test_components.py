@@ -39,9 +39,20 @@ def test_one_component(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_component_is_found_by_its_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
     text = output(capsys, "cascade")
     assert text == output(capsys, "head", "cascade")
-    assert "A subject or an object that is not among the entities is dropped" in text
+    assert "A subject or an object that is not among the entities is\ndropped" in text
     assert "\n\nentity_spans, subject_spans, object_spans\n" in text
     assert ["threshold", "0.5", "float"] in [line.split() for line in text.splitlines()]
+
+
+def test_each_argument_is_shown_with_its_meaning_and_the_page_has_a_column_for_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = output(capsys, "head", "interactive").splitlines()
+    number = next(number for number, line in enumerate(lines) if line.split() == ["decoders", "5", "int"])
+    meaning = "The largest number of triples in a sentence."
+    assert lines[number + 1].startswith(f"      {meaning}")
+    assert "Args:" not in lines
+    assert f"| `decoders` | 5 | int | {meaning}" in output(capsys, "--markdown")
 
 
 def test_a_name_of_several_kinds_shows_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:

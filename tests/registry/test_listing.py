@@ -68,7 +68,7 @@ def test_the_page_holds_only_relx_s_own_components() -> None:
 def test_parts_that_a_component_nests_are_listed_once_with_all_their_places() -> None:
     component = components(Head.__kind__)["cascade"]
     page, text = listing.page(MACHINE), listing.of_component(component)
-    assert text.count("\n\nentity_spans, subject_spans, object_spans\nOne task of span extraction") == 1
+    assert text.count("\n\nentity_spans, subject_spans, object_spans\n") == 1
     places = "`entity_spans`, `subject_spans`, `object_spans`"
     _, section = page.split("### `cascade`\n")[1].split(f"#### {places}\n")
     assert "| `threshold` | 0.5 | float |" in section.split("\n### ")[0]

@@ -7,7 +7,7 @@ import pytest
 
 import relx
 from relx.errors import RegistrationError
-from relx.registry import Reference, components, describe, kind_of, kinds, registrable, source
+from relx.registry import Component, Reference, components, describe, kind_of, kinds, listing, registrable, source
 from relx.registry.signature import Choice, Scalar
 
 Write = Callable[..., None]
@@ -132,3 +132,153 @@ def test_parts_nested_by_position_are_read_as_they_are() -> None:
     for name in ("relx.training.experiment:Experiment", "relx.training.trainer:Trainer", "relx.data.loader:DataLoader"):
         reference = Reference(*name.split(":"))
         assert describe(reference) == registrable._component_of(reference.load(), None, None)
+
+
+DOC = """Do it.
+
+More about it: in two
+lines.
+
+Args:
+    size: The size: of
+        what it makes.
+
+    rate (float): How fast; ``none``: not at all.
+    bare:
+        Said below.
+
+Raises:
+    ValueError: For a size of 0.
+"""
+
+
+def test_the_meanings_of_arguments_are_read_from_a_docstring() -> None:
+    text, meanings = source.split_docstring(DOC)
+    assert text == "Do it.\n\nMore about it: in two\nlines.\n\nRaises:\n    ValueError: For a size of 0."
+    assert meanings == {
+        "size": "The size: of what it makes.",
+        "rate": "How fast; ``none``: not at all.",
+        "bare": "Said below.",
+    }
+
+
+@pytest.mark.parametrize("doc", ["", "Do it.", "Do it. Args: none.", "Do it.\n\nArguments: many."])
+def test_a_docstring_without_the_section_is_all_text(doc: str) -> None:
+    assert source.split_docstring(doc) == (doc, {})
+
+
+def test_a_section_alone_leaves_no_text() -> None:
+    assert source.split_docstring("Args:\n    a: One.") == ("", {"a": "One."})
+
+
+def test_meanings_are_inherited_with_the_constructor_and_can_be_said_anew(package: Write) -> None:
+    package(family=FAMILY)
+    component = registrable.describe(Reference("relx.family", "Child"))
+    assert component.meanings == (("size", "The size."), ("rate", "Another rate."))
+    assert (component.meaning("rate"), component.meaning("extra"), component.text) == (
+        "Another rate.",
+        "",
+        "Be a child.",
+    )
+
+
+FAMILY = '''
+class Parent:
+    """Be a parent.
+
+    Args:
+        size: The size.
+        rate: The rate.
+        gone: No argument.
+    """
+
+    def __init__(self, size: int, rate: float = 0.5, extra: bool = False) -> None: ...
+
+
+class Child(Parent):
+    """Be a child.
+
+    Args:
+        rate: Another rate.
+    """
+'''
+
+
+def described() -> Iterator[Component]:
+    """Every class that a file describes: the experiment, what it holds by position, and the registered components."""
+    stack = [describe(Reference("relx.training.experiment", "Experiment"))]
+    stack += [component for kind in kinds() if is_own(kind.reference) for component in registrable._own(kind).values()]
+    for component in stack:
+        yield component
+        yield from listing._nested(component)
+
+
+UNDOCUMENTED = {
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Alerts",
+    "AttentionEncoder",
+    "BratReader",
+    "CNNEncoder",
+    "CasRel",
+    "CharacterEmbedder",
+    "ConcatenatedEmbedder",
+    "ConlluReader",
+    "ConstantSchedule",
+    "CosineSchedule",
+    "DataLoader",
+    "DoccanoReader",
+    "DygieReader",
+    "EMA",
+    "Experiment",
+    "GraphRel",
+    "HrlReader",
+    "InverseSquareRootSchedule",
+    "JointExtractor",
+    "JsonlReader",
+    "LabelStudioReader",
+    "LastEncoder",
+    "LinearSchedule",
+    "MaxEncoder",
+    "MeanEncoder",
+    "RIN",
+    "RINv2",
+    "RMSprop",
+    "ReduceOnPlateauSchedule",
+    "SGD",
+    "Samples",
+    "SlantedTriangularSchedule",
+    "StanzaParser",
+    "StanzaTagger",
+    "StanzaTokenizer",
+    "TagEmbedder",
+    "TensorBoard",
+    "Tracker",
+    "TransformerEmbedder",
+    "TriplesReader",
+    "WhitespaceTokenizer",
+    "WordEmbedder",
+}
+"""Components whose docstrings still lack some arguments. Take a name out when its docstring has them all."""
+
+
+def test_the_docstring_of_every_component_says_what_each_argument_means() -> None:
+    lacking = {
+        f"{component.reference.name}.{argument.name}"
+        for component in described()
+        for argument in component.parameters
+        if not component.meaning(argument.name) and component.reference.name not in UNDOCUMENTED
+    }
+    assert lacking == set()
+
+
+def test_no_docstring_describes_an_argument_that_there_is_not() -> None:
+    misspelt = {
+        f"{component.reference.name}.{name}"
+        for component in described()
+        for name in source.split_docstring(component.doc)[1].keys() - {p.name for p in component.parameters}
+    }
+    assert misspelt == set()
