@@ -115,11 +115,11 @@ def under_autocast(model: JointExtractor) -> None:
     """Have the transformer, and nothing else, compute in bfloat16 where that is safe."""
     encode = model.embedder._encode
 
-    def encode_in_halves(windows: Tensor, real: Tensor) -> Tensor:
+    def encode_in_bfloat16(windows: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast(windows.device.type, torch.bfloat16):
-            return encode(windows, real).float()
+            return encode(windows, mask).float()
 
-    model.embedder._encode = encode_in_halves
+    model.embedder._encode = encode_in_bfloat16
 
 
 def _found(example: Example) -> tuple[set, set]:

@@ -19,9 +19,15 @@ HALF = 25
 
 @TokenEmbedder.register("characters")
 class CharacterEmbedder(TokenEmbedder):
-    """A vector for each word from its characters, through any seq2vec encoder: -> [batch, length, encoder's size].
+    """Embed each word from its characters with a seq2vec encoder: -> [batch, length, encoder's size].
 
-    A word of more than 50 characters is represented by its first and last 25.
+    Of a word of more than 50 characters the encoder reads the first and the last 25.
+
+    Args:
+        vocabulary: Vocabulary of the model, which collects the characters of the training data.
+        encoder: Encoder of the characters of a word as one vector.
+        dim: Size of a character's vector.
+        dropout: Dropout on the vectors of the words.
     """
 
     def __init__(
@@ -40,7 +46,7 @@ class CharacterEmbedder(TokenEmbedder):
         self.output_dim = self.encoder.output_dim
 
     def index(self, example: Example) -> Arrays:
-        """``characters``: [length, longest word]."""
+        """Return ``characters`` [length, longest word]."""
         rows = [[self._row(c) for c in _ends(word)] for word in example.tokens]
         # As small as the alphabet allows: a corpus has many characters.
         small = np.min_scalar_type(self.table.num_embeddings)
@@ -50,7 +56,7 @@ class CharacterEmbedder(TokenEmbedder):
         return {"characters": matrix}
 
     def row_keys(self) -> dict[str, list[Hashable]]:
-        """The characters."""
+        """Name the rows by their characters."""
         return {"table.weight": [PADDING, UNKNOWN, *self.characters]}
 
     def forward(self, batch: Batch) -> Tensor:
@@ -62,8 +68,8 @@ class CharacterEmbedder(TokenEmbedder):
         return out
 
     def _row(self, character: str) -> int:
-        number = self.characters.get(character)
-        return UNKNOWN if number is None else FIRST_CHARACTER + number
+        index = self.characters.get(character)
+        return UNKNOWN if index is None else FIRST_CHARACTER + index
 
 
 def _ends(word: str) -> str:

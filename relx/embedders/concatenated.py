@@ -1,4 +1,4 @@
-"""Several embedders side by side."""
+"""Several embedders in one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,12 @@ from relx.registry import Injected, Lazy
 
 @TokenEmbedder.register("concatenated")
 class ConcatenatedEmbedder(TokenEmbedder):
-    """The vectors of several embedders of different types, concatenated: [batch, length, sum of their sizes]."""
+    """Concatenate the vectors of several embedders: -> [batch, length, sum of their sizes].
+
+    Args:
+        vocabulary: Vocabulary of the model.
+        embedders: The embedders, at least one, all of different types.
+    """
 
     def __init__(self, vocabulary: Injected[Vocabulary], embedders: list[Lazy[TokenEmbedder]]) -> None:
         super().__init__()
@@ -28,12 +33,12 @@ class ConcatenatedEmbedder(TokenEmbedder):
 
     @classmethod
     def require_sources(cls, arguments: Mapping[str, Any]) -> None:
-        """Ask every embedder."""
+        """Check the sources of every embedder."""
         for embedder in arguments["embedders"]:
             embedder.constructor.require_sources(embedder.arguments)
 
     def index(self, example: Example) -> Arrays:
-        """The arrays of every embedder."""
+        """Return the arrays of every embedder."""
         return {name: array for embedder in self.embedders for name, array in embedder.index(example).items()}  # type: ignore
 
     def add_tokens(self, tokens: Sequence[str]) -> None:

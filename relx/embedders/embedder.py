@@ -11,26 +11,26 @@ from relx.registry import Registrable
 
 
 class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("vocabulary",)):
-    """Owns the indexing of tokens and their vectors, so that nothing has to be written twice in an experiment."""
+    """Index the tokens of a sentence and make their vectors: -> [batch, length, output_dim]."""
 
     output_dim: int
 
     @classmethod
     def require_sources(cls, arguments: Mapping[str, Any]) -> None:
-        """Raise RelxError for a file or a model in the arguments that is not there: called before any data is read."""
+        """Raise RelxError for a missing file or model in the arguments. Called before any data is read."""
 
     def index(self, example: Example) -> Arrays:
-        """The arrays of one sentence, first axis its tokens, by names that are this embedder's own."""
+        """Return the arrays of one sentence, by names of this embedder's own; the first axis is its tokens."""
         raise NotImplementedError
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
-        """Make room for tokens that occur in no text, which a head sets among the words; called once, before training.
+        """Make room for the marker tokens that a head inserts among the words. Called once, before training.
 
-        An embedder that does nothing about them takes them as words that it has never seen.
+        An embedder that does not override this treats them as unknown words.
         """
 
     def row_keys(self) -> dict[str, list[Hashable]]:
-        """What each row of a weight stands for, by the weight's name: how rows are found in a model of other words."""
+        """Name what each row of a weight stands for, so that its rows are found in a model with another vocabulary."""
         return {}
 
     def forward(self, batch: Batch) -> Tensor:

@@ -1,4 +1,4 @@
-"""Transformers of the Hugging Face library: pretrained ones, and empty ones of a stored configuration."""
+"""Load encoders of the Hugging Face library: pretrained ones, and ones without weights from a stored configuration."""
 
 import inspect
 import json
@@ -17,8 +17,8 @@ from relx.embedders.tokenizer_file import read_tokenizer, require_pieces
 from relx.errors import RelxError
 from relx.utils.precision import require_finite
 
-# Encoders of text whose classes build themselves from their own settings alone. A type with a backbone, with code of
-# its own, or whose construction takes time that the weights do not bound (sinusoidal tables) is not among them.
+# Text encoders that are built from their own settings alone. Types with a backbone, with code of their
+# own, or whose construction takes time that the size of the weights does not bound (sinusoidal tables) are left out.
 ENCODERS = (
     "albert", "bart", "bert", "bert-generation", "big_bird", "camembert", "convbert", "data2vec-text", "deberta",
     "deberta-v2", "distilbert", "electra", "ernie", "eurobert", "ibert", "jina_embeddings_v3", "longformer", "longt5",
@@ -26,65 +26,23 @@ ENCODERS = (
     "roberta", "roberta-prelayernorm", "splinter", "squeezebert", "switch_transformers", "t5", "umt5", "xlm-roberta",
     "xlm-roberta-xl", "xmod",
 )  # fmt: skip
-# What the weights replace (distilbert), and the half of a model that is not built for its encoder.
+# Settings of parts that relx does not use: what the weights replace (distilbert), and decoders.
 FIXED = {"sinusoidal_pos_embds": False, "num_decoder_layers": 1, "decoder_layers": 1}
 MOST_LAYERS = 1_000
 LARGEST = 2**31
 LONGEST_TEXT = 100
 LONGEST_LIST = 1_000
 DEEPEST = 3
-
-
-def encoder_config(settings: Mapping[str, Any]) -> Any:
-    """The library's configuration of these settings, of which only those that the encoder's type declares are taken.
-
-    Those that every type has (labels, names, the form of the output, code of its own) are left out. Raises RelxError
-    for another type, and for a value that is no plain number, text or short list, or is beyond any encoder's size.
-    """
-    from transformers import CONFIG_MAPPING, PreTrainedConfig  # noqa: PLC0415  (takes seconds)
-
-    name = settings.get("model_type")
-    if name not in ENCODERS:
-        raise RelxError(f"is of the type {name!r}; relx reads the encoders {', '.join(ENCODERS)}")
-    common, own = (inspect.signature(known).parameters for known in (PreTrainedConfig, CONFIG_MAPPING[name]))
-    taken = {key: settings[key] for key in own if key in settings and key not in common}
-    for key, value in taken.items():
-        _require_plain(key, value, DEEPEST)
-    fixed = {key: value for key, value in FIXED.items() if key in own}
-    return CONFIG_MAPPING[name](**{**taken, **fixed})
-
-
-def _require_plain(key: str, value: Any, depth: int) -> None:
-    """Raise RelxError for what no setting of an encoder can be."""
-    match value:
-        case None | bool() | float():
-            return
-        case int():
-            if not -LARGEST < value < LARGEST or (_counts_layers(key) and not 1 <= value <= MOST_LAYERS):
-                raise RelxError(f"its {key} is {value}, which no encoder has")
-        case str() if len(value) <= LONGEST_TEXT:
-            return
-        case list() | dict() if depth and len(value) <= LONGEST_LIST:
-            for item in value.values() if isinstance(value, dict) else value:
-                _require_plain(key, item, depth - 1)
-        case _:
-            raise RelxError(f"its {key} is no plain value: a number, a short text or a short list")
-
-
-def _counts_layers(key: str) -> bool:
-    return "layers" in key or key in ("num_hidden_groups", "inner_group_num", "num_feedforward_networks")
-
-
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A transformer with its weights, and what it takes to build it again without them.
+    """Hold a transformer with its weights, and what is needed to build it again without them.
 
     ``config`` and ``tokenizer`` are the content of a ``config.json`` and a ``tokenizer.json``; ``max_pieces`` is the
-    length of what it can read, None for one without a limit. ``unknown`` is the number of the piece for words that the
-    tokenizer does not know, None where it has none or was stored.
+    largest number of pieces that it can read, None without a limit. ``unknown`` is the index of the piece for unknown
+    words, None where the tokenizer has none or was stored.
     """
 
     encoder: nn.Module
@@ -95,11 +53,11 @@ class Pretrained:
 
 
 def load_pretrained(name: str, layers: int | None = None) -> Pretrained:
-    """The transformer in a folder or on the hub, in float32; ``layers`` keeps so many, from the lowest up.
+    """Load the transformer of a folder or of the hub in float32; ``layers`` keeps that many, from the lowest up.
 
-    Raises RelxError when there is none that can be used: where files are missing or damaged, where the tokenizer and
-    the model do not fit each other, or where the file of the weights lacks some, which would be drawn at random.
-    Raises ValueError for layers that the model does not have.
+    Raises RelxError where files are missing or damaged, where the tokenizer does not fit the model, or where the file
+    of the weights lacks some, which the library would draw at random. Raises ValueError for
+    layers that the model does not have.
     """
     transformers = _library()
     config = _config(name)
@@ -125,16 +83,16 @@ def load_pretrained(name: str, layers: int | None = None) -> Pretrained:
 
 
 def require_pretrained(name: str) -> None:
-    """Raise RelxError for a name that is no transformer that relx reads. Looks at the configuration alone."""
+    """Raise RelxError for a name that is no transformer that relx reads. Reads the configuration only."""
     _library()
     _config(name)
 
 
 def build_empty(config: bytes, tokenizer: bytes, max_pieces: int | None) -> Pretrained:
-    """The transformer of a stored configuration, in float32, its weights at random. Reads no file.
+    """Build the transformer of a stored configuration in float32 with random weights. Reads no file.
 
-    Raises RelxError for settings that are none of an encoder, and where configuration, tokenizer and the length of the
-    windows do not fit each other.
+    Raises RelxError for settings that no encoder has, and where configuration, tokenizer and the length of the windows
+    do not fit each other.
     """
     transformers = _library()
     with _named("the stored transformer"):
@@ -150,24 +108,90 @@ def build_empty(config: bytes, tokenizer: bytes, max_pieces: int | None) -> Pret
 
 
 def _config(name: str) -> Any:
-    """The configuration of a model, reduced to what an archive of it may hold."""
+    """Read the configuration of a model, reduced to what its archive may hold."""
     with _explained(name):
         found = _library().AutoConfig.from_pretrained(name, trust_remote_code=False)
     with _named(name):
         return encoder_config(found.to_dict())
 
 
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Put the transformer's name before an error."""
-    try:
-        yield
-    except RelxError as error:
-        raise RelxError(f"{name}: {error}") from error
+def encoder_config(settings: Mapping[str, Any]) -> Any:
+    """Make the library's configuration from those settings that the encoder's type declares.
+
+    Settings that every type has (labels, names, the form of the output, code of its own) are left out. Raises RelxError
+    for another type, and for a value that is no plain number, text or short list, or larger than any encoder has.
+    """
+    from transformers import CONFIG_MAPPING, PreTrainedConfig  # noqa: PLC0415  (takes seconds)
+
+    name = settings.get("model_type")
+    if name not in ENCODERS:
+        raise RelxError(f"is of the type {name!r}; relx reads the encoders {', '.join(ENCODERS)}")
+    common, own = (inspect.signature(known).parameters for known in (PreTrainedConfig, CONFIG_MAPPING[name]))
+    taken = {key: settings[key] for key in own if key in settings and key not in common}
+    for key, value in taken.items():
+        _require_plain(key, value, DEEPEST)
+    fixed = {key: value for key, value in FIXED.items() if key in own}
+    return CONFIG_MAPPING[name](**{**taken, **fixed})
+
+
+def _require_plain(key: str, value: Any, depth: int) -> None:
+    """Raise RelxError for a value that no setting of an encoder can have."""
+    match value:
+        case None | bool() | float():
+            return
+        case int():
+            if not -LARGEST < value < LARGEST or (_counts_layers(key) and not 1 <= value <= MOST_LAYERS):
+                raise RelxError(f"its {key} is {value}, which no encoder has")
+        case str() if len(value) <= LONGEST_TEXT:
+            return
+        case list() | dict() if depth and len(value) <= LONGEST_LIST:
+            for item in value.values() if isinstance(value, dict) else value:
+                _require_plain(key, item, depth - 1)
+        case _:
+            raise RelxError(f"its {key} is no plain value: a number, a short text or a short list")
+
+
+def _counts_layers(key: str) -> bool:
+    return "layers" in key or key in ("num_hidden_groups", "inner_group_num", "num_feedforward_networks")
+
+
+def _keep_layers(config: Any, layers: int | None) -> None:
+    present = config.num_hidden_layers
+    if layers is None:
+        return
+    if not 1 <= layers <= present:
+        raise ValueError(f"layers is {layers}; the model has the layers 1 to {present}")
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
+
+
+def _encoder_of(model: Any) -> nn.Module:
+    """Return the part of a model that reads text."""
+    if model.config.is_encoder_decoder:
+        return model.get_encoder()
+    # The pooler makes one vector of a sentence, which no word reads.
+    if "add_pooling_layer" in inspect.signature(type(model)).parameters:
+        model.pooler = None
+    return model
+
+
+def _limit(encoder: Any, tokenizer: Any) -> int | None:
+    """Return the largest number of pieces, special ones included, of the model and its tokenizer."""
+    limits = (_positions(encoder), tokenizer.model_max_length)
+    return min((limit for limit in limits if limit is not None and limit < 10**9), default=None)
+
+
+def _positions(encoder: Any) -> int | None:
+    """Return how many pieces, special ones included, the model has positions for; None without a limit."""
+    positions: int | None = getattr(encoder.config, "max_position_embeddings", None)
+    table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    first = getattr(table, "padding_idx", None)
+    return positions if positions is None or first is None else positions - first - 1  # RoBERTa counts from its padding
 
 
 def _require_files(name: str, tokenizer: Any) -> None:
-    """Raise RelxError for a folder without a file of a tokenizer, for which the library makes one up."""
+    """Raise RelxError for a folder without a tokenizer's file, for which the library would invent a tokenizer."""
     names = sorted({"tokenizer.json", "tokenizer.model", *tokenizer.vocab_files_names.values()})
     if Path(name).is_dir() and not any(Path(name, file).is_file() for file in names):
         raise RelxError(
@@ -223,36 +247,10 @@ def _is_path(name: str) -> bool:
     return path.is_absolute() or name.startswith((".", "~")) or len(path.parts) > 2 or inside or path.exists()
 
 
-def _keep_layers(config: Any, layers: int | None) -> None:
-    present = config.num_hidden_layers
-    if layers is None:
-        return
-    if not 1 <= layers <= present:
-        raise ValueError(f"layers is {layers}; the model has the layers 1 to {present}")
-    config.num_hidden_layers = layers
-    if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:layers]
-
-
-def _encoder_of(model: Any) -> nn.Module:
-    """The part of a model that reads text."""
-    if model.config.is_encoder_decoder:
-        return model.get_encoder()
-    # The pooler makes one vector of a sentence, which no word is told of.
-    if "add_pooling_layer" in inspect.signature(type(model)).parameters:
-        model.pooler = None
-    return model
-
-
-def _limit(encoder: Any, tokenizer: Any) -> int | None:
-    """How many pieces, special ones included, the model and its tokenizer are made for."""
-    limits = (_positions(encoder), tokenizer.model_max_length)
-    return min((limit for limit in limits if limit is not None and limit < 10**9), default=None)
-
-
-def _positions(encoder: Any) -> int | None:
-    """How many pieces, special ones included, the model has positions for; None for one without a limit."""
-    positions: int | None = getattr(encoder.config, "max_position_embeddings", None)
-    table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
-    first = getattr(table, "padding_idx", None)
-    return positions if positions is None or first is None else positions - first - 1  # RoBERTa counts from its padding
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put the transformer's name before an error."""
+    try:
+        yield
+    except RelxError as error:
+        raise RelxError(f"{name}: {error}") from error

@@ -18,9 +18,14 @@ PADDING, UNKNOWN, FIRST_TAG = 0, 1, 2
 
 @TokenEmbedder.register("tags")
 class TagEmbedder(TokenEmbedder):
-    """A vector for the part of speech of each word: -> [batch, length, dim].
+    """Embed the part-of-speech tag of each word: -> [batch, length, dim].
 
-    The tags are the data's or those of the experiment's ``pos_tagger``. Raises DataError for a sentence without tags.
+    The tags are those of the data or of the experiment's ``pos_tagger``. Raises DataError for a sentence without tags.
+
+    Args:
+        vocabulary: Vocabulary of the model, which collects the tags of the training data.
+        dim: Size of a vector.
+        dropout: Dropout on the vectors.
     """
 
     def __init__(self, vocabulary: Injected[Vocabulary], dim: int = 10, dropout: float = 0.0) -> None:
@@ -32,13 +37,13 @@ class TagEmbedder(TokenEmbedder):
         self.output_dim = dim
 
     def index(self, example: Example) -> Arrays:
-        """``pos_tags``: [length]."""
-        numbers = map(self.tags.get, _tags(example))
-        rows = [UNKNOWN if number is None else FIRST_TAG + number for number in numbers]
+        """Return ``pos_tags`` [length]."""
+        indices = map(self.tags.get, _tags(example))
+        rows = [UNKNOWN if index is None else FIRST_TAG + index for index in indices]
         return {"pos_tags": np.array(rows, dtype=np.int16)}
 
     def row_keys(self) -> dict[str, list[Hashable]]:
-        """The tags."""
+        """Name the rows by their tags."""
         return {"table.weight": [PADDING, UNKNOWN, *self.tags]}
 
     def forward(self, batch: Batch) -> Tensor:

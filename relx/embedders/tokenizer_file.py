@@ -1,4 +1,4 @@
-"""``tokenizer.json``: read so that it can neither multiply a text nor take the process down.
+"""Read ``tokenizer.json`` safely: a file can neither multiply a text nor end the process.
 
 The library builds whatever the file describes. A normalizer may replace a letter by a megabyte, a template may put a
 million pieces before a sentence, a pattern may take exponential time, and faults inside the library are panics, which
@@ -23,14 +23,14 @@ MOST_SPECIAL_PIECES = 64
 LONGEST_PATTERN = 1_000
 LONGEST_AFFIX = 16
 LONGEST_WORD = 10_000
-# What is of no use to relx, or holds no steps.
+# Parts that hold no steps, or that relx does not use.
 UNREAD = ("model", "added_tokens", "decoder")
 # Scripts that a tokenizer seldom knows.
 RARE = ("\ua66e", "\U00013000", "\ua000")
 
 
 def read_tokenizer(content: bytes) -> Tokenizer:
-    """The tokenizer of a file, without truncation and padding. Raises RelxError for one that is damaged or unsafe."""
+    """Read a tokenizer, without truncation and padding. Raises RelxError for a damaged or unsafe file."""
     try:
         tree = json.loads(content)
         _require_bounded(tree)
@@ -57,7 +57,7 @@ def panics_as_errors() -> Iterator[None]:
 
 
 def require_pieces(tokenizer: Tokenizer, rows: int) -> None:
-    """Raise RelxError for a tokenizer that is no partner of an embedding table of so many rows, or knows no words."""
+    """Raise RelxError for a tokenizer that does not fit an embedding table of ``rows`` rows, or knows no words."""
     pieces = tokenizer.get_vocab()
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
     if len(pieces.keys() - special - {"\u2581"}) < 2:
@@ -81,7 +81,7 @@ def require_pieces(tokenizer: Tokenizer, rows: int) -> None:
 
 
 def _require_bounded(tree: Any) -> None:
-    """Raise RelxError for steps that can make far more of a text than it holds, or take time without end."""
+    """Raise RelxError for steps that can multiply a text, or take time without end."""
     growth, steps = 1, 0
     for node in _nodes({key: value for key, value in tree.items() if key not in UNREAD}):
         steps += "type" in node
@@ -115,7 +115,7 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _growth(step: dict[str, Any]) -> int:
-    """How many characters a step makes of one."""
+    """Return how many characters a step makes of one."""
     if step.get("type") == "Replace":
         return 1 + len(step["content"]) if "Regex" in step["pattern"] else max(1, len(step["content"]))
     if step.get("type") == "Precompiled":
@@ -124,7 +124,7 @@ def _growth(step: dict[str, Any]) -> int:
 
 
 def _longest_mapping(charsmap: str) -> int:
-    """Characters of the longest text in a character map of SentencePiece: the size of a trie, the trie, the texts."""
+    """Measure the longest text in a character map of SentencePiece: the size of a trie, the trie, the texts."""
     content = base64.b64decode(charsmap)
     start = 4 + struct.unpack_from("<I", content)[0] if content else 0
     if start > len(content):
@@ -138,7 +138,7 @@ def _special_pieces(template: dict[str, Any]) -> int:
 
 
 def _require_linear(pattern: str) -> None:
-    """Raise RelxError for a repetition of what itself repeats without end, such as ``(a+)+``."""
+    """Raise RelxError for a repetition of a repetition, such as ``(a+)+``."""
     repeats = [False]
     place = 0
     while place < len(pattern):
@@ -161,7 +161,7 @@ def _require_linear(pattern: str) -> None:
 
 
 def _end_of_class(pattern: str, place: int) -> int:
-    """The place after a class of characters, which may hold others."""
+    """Return the place after a class of characters, which may hold others."""
     depth = 1
     while place < len(pattern) and depth:
         depth += {"[": 1, "]": -1}.get(pattern[place], 0)

@@ -1,4 +1,4 @@
-"""Overlapping windows over a sequence that is too long to be read at once."""
+"""A Hugging Face encoder as embedder: its word pieces, the windows of long sentences, and the vectors of words."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,132 @@ from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 from relx.utils.precision import to_float32
 
+logger = logging.getLogger(__name__)
+
+# Share of unknown words that causes a warning. Text of the model's own language has next to none.
+MANY_UNKNOWN = 0.2
+UNKNOWN_WORDS = "%s: its tokenizer does not know %.0f%% of the training data's words; is it made for this language?"
+
+
+@TokenEmbedder.register("transformer")
+class TransformerEmbedder(TokenEmbedder):
+    """Embed each word with an encoder of the Hugging Face library: -> [batch, length, its hidden size].
+
+    A word without pieces, such as a control character, is zero. A sentence of more than ``max_pieces`` pieces is read
+    in overlapping windows, each word in the window where it has most context. Weights and vectors are float32.
+
+    Raises RelxError for a model that cannot be read, ValueError for windows or layers that it does not have.
+
+    Args:
+        vocabulary: Vocabulary of the model, which keeps the encoder's configuration and its tokenizer.
+        model: Folder of a model, or its name on the Hugging Face hub.
+        pooling: Make a word from its first piece, or from the mean of its pieces.
+        layers: The last layer, a learnt mix of all layers (Peters et al. 2018), or the number of the highest layer to
+            keep, counted from 1.
+        trainable: Train the encoder. A frozen encoder has no dropout of its own.
+        max_pieces: Number of pieces of a window, special ones included; by default the limit of the model.
+        dropout: Dropout on the vectors of the words.
+        dtype: Precision of the encoder's arithmetic, where that is safe. It may change the extracted triples.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Injected[Vocabulary],
+        model: str,
+        pooling: Literal["first", "mean"] = "first",
+        layers: Literal["last", "mix"] | int = "last",
+        trainable: bool = True,
+        max_pieces: int | None = None,
+        dropout: float = 0.0,
+        dtype: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
+        super().__init__()
+        require_sizes(max_pieces=max_pieces)
+        if not model:
+            raise ValueError("model is empty; it names a folder, or a model of the Hugging Face hub")
+        self.trainable = trainable
+        self.dtype: torch.dtype = getattr(torch, dtype)
+        self.dropout = nn.Dropout(dropout)
+        found = _load(vocabulary, model, layers if isinstance(layers, int) else None)
+        if max_pieces is not None and found.max_pieces is not None and max_pieces > found.max_pieces:
+            raise ValueError(f"max_pieces is {max_pieces}; the model reads at most {found.max_pieces}")
+        self.pieces = WordPieces(found.tokenizer, max_pieces or found.max_pieces, pooling)
+        if vocabulary.examples:
+            share = self.pieces.unknown_share(vocabulary.examples, found.unknown)
+            if share > MANY_UNKNOWN:
+                logger.warning(UNKNOWN_WORDS, model, 100 * share)
+        self.transformer = found.encoder.requires_grad_(trainable)
+        settings: Any = self.transformer.config
+        self.mix = ScalarMix(settings.num_hidden_layers) if layers == "mix" else None
+        self.output_dim = settings.hidden_size
+        self.train()
+
+    @classmethod
+    def require_sources(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise RelxError where no transformer that relx reads has the name ``model``."""
+        if arguments["model"]:
+            require_pretrained(arguments["model"])
+
+    def train(self, mode: bool = True) -> "TransformerEmbedder":
+        """Switch to training or evaluation; a frozen encoder stays in evaluation."""
+        super().train(mode)
+        self.transformer.train(mode and self.trainable)
+        return self
+
+    def index(self, example: Example) -> Arrays:
+        """Return the arrays of ``WordPieces.index``."""
+        return self.pieces.index(example.tokens)
+
+    def add_tokens(self, tokens: Sequence[str]) -> None:
+        """Give each token a piece of its own, whose vector starts at random and is trained with the encoder."""
+        if not tokens:
+            return
+        transformer: Any = self.transformer
+        rows, needed = len(transformer.get_input_embeddings().weight), self.pieces.add_tokens(tokens)
+        if needed > rows:  # some models have rows to spare
+            transformer.resize_token_embeddings(needed, mean_resizing=False)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """[batch, length, hidden size]."""
+        sizes = batch["window_sizes"]
+        windows, sizes = batch["pieces"][sizes > 0], sizes[sizes > 0]
+        mask = torch.arange(windows.shape[1], device=windows.device) < sizes.unsqueeze(1)
+        return self.dropout(_pool_pieces(self._encode(windows, mask), batch))
+
+    def _encode(self, windows: Tensor, mask: Tensor) -> Tensor:
+        """Pieces and mask [windows, longest] -> [windows, longest, hidden size]."""
+        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()), self._precision(windows.device.type):
+            encoded = self.transformer(windows, attention_mask=mask.long(), output_hidden_states=self.mix is not None)
+        if self.mix is None:
+            return to_float32(encoded.last_hidden_state)
+        return self.mix(list(map(to_float32, encoded.hidden_states[1:])))
+
+    def _precision(self, device: str) -> AbstractContextManager[object]:
+        return nullcontext() if self.dtype == torch.float32 else torch.autocast(device, self.dtype)
+
+
+def _load(vocabulary: Vocabulary, name: str, layers: int | None) -> Pretrained:
+    """Load the pretrained encoder in training and store its files in the vocabulary; else build the stored one."""
+    found = load_pretrained(name, layers) if vocabulary.counting else None
+    config = vocabulary.file("transformer/config.json", lambda: found.config if found else b"")
+    tokenizer = vocabulary.file("transformer/tokenizer.json", lambda: found.tokenizer if found else b"")
+    limit = vocabulary.fact("transformer.max_pieces", lambda: found.max_pieces if found else None)
+    return found or build_empty(config, tokenizer, limit)
+
+
+def _pool_pieces(encoded: Tensor, batch: Batch) -> Tensor:
+    """Average the pieces of each word: [windows, longest, hidden size] -> [batch, length, hidden size]."""
+    counts, places = batch["word_pieces"], batch["piece_places"]
+    windows = (batch["window_sizes"] > 0).flatten().cumsum(0).view_as(batch["window_sizes"]) - 1
+    rows = windows.gather(1, places[..., 0]) * encoded.shape[1] + places[..., 1]
+    mask = torch.arange(rows.shape[1], device=rows.device) < counts.sum(dim=1, keepdim=True)
+    starts = counts.flatten().cumsum(0) - counts.flatten()
+    words = F.embedding_bag(rows[mask], encoded.flatten(0, 1), starts, mode="mean")
+    return words.view(*counts.shape, -1)
+
 
 class ScalarMix(nn.Module):
-    """scale * sum of softmax(weights)_k * layer_k (Peters et al. 2018); at first the mean of the layers."""
+    """Mix layers: scale * sum of softmax(weights)_k * layer_k (Peters et al. 2018); at first the mean of the layers."""
 
     def __init__(self, layers: int) -> None:
         super().__init__()
@@ -32,44 +155,18 @@ class ScalarMix(nn.Module):
         self.scale = nn.Parameter(torch.ones(()))
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
-        """The mixture of tensors of one shape."""
+        """Mix tensors of one shape."""
         return torch.stack(tuple(layers), dim=-1) @ (self.scale * self.weights.softmax(dim=0))
 
 
-def window_starts(length: int, size: int) -> np.ndarray:
-    """Where the windows begin that together cover ``length`` items; each overlaps the next by half or more.
-
-    The last one ends with the sequence, so that all are equally long.
-    """
-    stride = size - size // 2
-    return np.append(np.arange(0, length - size, stride), max(0, length - size))
-
-
-def best_windows(begin: np.ndarray, end: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
-    """For each span (end exclusive) the number of the window that shows most on the narrower side of it."""
-
-    def context(windows: np.ndarray) -> np.ndarray:
-        return np.minimum(begin - starts[windows], starts[windows] + size - end)
-
-    # The context grows up to the window in whose middle the span lies, and falls after it.
-    after = np.searchsorted(2 * starts, begin + end - size).clip(max=len(starts) - 1)
-    before = (after - 1).clip(min=0)
-    return np.where(context(before) >= context(after), before, after)
-
-
-def surely_whole(size: int) -> int:
-    """The length up to which any span lies in one window as a whole."""
-    return size // 2 + 1
-
-
-# Pieces for a character: a byte is a piece to some tokenizers, and Unicode's normal forms make 18 characters of one.
+# Most pieces of a character: some tokenizers make one of each byte, and Unicode's normal forms 18 characters of one.
 MOST_PIECES = 64
-# Sentences that tell whether a tokenizer knows the words of a corpus.
+# How many sentences, about, are sampled for the share of unknown words.
 SAMPLED = 500
 
 
 class WordPieces:
-    """Splits the words of a sentence into pieces, and these into windows of at most ``max_pieces``.
+    """Split the words of a sentence into pieces, and these into windows of at most ``max_pieces``.
 
     ``tokenizer`` is the content of a ``tokenizer.json``. With the pooling ``first`` a word is made from its first
     piece, with ``mean`` from all of them.
@@ -87,15 +184,17 @@ class WordPieces:
         self.first_only = pooling == "first"
 
     def add_tokens(self, tokens: Sequence[str]) -> int:
-        """Give each token, of one at least, a piece of its own; so many pieces must now be known."""
+        """Give each of one or more tokens a piece of its own; return how many rows the embeddings now need."""
         self.tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in tokens])
         known = self.tokenizer.get_vocab()
         return 1 + max(known[token] for token in tokens)
 
     def index(self, words: Sequence[str]) -> Arrays:
-        """``pieces`` [windows, longest] and ``window_sizes`` [windows]: what is read, special pieces included;
-        ``word_pieces`` [words]: from how many pieces each word is made; ``piece_places`` [their sum, 2]: the window of
-        each of these pieces, and its place there. A word without pieces (a control character) is made from none.
+        """Return the arrays of a sentence.
+
+        ``pieces`` [windows, longest] and ``window_sizes`` [windows], special pieces included; ``word_pieces`` [words]:
+        the number of pieces that make each word, 0 for a word without pieces such as a control character; and
+        ``piece_places`` [their sum, 2]: the window of each of these pieces and its place there.
 
         Raises DataError for words on which the tokenizer fails, or of which it makes far more pieces than characters.
         """
@@ -117,7 +216,7 @@ class WordPieces:
         }
 
     def unknown_share(self, examples: Sequence[Example], unknown: int | None) -> float:
-        """The share of the words, in a sample, that have no piece or the ``unknown`` one."""
+        """Return the share of the words, in a sample, that have no piece or the ``unknown`` one."""
         words = [word for example in examples[:: 1 + len(examples) // SAMPLED] for word in example.tokens]
         encoding = self._encoding(words)
         owners, pieces = np.array(encoding.word_ids, dtype=np.int32), np.array(encoding.ids)
@@ -145,142 +244,48 @@ class WordPieces:
 
 
 def _places(owners: np.ndarray, counts: np.ndarray, starts: np.ndarray, room: int) -> np.ndarray:
-    """The window of each piece and its place there: the window where its word has most context.
+    """Find the window of each piece, the one where its word has most context, and its place there: [pieces, 2].
 
-    The pieces of a word that may not fit into one window are looked at one by one.
+    The pieces of a word that may not fit into one window are placed one by one.
     """
-    numbers = np.arange(len(owners))
+    pieces = np.arange(len(owners))
     ends = np.cumsum(counts)
-    alone = counts[owners] > surely_whole(room)
-    begin = np.where(alone, numbers, (ends - counts)[owners])
-    end = np.where(alone, numbers + 1, ends[owners])
+    alone = counts[owners] > longest_whole_span(room)
+    begin = np.where(alone, pieces, (ends - counts)[owners])
+    end = np.where(alone, pieces + 1, ends[owners])
     window = best_windows(begin, end, starts, room)
-    return np.stack((window, numbers - starts[window]), axis=1)
+    return np.stack((window, pieces - starts[window]), axis=1)
 
 
 def _special_pieces(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after a sentence."""
+    """Return the pieces that the tokenizer puts before and after a sentence."""
     with panics_as_errors():
         encoding = tokenizer.encode(["a"], is_pretokenized=True)
     own = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
     return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
 
 
-logger = logging.getLogger(__name__)
+def window_starts(length: int, size: int) -> np.ndarray:
+    """Return the starts of windows that together cover ``length`` items; each overlaps the next by half or more.
 
-# Text of the model's own language has next to none.
-MANY = 0.2
-UNKNOWN_WORDS = "%s: its tokenizer does not know %.0f%% of the training data's words; is it made for this language?"
-
-
-@TokenEmbedder.register("transformer")
-class TransformerEmbedder(TokenEmbedder):
-    """A vector for each word from an encoder of the Hugging Face library: -> [batch, length, its hidden size].
-
-    ``model`` is a folder, or the name of a model on the hub. A word is its ``first`` piece or the ``mean`` of its
-    pieces, and zero if it has none. ``layers`` is the ``last`` one, a learnt ``mix`` of all (Peters et al. 2018), or
-    the number of the highest one that is kept, counted from 1. A sentence of more than ``max_pieces`` pieces (by
-    default the model's own limit) is read in overlapping windows, each word where it has most context. An encoder that
-    is not ``trainable`` has no dropout of its own either. ``dtype`` is what it computes in, where that is safe; weights
-    and vectors are in float32. The extracted triples may change with it.
-
-    Raises RelxError for a model that cannot be had, ValueError for windows or layers that it does not have.
+    The last window ends with the sequence, so that all have one length.
     """
-
-    def __init__(
-        self,
-        vocabulary: Injected[Vocabulary],
-        model: str,
-        pooling: Literal["first", "mean"] = "first",
-        layers: Literal["last", "mix"] | int = "last",
-        trainable: bool = True,
-        max_pieces: int | None = None,
-        dropout: float = 0.0,
-        dtype: Literal["float32", "bfloat16"] = "float32",
-    ) -> None:
-        super().__init__()
-        require_sizes(max_pieces=max_pieces)
-        if not model:
-            raise ValueError("model is empty; it names a folder, or a model of the Hugging Face hub")
-        self.trainable = trainable
-        self.dtype: torch.dtype = getattr(torch, dtype)
-        self.dropout = nn.Dropout(dropout)
-        found = _transformer(vocabulary, model, layers if isinstance(layers, int) else None)
-        if max_pieces is not None and found.max_pieces is not None and max_pieces > found.max_pieces:
-            raise ValueError(f"max_pieces is {max_pieces}; the model reads at most {found.max_pieces}")
-        self.pieces = WordPieces(found.tokenizer, max_pieces or found.max_pieces, pooling)
-        if vocabulary.examples:
-            _warn_of_unknown_words(model, self.pieces.unknown_share(vocabulary.examples, found.unknown))
-        self.transformer = found.encoder.requires_grad_(trainable)
-        settings: Any = self.transformer.config
-        self.mix = ScalarMix(settings.num_hidden_layers) if layers == "mix" else None
-        self.output_dim = settings.hidden_size
-        self.train()
-
-    @classmethod
-    def require_sources(cls, arguments: Mapping[str, Any]) -> None:
-        """Raise RelxError where no transformer that relx reads has the name ``model``."""
-        if arguments["model"]:
-            require_pretrained(arguments["model"])
-
-    def train(self, mode: bool = True) -> "TransformerEmbedder":
-        """Switch to training or evaluation; a frozen encoder stays in evaluation."""
-        super().train(mode)
-        self.transformer.train(mode and self.trainable)
-        return self
-
-    def index(self, example: Example) -> Arrays:
-        """What ``WordPieces.index`` says of the tokens."""
-        return self.pieces.index(example.tokens)
-
-    def add_tokens(self, tokens: Sequence[str]) -> None:
-        """Give each a piece of its own, whose vector starts at random and is trained with the encoder."""
-        if not tokens:
-            return
-        transformer: Any = self.transformer
-        rows, needed = len(transformer.get_input_embeddings().weight), self.pieces.add_tokens(tokens)
-        if needed > rows:  # some models have rows to spare
-            transformer.resize_token_embeddings(needed, mean_resizing=False)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """[batch, length, hidden size]."""
-        sizes = batch["window_sizes"]
-        windows, sizes = batch["pieces"][sizes > 0], sizes[sizes > 0]
-        real = torch.arange(windows.shape[1], device=windows.device) < sizes.unsqueeze(1)
-        return self.dropout(_words(self._encode(windows, real), batch))
-
-    def _encode(self, windows: Tensor, real: Tensor) -> Tensor:
-        """[windows, longest, hidden size]."""
-        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()), self._precision(windows.device.type):
-            encoded = self.transformer(windows, attention_mask=real.long(), output_hidden_states=self.mix is not None)
-        if self.mix is None:
-            return to_float32(encoded.last_hidden_state)
-        return self.mix(list(map(to_float32, encoded.hidden_states[1:])))
-
-    def _precision(self, device: str) -> AbstractContextManager[object]:
-        return nullcontext() if self.dtype == torch.float32 else torch.autocast(device, self.dtype)
+    stride = size - size // 2
+    return np.append(np.arange(0, length - size, stride), max(0, length - size))
 
 
-def _warn_of_unknown_words(model: str, share: float) -> None:
-    if share > MANY:
-        logger.warning(UNKNOWN_WORDS, model, 100 * share)
+def best_windows(begin: np.ndarray, end: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
+    """Find for each span (end exclusive) the window that shows most on the narrower side of it."""
+
+    def context(windows: np.ndarray) -> np.ndarray:
+        return np.minimum(begin - starts[windows], starts[windows] + size - end)
+
+    # The context grows up to the window in whose middle the span lies, and falls after it.
+    after = np.searchsorted(2 * starts, begin + end - size).clip(max=len(starts) - 1)
+    before = (after - 1).clip(min=0)
+    return np.where(context(before) >= context(after), before, after)
 
 
-def _words(encoded: Tensor, batch: Batch) -> Tensor:
-    """The mean, for each word of the batch, of the pieces from which it is made."""
-    counts, places = batch["word_pieces"], batch["piece_places"]
-    windows = (batch["window_sizes"] > 0).flatten().cumsum(0).view_as(batch["window_sizes"]) - 1
-    rows = windows.gather(1, places[..., 0]) * encoded.shape[1] + places[..., 1]
-    real = torch.arange(rows.shape[1], device=rows.device) < counts.sum(dim=1, keepdim=True)
-    starts = counts.flatten().cumsum(0) - counts.flatten()
-    words = F.embedding_bag(rows[real], encoded.flatten(0, 1), starts, mode="mean")
-    return words.view(*counts.shape, -1)
-
-
-def _transformer(vocabulary: Vocabulary, name: str, layers: int | None) -> Pretrained:
-    """In training the pretrained one, which the vocabulary then keeps; else the one that was kept, without weights."""
-    found = load_pretrained(name, layers) if vocabulary.counting else None
-    config = vocabulary.file("transformer/config.json", lambda: found.config if found else b"")
-    tokenizer = vocabulary.file("transformer/tokenizer.json", lambda: found.tokenizer if found else b"")
-    limit = vocabulary.fact("transformer.max_pieces", lambda: found.max_pieces if found else None)
-    return found or build_empty(config, tokenizer, limit)
+def longest_whole_span(size: int) -> int:
+    """Return the length up to which any span lies in one window as a whole."""
+    return size // 2 + 1

@@ -27,16 +27,22 @@ PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 
 @TokenEmbedder.register("words")
 class WordEmbedder(TokenEmbedder):
-    """A vector for each word: [batch, length] -> [batch, length, dim].
+    """Embed each word by a table of vectors: -> [batch, length, dim].
 
-    A word is looked up as it is written, then in lower case. ``vectors`` names a GloVe or word2vec text file (``.gz``
-    too); ``dim`` defaults to the size of its vectors and may exceed it: the further columns start at random. Words of
-    the file that do not occur in training keep their vector, frozen, for prediction unless ``keep_unseen`` is false.
-    ``word_dropout`` is the share of training words that are replaced by the unknown word, a head's markers apart. With
-    ``sparse`` a step of the optimizer changes only the vectors of the words in its batch, which saves much time where
-    the table is large.
+    A word is looked up as it is written, then in lower case.
 
     Raises ValueError for a ``dim`` below the size of the vectors, DataError for a bad vectors file.
+
+    Args:
+        vocabulary: Vocabulary of the model, which collects the words of the training data.
+        dim: Size of a vector, by default that of the file, else 100. Columns beyond it start at random.
+        vectors: GloVe or word2vec text file, may be .gz. Without it the vectors start at random.
+        trainable: Train the vectors.
+        keep_unseen: Keep the file's vectors of words that do not occur in training, frozen, for prediction.
+        min_count: Words that occur less often in training are unknown words.
+        dropout: Dropout on the vectors.
+        word_dropout: Share of the words that are replaced by the unknown word in training; a head's markers are not.
+        sparse: Let a step change only the vectors of the words in its batch. Saves much time for a large table.
     """
 
     unseen: Tensor
@@ -83,19 +89,19 @@ class WordEmbedder(TokenEmbedder):
             next(byte_lines(path))
 
     def index(self, example: Example) -> Arrays:
-        """``words``: [length]."""
+        """Return ``words`` [length]."""
         return {"words": np.array([self._row(word) for word in example.tokens], dtype=np.int32)}
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
-        """Append a row for each, as loud as the others, to the table of the training words."""
+        """Append a row for each token to the table of the training words, of the same mean norm as the others."""
         self.added = Namespace(tokens)
         known = self.table.detach()
-        loudness = known[UNKNOWN:].square().mean().sqrt() * self.output_dim**0.5
-        rows = _random_rows(len(tokens), self.output_dim) * loudness
+        norm = known[UNKNOWN:].square().mean().sqrt() * self.output_dim**0.5
+        rows = _random_rows(len(tokens), self.output_dim) * norm
         self.table = nn.Parameter(torch.cat((known, rows)), self.table.requires_grad)
 
     def row_keys(self) -> dict[str, list[Hashable]]:
-        """The words of both tables."""
+        """Name the rows of both tables by their words."""
         return {"table": [PADDING, UNKNOWN, *self.words, *self.added], "unseen": [*self.unseen_words]}
 
     def forward(self, batch: Batch) -> Tensor:
@@ -120,18 +126,18 @@ class WordEmbedder(TokenEmbedder):
         return (rows >= first) & (rows < first + len(self.added))
 
     def _row(self, word: str) -> int:
-        if (number := self.added.get(word)) is not None:
-            return FIRST_WORD + len(self.words) + number
+        if (index := self.added.get(word)) is not None:
+            return FIRST_WORD + len(self.words) + index
         for form in (word, word.lower()):
-            if (number := self.words.get(form)) is not None:
-                return FIRST_WORD + number
-            if (number := self.unseen_words.get(form)) is not None:
-                return len(self.table) + number
+            if (index := self.words.get(form)) is not None:
+                return FIRST_WORD + index
+            if (index := self.unseen_words.get(form)) is not None:
+                return len(self.table) + index
         return UNKNOWN
 
 
 class _Vectors:
-    """The part of a vectors file that a vocabulary needs."""
+    """Hold the part of a vectors file that a vocabulary needs."""
 
     def __init__(self, path: str, words: Namespace, keep_unseen: bool) -> None:
         wanted = {form for word in words for form in (word, word.lower())}
@@ -142,20 +148,20 @@ class _Vectors:
         self.size = int(self.matrix.shape[1])
 
     def copy_into(self, table: Tensor, unseen: Tensor) -> None:
-        """Put the vectors into the first columns of both tables; words without one keep their random vector."""
+        """Copy the vectors into the first columns of both tables; words without one keep their random vector."""
         vectors = torch.from_numpy(self.matrix)
         with torch.no_grad():
             if len(vectors):
-                # Words that the file lacks should be neither louder nor quieter than those it has.
+                # Words that the file lacks get vectors of the same mean norm as those it has.
                 table *= vectors.square().mean().sqrt() / table[UNKNOWN:].square().mean().sqrt()
-            for number, word in enumerate(self.words):
+            for index, word in enumerate(self.words):
                 row = self.rows.get(word, self.rows.get(word.lower()))
                 if row is not None:
-                    table[FIRST_WORD + number, : self.size] = vectors[row]
+                    table[FIRST_WORD + index, : self.size] = vectors[row]
             unseen[:, : self.size] = vectors[[self.rows[word] for word in self.unseen]]
 
     def coverage(self) -> str:
-        """How many of the training words have a vector."""
+        """Say how many of the training words have a vector."""
         exact = sum(word in self.rows for word in self.words)
         lower = sum(word not in self.rows and word.lower() in self.rows for word in self.words)
         share = (exact + lower) / max(1, len(self.words))

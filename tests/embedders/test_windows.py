@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relx.embedders.transformer import best_windows, surely_whole, window_starts
+from relx.embedders.transformer import best_windows, longest_whole_span, window_starts
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8])
@@ -26,8 +26,8 @@ def test_a_span_goes_to_the_window_where_its_narrower_side_is_widest():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
-def test_spans_that_are_surely_whole_are(size):
-    span = surely_whole(size)
+def test_spans_that_are_longest_whole_span_are(size):
+    span = longest_whole_span(size)
     for length in range(size, 30):
         starts = window_starts(length, size)
         begin = np.arange(length - span + 1)

@@ -1,4 +1,4 @@
-"""Convolutions over a sequence, and the strongest answer of each filter."""
+"""Convolutions over a sequence."""
 
 from functools import partial
 
@@ -12,9 +12,14 @@ from relx.utils.argument_checks import require_sizes
 
 @Seq2VecEncoder.register("cnn")
 class CNNEncoder(Seq2VecEncoder):
-    """relu(convolution) of each width, maximum over places (Kim 2014): -> [batch, filters * number of widths].
+    """Take relu(convolution) of each width and its maximum over places: -> [batch, filters * number of widths].
 
-    A sequence shorter than a filter is filled up with zeros to the filter's width.
+    Source: Kim (2014). A sequence shorter than a filter is padded with zeros to the width of the filter.
+
+    Args:
+        input_dim: Size of the vectors of the sequence.
+        filters: Number of filters of each width.
+        widths: Widths of the filters, by default [3].
     """
 
     def __init__(self, input_dim: Injected[int], filters: int = 50, widths: list[int] | None = None) -> None:
@@ -28,15 +33,15 @@ class CNNEncoder(Seq2VecEncoder):
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, output_dim]."""
         channels = (inputs * mask.unsqueeze(-1)).transpose(1, 2)
-        answers = map(partial(_strongest, channels, mask), self.convolutions, self.widths)
-        return torch.cat(list(answers), dim=-1)
+        features = map(partial(_max_over_places, channels, mask), self.convolutions, self.widths)
+        return torch.cat(list(features), dim=-1)
 
 
-def _strongest(channels: Tensor, mask: Tensor, convolution: nn.Module, width: int) -> Tensor:
+def _max_over_places(channels: Tensor, mask: Tensor, convolution: nn.Module, width: int) -> Tensor:
     missing = max(0, width - channels.shape[2])
-    answers = torch.relu(convolution(nn.functional.pad(channels, (0, missing))))
+    features = torch.relu(convolution(nn.functional.pad(channels, (0, missing))))
     lengths = mask.sum(dim=1, keepdim=True)
-    starts = torch.arange(answers.shape[2], device=mask.device)
-    # A window that reaches into the padding would let a batch's other sentences change the answer.
+    starts = torch.arange(features.shape[2], device=mask.device)
+    # A window that reaches into the padding would let the other sentences of a batch change the result.
     whole = (starts <= lengths - width) | ((starts == 0) & (lengths > 0))
-    return (answers * whole.unsqueeze(1)).amax(dim=2)
+    return (features * whole.unsqueeze(1)).amax(dim=2)

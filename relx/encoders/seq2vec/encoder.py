@@ -6,7 +6,7 @@ from relx.registry import Registrable
 
 
 class Seq2VecEncoder(nn.Module, Registrable, kind="seq2vec_encoder", injects=("input_dim",)):
-    """Encodes a sequence as a vector that does not depend on the padding after it; an empty sequence gives zeros."""
+    """Encode a sequence as one vector, whatever padding follows it; an empty sequence gives zeros."""
 
     output_dim: int
 

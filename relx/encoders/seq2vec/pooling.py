@@ -1,4 +1,4 @@
-"""Vectors of a sequence pooled into one."""
+"""Pool the vectors of a sequence into one."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from relx.utils.argument_checks import require_sizes
 
 
 class PoolingEncoder(Seq2VecEncoder):
-    """Pooling keeps the size of the vectors: [batch, length, input_dim] -> [batch, input_dim]."""
+    """Keep the size of the vectors: [batch, length, input_dim] -> [batch, input_dim]."""
 
     def __init__(self, input_dim: Injected[int]) -> None:
         super().__init__()
@@ -18,7 +18,11 @@ class PoolingEncoder(Seq2VecEncoder):
 
 @Seq2VecEncoder.register("mean")
 class MeanEncoder(PoolingEncoder):
-    """The mean of the vectors: -> [batch, input_dim]."""
+    """Take the mean of the vectors: -> [batch, input_dim].
+
+    Args:
+        input_dim: Size of the vectors of the sequence.
+    """
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, input_dim]."""
@@ -28,7 +32,11 @@ class MeanEncoder(PoolingEncoder):
 
 @Seq2VecEncoder.register("max")
 class MaxEncoder(PoolingEncoder):
-    """The largest value in each dimension: -> [batch, input_dim]."""
+    """Take the largest value of each dimension: -> [batch, input_dim].
+
+    Args:
+        input_dim: Size of the vectors of the sequence.
+    """
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, input_dim]."""
@@ -38,7 +46,11 @@ class MaxEncoder(PoolingEncoder):
 
 @Seq2VecEncoder.register("last")
 class LastEncoder(PoolingEncoder):
-    """The last vector: -> [batch, input_dim]."""
+    """Take the last vector: -> [batch, input_dim].
+
+    Args:
+        input_dim: Size of the vectors of the sequence.
+    """
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, input_dim]."""
@@ -48,7 +60,14 @@ class LastEncoder(PoolingEncoder):
 
 @Seq2VecEncoder.register("attention")
 class AttentionEncoder(PoolingEncoder):
-    """A mean weighted by v tanh(W x) (additive self-attention, Lin et al. 2017, one hop): -> [batch, input_dim]."""
+    """Take the mean weighted by softmax(v tanh(W x)): -> [batch, input_dim].
+
+    Source: additive self-attention with one hop, Lin et al. (2017).
+
+    Args:
+        input_dim: Size of the vectors of the sequence.
+        hidden_size: Rows of W.
+    """
 
     def __init__(self, input_dim: Injected[int], hidden_size: int = 50) -> None:
         super().__init__(input_dim)
