@@ -81,7 +81,7 @@ def test_each_cause(anchor, mention, cause):
 def test_cells_are_learnt_once_and_also_where_the_extent_is_lost():
     twice = sentence(6, ((0, 3), "a", (5, 6)), ((0, 3), "a", (5, 6)), ((2, 3), "a", (5, 6)), ((1, 3), "b", (5, 6)))
     cells = head_of().targets(twice).arrays["relation_cells"]
-    numbers = {name: head_of().pair_cells.relations.get(name) + 1 for name in "ab"}
+    numbers = {name: head_of().anchor_table.relations.get(name) + 1 for name in "ab"}
     assert cells.tolist() == [[numbers["a"], 2, 5], [numbers["b"], 2, 5]]
 
 
@@ -89,7 +89,7 @@ def test_a_token_may_be_forbidden_to_pair_with_itself():
     example = TRAINING[1]
     assert lost(head_of(allow_self=False), example) == [(((0, 1), "c", (0, 1)), SELF)]
     head = head_of()
-    head.pair_cells.allow_self = False
+    head.anchor_table.allow_self = False
     corpus = TensorDataset([example], lambda e: head_of().targets(e).arrays)
     batch = corpus.batch([0])
     (decoded,) = head.oracle(batch)
@@ -107,5 +107,5 @@ def test_types_of_the_data_are_tagged_and_predicted():
 
 def test_a_mention_without_predicted_entity_is_its_token_and_has_the_score_of_its_relation():
     head = head_of()
-    outside = head.pair_cells.read(0, 3, 5, 0.7, {5: Entity(4, 6, score=0.9)})
-    assert outside == Relation(Entity(3, 4, score=0.7), head.pair_cells.relations[0], Entity(4, 6, score=0.9), 0.7)
+    outside = head.anchor_table.read(0, 3, 5, 0.7, {5: Entity(4, 6, score=0.9)})
+    assert outside == Relation(Entity(3, 4, score=0.7), head.anchor_table.relations[0], Entity(4, 6, score=0.9), 0.7)

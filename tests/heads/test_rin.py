@@ -148,7 +148,7 @@ def test_a_triple_is_a_cell_above_the_threshold_between_predicted_entities() -> 
     for row, example in enumerate(head.decode(scores, batch)):
         size, expected = len(example), set()
         for i, j, t in (probabilities[row, :size, :size] >= 0.2).nonzero().tolist():
-            expected.add((i, head.pair_cells.relations[t], j, round(probabilities[row, i, j, t].item(), 9)))
+            expected.add((i, head.anchor_table.relations[t], j, round(probabilities[row, i, j, t].item(), 9)))
         assert {(r.head.end - 1, r.type, r.tail.end - 1, round(r.score, 9)) for r in example.relations} == expected
         seen += len(expected)
         assert all(mention in example.entities for r in example.relations for mention in (r.head, r.tail))

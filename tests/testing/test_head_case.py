@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
 from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.rin import RIN
+from relx.registry import Injected
 from relx.testing import SENTENCES, EmbedderTestCase, HeadTestCase, ModelTestCase, Seq2VecEncoderTestCase
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -20,8 +22,8 @@ GOOD = {"type": "rin", "rounds": 0}
 
 
 class IdleWeight(RIN):
-    def set_scheme(self, *arguments: Any) -> None:
-        super().set_scheme(*arguments)
+    def __init__(self, input_dim: Injected[int], vocabulary: Injected[Vocabulary], rounds: int) -> None:
+        super().__init__(input_dim, vocabulary, rounds)
         self.idle = nn.Parameter(torch.ones(1))
 
 

@@ -48,15 +48,15 @@ class TripleSequence:
         return triples, lost + [(relation, SURPLUS) for relation in over]
 
     def read(
-        self, triples: Iterable[Sequence[int]], scores: Iterable[float], by_anchor: Mapping[int, Entity]
+        self, triples: Iterable[Sequence[int]], scores: Iterable[float], spans: Mapping[int, Entity]
     ) -> list[Relation]:
-        """Return the triples before the first with NA in it, each once; ``by_anchor`` as in ``AnchorTable.read``."""
+        """Return the triples before the first with NA in it, each once; ``spans`` as in ``AnchorTable.read``."""
         found: dict[tuple[int, ...], Relation] = {}
         for triple, score in zip(triples, scores, strict=True):
             if 0 in triple:
                 break
             relation, head, tail = (index - 1 for index in triple)
-            found.setdefault(tuple(triple), self.table.read(relation, head, tail, score, by_anchor))
+            found.setdefault(tuple(triple), self.table.read(relation, head, tail, score, spans))
         return list(found.values())
 
 

@@ -164,8 +164,8 @@ class Interactive(Head):
         entities: list[list[Entity]] = [[] for _ in batch.examples]
         if self.entity_tags is not None:
             entities = list(map(self.entity_tags.read, *best_tags(output["entity"], batch.mask)))
-        by_anchor = map(self.triples.table.by_anchor, entities)
-        return list(map(prediction, batch.examples, entities, map(self.triples.read, triples, scores, by_anchor)))
+        spans = map(self.triples.table.spans_by_anchor, entities)
+        return list(map(prediction, batch.examples, entities, map(self.triples.read, triples, scores, spans)))
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Decode logits that leave no doubt of the target triples and tags."""

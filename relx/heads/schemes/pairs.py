@@ -1,4 +1,4 @@
-"""Relations as cells of a table: relation type x token that stands for the head x token that stands for the tail."""
+"""Relations as cells of a table: relation type x anchor token of the head x anchor token of the tail."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -15,10 +15,11 @@ SELF = "head and tail have the same anchor token"
 
 
 class AnchorTable:
-    """An entity of a relation is told by its first or last token, its ``anchor``, and has the extent of its tags.
+    """Write relations as cells of a table, and read them back.
 
-    ``allow_self`` says whether head and tail may be told by the same token: without it such relations are neither
-    learnt nor read. The diagonal stays in the table all the same.
+    One token of an entity, its ``anchor``, represents it in the table; its span is that of its tags. ``allow_self`` is
+    whether head and tail may have the same anchor token: without it such relations are neither learnt nor read. The
+    diagonal stays in the table in both cases.
     """
 
     def __init__(self, relations: Namespace, anchor: Anchor, allow_self: bool) -> None:
@@ -27,51 +28,51 @@ class AnchorTable:
         self.allow_self = allow_self
 
     def write(self, example: Example, tagged: Iterable[Entity]) -> tuple[np.ndarray, list[tuple[Relation, str]]]:
-        """The cells (relation from 1, head, tail) of a sentence, [cells, 3], and the relations that are not held.
+        """Write the cells (relation from 1, head, tail) of a sentence, [cells, 3], and list the relations not held.
 
-        ``tagged`` are the entities whose extent the sentence's tags hold. A cell is learnt also where it cannot tell
-        the extent of both mentions.
+        ``tagged`` are the entities that the tags of the sentence hold. A cell is learnt also if the spans of its
+        mentions are lost.
         """
         cells: dict[tuple[int, int, int], None] = {}
-        lost, extents = [], self.by_anchor(tagged)
+        lost, spans = [], self.spans_by_anchor(tagged)
         for relation in example.relations:
             cell = self.cell(relation)
-            cause = cell if isinstance(cell, str) else self._loss_of_extent(relation, extents)
+            cause = cell if isinstance(cell, str) else self._loss_of_span(relation, spans)
             if not isinstance(cell, str):
                 cells.setdefault(cell)
             if cause is not None:
                 lost.append((relation, cause))
         return np.array(list(cells), dtype=np.int32).reshape(-1, 3), lost
 
-    def read(self, relation: int, head: int, tail: int, score: float, extents: Mapping[int, Entity]) -> Relation:
-        """The relation that a cell tells; a token without an entity in ``extents`` is a mention by itself."""
-        mentions = [extents.get(token) or Entity(token, token + 1, score=score) for token in (head, tail)]
-        return Relation(mentions[0], self.relations[relation], mentions[1], score)
+    def read(self, relation: int, head: int, tail: int, prob: float, spans: Mapping[int, Entity]) -> Relation:
+        """Make a relation of a cell. A token that is no anchor in ``spans`` is a mention by itself."""
+        mentions = [spans.get(token) or Entity(token, token + 1, score=prob) for token in (head, tail)]
+        return Relation(mentions[0], self.relations[relation], mentions[1], prob)
 
     def cell(self, relation: Relation) -> tuple[int, int, int] | str:
-        """The cell of a relation, or why it has none."""
+        """Find the cell of a relation, or the cause why it has none."""
         if not relation.located:
             return NOT_LOCATED
-        number = self.relations.get(relation.type)
-        if number is None:
+        index = self.relations.get(relation.type)
+        if index is None:
             return UNKNOWN
         head, tail = self.tokens(relation)
-        return SELF if head == tail and not self.allow_self else (number + 1, head, tail)
+        return SELF if head == tail and not self.allow_self else (index + 1, head, tail)
 
     def tokens(self, relation: Relation) -> tuple[int, int]:
-        """The tokens that tell head and tail of a located relation."""
+        """Find the anchor tokens of head and tail of a located relation."""
         return self._anchor_of(relation.head), self._anchor_of(relation.tail)
 
-    def by_anchor(self, entities: Iterable[Entity]) -> dict[int, Entity]:
-        """Entities by the token that tells them."""
+    def spans_by_anchor(self, entities: Iterable[Entity]) -> dict[int, Entity]:
+        """Map each anchor token to its entity."""
         return {self._anchor_of(entity): entity for entity in entities}
 
-    def _loss_of_extent(self, relation: Relation, extents: Mapping[int, Entity]) -> str | None:
+    def _loss_of_span(self, relation: Relation, spans: Mapping[int, Entity]) -> str | None:
         for mention in (relation.head, relation.tail):
             anchor = self._anchor_of(mention)
-            told = extents[anchor].span if anchor in extents else (anchor, anchor + 1)
-            if told != mention.span:
-                return SHARED if anchor in extents else UNTAGGED
+            span = spans[anchor].span if anchor in spans else (anchor, anchor + 1)
+            if span != mention.span:
+                return SHARED if anchor in spans else UNTAGGED
         return None
 
     def _anchor_of(self, entity: Entity) -> int:
