@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from relx.errors import ConfigError, PluginError, RelxError
-from relx.utils.output import OutputError, SafeStream, StandardOutput, open_missing_streams
+from relx.utils.output import OutputError, StandardError, StandardOutput, open_missing_streams
 from relx.utils.text import printable_lines
 from relx.version import __version__
 
@@ -39,8 +39,10 @@ COMMANDS = (
 def main(argv: list[str] | None = None) -> int:
     """Run a command line and return its exit code: 2 for an error that the user can mend, 130 when interrupted."""
     open_missing_streams()
-    with redirect_stderr(SafeStream(sys.stderr)), _signals_exit():
-        return _run(argv)
+    with redirect_stderr(StandardError(sys.stderr)), _signals_exit() as received:
+        code = _run(argv)
+    # A library may swallow the SystemExit, or fail because of it.
+    return 128 + received[0] if received else code
 
 
 def _run(argv: list[str] | None) -> int:
@@ -50,6 +52,7 @@ def _run(argv: list[str] | None) -> int:
             try:
                 args = _parser().parse_args(argv)
                 debug = args.debug
+                _log_to_stderr()
                 code: int | None = args.run(args)
             except SystemExit:  # --help ends so
                 sys.stdout.flush()
@@ -69,6 +72,12 @@ def _run(argv: list[str] | None) -> int:
         return 141
 
 
+def _log_to_stderr() -> None:
+    from relx.utils.logs import log_to_stderr
+
+    log_to_stderr()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="relx", description="Joint entity and relation extraction.")
     parser.add_argument("--version", action="version", version=f"relx {__version__}")
@@ -83,22 +92,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _signals_exit() -> Iterator[None]:
-    """While entered, a signal that would kill the process ends it by SystemExit, which removes temporary files."""
+def _signals_exit() -> Iterator[list[int]]:
+    """While entered, a signal that would kill the process ends it by SystemExit, which removes temporary files.
+
+    Gives the list of the signals that were received.
+    """
+    received: list[int] = []
+
+    def exit(number: int, frame: FrameType | None) -> NoReturn:
+        received.append(number)
+        raise SystemExit(128 + number)
+
     numbers = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
     in_main_thread = threading.current_thread() is threading.main_thread()
     fatal = [number for number in numbers if in_main_thread and signal.getsignal(number) is signal.SIG_DFL]
     for number in fatal:
-        signal.signal(number, _exit)
+        signal.signal(number, exit)
     try:
-        yield
+        yield received
     finally:
         for number in fatal:
             signal.signal(number, signal.SIG_DFL)
-
-
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def _report(error: RelxError, debug: bool) -> int:

@@ -68,13 +68,6 @@ def require_extra(package: str, extra: str) -> None:
         raise MissingExtra(f"this needs {package}, which is not installed; get it with: pip install 'relx[{extra}]'")
 
 
-def log_to_stderr() -> None:
-    """Show what relx reports about its work."""
-    from relx.utils import logs
-
-    logs.log_to_stderr()
-
-
 def quieten_torch_of_several() -> None:
     """Keep torch, which is not loaded yet, from warnings where this process is one of several: see Distributed."""
     import os

@@ -40,14 +40,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the table. Raises ConfigError, DataError, ArchiveError, PluginError."""
     from pathlib import Path
 
-    from relx.commands.common import log_to_stderr
     from relx.comparison.runs import finished_runs
     from relx.comparison.systems import compare
     from relx.comparison.table import render
 
     _check(args)
     include_plugins(args)
-    log_to_stderr()
     runs = {name: [_counts(run, args.split) for run in finished_runs(Path(name))] for name in args.runs}
     print(render(compare(runs, args.protocol, args.resamples, args.seed), args.split, args.format))
     return 0

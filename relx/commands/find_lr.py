@@ -31,12 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the losses and a suggestion, and draw them. Raises PluginError, ConfigError, DataError, TrainingError."""
     from relx import config
-    from relx.commands.common import log_to_stderr
 
     quieten_torch_of_several()
     tree = load_experiment(args.file, args)
     config.require_valid(tree, experiment_class(), args.file)
-    log_to_stderr()
     experiment = config.build(tree, experiment_class())
 
     from relx.training.checks.rate_finder import find_rate

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_include_argument, add_override_argument, include_plugins, log_to_stderr
+from relx.commands.common import add_include_argument, add_override_argument, include_plugins
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -47,7 +47,6 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.max_errors <= 1:
         raise ConfigError(f"--max-errors {args.max_errors}: expected a share from 0 to 1")
     include_plugins(args)
-    log_to_stderr()
 
     from relx.data.json_form import to_line
     from relx.predictors.lines import LinePredictor, readable

@@ -38,13 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train. Raises PluginError, ConfigError, DataError, TrainingError."""
     from relx import config
-    from relx.commands.common import log_to_stderr
 
     quieten_torch_of_several()
     trees = _trees(load_experiment(args.file, args), args)
     for tree in trees.values():
         config.require_valid(tree, experiment_class(), args.file)
-    log_to_stderr()
     code = _check(trees.values(), args) if args.dry_run or args.overfit is not None else _train(trees, args)
 
     from relx.training.distributed import shutdown

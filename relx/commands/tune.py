@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Search and print the best command. Raises MissingExtra, ConfigError, PluginError, TrainingError."""
     from pathlib import Path
 
-    from relx.commands.common import log_to_stderr, require_extra
+    from relx.commands.common import require_extra
 
     require_extra("optuna", "tune")
     from relx.training.interrupts import sigterm_interrupts
@@ -37,7 +37,6 @@ def run(args: argparse.Namespace) -> int:
     _require_counts(args)
     space = read_space(args.space)
     experiment = _checked(args, space)
-    log_to_stderr()
     folder = Path(args.output or Path("runs") / f"{Path(args.file).stem}_tuned")
     claim(folder, {"experiment": experiment, "space": {name: str(values) for name, values in space.items()}})
     metric = experiment["trainer"]["validation_metric"].removeprefix("+")

@@ -53,6 +53,28 @@ class SafeStream:
             self.stream.flush()
 
 
+class StandardError(SafeStream):
+    """A stream whose failures change nothing: what a full disk or a closed pipe does not take is lost."""
+
+    def write(self, text: str) -> int:
+        """Write to the stream, if it takes anything."""
+        with self._forgiven():
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream, if it takes anything."""
+        with self._forgiven():
+            super().flush()
+
+    @contextmanager
+    def _forgiven(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:  # what is left in the buffer would fail again at the end of the process, and give code 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+
 class StandardOutput(SafeStream):
     """A stream whose failures are OutputErrors; a pipe that nobody reads any more stays a BrokenPipeError."""
 

@@ -1,5 +1,6 @@
 """A process that starts with closed streams, on a full disk, from a pipe, or with half a launcher's environment."""
 
+import importlib
 import json
 import os
 import signal
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from relx.__main__ import main as entry_point
 from relx.commands import main
-from relx.errors import DataError, TrainingError
+from relx.errors import ConfigError, DataError, TrainingError
 from relx.readers import read
 from relx.training.checkpointing.folder_lock import LOCK, locked
 from relx.training.distributed import LAUNCHER, MPI, Distributed
@@ -37,6 +39,14 @@ def test_no_message_goes_elsewhere_where_standard_error_is_closed(tmp_path: Path
     assert (run.returncode, run.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("stream", ["/dev/full", ">(true)"])
+def test_the_exit_code_stays_where_standard_error_takes_nothing(tmp_path: Path, stream: str) -> None:
+    (tmp_path / "odd.jsonl").write_text('{"tokens": ["a"], "further": 1}\n' * 2)
+    assert shell(f"sleep 0.1; {RELX} check gone.jsonnet 2> {stream}", tmp_path).returncode == 2
+    run = shell(f"{RELX} convert odd.jsonl out.jsonl 2> {stream}", tmp_path)  # with a warning
+    assert (run.returncode, len(list(read(tmp_path / "out.jsonl")))) == (0, 2)
+
+
 def test_files_do_not_get_the_numbers_of_closed_streams(tmp_path: Path) -> None:
     run = shell(f"exec <&- >&-; {RELX} convert {tmp_path}/in.jsonl out.jsonl", tmp_path)
     assert run.returncode == 2 and "no such file" in run.stderr
@@ -52,6 +62,42 @@ def test_standard_input_that_is_closed_is_an_error(
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["predict", archive, "-"]) == 2
     assert capsys.readouterr().err == "error: standard input cannot be read: Bad file descriptor\n"
+
+
+def test_an_interrupt_before_the_command_is_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "relx.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "relx.commands")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting, *sys.meta_path])
+    assert entry_point() == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_code_of_a_signal_stays_where_its_exit_is_swallowed(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def swallow(args: object) -> int:
+        try:
+            signal.raise_signal(number)
+        except SystemExit as error:
+            raise ConfigError("a library took the exit for an error of its own") from error
+        return 0
+
+    monkeypatch.setattr(importlib.import_module("relx.commands.components"), "run", swallow)
+    assert main(["components"]) == 128 + number
+
+
+def test_warnings_of_every_command_have_their_level_in_front(tmp_path: Path) -> None:
+    (tmp_path / "odd.jsonl").write_text('{"tokens": ["a"], "fur\\nerror: ther": 1}\n')
+    run = shell(f"{RELX} data odd.jsonl", tmp_path)
+    assert run.stderr.startswith("warning: odd.jsonl: keys without a meaning") and run.stderr.count("\n") == 1
 
 
 def test_sigterm_leaves_no_hidden_file(tmp_path: Path) -> None:
