@@ -52,11 +52,16 @@ class Outcome(NamedTuple):
 class Limit:
     """Name relations of one sentence that no weights return without an error.
 
-    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones.
+    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones. An
+    outcome without an error says that the cost of the limit is not known. Raises ValueError if there are no outcomes.
     """
 
     cause: str
     outcomes: Sequence[Outcome]
+
+    def __post_init__(self) -> None:
+        if not self.outcomes:
+            raise ValueError(f"the limit {self.cause!r} has no outcomes; give at least one")
 
 
 class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):

@@ -1,7 +1,17 @@
 """Kinds, registered components and their signatures. Knows neither torch nor language processing."""
 
 from relx.registry.listing import nearest, suggestion, type_name, with_article
-from relx.registry.registrable import Component, Kind, Registrable, components, describe, kind_of, kinds, lookup
+from relx.registry.registrable import (
+    Component,
+    Kind,
+    Registrable,
+    components,
+    describe,
+    kind_of,
+    kinds,
+    lookup,
+    registered_name,
+)
 from relx.registry.signature import Injected, Lazy, Parameter, Part, Reference
 
 __all__ = [
@@ -19,6 +29,7 @@ __all__ = [
     "kinds",
     "lookup",
     "nearest",
+    "registered_name",
     "suggestion",
     "type_name",
     "with_article",

@@ -168,6 +168,13 @@ def describe(reference: Reference) -> Component:
     return _component_from_source(found, None) if found is not None else _component_of(reference.load(), None, None)
 
 
+def registered_name(component: Registrable) -> str:
+    """The name under which the class of a component is registered; the name of the class if it is not."""
+    reference = Reference(type(component).__module__, type(component).__qualname__)
+    every = components(component.__kind__).items()
+    return next((name for name, known in every if known.reference == reference), reference.name)
+
+
 def _find(kind: Kind, name: str) -> Component | None:
     return _registered.get(kind, {}).get(name) or _own(kind).get(name)
 

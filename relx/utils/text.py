@@ -55,6 +55,12 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 triple" and "2,092 entities"."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def distinct_names(names: Iterable[str]) -> list[str]:
     """Return names as a table shows them, no two of which look alike.
 

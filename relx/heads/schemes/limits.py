@@ -1,5 +1,6 @@
 """What no weights of a model can return: limits of its form, beyond what its targets cannot hold."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import NamedTuple
@@ -14,6 +15,9 @@ MOST_SUBSETS = 8
 MOST_ORDERS = 5
 
 SUMMED = "the pair scorer is a sum of two scores: of two pairs of a relation it also returns a pair across"
+SUMMED_TWICE = "a triple needs two scores, each a sum: of two wrong pairs across, each of them can reject only one"
+SUMMED_SPANS = "the scorer of starts and ends is a sum of two scores: of two spans it also finds one across"
+SUMMED_LABELS = "the label of a pair is the best of several sums: two relations cannot hold crosswise"
 
 
 def combined(choices: Iterable[Sequence[Outcome]]) -> list[Outcome]:
@@ -49,6 +53,58 @@ def limits_of_sums(tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[
         if Outcome() not in outcomes:
             found.append(Limit(SUMMED, outcomes))
     return found
+
+
+def limits_of_two_sums(tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[Cell], bool]) -> list[Limit]:
+    """Find limits where a relation is returned if two scores, each of the form f(head) + g(tail), both allow it.
+
+    Of the two wrong cells across two wanted ones each score rejects at most one, so that they need one score each. The
+    wrong cells, joined in such pairs, would form a bipartite graph: each part of it that is none costs at least one
+    error. If all are bipartite, the cost is not known. For ``tables`` and ``counts`` see ``limits_of_sums``.
+    """
+    limits = []
+    for table in tables:
+        across = crossings(table, counts)
+        odd = _odd_parts(across)
+        if across:
+            costs = [Outcome(wrong=odd), Outcome((next(iter(table.values())),))] if odd else [Outcome()]
+            limits.append(Limit(SUMMED_TWICE, costs))
+    return limits
+
+
+def crossings(cells: Collection[Cell], counts: Callable[[Cell], bool]) -> list[tuple[Cell, Cell]]:
+    """Return (a, y) and (b, x) for each two of the cells (a, x) and (b, y) where both of them are wrong cells."""
+    pairs = (((a, y), (b, x)) for (a, x), (b, y) in combinations(cells, 2) if a != b and x != y)
+    return [pair for pair in pairs if all(cell not in cells and counts(cell) for cell in pair)]
+
+
+def _odd_parts(edges: Iterable[tuple[Cell, Cell]]) -> int:
+    """Return how many connected parts of a graph have a cycle of odd length."""
+    neighbors: dict[Cell, set[Cell]] = defaultdict(set)
+    for one, other in edges:
+        neighbors[one].add(other)
+        neighbors[other].add(one)
+    sides: dict[Cell, bool] = {}
+    odd = 0
+    for start in neighbors:
+        if start in sides:
+            continue
+        sides[start], reached = True, [start]
+        for cell in reached:
+            fresh = [other for other in neighbors[cell] if other not in sides]
+            sides.update((other, not sides[cell]) for other in fresh)
+            reached += fresh
+        odd += any(sides[cell] == sides[other] for cell in reached for other in neighbors[cell])
+    return odd
+
+
+def limit_of_spans(groups: Iterable[Collection[tuple[int, int]]]) -> list[Limit]:
+    """Mark spans (start, end) of one label that a sum f(start) + g(end) does not find without another one.
+
+    A wrong span need not be in a triple, so the cost is not known.
+    """
+    across = (crossings(spans, lambda cell: cell[0] < cell[1]) for spans in groups)  # type: ignore[operator]
+    return [Limit(SUMMED_SPANS, [Outcome()])] if any(across) else []
 
 
 def _parts(table: Mapping[Cell, Relation]) -> list[Mapping[Cell, Relation]]:

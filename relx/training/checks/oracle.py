@@ -1,85 +1,143 @@
 """The oracle check: what a head loses, whatever its model learns."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.errors import TrainingError
+from relx.heads.faults import faults_of
 from relx.heads.head import Head, Limit, Outcome
+from relx.registry import registered_name
 from relx.scoring import Protocol, Report, find_protocol, score
 from relx.scoring.counts import Counts
-from relx.scoring.protocols import Key
+from relx.scoring.protocols import Key, span, typed_span
 from relx.scoring.render import percentages
+from relx.utils.text import counted, printable
 
 Choice = tuple[Limit, Outcome]
 
 CUT = "a mention cuts a token, and a head returns whole tokens, each place once"
 REPEATED = "the data repeat the triple, and a head returns it once"
+BESIDE_GOLD = "the oracle returns them beside the gold"
 MOST_ROUNDS = 20
+LONGEST_SENTENCE = 400
 
 
 @dataclass(frozen=True)
 class OracleReport:
     """The best score that a head allows, and what it costs for which cause.
 
-    ``report`` is the score of ``Head.oracle``, less what the head's ``limits`` cost at least. ``losses`` add up
-    to the gold triples that the score counts less those that it finds correct, apart from ``faults``: gold triples that
-    are missing although the head lists no cause. ``wrong`` are the wrong triples that a limit adds. Where a limit acts,
-    the score is an upper bound (``at_most``). Of a head that finds no relations only the entities have a ceiling.
+    ``report`` is the score of ``Head.oracle``, less what the head's ``limits`` cost at least. ``losses`` add up to the
+    gold triples that the score counts less those that it finds correct, apart from ``faults``: gold triples that are
+    missing although the head lists no cause. ``wrong`` are the wrong triples that the oracle returns and that a limit
+    adds. ``limited`` are the indices of the sentences in which a limit acts: the score is then an upper bound
+    (``at_most``). ``not_counted`` are the limits whose cost is not known, with the number of their sentences. Of a head
+    that finds no relations only the entities have a ceiling: ``losses`` and ``faults`` are then those of entities.
     """
 
     report: Report
     losses: dict[str, int]
     wrong: dict[str, int]
-    faults: list[tuple[Example, Relation]]
-    at_most: bool
+    faults: list[tuple[Example, Relation | Entity]]
+    limited: list[int]
+    not_counted: dict[str, int]
     finds_relations: bool
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the score is an upper bound."""
+        return bool(self.limited)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         if not self.finds_relations:
-            return {"entity_protocol": self.report.entity_protocol, "entities": _ratios(self.report.entities)}
+            entities = {"entity_protocol": self.report.entity_protocol, "entities": _ratios(self.report.entities)}
+            return {**entities, "at_most": self.at_most, "losses": self.losses}
         causes = {"at_most": self.at_most, "losses": self.losses, "wrong": self.wrong}
         return {"protocol": self.report.protocol, **_ratios(self.report.triples), **causes}
 
     def __str__(self) -> str:
-        if not self.finds_relations:
-            ratios, protocol = percentages(self.report.entities), self.report.entity_protocol
-            return f"the head finds no relations; the scheme's ceiling of entities is {ratios} ({protocol})"
-        whose = "the model's ceiling is at most" if self.at_most else "the scheme's ceiling is"
-        lines = [f"{whose} {percentages(self.report.triples)} ({self.report.protocol})"]
-        lines += [f"{count} triples lost: {cause}" for cause, count in self.losses.items()]
-        lines += [f"{count} wrong triples added: {cause}" for cause, count in self.wrong.items()]
+        bound = "at most " if self.at_most else ""
+        if self.finds_relations:
+            whose, what = "the model's" if self.at_most else "the scheme's", "triple"
+            lines = [f"{whose} ceiling is {bound}{percentages(self.report.triples)} ({self.report.protocol})"]
+        else:
+            ratios, what = f"{percentages(self.report.entities)} ({self.report.entity_protocol})", "entity"
+            lines = [f"the head finds no relations; the scheme's ceiling of entities is {bound}{ratios}"]
+        lines += [f"{counted(count, what)} lost: {cause}" for cause, count in self.losses.items()]
+        lines += [f"{counted(count, 'wrong triple')} added: {cause}" for cause, count in self.wrong.items()]
+        uncounted = self.not_counted.items()
+        lines += [f"{counted(count, 'sentence')} with a limit of unknown cost: {cause}" for cause, count in uncounted]
         return "\n  ".join(lines)
 
     def require_no_fault(self, head: Head) -> None:
-        """Raise TrainingError, with a sentence and a triple, where the head loses gold triples without a cause."""
+        """Raise TrainingError, with a sentence and a label, where the head loses gold labels without a cause."""
         if not self.faults:
             return
-        example, relation = self.faults[0]
-        triple = f"({_text(example, relation.head)}, {relation.type}, {_text(example, relation.tail)})"
+        example, label = self.faults[0]
+        what = "triple" if self.finds_relations else "entity"
         raise TrainingError(
-            f"the head {type(head).__name__} is at fault: the oracle lacks {len(self.faults)} gold "
-            f"triples that targets does not list as lost. The first one is {triple} in the sentence "
-            f"{' '.join(example.tokens)!r}. Correct targets, oracle or decode, or list such triples in Targets.lost"
+            f"the head {registered_name(head)!r} is at fault: its oracle lacks "
+            f"{counted(len(self.faults), f'gold {what}')} that its targets do not list as lost\n"
+            f"  missing: {_shown(example, label)}\n"
+            f"  sentence: {printable(' '.join(example.tokens), LONGEST_SENTENCE)}\n"
+            "  Correct targets, oracle or decode, or list such labels with their cause in Targets.lost"
         )
 
 
 def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleReport:
-    """Encode gold as targets, decode them, apply the head's limits, score. Raises DataError as ``score`` does."""
+    """Encode gold as targets, decode them, apply the head's limits, score.
+
+    Raises DataError as ``score`` does, and TrainingError for a head that fails.
+    """
     rule, decoded = find_protocol(protocol), oracle_decode(head, gold)
     correct = [_correct(*pair, rule) for pair in zip(gold, decoded, strict=True)]
-    limits = [head.limits(example) for example in correct]
+    with faults_of(head, "limits"):
+        limits = [list(head.limits(example)) for example in correct]
     # Where limits act, wrong triples of the scheme itself may be among those that the limits add: these count alone.
     held = [own if of else other for own, of, other in zip(correct, limits, decoded, strict=True)]
     chosen = _best_choices(limits, score(gold, held, protocol).triples)
     held = [_without(example, choices) for example, choices in zip(held, chosen, strict=True)]
     report = score(gold, held, protocol)
-    losses, faults = Counter[str](), []
+    wrong = Counter({BESIDE_GOLD: report.triples.predicted - report.triples.correct})
+    for limit, outcome in (choice for choices in chosen for choice in choices):
+        wrong[limit.cause] += outcome.wrong
+    triples = replace(report.triples, predicted=report.triples.correct + wrong.total())
+    if head.finds_relations:
+        losses, faults = _lost_triples(head, gold, held, chosen, rule)
+    else:
+        losses, faults = _lost_entities(head, gold, held, typed_span if report.per_entity_type else span)
+    return OracleReport(
+        report=replace(report, triples=triples),
+        losses=dict(losses.most_common()),
+        wrong={cause: count for cause, count in wrong.most_common() if count},
+        faults=faults,
+        limited=[index for index, of_sentence in enumerate(limits) if of_sentence],
+        not_counted=dict(Counter(limit.cause for limit in chain(*limits) if Outcome() in limit.outcomes)),
+        finds_relations=head.finds_relations,
+    )
+
+
+def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
+    """Return what a model that has learnt the targets perfectly predicts. Raises TrainingError for a head that fails.
+    """
+    with faults_of(head, "targets"):
+        corpus = TensorDataset(gold, lambda example: head.targets(example).arrays)
+    loader = DataLoader(batch_size=256, max_tokens=8192)
+    with faults_of(head, "oracle"):
+        return loader.apply(head.oracle, corpus)
+
+
+def _lost_triples(
+    head: Head, gold: Sequence[Example], held: Sequence[Example], chosen: Sequence[Sequence[Choice]], rule: Protocol
+) -> tuple[Counter[str], list[tuple[Example, Relation | Entity]]]:
+    """Count the gold triples that are missing by cause, and list those without one."""
+    losses, faults = Counter[str](), list[tuple[Example, Relation | Entity]]()
     for example, found, choices in zip(gold, held, chosen, strict=True):
         missing = _missing(example, found, rule)
         causes = _causes(head, example, found, choices, rule) if missing else {}
@@ -88,21 +146,23 @@ def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleRe
                 losses[causes[key]] += count
             else:
                 faults.append((example, relation))
-    wrong = Counter[str]()
-    for limit, outcome in (choice for choices in chosen for choice in choices):
-        wrong[limit.cause] += outcome.wrong
-    triples = replace(report.triples, predicted=report.triples.predicted + wrong.total())
-    return OracleReport(
-        replace(report, triples=triples), dict(losses.most_common()), {c: n for c, n in wrong.most_common() if n},
-        faults, any(limits), head.finds_relations,
-    )  # fmt: skip
+    return losses, faults
 
 
-def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
-    """What a model that has learnt the targets perfectly would say of each sentence."""
-    corpus = TensorDataset(gold, lambda example: head.targets(example).arrays)
-    loader = DataLoader(batch_size=256, max_tokens=8192)
-    return loader.apply(head.oracle, corpus)
+def _lost_entities(
+    head: Head, gold: Sequence[Example], held: Sequence[Example], key: Callable[[Example, Entity], Hashable]
+) -> tuple[Counter[str], list[tuple[Example, Relation | Entity]]]:
+    """Count the gold entities that are missing by cause, and list those without one."""
+    losses, faults = Counter[str](), list[tuple[Example, Relation | Entity]]()
+    for example, found in zip(gold, held, strict=True):
+        read = {key(found, entity) for entity in found.entities}
+        missing = {key(example, e): e for e in example.entities if key(example, e) not in read}
+        if missing:
+            causes = {key(example, e): CUT for e in example.entities if example.cuts_token(e)}
+            causes |= {key(example, e): cause for e, cause in head.targets(example).lost if isinstance(e, Entity)}
+            losses.update(causes[one] for one in missing if one in causes)
+            faults += [(example, entity) for one, entity in missing.items() if one not in causes]
+    return losses, faults
 
 
 def _best_choices(limits: Sequence[Sequence[Limit]], plain: Counts) -> list[list[Choice]]:
@@ -152,10 +212,17 @@ def _causes(head: Head, gold: Example, found: Example, choices: Sequence[Choice]
     cut = (r for r in gold.relations if gold.cuts_token(r.head) or gold.cuts_token(r.tail))
     causes = {protocol.key(gold, relation): CUT for relation in cut}
     causes.update({protocol.key(found, relation): REPEATED for relation in found.relations})
-    causes.update({protocol.key(gold, relation): cause for relation, cause in head.targets(gold).lost})
+    lost = [(label, cause) for label, cause in head.targets(gold).lost if isinstance(label, Relation)]
+    causes.update({protocol.key(gold, relation): cause for relation, cause in lost})
     for limit, outcome in choices:
         causes.update({protocol.key(found, relation): limit.cause for relation in outcome.lost})
     return causes
+
+
+def _shown(example: Example, label: Relation | Entity) -> str:
+    if isinstance(label, Relation):
+        return f"({_text(example, label.head)}, {label.type}, {_text(example, label.tail)})"
+    return f"{_text(example, label)}, {label.type}" if label.type is not None else _text(example, label)
 
 
 def _text(example: Example, entity: Entity) -> str:
