@@ -15,8 +15,9 @@ from relx.embedders.embedder import TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
+from relx.heads.faults import faults_of
 from relx.heads.head import Head, HeadOutput
-from relx.registry import Injected, Lazy
+from relx.registry import Injected, Lazy, registered_name
 from relx.utils.precision import to_float32
 
 
@@ -75,7 +76,7 @@ class JointExtractor(nn.Module):
         if not isinstance(loss, Tensor) or loss.dim():
             found = f"has the shape {list(loss.shape)}" if isinstance(loss, Tensor) else f"is {loss!r}"
             raise TrainingError(
-                f"the loss of the head {type(self.head).__name__} {found}; it must be a scalar, a tensor without "
+                f"the loss of the head {registered_name(self.head)!r} {found}; it must be a scalar, a tensor without "
                 "axes: the sum over a sentence, averaged over the sentences of the batch"
             )
         return loss
@@ -91,7 +92,8 @@ class JointExtractor(nn.Module):
             return loader.apply(self._extract, corpus, over)
 
     def _extract(self, batch: Batch) -> list[Example]:
-        return self.head.extract(batch.to(self.device), Encoding(self))
+        with faults_of(self.head, "extract"):
+            return self.head.extract(batch.to(self.device), Encoding(self))
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

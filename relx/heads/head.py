@@ -31,14 +31,16 @@ class Encode(Protocol):
 
 @dataclass(frozen=True)
 class Targets:
-    """Hold what a head learns of one sentence, and the gold relations that this loses, each with its cause.
+    """Hold what a head learns of one sentence, and the gold labels that this loses, each with its cause.
 
     ``lost`` lists the relations that the arrays cannot hold, and those that the arrays hold but that decoding reads as
-    something else. If a gold relation is missing in ``Head.oracle`` and is not listed here, the head has a fault.
+    something else. If a gold relation is missing in ``Head.oracle`` and is not listed here, the head has a fault. A
+    head that finds no relations lists the gold entities that it loses in ``lost_entities``.
     """
 
     arrays: Arrays
     lost: list[tuple[Relation, str]] = field(default_factory=list)
+    lost_entities: list[tuple[Entity, str]] = field(default_factory=list)
 
 
 class Outcome(NamedTuple):

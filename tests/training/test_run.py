@@ -312,8 +312,8 @@ class TestData:
                 return said
 
         message = (
-            "the head Turned is at fault: the oracle lacks 24 gold triples that targets does not list as lost. "
-            "The first one is ('Ann Lee', born_in, 'Rome') in the sentence 'Ann Lee was born in Rome .'."
+            "the head 'turned' is at fault: its oracle lacks 24 gold triples that its targets do not list as lost\n"
+            "  missing: ('Ann Lee', born_in, 'Rome')\n  sentence: Ann Lee was born in Rome .\n"
         )
         for overrides in ([], ["--dry-run"], ["--overfit", "2"]):
             pattern = re.escape(message.replace("24", "2") if "2" in overrides else message)
@@ -333,7 +333,7 @@ class TestData:
             def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
                 return super().loss(output, batch).expand(len(batch))
 
-        message = r"the loss of the head Vector has the shape \[4\]; it must be a scalar"
+        message = r"the loss of the head 'vector' has the shape \[4\]; it must be a scalar"
         with pytest.raises(TrainingError, match=message):
             sample.train(tiny, tmp_path / "run", "model.head.type=vector")
         made, _ = sample.experiment(tiny, "model.head.type=vector")

@@ -108,7 +108,9 @@ class Cascade(Head):
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``)."""
         written = self.scheme.write(example)
         if not self.joint:
-            return Targets(written.arrays, [(r, NOT_EXTRACTED) for r in example.relations])
+            relations = [(relation, NOT_EXTRACTED) for relation in example.relations]
+            nearest = self.entity.pair_scorer is None
+            return Targets(written.arrays, relations, self.scheme.lost_entities(example, nearest))
         short = self.scheme.cut_short(example, written, entities=True) if self.object.pair_scorer is None else []
         return Targets(written.arrays, written.lost + short)
 

@@ -79,6 +79,26 @@ class SpanTripleTargets:
             if r.head.span in unfound_heads or r.tail.span in unfound | short[r.head.span, r.type]
         ]
 
+    def lost_entities(self, example: Example, nearest: bool) -> list[tuple[Entity, str]]:
+        """List the entities that do not come back as they are; ``nearest``: each start takes its nearest end."""
+        held = self._entities(example)
+        mentions: dict[int | None, set[Span]] = defaultdict(set)
+        for span, (_, known) in held.items():
+            mentions[known].add(span)
+        short = {(label, span) for label, spans in mentions.items() for span in cut_short(spans)} if nearest else set()
+        lost: list[tuple[Entity, str]] = []
+        for entity in example.entities:
+            label = self.label_of(entity, example)
+            if not entity.located:
+                lost.append((entity, NOT_LOCATED))
+            elif label is None:
+                lost.append((entity, UNLISTED))
+            elif held[entity.span][1] != label:
+                lost.append((entity, SHADOWED))
+            elif (label, entity.span) in short:
+                lost.append((entity, CUT_SHORT))
+        return lost
+
     def _entities(self, example: Example) -> dict[Span, tuple[Entity, int]]:
         """The entity and label of each span, in the order of the text."""
         found: dict[Span, tuple[Entity, int]] = {}

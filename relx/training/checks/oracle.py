@@ -80,13 +80,13 @@ class OracleReport:
         if not self.faults:
             return
         example, label = self.faults[0]
-        what = "triple" if self.finds_relations else "entity"
+        what, where = ("triple", "lost") if self.finds_relations else ("entity", "lost_entities")
         raise TrainingError(
             f"the head {registered_name(head)!r} is at fault: its oracle lacks "
             f"{counted(len(self.faults), f'gold {what}')} that its targets do not list as lost\n"
             f"  missing: {_shown(example, label)}\n"
             f"  sentence: {printable(' '.join(example.tokens), LONGEST_SENTENCE)}\n"
-            "  Correct targets, oracle or decode, or list such labels with their cause in Targets.lost"
+            f"  Correct targets, oracle or decode, or list such labels with their cause in Targets.{where}"
         )
 
 
@@ -124,8 +124,7 @@ def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleRe
 
 
 def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
-    """Return what a model that has learnt the targets perfectly predicts. Raises TrainingError for a head that fails.
-    """
+    """Return what a model predicts that has learnt the targets perfectly. Raises TrainingError if the head fails."""
     with faults_of(head, "targets"):
         corpus = TensorDataset(gold, lambda example: head.targets(example).arrays)
     loader = DataLoader(batch_size=256, max_tokens=8192)
@@ -159,7 +158,7 @@ def _lost_entities(
         missing = {key(example, e): e for e in example.entities if key(example, e) not in read}
         if missing:
             causes = {key(example, e): CUT for e in example.entities if example.cuts_token(e)}
-            causes |= {key(example, e): cause for e, cause in head.targets(example).lost if isinstance(e, Entity)}
+            causes |= {key(example, entity): cause for entity, cause in head.targets(example).lost_entities}
             losses.update(causes[one] for one in missing if one in causes)
             faults += [(example, entity) for one, entity in missing.items() if one not in causes]
     return losses, faults
@@ -212,8 +211,7 @@ def _causes(head: Head, gold: Example, found: Example, choices: Sequence[Choice]
     cut = (r for r in gold.relations if gold.cuts_token(r.head) or gold.cuts_token(r.tail))
     causes = {protocol.key(gold, relation): CUT for relation in cut}
     causes.update({protocol.key(found, relation): REPEATED for relation in found.relations})
-    lost = [(label, cause) for label, cause in head.targets(gold).lost if isinstance(label, Relation)]
-    causes.update({protocol.key(gold, relation): cause for relation, cause in lost})
+    causes.update({protocol.key(gold, relation): cause for relation, cause in head.targets(gold).lost})
     for limit, outcome in choices:
         causes.update({protocol.key(found, relation): limit.cause for relation in outcome.lost})
     return causes

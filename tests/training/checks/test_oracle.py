@@ -5,15 +5,20 @@ from corpora import CORPORA
 from sentences import clashing_sentence, disjoint_spans, sentence, spans
 
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
-from relx.data.example import Example
+from relx.data.example import Entity, Example
 from relx.data.json_form import example_from_json
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import NOT_LOCATED
+from relx.encoders.seq2seq.encoder import TaskFeatures
+from relx.errors import TrainingError
+from relx.heads.cascade.head import Cascade
+from relx.heads.head import NOT_LOCATED, Limit
 from relx.heads.hmt import HMT
 from relx.heads.novel_tagging import NovelTagging
 from relx.heads.schemes.joint_tags import PAIRED, TAKEN
+from relx.heads.schemes.triples import CUT_SHORT, SHADOWED, UNLISTED
 from relx.readers import read
-from relx.training.checks.oracle import CUT, oracle_check, oracle_decode
+from relx.registry import registered_name
+from relx.training.checks.oracle import BESIDE_GOLD, CUT, oracle_check, oracle_decode
 
 DATA = CORPORA / "data"
 TYPES = [f"type {number}" for number in range(8)]
@@ -77,7 +82,7 @@ def test_the_causes():
         "protocol": "exact_span", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "at_most": False,
         "losses": found.losses, "wrong": {},
     }  # fmt: skip
-    assert str(found).startswith("the scheme's ceiling is P 100.0 R 50.0 F1 66.7 (exact_span)\n  1 triples lost: ")
+    assert str(found).startswith("the scheme's ceiling is P 100.0 R 50.0 F1 66.7 (exact_span)\n  1 triple lost: ")
 
 
 def test_a_triple_of_mentions_that_cut_a_token_is_lost_where_the_protocol_tells_them_apart():
@@ -93,6 +98,61 @@ def test_all_pairs_is_wrong_where_nearest_is_right():
     gold = [sentence(8, ((0, 1), "a", (1, 2)), ((6, 7), "a", (7, 8)))]
     nearest, all_pairs = (oracle_check(hmt(gold, decoding=d), gold, "exact_span") for d in ("nearest", "all_pairs"))
     assert (nearest.report.triples.precision, all_pairs.report.triples.precision) == (1.0, 0.5)
+    assert nearest.wrong == {} and all_pairs.wrong == {BESIDE_GOLD: 2}
+    assert f"2 wrong triples added: {BESIDE_GOLD}" in str(all_pairs)
+
+
+ENTITIES = [
+    Entity(0, 1, "PER"), Entity(0, 1, "LOC"), Entity(2, 5, "LOC"), Entity(2, 4, "LOC"), Entity(5, 6, "UNSEEN"),
+    Entity(None, None, "LOC", text="Rome"),
+]  # fmt: skip
+
+
+def entity_head(cls=Cascade, decoding="nearest"):
+    train = Example(["Ada"] * 6, ENTITIES[:4])
+    return cls(TaskFeatures(4), Vocabulary([train]), joint=False, decoding=decoding)
+
+
+def test_a_head_without_relations_lists_the_entities_that_it_loses():
+    gold = [Example(["Ada"] * 6, ENTITIES)]
+    found = oracle_check(entity_head(), gold, "exact_span")
+    assert found.faults == []
+    assert found.losses == {SHADOWED: 1, CUT_SHORT: 1, UNLISTED: 1, NOT_LOCATED: 1}
+    assert found.report.entities.gold - found.report.entities.correct == 4
+    assert "1 entity lost: " in str(found)
+    assert CUT_SHORT not in oracle_check(entity_head(decoding="match"), gold, "exact_span").losses
+
+
+def test_a_head_without_relations_that_drops_its_entities_is_at_fault():
+    class Dropping(Cascade):
+        def oracle(self, batch):
+            return [example.unlabelled() for example in batch.examples]
+
+    head = entity_head(Dropping)
+    found = oracle_check(head, [Example(["Ada"] * 6, ENTITIES[:1])], "exact_span")
+    with pytest.raises(TrainingError, match=r"lacks 1 gold entity(.|\n)*missing: 'Ada', PER(.|\n)*lost_entities"):
+        found.require_no_fault(head)
+
+
+def failing_head(method, fault):
+    return type("Failing", (HMT,), {method: lambda *_: fault()})(1, Vocabulary([]), hidden_size=1, tag_dim=1)
+
+
+@pytest.mark.parametrize("method", ["targets", "oracle", "limits"])
+def test_an_error_of_a_head_names_the_head_and_the_line(method):
+    head, gold = failing_head(method, lambda: {}["key"]), [sentence(3, ((0, 1), "a", (1, 2)))]
+    with pytest.raises(TrainingError, match=rf"the head 'Failing' fails in {method}: KeyError: 'key' \(.*{__name__}"):
+        oracle_check(head, gold, "exact_span")
+
+
+def test_a_limit_without_outcomes_is_an_error_of_its_head():
+    head = failing_head("limits", lambda: [Limit("some cause", [])])
+    with pytest.raises(TrainingError, match="fails in limits: ValueError: the limit 'some cause' has no outcomes"):
+        oracle_check(head, [Example([])], "exact_span")
+
+
+def test_the_name_of_a_head_is_the_one_that_experiments_use():
+    assert registered_name(hmt([])) == "hmt"
 
 
 def test_no_sentences():

@@ -1,3 +1,6 @@
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,10 @@ from relx.commands import main
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.errors import ConfigError, TrainingError
-from relx.heads.head import Encode, Head, HeadOutput
+from relx.heads.head import Encode, Head, HeadOutput, Limit, Outcome
 from relx.heads.hmt import HMT
+from relx.heads.rin import RIN
+from relx.heads.schemes.limits import SUMMED
 from relx.training.checks import overfit as module
 from relx.training.checks.overfit import overfit
 from relx.training.distributed import Distributed
@@ -111,6 +116,68 @@ def test_the_ceiling_of_the_scheme_is_enough(tiny: Path, tmp_path: Path) -> None
         (tmp_path / f"{split}.jsonl").write_text(f"{both}\n")
     said = outcome(tiny, data=str(tmp_path), count=1)
     assert said.startswith("learnt by heart: ") and "; the scheme's ceiling is P 100.0 R 50.0 F1 66.7" in said
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_limit_of_the_head_is_named_and_nothing_above_it_is_asked_for(tiny: Path, tmp_path: Path) -> None:
+    line = {"tokens": ["Ann", "knows", "Bob"], "entities": [{"start": 0, "end": 1}, {"start": 2, "end": 3}]}
+    line["relations"] = [{"head": head, "type": "knows", "tail": 1 - head} for head in (0, 1)]
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps(line))
+    rin, fast, still = 'model.head={"type": "rin"}', {"type": "adam", "lr": 0.1}, {"type": "sgd", "lr": 1e-9}
+    said = outcome(tiny, rin, data=str(tmp_path), count=1, optimizer=fast)
+    assert said.startswith("learnt as far as the head allows: 1 sentence, ")
+    assert f"ceiling is at most P 66.7 R 100.0 F1 80.0 (exact_span)\n  1 wrong triple added: {SUMMED}" in said
+    assert said.endswith("predictions not judged, because a limit acts: 1 sentence")
+    assert "decode" not in said
+    assert failure(tiny, rin, data=str(tmp_path), count=1, optimizer=still)
+
+
+def test_a_head_that_is_wrong_in_sentences_without_a_limit_is_not_excused_by_others(tiny: Path, registry: None) -> None:
+    @Head.register("mute_rin")
+    class MuteRIN(RIN):
+        def limits(self, held: Example) -> list[Limit]:
+            return [Limit("some limit", [Outcome()])] if "Bob" in held.tokens else []
+
+        def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+            return [example.unlabelled() for example in batch.examples]
+
+        def oracle(self, batch: Batch) -> list[Example]:
+            return [replace(example) for example in batch.examples]
+
+    reasons = failure(tiny, 'model.head={"type": "mute_rin"}', count=12)
+    assert any("sentences with a limit of unknown cost: some limit" in reason for reason in reasons)
+    assert "look at the head's decode" in reasons[-1]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_loss_that_is_infinite_without_dropout_is_not_learnt(tiny: Path, registry: None) -> None:
+    @Head.register("infinite")
+    class Infinite(HMT):
+        def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+            return super().loss(output, batch) + (0 if self.training else torch.inf)
+
+    reasons = failure(tiny, "model.head.type=infinite")
+    assert reasons[-1] == "  the loss without dropout is inf: look at forward and loss after model.eval()"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_loss_that_is_not_near_zero_is_not_said_to_be(tiny: Path, registry: None) -> None:
+    @Head.register("constant")
+    class Constant(HMT):
+        def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+            return super().loss(output, batch) + 3
+
+        def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+            return [example.unlabelled() for example in batch.examples]
+
+        def oracle(self, batch: Batch) -> list[Example]:
+            return [replace(example) for example in batch.examples]
+
+    last = failure(tiny, "model.head.type=constant")[-1]
+    assert re.fullmatch(
+        "  the loss fell to \\d+% of what it was, and yet the predictions are not right: .*decode", last
+    )
 
 
 def test_a_loss_that_is_not_finite_is_the_error_of_a_run(tiny: Path, registry: None) -> None:
