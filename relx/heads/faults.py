@@ -35,4 +35,4 @@ def _place(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)
     own = [f for f in frames if not any(Path(f.filename).is_relative_to(library) for library in LIBRARIES)]
     frame = (own or frames)[-1]
-    return f"{frame.filename}:{frame.lineno}"
+    return f"{frame.filename}:{frame.lineno}, in {frame.name}"
