@@ -241,10 +241,10 @@ def _failure_of(test: Callable[[], None]) -> str:
     except AssertionError as error:
         return str(error) or "AssertionError"
     except Exception as raised:  # whatever the component under test raises
-        error = raised.__cause__ or raised  # that of a head, where relx names the head
-        frames = traceback.extract_tb(error.__traceback__)
+        fault = raised.__cause__ or raised  # that of a head, where relx names the head
+        frames = traceback.extract_tb(fault.__traceback__)
         place = [frame for frame in frames if "/torch/" not in Path(frame.filename).as_posix()][-1]
-        return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno}, in {place.name})"
+        return f"{type(fault).__name__}: {fault} ({place.filename}:{place.lineno}, in {place.name})"
     return ""
 
 
