@@ -8,13 +8,12 @@ from types import TracebackType
 
 import torch
 
-import relx
 from relx.errors import RelxError, TrainingError
 from relx.heads.head import Head
 from relx.registry import registered_name
 
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
-LIBRARIES = [Path(package.__file__ or "").parent for package in (torch, relx)]
+LIBRARIES = [Path(torch.__file__).parent, Path(__file__).parents[1]]
 
 
 @contextmanager
