@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=5)
     arguments = parser.parse_args()
-    sys.path += [str(TESTS), str(TESTS / "heads")]
+    sys.path += [str(TESTS), str(TESTS / "heads" / "interactive")]
     keep_freed_memory()
     model = model_of(arguments.hidden)
     print(f"hidden {arguments.hidden}, batch {BATCH} x {LENGTH}, {torch.get_num_threads()} threads")

@@ -1,0 +1,1 @@
+"""Makes the equations in this folder importable from the folders of single heads."""
