@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,27 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
     files = sorted(Path("experiments").glob("*.jsonnet"))
     assert files
     assert [main(["check", str(file)]) for file in files] == [0] * len(files)
+
+
+COMMAND = re.compile(r"\brelx (?:train|tune|data|find-lr) experiments/\w+\.jsonnet(?:[^`\n\\]|\\\n)*")
+
+
+def documented_commands() -> list[str]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = (match for page in pages for match in COMMAND.findall(page.read_text(encoding="utf-8")))
+    return sorted({command.split(" | ")[0].replace("\\\n", " ") for command in found})
+
+
+def test_every_command_of_the_documentation_that_runs_an_experiment_is_valid(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    commands = documented_commands()
+    assert len(commands) > 30
+    for command in commands:
+        words = shlex.split(command)
+        options = [part for option, value in pairwise(words) if option in ("--var", "-o") for part in (option, value)]
+        assert main(["check", words[2], *options]) == 0, (command, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

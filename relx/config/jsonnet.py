@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from relx.config import renamed, scan
+from relx.config import renamed
 from relx.errors import ConfigError
 from relx.registry import suggestion
 from relx.utils.text import unique_keys
@@ -132,7 +133,7 @@ def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
     if variables and not result.is_function:
         raise ConfigError(f"{path}: takes no variables (it is not a function); remove --var {', '.join(variables)}")
     if unknown:
-        raise ConfigError(f"{path}: {_unknown_variables([n for n in variables if n in unknown], scan.variables(path))}")
+        raise ConfigError(f"{path}: {_unknown_variables([n for n in variables if n in unknown], variables_of(path))}")
     if result.error:
         raise ConfigError(_explain(path, result.error))
     if unused := [name for name in codes if name not in result.read]:
@@ -278,7 +279,7 @@ def _explain(path: Path, trace: str) -> str:
             f"the variable {unbound[1]!r} has no default; give it with --var {unbound[1]}=VALUE" if unbound else None
         )
         return f"{path}: {needed or message}"
-    if message.startswith("max stack frames") and (cycle := scan.import_cycle(path)):
+    if message.startswith("max stack frames") and (cycle := import_cycle(path)):
         return f"{path}: import cycle: {' -> '.join(map(str, cycle))}"
     if _PLACE.match(message):
         return message
@@ -319,3 +320,79 @@ def _unused_variables(names: list[str]) -> str:
         f"because nothing reads {'them' if plural else 'it'} with these values of the others; "
         f"remove {'them' if plural else 'it'}"
     )
+
+
+# Jsonnet gives neither the names of a file's variables nor the files that it imports, so they are read from the text.
+# Strings and comments come first, so that nothing inside them is taken for code.
+_TOKEN = re.compile(
+    r"""(?P<skip>\s+|//[^\n]*|\#[^\n]*|/\*.*?\*/)
+    |(?P<string>\|\|\|.*?\|\|\||@"(?:[^"]|"")*"|@'(?:[^']|'')*'|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
+    |(?P<word>[A-Za-z_]\w*)|(?P<mark>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_Tokens = list[re.Match[str]]
+
+
+def variables_of(path: Path) -> list[str]:
+    """Return the names of a file's variables, for messages; none if the file is no function.
+
+    The function may be one that the file imports (``import 'x'``).
+    """
+    result = _result(_tokens(path))
+    if not result:
+        return []
+    if result[0]["word"] == "function":
+        return _argument_names(result[1:])
+    return variables_of(path.parent / _file_named(result[1]))
+
+
+def import_cycle(path: Path, above: tuple[Path, ...] = ()) -> list[Path] | None:
+    """Return the files of an import cycle that starts at a file, with the first again at the end, or None."""
+    if path in above:
+        return [*above[above.index(path) :], path]
+    cycles = (import_cycle(imported, (*above, path)) for imported in _imports(path))
+    return next((cycle for cycle in cycles if cycle is not None), None)
+
+
+def _tokens(path: Path) -> _Tokens:
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    return [token for token in _TOKEN.finditer(text) if token.lastgroup != "skip"]
+
+
+def _result(tokens: _Tokens) -> _Tokens:
+    """Return what follows the local bindings, if it is a function or an import; else nothing."""
+    depth = 0
+    for i, token in enumerate(tokens):
+        begins = i == 0 or tokens[i - 1]["mark"] == ";"
+        if depth == 0 and begins and (token["word"] == "function" or _is_import(tokens[i:])):
+            return tokens[i:]
+        depth += _step(token)
+    return []
+
+
+def _is_import(tokens: _Tokens) -> bool:
+    return len(tokens) == 2 and tokens[0]["word"] == "import" and tokens[1]["string"] is not None
+
+
+def _step(token: re.Match[str]) -> int:
+    return {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token["mark"], 0)
+
+
+def _argument_names(tokens: _Tokens) -> list[str]:
+    names, depth = [], 0
+    for before, token in pairwise(tokens):
+        depth += _step(before)
+        if depth == 0:
+            break
+        if depth == 1 and before["mark"] in ("(", ",") and token["word"]:
+            names.append(token["word"])
+    return names
+
+
+def _file_named(token: re.Match[str]) -> str:
+    return token["string"].strip("@\"'")
+
+
+def _imports(path: Path) -> list[Path]:
+    pairs = pairwise(_tokens(path))
+    return [path.parent / _file_named(name) for word, name in pairs if word["word"] == "import" and name["string"]]

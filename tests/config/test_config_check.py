@@ -7,6 +7,7 @@ from sample_components import MACHINE, Layer
 from relx.config import build_part, check, override, renamed, require_valid
 from relx.config.jsonnet import MAX_DEPTH
 from relx.errors import ConfigError
+from relx.registry import Reference, components, describe, kinds, listing
 
 VALID: dict[str, Any] = {
     "source": {"type": "file", "path": "a.txt"},
@@ -192,3 +193,47 @@ def test_an_old_name_on_the_way_of_an_override_is_reported() -> None:
 def test_an_old_name_of_a_component_is_reported_where_only_the_component_is_given() -> None:
     with pytest.raises(ConfigError, match="'linear' is now called 'dense'"):
         build_part(Layer.__kind__, "linear", input_dim=3)
+
+
+EXPERIMENT = Reference("relx.training.experiment", "Experiment")
+TREE: dict[str, Any] = {
+    "dataset_reader": {"type": "hrl"},
+    "train_data_path": "train.json",
+    "dependency_parser": {"type": "chain"},
+    "model": {
+        "embedder": {"type": "words", "dim": 8},
+        "head": {"type": "cascade", "match": {"type": "additive"}},
+    },
+    "trainer": {"accumulate": 2, "every": "x", "averaging": None, "initialize": None, "epochs": "3"},
+}
+
+
+def test_every_old_key_and_name_of_relx_is_reported_with_the_new_one() -> None:
+    assert sorted(map(str, check(TREE, EXPERIMENT))) == [
+        "dependency_parser.type: 'chain' is now called 'linear_chain'",
+        "model.head.match.type: 'additive' is now called 'decomposed'",
+        "model.head.match: is now called 'pair_scorer'",
+        "trainer.accumulate: is now called 'gradient_accumulation_steps'",
+        "trainer.averaging: is now called 'ema'",
+        'trainer.epochs: expected a whole number, got "3" (write 3 without quotes)',
+        "trainer.every: is now called 'validate_every'",
+        "trainer.initialize: is now called 'init_from'",
+    ]
+    interactive = {**TREE["model"], "head": {"type": "interactive", "feed": "own"}}
+    groups = {"parameter_groups": {"embedder": {"layer_decay": 0.9}}}
+    tree = {**TREE, "dependency_parser": None, "model": interactive, "trainer": groups}
+    assert list(map(str, check(tree, EXPERIMENT))) == [
+        "model.head.feed: is now called 'teacher_forcing'; write true in place of 'gold' and false in place of 'own'",
+        "trainer.parameter_groups.embedder.layer_decay: is now called 'layerwise_lr_decay'",
+    ]
+
+
+def test_the_tables_of_old_names_lead_to_names_that_there_are() -> None:
+    registered = {kind.name: components(kind) for kind in kinds()}
+    for kind, names in renamed.COMPONENTS.items():
+        assert set(names.values()) <= registered[kind].keys()
+        assert not names.keys() & registered[kind].keys()
+    arguments = {p.name for found in registered.values() for component in found.values() for p in component.parameters}
+    nested = listing._nested(describe(EXPERIMENT))
+    arguments |= {p.name for component in nested for p in component.parameters}
+    assert set(renamed.KEYS.values()) <= arguments
