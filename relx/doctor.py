@@ -140,23 +140,19 @@ def _try(name: str, what: str, action: Callable[[], object]) -> Finding:
 
 def _train_and_predict() -> None:
     """A whole experiment on a few sentences, in a folder that is removed again."""
-    from relx import config  # noqa: PLC0415
     from relx.data.json_form import example_to_json, to_line  # noqa: PLC0415
     from relx.predictors import Predictor  # noqa: PLC0415
-    from relx.registry import Reference  # noqa: PLC0415
     from relx.testing import SENTENCES  # noqa: PLC0415
-    from relx.training.checkpointing.run_folder import ARCHIVE, RunFolder  # noqa: PLC0415
-    from relx.training.run import train  # noqa: PLC0415
+    from relx.training.run import train_in_folder  # noqa: PLC0415
     from relx.utils.files import atomic_write  # noqa: PLC0415
 
-    root = Reference("relx.training.experiment", "Experiment")
     with tempfile.TemporaryDirectory() as name, _silence():
         folder = Path(name)
         with atomic_write(folder / "train.jsonl") as file:
             file.writelines(to_line(example_to_json(example)) + "\n" for example in SENTENCES)
         tree = {**EXPERIMENT, "train_data_path": str(folder / "train.jsonl")}
-        train(config.build(tree, root), RunFolder.claim(folder / "run", force=False), config.fill(tree, root))
-        Predictor.load(folder / "run" / ARCHIVE)(["Ada Lovelace was born in London."])
+        run = train_in_folder(tree, folder / "run")
+        Predictor.load(run.archive)(["Ada Lovelace was born in London."])
 
 
 @contextmanager

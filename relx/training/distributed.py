@@ -1,4 +1,4 @@
-"""The processes that train one model together: one alone, or several that ``torchrun`` or ``accelerate`` started."""
+"""The processes that train one model: a single one, or several that ``torchrun`` or ``accelerate`` started."""
 
 import logging
 import os
@@ -28,11 +28,11 @@ MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # its launche
 
 
 class Distributed:
-    """This process among its like: its rank, its device, and what they tell each other.
+    """One of the processes of a run: its rank, its device, and the communication between them.
 
-    ``device`` is where to compute: the accelerator that is there unless it is named. Only the ``main`` process, whose
-    rank is 0, writes files and speaks to the user. Raises RelxError for a device that cannot be used, and TrainingError
-    for a precision that it lacks and for an environment in which several processes cannot find each other.
+    ``device`` is a name of torch; the default is a GPU where there is one. Only the ``main`` process, whose rank is 0,
+    writes files and prints messages. Raises RelxError for a device that cannot be used, and TrainingError for a
+    precision that it does not support and for an environment in which several processes cannot find each other.
     """
 
     def __init__(self, device: str | None = None, precision: Precision = "fp32") -> None:
@@ -58,15 +58,15 @@ class Distributed:
 
     @property
     def main(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this process writes files and messages."""
         return self.rank == 0
 
     def share(self, rows: np.ndarray) -> np.ndarray:
-        """The rows of a batch that fall to this process; those of all processes are the batch. May be empty."""
+        """Return this process's part of the rows of a batch; it may be empty."""
         return rows[self.rank :: self.count]
 
     def map(self, function: Callable[[A], B], items: Sequence[A]) -> list[B]:
-        """What ``function`` makes of each item, in order, in every process; each process does its share of the work."""
+        """Return ``function`` of each item, in order, in every process; each process computes a part of them."""
         own = [function(item) for item in items[self.rank :: self.count]]
         made: list[Any] = [None] * len(items)
         for rank, part in enumerate(self.gather(own)):
@@ -74,7 +74,7 @@ class Distributed:
         return made
 
     def gather(self, value: A) -> list[A]:
-        """The values of all processes by rank, in every process."""
+        """Return the values of all processes by rank, in every process."""
         values: list[Any] = [value]
         if self.count > 1:
             values = [None] * self.count
@@ -82,15 +82,15 @@ class Distributed:
         return values
 
     def total(self, value: float) -> float:
-        """The sum over all processes."""
+        """Return the sum over all processes."""
         return sum(self._numbers(value)) if self.count > 1 else value
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in one of them."""
+        """Return whether the flag is set in one of them."""
         return any(self._numbers(float(flag))) if self.count > 1 else flag
 
     def on_main(self, action: Callable[[], A]) -> A:
-        """What the main process makes of it, in every process. What stops the main process there stops them all."""
+        """Run the action in the main process and return its result in every process. Its error stops them all."""
         if self.count == 1:
             return action()
         outcome: list[Any] = [None, None]
@@ -105,7 +105,7 @@ class Distributed:
         return outcome[0]
 
     def each(self, action: Callable[[], A]) -> A:
-        """Return what every process makes of the action. An error in one of them stops them all.
+        """Run the action in every process and return its result. An error in one of them stops them all.
 
         An error that several have in common is raised by the first of them alone, so that the user reads it once.
         """
@@ -125,7 +125,7 @@ class Distributed:
         return outcome[0]
 
     def _numbers(self, value: float) -> list[float]:
-        """The values of all processes; added up by each in the same order."""
+        """Return the values of all processes by rank; each process adds them up in the same order."""
         numbers = torch.zeros(self.count, dtype=torch.float64, device=self.device)
         numbers[self.rank] = value
         distributed.all_reduce(numbers)
@@ -158,13 +158,13 @@ def _accelerator(on_cpu: bool, precision: Precision) -> Accelerator:
         # Parts of a model may have no say in a batch. Without the search torch also regroups the gradients after
         # the first step, and a resumed run would add them up in another order.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-        # The stepper weighs the batches of a step itself; else a flag of accelerate's launcher would do it again.
+        # TrainStep weighs the batches of a step itself; else a flag of accelerate's launcher would do it again.
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
     )
 
 
 def _on_cpu(device: str | None) -> bool:
-    """Whether to compute on processors; a GPU of several is chosen by its number."""
+    """Return whether to compute on processors; select a GPU that is named by its number."""
     if device is None:
         # Told so, accelerate sets up several processes on processors too.
         return not (torch.cuda.is_available() or torch.backends.mps.is_available())

@@ -1,4 +1,4 @@
-"""Weights of parts of a model taken from archives of other models, before training."""
+"""Initialize parts of a model from archives of other models (``trainer.init_from``)."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ def initialize(model: JointExtractor, parts: Mapping[str, str]) -> None:
 
 
 class _Rows(NamedTuple):
-    """Where the rows of one of our weights are in theirs."""
+    """The rows of a weight here, and the rows of the same items there."""
 
     ours: list[int]
     theirs: list[int]
@@ -43,7 +43,7 @@ class _Rows(NamedTuple):
 
 
 class _Transfer:
-    """One part, from one model into another."""
+    """Transfer the weights of one part from another model."""
 
     def __init__(self, name: str, path: str, model: JointExtractor, other: JointExtractor) -> None:
         self.name = name
@@ -56,7 +56,7 @@ class _Transfer:
         self._require_equal(_other_items(self.ours), _other_items(self.theirs))
 
     def weights(self) -> dict[str, Tensor]:
-        """What our part is to hold. Raises ConfigError where the two do not fit."""
+        """Return the new weights of the part. Raises ConfigError if the two do not fit."""
         ours, theirs = self.ours.state_dict(), self.theirs.state_dict()
         if not ours:
             raise self._error("has no weights")
@@ -72,7 +72,7 @@ class _Transfer:
         return {name: self._taken(name, ours[name], theirs[name]) for name in ours}
 
     def coverage(self) -> str:
-        """How many rows of the tables were found."""
+        """Describe how many rows of the tables were found."""
         found = [f"{len(rows.ours)} of {rows.total} rows of {name}" for name, rows in self.rows.items() if rows.total]
         return f" ({', '.join(found)})" if found else ""
 
@@ -122,13 +122,13 @@ def _row_keys(part: nn.Module) -> Iterator[tuple[str, list]]:
 
 
 def _labels(model: JointExtractor) -> dict[str, Namespace]:
-    """What the vocabulary holds that is not the embedder's."""
+    """Return the namespaces of the vocabulary that do not belong to the embedder."""
     owned = {id(items) for module in model.embedder.modules() for items in vars(module).values()}
     return {name: items for name, items in model.vocabulary.namespaces.items() if id(items) not in owned}
 
 
 def _other_items(part: nn.Module) -> dict[str, Namespace]:
-    """The items of modules that cannot say which row of their weights is which item's."""
+    """Return the namespaces of modules that cannot match the rows of their weights by item."""
     return {
         f"{name}.{attribute}".lstrip("."): value
         for name, module in part.named_modules()

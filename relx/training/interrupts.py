@@ -1,4 +1,4 @@
-"""Ctrl-C during training, or SIGTERM of a batch system: finish the step, keep what was learnt."""
+"""Handle Ctrl-C during training, or the SIGTERM of a batch system: finish the step and save."""
 
 import logging
 import signal
@@ -11,15 +11,14 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-
 ECHO = 3.0
 
 
 class Interrupts:
     """While entered, the first SIGINT or SIGTERM only sets ``requested``; the second one interrupts as usual.
 
-    With ``echoed`` one within three seconds of the first is the first again, also after the end: the launcher of
-    several processes passes on what the terminal has already sent them.
+    With ``echoed`` a signal within three seconds of the first one is ignored, also after the end: the launcher of
+    several processes repeats what the terminal has already sent them.
     """
 
     def __init__(self, echoed: bool = False) -> None:
@@ -29,7 +28,7 @@ class Interrupts:
         self._before: dict[signal.Signals, Any] = {}
 
     def raise_requested(self) -> None:
-        """Raises KeyboardInterrupt if one was requested: for a place where it does no harm."""
+        """Raise KeyboardInterrupt if one was requested; call this where it does no harm."""
         if self.requested:
             raise KeyboardInterrupt
 

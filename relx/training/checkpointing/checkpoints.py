@@ -1,4 +1,4 @@
-"""The checkpoints of a run: written aside and renamed, checked when they are read, the old ones removed."""
+"""Write the checkpoints of a run, read the newest one that is intact, and remove the old ones."""
 
 import logging
 import re
@@ -18,8 +18,8 @@ NAME = re.compile(r"step_(\d+)\.safetensors")
 class Checkpoints:
     """The last ``keep`` checkpoints in a folder.
 
-    A checkpoint is a tree of plain values and tensors, and holds all that a run needs to go on: no other file has to be
-    whole. One that is broken is passed over with a warning.
+    A checkpoint is a tree of plain values and tensors. It contains all that a run needs to continue: no other file has
+    to be intact. A damaged one is skipped with a warning.
     """
 
     def __init__(self, folder: Path, keep: int) -> None:
@@ -27,7 +27,7 @@ class Checkpoints:
         self.keep = keep
 
     def save(self, step: int, tree: dict[str, Any]) -> None:
-        """Write that of a step, then remove those that are no longer wanted; an error leaves all earlier ones.
+        """Write the checkpoint of a step, then remove the old ones; an error leaves all earlier ones.
 
         Raises TrainingError when it cannot be written.
         """
@@ -42,7 +42,7 @@ class Checkpoints:
             raise TrainingError(str(error)) from error
 
     def newest(self) -> dict[str, Any] | None:
-        """The newest one that is whole; None where there is no checkpoint at all.
+        """Return the newest one that is intact; None if there is no checkpoint at all.
 
         Raises TrainingError when none of them is.
         """
@@ -75,7 +75,7 @@ class Checkpoints:
                 yield int(found[1])
 
     def _unwanted(self, newest: int) -> Iterator[Path]:
-        """Old ones, those later than the newest, which come from before a resume, and halves of killed writes."""
+        """Yield old ones, those later than the newest, which are from before a resume, and halves of killed writes."""
         steps = list(self._steps())
         wanted = sorted(step for step in steps if step <= newest)[-self.keep :]
         yield from (self._file(step) for step in steps if step not in wanted)

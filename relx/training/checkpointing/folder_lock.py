@@ -1,4 +1,4 @@
-"""A folder in which one program is at work at a time, by a lock that the system takes from a process that ends."""
+"""Lock a folder for one process at a time; the operating system releases the lock of a process that ends."""
 
 import logging
 import os
@@ -34,12 +34,12 @@ def locked(folder: Path) -> Iterator[TextIO]:
 
 
 def inherited(lock: TextIO) -> tuple[int, ...]:
-    """What a process has to inherit to stay inside."""
+    """Return the file descriptors that a child process must inherit to keep the lock."""
     return (lock.fileno(),) if fcntl is not None else ()
 
 
 def note_process(lock: TextIO, number: int) -> None:
-    """Write down who is at work. Raises TrainingError when the disk is full."""
+    """Write which process holds the lock. Raises TrainingError when the disk is full."""
     try:
         os.truncate(lock.fileno(), 0)
         os.write(lock.fileno(), f"process {number} on {socket.gethostname()}".encode())

@@ -1,4 +1,4 @@
-"""The random numbers of a run: where they start, and where they stand."""
+"""Seed the random numbers of a run, and capture and restore their state."""
 
 import random
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 
 
 def seed_everything(seed: int, rank: int = 0) -> None:
-    """Start the random numbers of every library; those of several processes are independent of each other."""
+    """Seed the random numbers of every library; each process draws numbers of its own."""
     own = seed if rank == 0 else int(np.random.SeedSequence((seed, rank)).generate_state(1)[0])
     random.seed(own)
     np.random.seed(own)
@@ -16,7 +16,7 @@ def seed_everything(seed: int, rank: int = 0) -> None:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Where the random numbers of every library stand, those of the device included."""
+    """Return the state of the random numbers of every library and of the device."""
     return {
         "python": random.getstate(),
         "numpy": _plain(np.random.get_state(legacy=False)),
@@ -26,7 +26,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Take up what ``random_state`` gave; numbers of another kind of device are left as they are."""
+    """Restore what ``random_state`` returned; ignore the state of another kind of device."""
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
@@ -35,7 +35,7 @@ def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The same with lists for arrays."""
+    """Return the value with lists for arrays."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value.tolist() if isinstance(value, np.ndarray) else value

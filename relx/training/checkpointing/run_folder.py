@@ -1,4 +1,4 @@
-"""What differs between the experiment of a run and the one that is to go on with it."""
+"""The output folder of a run: claim it, resume the run in it, and write its files."""
 
 import json
 import logging
@@ -13,51 +13,7 @@ from relx.training.checkpointing.folder_lock import LOCK
 from relx.utils.files import atomic_write, leftovers
 from relx.utils.text import json_text
 
-HARMLESS = ("trainer.epochs", "trainer.patience", "trainer.keep_checkpoints", "trainer.callbacks", "test_data_path")
-ABSENT = "nothing"
-
-
-class Difference(NamedTuple):
-    """A value at a dotted path, before and now; both as JSON."""
-
-    path: str
-    before: str
-    now: str
-
-    @property
-    def harmless(self) -> bool:
-        """Whether the steps that were taken would have been the same with it."""
-        return any(self.path == key or self.path.startswith(f"{key}.") for key in HARMLESS)
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.before} -> {self.now}"
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """Between two experiments in full, key by key, sorted by path."""
-    old, new = (dict(_leaves(tree, "")) for tree in (before, now))
-    paths = sorted(old.keys() | new.keys())
-    pairs = (Difference(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths)
-    return [pair for pair in pairs if pair.before != pair.now]
-
-
-def require_harmless(found: list[Difference], folder: Path) -> None:
-    """Raise TrainingError, with every difference, unless a run can go on with all of them."""
-    if all(difference.harmless for difference in found):
-        return
-    listed = "".join(f"\n  {difference}" for difference in found)
-    raise TrainingError(
-        f"{folder}: was started with another experiment:{listed}\nOnly {', '.join(HARMLESS)} may change; take the rest "
-        "back, choose another folder (-s), or give --force to start anew"
-    )
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """The dotted path and the JSON of everything that holds nothing else."""
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    nested = [leaf for key, item in items for leaf in _leaves(item, f"{path}.{key}" if path else str(key))]
-    yield from nested or [(path, json.dumps(value, ensure_ascii=False))]
-
+logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
 METRICS = "metrics.json"
@@ -68,8 +24,8 @@ CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 FILES = (CONFIG, METRICS, EPOCHS, SAMPLES, ARCHIVE, *sentences.FILES.values())
 FOLDERS = (CHECKPOINTS, TENSORBOARD)
-
-logger = logging.getLogger(__name__)
+HARMLESS = ("trainer.epochs", "trainer.patience", "trainer.keep_checkpoints", "trainer.callbacks", "test_data_path")
+ABSENT = "nothing"
 
 
 class RunFolder:
@@ -80,7 +36,7 @@ class RunFolder:
 
     @classmethod
     def claim(cls, path: Path, force: bool) -> "RunFolder":
-        """Make the folder. With ``force`` it may hold an earlier run, which stays until ``start``.
+        """Create the folder. With ``force`` it may hold an earlier run, which stays until ``start``.
 
         Raises TrainingError when the folder holds a run and ``force`` is off, holds something else, or cannot be made.
         """
@@ -96,10 +52,10 @@ class RunFolder:
 
     @classmethod
     def resume(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
-        """The folder of a run of this experiment (``config`` in full); made where there is none yet.
+        """Return the folder of a run of this experiment (``config`` in full), and create it if it does not exist.
 
-        Raises TrainingError when the folder holds something else, when the experiment differs in more than how long
-        the run goes on, and when the folder cannot be made.
+        Raises TrainingError when the folder holds something else, when the experiment differs in more than the
+        ``HARMLESS`` keys, and when the folder cannot be created.
         """
         holds_something, before = cls._holds_something(path), _config_of(path)
         if before is not None:
@@ -112,7 +68,7 @@ class RunFolder:
         return cls(path)
 
     def start(self, config: dict[str, Any], anew: bool = True) -> None:
-        """Write down the experiment; ``anew``, remove the files of an earlier run first, and nothing else.
+        """Write the experiment to the folder. ``anew``: first remove the files of an earlier run, and nothing else.
 
         Raises RelxError when that fails.
         """
@@ -121,7 +77,7 @@ class RunFolder:
         self.write(CONFIG, config)
 
     def _clear(self) -> None:
-        """All but the configuration: a folder in which a run was killed must be known as that of a run."""
+        """Remove all files but the configuration, by which the folder of a killed run is recognized."""
         try:
             for file in filter(Path.is_dir, (self.path / name for name in FOLDERS)):
                 shutil.rmtree(file)
@@ -147,10 +103,52 @@ class RunFolder:
 
 
 def _config_of(path: Path) -> dict[str, Any] | None:
-    """The configuration of the run in a folder, if there is one; other programs have a ``config.json`` too."""
+    """Return the configuration of the run in a folder; None for a ``config.json`` of another program."""
     try:
         content = json.loads((path / CONFIG).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     ours = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
     return content if ours else None
+
+
+class Difference(NamedTuple):
+    """A value at a dotted path in two experiments, both as JSON."""
+
+    path: str
+    before: str
+    now: str
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the difference leaves the steps that were taken as they are."""
+        return any(self.path == key or self.path.startswith(f"{key}.") for key in HARMLESS)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.before} -> {self.now}"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """Return the differences between two experiments in full, sorted by path."""
+    old, new = (dict(_leaves(tree, "")) for tree in (before, now))
+    paths = sorted(old.keys() | new.keys())
+    pairs = (Difference(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths)
+    return [pair for pair in pairs if pair.before != pair.now]
+
+
+def require_harmless(found: list[Difference], folder: Path) -> None:
+    """Raise TrainingError, with every difference, unless a run can continue with all of them."""
+    if all(difference.harmless for difference in found):
+        return
+    listed = "".join(f"\n  {difference}" for difference in found)
+    raise TrainingError(
+        f"{folder}: was started with another experiment:{listed}\nOnly {', '.join(HARMLESS)} may change; take the rest "
+        "back, choose another folder (-s), or give --force to start anew"
+    )
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the dotted path and the JSON of each value that contains no other."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    nested = [leaf for key, item in items for leaf in _leaves(item, f"{path}.{key}" if path else str(key))]
+    yield from nested or [(path, json.dumps(value, ensure_ascii=False))]

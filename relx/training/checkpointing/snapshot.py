@@ -54,7 +54,7 @@ def restore(tree: Tree, train_step: TrainStep, callbacks: Sequence[Callback]) ->
 
 
 def _named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
-    """Each under the name of its class, from the second of that name on with its number among them."""
+    """Yield each callback with the name of its class; from the second of a class on, its number is added."""
     seen: Counter[str] = Counter()
     for callback in callbacks:
         name = type(callback).__name__
@@ -116,7 +116,7 @@ def require_epochs(tree: Tree, epochs: int) -> None:
 
 
 def _digest(corpus: TensorDataset) -> str:
-    """Of all that training sees of its sentences."""
+    """Return a digest of all that training sees of its sentences."""
     found = hashlib.sha256(corpus.lengths.tobytes())
     for name, column in sorted(corpus.columns.items()):
         found.update(name.encode())
@@ -126,7 +126,7 @@ def _digest(corpus: TensorDataset) -> str:
 
 
 def _digest_of_gold(examples: Sequence[Example]) -> str:
-    """Of all that a validation sees of its sentences."""
+    """Return a digest of all that validation sees of its sentences."""
     found = hashlib.sha256()
     for e in examples:
         seen = (e.tokens, e.entities, e.relations, e.text, e.offsets, e.pos_tags, e.heads, e.deprels)

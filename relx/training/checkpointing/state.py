@@ -1,4 +1,4 @@
-"""How far a run has come."""
+"""The progress of a run."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Best:
-    """The moment whose weights are kept: the number of the report, where that was, and what was found."""
+    """The report whose weights are kept: its number, its place in the run, and its metrics."""
 
     report: int
     epoch: int
@@ -20,11 +20,11 @@ class Best:
 
 @dataclass
 class TrainingState:
-    """Where a run stands.
+    """The progress of a run.
 
     ``step`` counts the steps of the optimizer, ``epoch`` the whole epochs, ``position`` the steps of the epoch after
     them. ``loss`` is summed over ``sentences`` since the last of the ``reports``, which was made at the step
-    ``reported``. ``interrupted`` and ``failure`` say what ended a run early.
+    ``reported``. ``interrupted`` and ``failure`` say what ended the run early.
     """
 
     step: int = 0
@@ -40,7 +40,7 @@ class TrainingState:
     failure: TrainingError | None = None
 
     def advance(self, loss: float, sentences: int, steps: int) -> None:
-        """Note a step of an epoch that has so many."""
+        """Count a step of an epoch of so many steps."""
         self.step += 1
         self.position += 1
         self.loss += loss * sentences
@@ -49,7 +49,7 @@ class TrainingState:
             self.epoch, self.position = self.epoch + 1, 0
 
     def note_report(self, metrics: Metrics, improved: bool) -> None:
-        """Note what was found at the last step; the mean loss starts anew."""
+        """Note a report after the last step, and reset the mean loss."""
         self.reports += 1
         self.reported = self.step
         self.loss, self.sentences = 0.0, 0
@@ -63,7 +63,7 @@ class TrainingState:
 
     @property
     def mean_loss(self) -> float:
-        """Over the sentences since the last report."""
+        """The mean over the sentences since the last report."""
         return self.loss / self.sentences if self.sentences else 0.0
 
     @property
@@ -73,17 +73,17 @@ class TrainingState:
 
     @property
     def best_metrics(self) -> Metrics:
-        """What it found."""
+        """The metrics of the best report so far."""
         return self.best.metrics if self.best is not None else {}
 
     def to_json(self) -> dict[str, Any]:
-        """What a resumed run has to know; not what ended the run before it."""
+        """Return what a resumed run needs; not what ended the run before it."""
         kept = asdict(self)
         del kept["interrupted"], kept["failure"]
         return kept
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TrainingState":
-        """The state that ``to_json`` gave."""
+        """Return the state that ``to_json`` described."""
         best = content["best"]
         return cls(**{**content, "best": Best(**best) if best is not None else None})

@@ -1,4 +1,4 @@
-"""A tree of plain values and tensors as one safetensors file that knows its own checksum; no pickle.
+"""Write a tree of plain values and tensors as one safetensors file with a checksum, without pickle.
 
 The tensors are the file's tensors, named by their path in the tree, one that stands in it several times by its first;
 the rest is JSON in the file's metadata, with marks where a tensor stood, and for what JSON lacks: bytes, tuples, and
@@ -27,7 +27,7 @@ Tensors = dict[str, Tensor]
 
 
 class DamagedFile(RelxError):
-    """A file that is not as it was written."""
+    """The file is not as it was written."""
 
 
 def write_tree(path: Path, tree: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ def require_keepable(value: Any, name: str) -> None:
 
 
 def read_tree(path: Path) -> dict[str, Any]:
-    """The tree that ``write_tree`` wrote. Raises DamagedFile for anything else."""
+    """Return the tree that ``write_tree`` wrote. Raises DamagedFile for anything else."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -67,14 +67,14 @@ def read_tree(path: Path) -> dict[str, Any]:
 
 
 class _Packer:
-    """Takes the ``tensors`` out of a tree, by their paths; one that stands in it several times, once."""
+    """Take the ``tensors`` out of a tree, by their paths; a tensor that occurs several times, once."""
 
     def __init__(self) -> None:
         self.tensors: Tensors = {}
         self.known: dict[Hashable, str] = {}
 
     def packed(self, value: Any, path: str) -> Any:
-        """What is left, as JSON can hold it."""
+        """Return the rest of the value as JSON."""
         path = path.lstrip("/")
         match value:
             case Tensor():

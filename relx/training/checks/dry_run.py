@@ -1,4 +1,4 @@
-"""``relx train --dry-run``: everything that can go wrong in a run, met in its first minute. Writes nothing."""
+"""``relx train --dry-run``: try all that a run does, in a minute, and write nothing."""
 
 import time
 from collections.abc import Sequence
@@ -18,6 +18,9 @@ from relx.training.optim.parameter_groups import parameter_groups
 from relx.training.preparation import check_oracle, prepare
 from relx.training.train_step import TrainStep
 from relx.utils.runtime import prepare_process
+
+SPLITS = {"train": "train", "validation": "dev", "test": "test"}
+PREDICTED = 32
 
 
 class DryRun:
@@ -49,12 +52,8 @@ class DryRun:
         return experiment.loader.steps(dataset.lengths, experiment.seed, epoch, batches)
 
 
-SPLITS = {"train": "train", "validation": "dev", "test": "test"}
-PREDICTED = 32
-
-
 def dry_run(experiment: Experiment, distributed: Distributed) -> str:
-    """What was found: the data, the vocabulary, a step on the largest batch, a prediction of the longest sentences.
+    """Report on the data, the vocabulary, a step on the largest batch, and a prediction of the longest sentences.
 
     The oracle check is logged as in a run. Raises DataError, ConfigError, MissingExtra and TrainingError as a run does.
     """

@@ -1,4 +1,4 @@
-"""``relx train --overfit N``: whether a model can learn a few sentences by heart, and if not, which part of it."""
+"""``relx train --overfit N``: try whether a model can memorize a few sentences, and if not, which part fails."""
 
 import math
 from collections import Counter
@@ -21,8 +21,8 @@ from relx.training.experiment import Experiment
 from relx.utils.text import counted
 
 MOST_STEPS = 500
-LOOK_EVERY = 25
-NEAR_ZERO = 0.01
+MEASURE_EVERY = 25
+MEMORIZED = 0.01
 LEARNT = 0.1
 # A limit of the head keeps the loss of its sentences above zero.
 LEARNT_WITH_LIMITS = 0.5
@@ -30,16 +30,16 @@ NAMED = 5
 
 
 @dataclass(frozen=True)
-class Look:
-    """How far a model is, measured without dropout: the loss a sentence, and for each of the head's scores how hard the
-    loss still pulls at it (the norm of its gradient)."""
+class Fit:
+    """The loss per sentence of a model without dropout, and the norm of its gradient with respect to each output of
+    the head."""
 
     loss: float
-    pulls: Mapping[str, float]
+    gradients: Mapping[str, float]
 
 
 def overfit(experiment: Experiment, count: int, distributed: Distributed) -> str:
-    """Train on so many sentences until the loss is a hundredth of what it was; what came of it, in a line.
+    """Train on so many sentences until the loss is a hundredth of its first value, and report the result in a line.
 
     Raises TrainingError for a head that loses labels without a cause, and one that says which part does not learn when
     after 500 steps the loss is above a tenth or the predictions stay below the head's ceiling. Sentences in which a
@@ -54,7 +54,7 @@ def overfit(experiment: Experiment, count: int, distributed: Distributed) -> str
     ceiling = oracle_check(head, examples, protocol)
     ceiling.require_no_fault(head)
     dataset = run.dataset(examples)
-    before = _look(run, dataset)
+    before = _measure(run, dataset)
     steps, after = _train(run, dataset, before)
     predicted = run.model.extract(examples, experiment.loader)
     report = score(examples, predicted, protocol)
@@ -94,66 +94,66 @@ def _verdict(outcome: str, reasons: Sequence[str], limited: bool) -> str:
 
 
 def _chosen(examples: Sequence[Example], count: int) -> list[Example]:
-    """So many sentences, evenly spaced, of those with relations while there are any."""
+    """Return so many sentences, evenly spaced; those with relations first."""
     ordered = sorted(examples, key=lambda example: not example.relations)
-    telling = [example for example in examples if example.relations]
-    pool = telling if len(telling) >= count else ordered
+    with_relations = [example for example in examples if example.relations]
+    pool = with_relations if len(with_relations) >= count else ordered
     return pool[:: max(1, len(pool) // count)][:count]
 
 
-def _train(run: DryRun, dataset: TensorDataset, before: Look) -> tuple[int, Look]:
-    """The number of steps, and how far they led."""
+def _train(run: DryRun, dataset: TensorDataset, before: Fit) -> tuple[int, Fit]:
+    """Return the number of steps, and the loss and gradients after them."""
     train_step = run.train_step(total=MOST_STEPS)
     number, epoch, now = 0, 0, before
     while number < MOST_STEPS:
         for batches in run.plan(dataset, epoch):
             train_step.on_batches(number, dataset, batches)
             number += 1
-            if number % LOOK_EVERY == 0:
-                now = _look(run, dataset)
-                if math.isfinite(now.loss) and now.loss <= NEAR_ZERO * before.loss:
+            if number % MEASURE_EVERY == 0:
+                now = _measure(run, dataset)
+                if math.isfinite(now.loss) and now.loss <= MEMORIZED * before.loss:
                     return number, now
         epoch += 1
     return number, now
 
 
-def _look(run: DryRun, dataset: TensorDataset) -> Look:
-    loss, pulls = 0.0, Counter[str]()
+def _measure(run: DryRun, dataset: TensorDataset) -> Fit:
+    loss, gradients = 0.0, Counter[str]()
     for rows in run.experiment.loader.in_order(dataset.lengths):
-        seen = _look_at(run.model.eval(), dataset.batch(rows.tolist()).to(run.model.device))
+        seen = _measure_batch(run.model.eval(), dataset.batch(rows.tolist()).to(run.model.device))
         loss += seen.loss * len(rows) / len(dataset)
-        pulls.update(seen.pulls)
-    return Look(loss, pulls)
+        gradients.update(seen.gradients)
+    return Fit(loss, gradients)
 
 
-def _look_at(model: JointExtractor, batch: Batch) -> Look:
+def _measure_batch(model: JointExtractor, batch: Batch) -> Fit:
     with torch.no_grad():
         scores = {name: score.clone() for name, score in model.scores(batch).items()}
-    pulling = {name: score.requires_grad_() for name, score in scores.items() if score.is_floating_point()}
+    differentiable = {name: score.requires_grad_() for name, score in scores.items() if score.is_floating_point()}
     loss = model.loss(scores, batch)
-    gradients = torch.autograd.grad(loss, list(pulling.values()), allow_unused=True)
+    gradients = torch.autograd.grad(loss, list(differentiable.values()), allow_unused=True)
     norms = (0.0 if gradient is None else gradient.norm().item() for gradient in gradients)
-    return Look(loss.item(), dict(zip(pulling, norms, strict=True)))
+    return Fit(loss.item(), dict(zip(differentiable, norms, strict=True)))
 
 
 def _found(report: Report) -> str:
     return f"triples {percentages(report.triples)}, entities {percentages(report.entities)} ({report.protocol})"
 
 
-def _reasons(run: DryRun, before: Look, after: Look, fell: bool) -> list[str]:
+def _reasons(run: DryRun, before: Fit, after: Fit, fell: bool) -> list[str]:
     """Name the weights and the scores that do not learn, and say what to do where the loss did or did not fall."""
     reasons = [*_idle_weights(run), *_unlearnt_scores(before, after)]
     if not math.isfinite(after.loss):
         return [*reasons, f"the loss without dropout is {after.loss}: look at forward and loss after model.eval()"]
     if not fell:
         return [*reasons, "where all take part: try another trainer.optimizer.lr (relx find-lr) or less dropout"]
-    near = after.loss <= NEAR_ZERO * before.loss
+    near = after.loss <= MEMORIZED * before.loss
     loss = "is near zero" if near else f"fell to {after.loss / before.loss:.0%} of what it was"
     return [*reasons, f"the loss {loss}, and yet the predictions are not right: look at the head's decode"]
 
 
 def _idle_weights(run: DryRun) -> list[str]:
-    """Weights that the loss of the sentences does not reach."""
+    """Name the weights that get no gradient, and count the frozen ones."""
     model = run.model.train()
     dataset = run.dataset(_chosen(run.data["train"], NAMED))
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -166,10 +166,10 @@ def _idle_weights(run: DryRun) -> list[str]:
     return found + ([f"{frozen} weights are frozen (trainable, parameter_groups)"] if frozen else [])
 
 
-def _unlearnt_scores(before: Look, after: Look) -> list[str]:
-    """The head's scores at which the loss still pulls, the hardest first."""
-    shares = {name: after.pulls[name] / pull for name, pull in before.pulls.items() if pull}
-    dead = [name for name, pull in before.pulls.items() if not pull]
+def _unlearnt_scores(before: Fit, after: Fit) -> list[str]:
+    """Name the outputs of the head whose gradient is still large, the largest first."""
+    shares = {name: after.gradients[name] / norm for name, norm in before.gradients.items() if norm}
+    dead = [name for name, norm in before.gradients.items() if not norm]
     high = sorted((name for name, share in shares.items() if share > LEARNT), key=lambda name: -shares[name])
     found = [f"the score {name!r} is not learnt: its gradient is {shares[name]:.0%} of what it was" for name in high]
     return found + [f"the loss does not depend on the score {name!r}" for name in dead]

@@ -1,4 +1,4 @@
-"""The learning-rate range test (Smith 2017, section 3.3): the loss while the rate grows from too low to too high."""
+"""Run the learning-rate range test (Smith 2017, section 3.3): the loss while the rate grows."""
 
 import itertools
 import math
@@ -24,7 +24,7 @@ DIVERGED = 4.0
 
 @dataclass(frozen=True)
 class RangeTest:
-    """The rate of each step and the loss that it met, until the loss diverged or the rates were through."""
+    """The learning rate and the loss of each step, until the loss diverged or the last rate was reached."""
 
     rates: list[float]
     losses: list[float]
@@ -32,7 +32,7 @@ class RangeTest:
 
     @property
     def smoothed(self) -> list[float]:
-        """The losses as a moving average over about 10 steps, each weighted as if nothing had come before the first."""
+        """The moving average of the losses over about 10 steps, corrected for its start."""
         return list(_smoothed(self.losses))
 
     @property
@@ -44,7 +44,7 @@ class RangeTest:
 
     @property
     def lowest(self) -> float:
-        """The rate at which the smoothed loss is lowest: as a rule already too high."""
+        """The rate at which the smoothed loss is lowest; it is usually too high already."""
         return self.rates[int(np.argmin(self.smoothed))]
 
 
@@ -68,7 +68,7 @@ def find_rate(experiment: Experiment, low: float, high: float, steps: int, distr
 
 
 class _Growth(Schedule):
-    """From one rate to another by equal factors, where the optimizer's own is a third."""
+    """Grow from one rate to another by equal factors; ``own`` is the rate of the optimizer."""
 
     def __init__(self, low: float, high: float, own: float) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class _Growth(Schedule):
 
 
 def _batches(experiment: Experiment, dataset: TensorDataset) -> Iterator[np.ndarray]:
-    """Batches of sentences of mixed length, whose losses differ less than those of training, epoch after epoch."""
+    """Yield batches of sentences of mixed length, whose losses differ less than those of training, without end."""
     for epoch in itertools.count():
         yield from experiment.loader.mixed(dataset.lengths, experiment.seed, epoch)
 
@@ -90,7 +90,7 @@ def _batches(experiment: Experiment, dataset: TensorDataset) -> Iterator[np.ndar
 def _losses(
     train_step: TrainStep, dataset: TensorDataset, steps: Iterable[list[np.ndarray]]
 ) -> tuple[list[float], bool]:
-    """The loss of each step until it diverged, and whether it did."""
+    """Return the loss of each step until it diverged, and whether it did."""
     losses: list[float] = []
     for number, batches in enumerate(steps):
         try:

@@ -1,4 +1,4 @@
-"""Groups of weights that are trained with settings of their own, such as a pretrained encoder's learning rate."""
+"""Train groups of weights with settings of their own, such as the learning rate of a pretrained encoder."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,50 +8,9 @@ from torch import nn
 
 from relx.errors import ConfigError
 
-Name = tuple[str, ...]
-
-
-def height_below_top(names: Sequence[str]) -> dict[str, int]:
-    """How far below the highest layer each weight lies: 0 for that layer and for what comes after it.
-
-    The layers are numbered by the first part of the dotted names that is a number and differs between names with the
-    same beginning, such as the 3 in ``embedders.0.encoder.layer.3.output.weight``. Modules list their parts in the
-    order in which they are used: weights before the first layer lie one below the lowest, those after it that belong to
-    no layer lie at the top. Empty where nothing is numbered.
-    """
-    split = [tuple(name.split(".")) for name in names]
-    beginning = _before_the_number(split)
-    if beginning is None:
-        return {}
-    place = len(beginning)
-    layers = [int(name[place]) if _is_numbered(name, beginning) else None for name in split]
-    numbers = sorted({layer for layer in layers if layer is not None})
-    first = next(index for index, layer in enumerate(layers) if layer is not None)
-    below = len(numbers)
-    return {
-        name: below - 1 - numbers.index(layer) if layer is not None else below if index < first else 0
-        for index, (name, layer) in enumerate(zip(names, layers, strict=True))
-    }
-
-
-def _before_the_number(names: Sequence[Name]) -> Name | None:
-    """What stands before the numbers of the layers; the shortest where there are several, and of these the first."""
-    seen: dict[Name, set[str]] = {}
-    for name in names:
-        for place, part in enumerate(name):
-            if part.isdigit():
-                seen.setdefault(name[:place], set()).add(part)
-    several = [beginning for beginning, numbers in seen.items() if len(numbers) > 1]
-    return min(several, key=len, default=None)
-
-
-def _is_numbered(name: Name, beginning: Name) -> bool:
-    place = len(beginning)
-    return len(name) > place and name[:place] == beginning and name[place].isdigit()
-
-
 SHOWN = 5
 
+Name = tuple[str, ...]
 Parameters = Mapping[str, nn.Parameter]
 
 
@@ -89,7 +48,7 @@ class GroupSettings:
         self.frozen = frozen
 
     def groups(self, regex: str, weights: Parameters) -> list[dict[str, Any]]:
-        """The weights as an optimizer takes them. Raises ConfigError where layers are asked for and none is found."""
+        """Return the weights as groups of an optimizer. Raises ConfigError if no layers are found for their decay."""
         if self.layerwise_lr_decay is None:
             return [{"params": list(weights.values()), **self.settings}]
         heights = height_below_top(list(weights))
@@ -109,7 +68,7 @@ class GroupSettings:
 
 
 def require_regexes(groups: Iterable[str]) -> None:
-    """Raise ValueError for the first that is no regular expression."""
+    """Raise ValueError for the first one that is not a regular expression."""
     for regex in groups:
         try:
             re.compile(regex)
@@ -120,10 +79,10 @@ def require_regexes(groups: Iterable[str]) -> None:
 def parameter_groups(
     parameters: Iterable[tuple[str, nn.Parameter]], groups: Mapping[str, GroupSettings]
 ) -> list[dict[str, Any]]:
-    """The weights that are trained as an optimizer takes them: those of each regex, and then the rest.
+    """Return the trained weights as groups of an optimizer: those of each regex, and then the rest.
 
-    A regex takes the weights in whose name it is found; those that it is to freeze cease to require gradients. Raises
-    ConfigError for one that takes none, for a weight that two take, and when nothing is left to train.
+    A regex selects the weights in whose name it is found. Frozen weights stop requiring gradients. Raises ConfigError
+    for a regex that selects none, for a weight that two select, and if no weight is left to train.
     """
     every = dict(parameters)
     trained = {name: parameter for name, parameter in every.items() if parameter.requires_grad}
@@ -170,3 +129,42 @@ def _require_disjoint(taken: Mapping[str, list[str]]) -> None:
             if name in owner:
                 raise ConfigError(f"trainer.parameter_groups: {name} is found by both {owner[name]!r} and {regex!r}")
             owner[name] = regex
+
+
+def height_below_top(names: Sequence[str]) -> dict[str, int]:
+    """Return how many layers below the highest one each weight is: 0 for that layer and for what comes after it.
+
+    The layers are numbered by the first part of the dotted names that is a number and differs between names with the
+    same beginning, such as the 3 in ``embedders.0.encoder.layer.3.output.weight``. Modules list their parts in the
+    order in which they are used: weights before the first layer lie one below the lowest, those after it that belong to
+    no layer lie at the top. Empty where nothing is numbered.
+    """
+    split = [tuple(name.split(".")) for name in names]
+    beginning = _before_the_number(split)
+    if beginning is None:
+        return {}
+    place = len(beginning)
+    layers = [int(name[place]) if _is_numbered(name, beginning) else None for name in split]
+    numbers = sorted({layer for layer in layers if layer is not None})
+    first = next(index for index, layer in enumerate(layers) if layer is not None)
+    below = len(numbers)
+    return {
+        name: below - 1 - numbers.index(layer) if layer is not None else below if index < first else 0
+        for index, (name, layer) in enumerate(zip(names, layers, strict=True))
+    }
+
+
+def _before_the_number(names: Sequence[Name]) -> Name | None:
+    """Return the beginning of the names before the number of the layer: the first of the shortest ones."""
+    seen: dict[Name, set[str]] = {}
+    for name in names:
+        for place, part in enumerate(name):
+            if part.isdigit():
+                seen.setdefault(name[:place], set()).add(part)
+    several = [beginning for beginning, numbers in seen.items() if len(numbers) > 1]
+    return min(several, key=len, default=None)
+
+
+def _is_numbered(name: Name, beginning: Name) -> bool:
+    place = len(beginning)
+    return len(name) > place and name[:place] == beginning and name[place].isdigit()
