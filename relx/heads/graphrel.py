@@ -1,4 +1,4 @@
-"""GraphRel (Fu et al. 2019, ACL): text as relational graphs. The Bi-RNN and the GCN of phase 1 are the encoder."""
+"""GraphRel, text as relational graphs (Fu et al. 2019, ACL). The Bi-RNN and the GCN of phase 1 are the encoder."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,9 @@ from torch.nn import functional as F
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace, Vocabulary
-from relx.encoders.seq2seq.lstm import LSTMEncoder
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import NOT_LOCATED, UNKNOWN, UNTAGGED, Encode, Head, HeadOutput, Limit, Targets, prediction
-from relx.heads.pair_scorers.scorer import TableCells
-from relx.heads.pair_scorers.scorers import DecomposedPairScorer
+from relx.heads.kernels.relation_messages import sum_messages
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.limits import Cell, limits_of_sums
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
@@ -23,99 +22,44 @@ from relx.registry import Injected
 
 LABELLED = "a pair of its tokens already has another relation"
 
-
-class TokenPairTable:
-    """A pair of tokens has one label, the first relation of the data that holds between them.
-
-    Two entities have a relation if more than ``threshold``, a share, of the pairs of their tokens bear its label; with
-    the threshold 0, one pair is enough (Fu et al. 2019, threshold prediction).
-    """
-
-    def __init__(self, relations: Namespace, threshold: float) -> None:
-        self.relations = relations
-        self.threshold = threshold
-
-    def write(self, example: Example, tagged: Iterable[Entity]) -> tuple[np.ndarray, list[tuple[Relation, str]]]:
-        """The labelled pairs (relation from 1, head, tail) of a sentence, [pairs, 3], and the relations not held.
-
-        ``tagged`` are the entities whose extent the sentence's tags hold.
-        """
-        labels: dict[tuple[int, int], int] = {}
-        lost, extents = [], {entity.span for entity in tagged}
-        for relation in example.relations:
-            cause = self._write(relation, labels)
-            if cause is None and not {relation.head.span, relation.tail.span} <= extents:
-                cause = UNTAGGED
-            if cause is not None:
-                lost.append((relation, cause))
-        cells = [(label, head, tail) for (head, tail), label in labels.items()]
-        return np.array(cells, dtype=np.int32).reshape(-1, 3), lost
-
-    def read(self, cells: Iterable[tuple[int, int, int, float]], entities: Sequence[Entity]) -> list[Relation]:
-        """Labelled pairs (head, tail, relation from 1, score) -> relations of these entities, which do not overlap."""
-        owner = {token: entity for entity in entities for token in range(*entity.span)}
-        scores: dict[tuple[Entity, int, Entity], list[float]] = defaultdict(list)
-        for head, tail, label, score in cells:
-            if head in owner and tail in owner:
-                scores[owner[head], label - 1, owner[tail]].append(score)
-        return [
-            Relation(head, self.relations[relation], tail, sum(found) / len(found))
-            for (head, relation, tail), found in scores.items()
-            if len(found) > self.threshold * _size(head) * _size(tail)
-        ]
-
-    def _write(self, relation: Relation, labels: dict[tuple[int, int], int]) -> str | None:
-        """Label a relation's pairs; the cause if that is not possible."""
-        if not relation.located:
-            return NOT_LOCATED
-        number = self.relations.get(relation.type)
-        if number is None:
-            return UNKNOWN
-        block = {(i, j): number + 1 for i in range(*relation.head.span) for j in range(*relation.tail.span)}
-        if any(labels.get(pair, label) != label for pair, label in block.items()):
-            return LABELLED
-        labels.update(block)
-        return None
-
-
-def _size(entity: Entity) -> int:
-    start, end = entity.span
-    return end - start
-
-
-# A word sends no message along a relation if all of its chances are below this.
-NEGLIGIBLE = 1e-7
-# Above this share of messages, all of them at once are faster than those that count (measured on one core).
-MANY = 0.4
 # Few pairs have a relation. With this lead of the label "no relation", all 170 relations of WebNLG* together start at
-# a chance of 0.8 % a pair, near their share of 0.4 % of the data.
+# a probability of 0.8 % a pair, near their share of 0.4 % of the data.
 NULL_LEAD = 10.0
 
 
 class Phase(nn.Module):
-    """What a phase predicts of its words: entity tags, by an LSTM over them, and labels of pairs, by their parts.
+    """Predict entity tags, with an LSTM over the words, and labels of pairs of words.
 
-    The score of a pair is W_3 relu(W_1 h + W_2 h'), + being concatenation. The label "no relation" starts
-    ``NULL_LEAD`` above the others.
+    The logits of a pair are S(w, r, w') = W_3 relu(W_1 h_w + W_2 h_w'), with + being concatenation: a part of the head
+    plus a part of the tail. The label 0, "no relation", starts ``NULL_LEAD`` above the others.
     """
 
     def __init__(self, size: int, tags: int, labels: int) -> None:
         super().__init__()
-        self.lstm = LSTMEncoder(size, size, bidirectional=False)
+        lstm = Seq2SeqEncoder.named("lstm", hidden_size=size, bidirectional=False)
+        self.lstm = lstm.build(input_dim=size)
         self.tagger = nn.Linear(size, tags)
-        self.pair_scorer = DecomposedPairScorer(size, labels, bias=0.0)
-        nn.init.constant_(self.pair_scorer.head_output.bias[0], NULL_LEAD)
+        self.W_1 = nn.Linear(size, size, bias=False)
+        self.W_2 = nn.Linear(size, size, bias=False)
+        self.W_3_head = nn.Linear(size, labels)
+        self.W_3_tail = nn.Linear(size, labels, bias=False)
+        nn.init.zeros_(self.W_3_head.bias)
+        nn.init.constant_(self.W_3_head.bias[0], NULL_LEAD)
 
-    def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, h: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, length, size] -> logits of tags [batch, length, tags], of pairs [batch, length, length, labels]."""
-        return self.tagger(self.lstm(words, mask)), self.pair_scorer(words)
+        tags = self.tagger(self.lstm(h, mask))
+        head = self.W_3_head(torch.relu(self.W_1(h))).unsqueeze(2)  # [batch, length, 1, labels]
+        tail = self.W_3_tail(torch.relu(self.W_2(h))).unsqueeze(1)  # [batch, 1, length, labels]
+        return tags, head + tail
 
 
 class RelationGraphs(nn.Module):
-    """A graph convolution over one complete graph for each relation, an edge as heavy as its relation is likely.
+    """Pass messages along one complete graph for each relation, weighted by the probabilities of phase 1 (phase 2).
 
     h_u + relu(sum over v and r of P_r(u, v) (W_r h_v + b_r)), one half of the features along the edges and the other
-    against them. [batch, length, size] -> the same. Raises ValueError for an odd ``size``.
+    against them. ``equations`` computes all messages, ``forward`` those that are not negligible. Raises ValueError for
+    an odd ``size``.
     """
 
     def __init__(self, size: int, relations: int) -> None:
@@ -125,24 +69,40 @@ class RelationGraphs(nn.Module):
         self.along = nn.Linear(size, relations * size // 2)
         self.against = nn.Linear(size, relations * size // 2)
 
-    def forward(self, words: Tensor, chances: Tensor, mask: Tensor) -> Tensor:
-        """``chances`` P [batch, length, length, relations] of each ordered pair, ``mask`` [batch, length].
+    def equations(self, h: Tensor, P: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, size] and the probabilities P [batch, length, length, relations] -> [batch, length, size]."""
+        P = P * _pairs(mask).unsqueeze(-1)
+        shape = (*P.shape[:2], P.shape[3], h.shape[2] // 2)
+        along, against = (
+            self.along(h).view(shape),
+            self.against(h).view(shape),
+        )  # W_r h_v + b_r, [batch, v, r, size / 2]
+        forwards = torch.einsum("buvr,bvrd->bud", P, along)
+        backwards = torch.einsum("bvur,bvrd->bud", P, against)
+        return h + torch.relu(torch.cat((forwards, backwards), dim=-1))
 
-        The message W_r h_v + b_r is left out where P_r(u, v) is below ``NEGLIGIBLE`` for every u.
-        """
-        edges = chances * _pairs(mask).unsqueeze(-1)
-        heard = (_heard(edges, words, self.along), _heard(edges.transpose(1, 2), words, self.against))
-        return words + torch.cat(heard, dim=-1).relu()
+    def forward(self, h: Tensor, P: Tensor, mask: Tensor) -> Tensor:
+        """Compute what ``equations`` says, up to messages whose probabilities are all negligible."""
+        P = P * _pairs(mask).unsqueeze(-1)
+        sums = (sum_messages(P, h, self.along), sum_messages(P.transpose(1, 2), h, self.against))
+        return h + torch.cat(sums, dim=-1).relu()
 
 
 @Head.register("graphrel")
 class GraphRel(Head):
-    """Tags of entities and a label for each pair of words; the second phase predicts them anew, from better words.
+    """Predict tags of entities and a label for each pair of words, in two phases (GraphRel).
 
-    Its words have been through a graph for each relation, weighed by what the first phase predicts. ``phases=1`` does
-    without it. The loss of the second phase counts ``second_weight`` times (alpha), and a pair that has a relation
-    ``relation_weight`` times as much as one that has none. ``threshold`` is the share of the pairs of tokens of two
-    entities that have to be found. ``dropout`` acts on the words of each phase.
+    The second phase predicts anew, from words that have passed messages along a graph for each relation, weighted by
+    what the first phase predicts. docs/fidelity.md lists what was checked, and the deviations.
+
+    Args:
+        input_dim: Size of the encoded tokens. It must be even for two phases.
+        vocabulary: Gives the relation types and the entity types.
+        phases: Number of phases.
+        second_weight: Weight alpha of the loss of the second phase.
+        relation_weight: Weight in the loss of a pair that has a relation over one that has none.
+        threshold: Share of the token pairs of two entities that must have the label of a relation; 0 asks for one pair.
+        dropout: Dropout on the words of each phase.
     """
 
     def __init__(
@@ -162,7 +122,7 @@ class GraphRel(Head):
             raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
         relations = vocabulary.relations()
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
-        self.pair_blocks = TokenPairTable(relations, threshold)
+        self.pair_table = TokenPairTable(relations, threshold)
         self.second_weight = second_weight
         self.relation_weight = relation_weight
         self.dropout = nn.Dropout(dropout)
@@ -172,14 +132,14 @@ class GraphRel(Head):
         self.second = Phase(input_dim, tags, labels) if phases == 2 else None
 
     def targets(self, example: Example) -> Targets:
-        """``entity_tags`` [length] and ``relation_cells`` [pairs, 3]: relation from 1, token of head, of tail."""
+        """Write ``entity_tags`` [length] and ``relation_cells`` [pairs, 3]: relation from 1, token of head, of tail."""
         tags = self.entity_tags.write(example)
-        cells, lost = self.pair_blocks.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
+        cells, lost = self.pair_table.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
         return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
 
     def limits(self, held: Example) -> list[Limit]:
-        """Those of the pair scorer, a sum. With a ``threshold`` above 0 a wrong label need not be a wrong triple."""
-        if not self.first.pair_scorer.is_sum or self.pair_blocks.threshold > 0:
+        """Find the limits of pair logits that are sums. With a ``threshold`` a wrong label may be no wrong triple."""
+        if self.pair_table.threshold > 0:
             return []
         tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
         for relation in held.relations:
@@ -188,31 +148,39 @@ class GraphRel(Head):
         return limits_of_sums(tables.values(), lambda cell: cell not in related)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length, length,
-        1 + relations] with number 0 for none, and those of the first, ``first_entity`` and ``first_relation``."""
-        words = self.dropout(encode(batch))
-        entity, relation = self.first(words, batch.mask)
+        """Compute the logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length,
+        length, 1 + relations] with label 0 for none, and of the first, ``first_entity`` and ``first_relation``.
+        """
+        h = self.dropout(encode(batch))  # [batch, length, input_dim]
+        entity, relation = self.first(h, batch.mask)
         if self.graphs is None or self.second is None:
             return {"entity": entity, "relation": relation}
-        better = self.dropout(self.graphs(words, relation.softmax(dim=-1)[..., 1:], batch.mask))
-        scores = dict(zip(("entity", "relation"), self.second(better, batch.mask), strict=True))
-        return {**scores, "first_entity": entity, "first_relation": relation}
+        P = relation.softmax(dim=-1)[..., 1:]  # [batch, length, length, relations]
+        h = self.dropout(self.graphs(h, P, batch.mask))
+        last = dict(zip(("entity", "relation"), self.second(h, batch.mask), strict=True))
+        return {**last, "first_entity": entity, "first_relation": relation}
 
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        """Cross entropies of tags and pairs, of both phases, summed over a sentence, averaged over sentences."""
-        last = self._loss(scores["entity"], scores["relation"], batch)
-        if "first_entity" not in scores:
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        """Add the cross entropies of tags and pairs of both phases, summed over a sentence, averaged over sentences."""
+        last = self._phase_loss(output["entity"], output["relation"], batch)
+        if "first_entity" not in output:
             return last
-        return self._loss(scores["first_entity"], scores["first_relation"], batch) + self.second_weight * last
+        return self._phase_loss(output["first_entity"], output["first_relation"], batch) + self.second_weight * last
 
-    def decode(self, scores: HeadOutput, batch: Batch) -> list[Example]:
-        """The tagged entities, and the relations that the labels of their tokens' pairs make."""
-        best, labels = scores["relation"].max(dim=-1)
-        probs = (best - scores["relation"].logsumexp(dim=-1)).exp()
-        return self.read(scores["entity"], labels, probs, batch)
+    def _phase_loss(self, entity: Tensor, relation: Tensor, batch: Batch) -> Tensor:
+        labels = _labels(batch["relation_cells"], batch.mask)
+        losses = F.cross_entropy(relation.flatten(0, 2), labels.flatten(), reduction="none").view(labels.shape)
+        weights = torch.where(labels > 0, self.relation_weight, 1.0) * _pairs(batch.mask)
+        return tagging_loss(entity, batch["entity_tags"], batch.mask) + (losses * weights).sum() / len(batch)
+
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        """Read the tagged entities, and the relations that the labels of their tokens' pairs make."""
+        best, labels = output["relation"].max(dim=-1)
+        probs = (best - output["relation"].logsumexp(dim=-1)).exp()
+        return self.read(output["entity"], labels, probs, batch)
 
     def oracle(self, batch: Batch) -> list[Example]:
-        """Read the target tags and the target labels of pairs."""
+        """Read the gold tags and the gold labels of pairs."""
         tags = gold_logits(batch["entity_tags"], self.entity_tags.scheme.size)
         labels = _labels(batch["relation_cells"], batch.mask)
         return self.read(tags, labels, torch.ones_like(labels, dtype=torch.float), batch)
@@ -224,22 +192,15 @@ class GraphRel(Head):
         cells: list[list[tuple[int, int, int, float]]] = [[] for _ in batch.examples]
         for sentence, *cell in zip(*(of.tolist() for of in (*found, labels[found], probs[found])), strict=True):
             cells[sentence].append(tuple(cell))
-        return list(map(prediction, batch.examples, entities, map(self.pair_blocks.read, cells, entities)))
-
-    def _loss(self, entity: Tensor, relation: Tensor, batch: Batch) -> Tensor:
-        labels = _labels(batch["relation_cells"], batch.mask)
-        losses = F.cross_entropy(relation.flatten(0, 2), labels.flatten(), reduction="none").view(labels.shape)
-        weights = torch.where(labels > 0, self.relation_weight, 1.0) * _pairs(batch.mask)
-        return tagging_loss(entity, batch["entity_tags"], batch.mask) + (losses * weights).sum() / len(batch)
+        return list(map(prediction, batch.examples, entities, map(self.pair_table.read, cells, entities)))
 
 
 def _labels(gold: Tensor, mask: Tensor) -> Tensor:
-    """TableCells (relation from 1, head, tail) [batch, most cells, 3] -> the label of each pair, [batch, length,
-    length].
-    """
-    cells = TableCells.unpadded(gold)
+    """Gold cells (relation from 1, head, tail) [batch, cells, 3] -> the label of each pair [batch, length, length]."""
     labels = gold.new_zeros(*mask.shape, mask.shape[1])
-    labels[cells.sentence, cells.head, cells.tail] = cells.relation + 1
+    sentence, place = gold[..., 0].nonzero(as_tuple=True)  # relation 0 is padding
+    relation, head, tail = gold[sentence, place].unbind(dim=-1)
+    labels[sentence, head, tail] = relation
     return labels
 
 
@@ -247,28 +208,60 @@ def _pairs(mask: Tensor) -> Tensor:
     return mask.unsqueeze(2) & mask.unsqueeze(1)
 
 
-def _heard(edges: Tensor, words: Tensor, layer: nn.Linear) -> Tensor:
-    """Sum P_r(u, v) (W_r h_v + b_r) over v and r: edges [batch, u, v, relations], words [batch, v, size]
-    -> [batch, u, size / 2].
+class TokenPairTable:
+    """Write relations as labels of token pairs, and read them back. A pair has one label, that of its first relation.
 
-    Once the first phase has learnt a little, most messages are negligible. The others are then made relation by
-    relation, and added up sentence by sentence.
+    Two entities have a relation if more than ``threshold``, a share, of the pairs of their tokens have its label; with
+    the threshold 0, one pair is enough (threshold prediction).
     """
-    relations, size = edges.shape[-1], words.shape[-1]
-    kept = edges.detach().amax(dim=1) >= NEGLIGIBLE  # [batch, v, relations]
-    if words.is_cuda or kept.sum() >= MANY * kept.numel():
-        return edges.flatten(2) @ layer(words).view(len(words), words.shape[1] * relations, size // 2)
-    relation, sentence, v = kept.permute(2, 0, 1).nonzero(as_tuple=True)
-    h = words.flatten(0, 1).index_select(0, sentence * words.shape[1] + v)  # [messages, size]
-    of_relation = zip(
-        h.split(kept.sum(dim=(0, 1)).tolist()),
-        layer.weight.view(relations, -1, size).unbind(),
-        layer.bias.view(relations, -1).unbind(),
-        strict=True,
-    )
-    order = sentence.argsort(stable=True)
-    counts = kept.sum(dim=(1, 2)).tolist()
-    messages = torch.cat([F.linear(*parts) for parts in of_relation]).index_select(0, order).split(counts)
-    columns = (v * relations + relation).index_select(0, order).split(counts)
-    of_sentence = zip(edges.flatten(2).unbind(), columns, messages, strict=True)
-    return torch.stack([p.index_select(1, column) @ message for p, column, message in of_sentence])
+
+    def __init__(self, relations: Namespace, threshold: float) -> None:
+        self.relations = relations
+        self.threshold = threshold
+
+    def write(self, example: Example, tagged: Iterable[Entity]) -> tuple[np.ndarray, list[tuple[Relation, str]]]:
+        """Write the labelled pairs (relation from 1, head, tail) of a sentence, [pairs, 3], and list what is not held.
+
+        ``tagged`` are the entities that the tags of the sentence hold.
+        """
+        labels: dict[tuple[int, int], int] = {}
+        lost, spans = [], {entity.span for entity in tagged}
+        for relation in example.relations:
+            cause = self._label(relation, labels)
+            if cause is None and not {relation.head.span, relation.tail.span} <= spans:
+                cause = UNTAGGED
+            if cause is not None:
+                lost.append((relation, cause))
+        cells = [(label, head, tail) for (head, tail), label in labels.items()]
+        return np.array(cells, dtype=np.int32).reshape(-1, 3), lost
+
+    def read(self, cells: Iterable[tuple[int, int, int, float]], entities: Sequence[Entity]) -> list[Relation]:
+        """Read labelled pairs (head, tail, relation from 1, score) as relations of entities that do not overlap."""
+        owner = {token: entity for entity in entities for token in range(*entity.span)}
+        scores: dict[tuple[Entity, int, Entity], list[float]] = defaultdict(list)
+        for head, tail, label, score in cells:
+            if head in owner and tail in owner:
+                scores[owner[head], label - 1, owner[tail]].append(score)
+        return [
+            Relation(head, self.relations[relation], tail, sum(found) / len(found))
+            for (head, relation, tail), found in scores.items()
+            if len(found) > self.threshold * _size(head) * _size(tail)
+        ]
+
+    def _label(self, relation: Relation, labels: dict[tuple[int, int], int]) -> str | None:
+        """Label the token pairs of a relation. Return the cause if that is not possible."""
+        if not relation.located:
+            return NOT_LOCATED
+        index = self.relations.get(relation.type)
+        if index is None:
+            return UNKNOWN
+        block = {(i, j): index + 1 for i in range(*relation.head.span) for j in range(*relation.tail.span)}
+        if any(labels.get(pair, label) != label for pair, label in block.items()):
+            return LABELLED
+        labels.update(block)
+        return None
+
+
+def _size(entity: Entity) -> int:
+    start, end = entity.span
+    return end - start

@@ -23,7 +23,13 @@ def phase(words: list[Tensor], module: Phase) -> Outputs:
         return [], []
     states = literal.lstm(torch.stack(words), module.lstm.forwards[0])
     tags = [_softmax(module.tagger.weight @ h + module.tagger.bias) for h in states]
-    return tags, [[_softmax(module.pair_scorer.reference(h, h_)) for h_ in words] for h in words]
+    return tags, [[_softmax(pair_logits(h, h_, module)) for h_ in words] for h in words]
+
+
+def pair_logits(h: Tensor, h_: Tensor, module: Phase) -> Tensor:
+    """W_3 relu(W_1 h + W_2 h'), + being concatenation; the bias is that of W_3."""
+    w_3 = torch.cat((module.W_3_head.weight, module.W_3_tail.weight), dim=1)
+    return w_3 @ torch.relu(torch.cat((module.W_1.weight @ h, module.W_2.weight @ h_))) + module.W_3_head.bias
 
 
 def relation_graphs(words: list[Tensor], chances: list[list[Tensor]], module: RelationGraphs) -> list[Tensor]:

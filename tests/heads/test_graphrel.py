@@ -35,7 +35,7 @@ def make(dim: int = DIM, **arguments: Any) -> GraphRel:
     torch.manual_seed(1)
     head = GraphRel(dim, Vocabulary(EXAMPLES), **arguments).double()
     for phase in filter(None, (head.first, head.second)):
-        phase.pair_scorer.head_output.bias.data[0] = 0  # no relation is unlikely from the start
+        phase.W_3_head.bias.data[0] = 0  # no relation is unlikely from the start
     for parameter in head.parameters():
         parameter.data += torch.randn_like(parameter) / 2
     return head
@@ -81,7 +81,7 @@ def test_a_gradient_reaches_every_parameter(variant: str) -> None:
 
 def test_padding_and_neighbours_do_not_matter() -> None:
     head = make()
-    head.second.pair_scorer.head_output.bias.data[1:] += 2
+    head.second.W_3_head.bias.data[1:] += 2
     together = labelled_batch(head, EXAMPLES, DIM)
     scores = head(together, inputs_of)
     predicted, losses = head.decode(scores, together), []
@@ -101,7 +101,7 @@ def test_what_the_first_phase_predicts_changes_the_words_of_the_second() -> None
     head = make()
     batch = labelled_batch(head, EXAMPLES[:1], DIM)
     before = head(batch, inputs_of)["relation"]
-    head.first.pair_scorer.head_output.bias.data[0] += 100  # no relation anywhere
+    head.first.W_3_head.bias.data[0] += 100  # no relation anywhere
     after = head(batch, inputs_of)["relation"]
     assert not torch.allclose(before, after)
     words = inputs_of(batch)
@@ -114,15 +114,18 @@ def test_negligible_messages_are_left_out_and_outputs_and_gradients_equal_the_eq
     rarity = torch.tensor([0.0, 2, 5, 12] + 17 * [25.0])  # of the label "no relation" and of 20 relations
     logits = (torch.randn(4, 4, 21, dtype=torch.float64) - rarity).requires_grad_()
     chances = logits.softmax(dim=-1)
+    given = (words.unsqueeze(0), chances[..., 1:].unsqueeze(0), torch.ones(1, 4, dtype=torch.bool))
     outputs = (
-        graphs(words.unsqueeze(0), chances[..., 1:].unsqueeze(0), torch.ones(1, 4, dtype=torch.bool))[0],
+        graphs(*given)[0],
+        graphs.equations(*given)[0],
         torch.stack(equations.relation_graphs(list(words), [list(row) for row in chances], graphs)),
     )
-    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
     wanted, direction = [words, logits, *graphs.parameters()], torch.randn_like(words)
-    gradients = (torch.autograd.grad((out * direction).sum(), wanted, retain_graph=True) for out in outputs)
-    for ours, theirs in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+    first, *others = (torch.autograd.grad((out * direction).sum(), wanted, retain_graph=True) for out in outputs)
+    for output, gradients in zip(outputs[1:], others, strict=True):
+        torch.testing.assert_close(outputs[0], output, rtol=0, atol=1e-6)
+        for ours, theirs in zip(first, gradients, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
     with torch.no_grad():
         for layer in (graphs.along, graphs.against):
             layer.weight.view(20, -1)[3:] = torch.nan
@@ -150,7 +153,7 @@ def test_it_starts_with_pairs_unrelated_so_that_the_first_loss_is_small() -> Non
 def test_two_entities_have_a_relation_if_more_than_a_share_of_their_pairs_bear_it(
     threshold: float, pairs: int, held: bool
 ) -> None:
-    blocks = make(threshold=threshold).pair_blocks
+    blocks = make(threshold=threshold).pair_table
     entities = [Entity(0, 2), Entity(3, 5)]
     cells = [(i, j, 1, 0.25 * (1 + i)) for i in (0, 1) for j in (3, 4)][:pairs]
     relations = blocks.read([*cells, (2, 3, 1, 0.9), (3, 2, 1, 0.9)], entities)
