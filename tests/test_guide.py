@@ -33,13 +33,16 @@ def test_your_own_data_and_python(capsys: pytest.CaptureFixture[str]) -> None:
     overrides = [word for override in faster for word in ("-o", override)]
     assert main(["train", "mine.jsonnet", "--var", "hidden=16", *overrides]) == 0
     assert main(["evaluate", "runs/mine/model.tar.gz", "mine/test.jsonl"]) == 0
-    predict, train = blocks("python")
+    train, predict, evaluate = blocks("python")
     capsys.readouterr()
     exec(predict, {})
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("Ada Lovelace born_in London 0.")
-    assert second.startswith("Alan Turing works_in Manchester 0.")
+    assert second == "1" and third.startswith("expected a text, a list of tokens, a record (dict) or an Example, got 5")
+    exec(evaluate, {})
+    assert capsys.readouterr().out == "1.0 1.0\n"
     exec(train, {})
+    assert capsys.readouterr().out.startswith("runs/mine runs/mine/model.tar.gz ")
     assert len(Path("runs/mine/epochs.jsonl").read_text().splitlines()) == 3
 
 

@@ -176,7 +176,7 @@ class Predictor:
 
     def _repr_html_(self) -> str:
         """Show the facts and the scores in a notebook."""
-        rows = [("", ""), *self.facts.rows()]
+        rows = [("fact", "value"), *self.facts.rows()]
         return html.table(rows) + html.table(metric_rows(self.facts.metrics))
 
     @overload

@@ -24,7 +24,7 @@ def callbacks_of(trainer: Trainer, folder: Path, protocol: str) -> list[Callback
     MissingExtra for a package that is not installed.
     """
     always: list[type[Callback]] = [EpochLines, MetricsFile, Alerts, Samples]
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() or _in_notebook():
         always.insert(0, ProgressBar)
     named = trainer.callbacks
     unnamed = [Lazy(callback) for callback in always if all(callback is not lazy.constructor for lazy in named)]
@@ -37,8 +37,15 @@ def callbacks_of(trainer: Trainer, folder: Path, protocol: str) -> list[Callback
     return [lazy.build(**injected) for lazy in (*unnamed, *named)]
 
 
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
+
+
 class ProgressBar(Callback):
-    """Show a bar for each epoch, with the loss and the best validation so far, on a terminal."""
+    """Show a bar for each epoch, with the loss and the best validation so far, on a terminal or in a notebook.
+
+    A notebook keeps everything that is written to it, so that there only an epoch of more than two seconds has a bar.
+    """
 
     def __init__(self, epochs: Injected[int], metric: Injected[str], protocol: Injected[str]) -> None:
         self.epochs = epochs
@@ -50,7 +57,10 @@ class ProgressBar(Callback):
     def on_epoch_start(self, epoch: int, steps: int, done: int) -> None:
         """Open the epoch's bar."""
         self.on_end()
-        self.bar = tqdm(total=steps, initial=done, desc=f"epoch {epoch}/{self.epochs}", leave=False, file=sys.stderr)
+        self.bar = tqdm(
+            total=steps, initial=done, desc=f"epoch {epoch}/{self.epochs}", leave=False, file=sys.stderr,
+            delay=2.0 if _in_notebook() else 0.0,
+        )  # fmt: skip
 
     def on_step_end(self, report: StepReport) -> None:
         """Advance the bar."""

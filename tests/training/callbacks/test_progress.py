@@ -1,4 +1,5 @@
 import logging
+import sys
 
 import pytest
 from reports import report, step
@@ -79,6 +80,22 @@ class TestProgressBar:
         bar.on_end()
         assert bar.bar is not None and bar.bar.disable
         bar.on_end()
+
+    def test_in_a_notebook_a_short_epoch_leaves_nothing_and_a_long_one_has_a_bar(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+        bar = ProgressBar(9, "triple_f1", "exact_span")
+        for number, later in ((1, 0.0), (2, 3.0)):
+            bar.on_epoch_start(number, 2, 0)
+            assert bar.bar is not None
+            bar.bar.start_t -= later
+            bar.bar.last_print_t -= later
+            bar.on_step_end(step(number))
+            bar.on_report(report(number))
+            bar.on_end()
+            written = capsys.readouterr().err
+            assert f"epoch {number}/9:  50%" in written if later else not written.strip("\r")
 
     def test_an_end_before_the_start(self) -> None:
         ProgressBar(9, "triple_f1", "exact_span").on_end()
