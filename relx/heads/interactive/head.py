@@ -121,7 +121,15 @@ class Interactive(Head):
         return Targets({"triples": triples, "entity_tags": tags}, lost)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Compute logits, whose id 0 is NA, from what the model itself writes; in training it may read gold triples.
+        """Compute the logits of the loss, which read the gold triples if ``teacher_forcing``."""
+        return self.logits(batch, encode, batch.tensors.get("triples"))
+
+    def extract(self, batch: Batch, encode: Encode) -> list[Example]:
+        """Decode what the decoders write when each step reads what the step before wrote."""
+        return self.decode(self.logits(batch, encode, gold=None), batch)
+
+    def logits(self, batch: Batch, encode: Encode, gold: Tensor | None) -> HeadOutput:
+        """Compute logits, whose id 0 is NA; ``gold`` are the triples [batch, M, 3] of the loss.
 
         ``relation`` [batch, M, 1 + relations], ``words`` of head and tail [batch, M, 2, 1 + length], and ``entity``
         [batch, length, tags] if there is a tagger.
@@ -130,7 +138,6 @@ class Interactive(Head):
         mean = (o * batch.mask.unsqueeze(-1)).sum(dim=1) / batch.mask.sum(dim=1, keepdim=True).clamp(min=1)
         words = EncodedWords(o, batch.mask, mean)
         h_d1 = self.interactive(words) if self.interactive is not None else None  # [batch, 3 M, d]
-        gold = batch["triples"] if self.training else None
         inputs: TeacherForcing | GreedyDecoder
         if gold is not None and self.teacher_forcing:
             inputs = TeacherForcing(self.decoder, words, gold)

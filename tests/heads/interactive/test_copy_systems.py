@@ -57,7 +57,8 @@ def scores_of(head: Interactive, batch: Batch) -> dict[str, Tensor]:
 
 def copied(head: Interactive) -> list[list[list[int]]]:
     """The numbers of the head's and the tail's word that each decoder writes, [sentences, decoders, 2]."""
-    return scores_of(head.eval(), labelled_batch(head, EXAMPLES, DIM))["words"].argmax(dim=-1).tolist()
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    return head.eval().logits(batch, inputs_of, gold=None)["words"].argmax(dim=-1).tolist()
 
 
 @pytest.mark.parametrize("name", ["copyre_multi", "copyre_multi_code", "copymtl_multi"])
@@ -99,7 +100,7 @@ def test_a_sentence_with_two_pairs_of_words_is_learnt_by_heart_if_decoders_can_c
         optimizer.zero_grad()
         head.loss(head(batch, lambda _: words), batch).backward()
         optimizer.step()
-    (predicted,) = head.eval().decode(head(batch, lambda _: words), batch)
+    (predicted,) = head.eval().extract(batch, lambda _: words)
     assert (sorted(spans(predicted)) == sorted(spans(EXAMPLES[0]))) == learns
     assert (head.limits(EXAMPLES[0]) == []) == learns
 
@@ -209,7 +210,7 @@ def test_a_row_of_the_paper_forbids_the_gold_head_in_training_and_its_own_in_pre
     batch = labelled_batch(head, EXAMPLES, DIM)
     gold = batch["triples"][:, :1, 1:2]
     assert (scores_of(head, batch)["words"][:, :1, 1].gather(-1, gold) == -torch.inf).all()
-    words = scores_of(head.eval(), batch)["words"]
+    words = head.eval().logits(batch, inputs_of, gold=None)["words"]
     own = words[:, :, 0].argmax(dim=-1, keepdim=True)
     assert (words[:, :, 1].gather(-1, own) == -torch.inf).all()
 
@@ -217,3 +218,15 @@ def test_a_row_of_the_paper_forbids_the_gold_head_in_training_and_its_own_in_pre
 def test_a_mask_without_effect_is_an_error() -> None:
     with pytest.raises(ValueError, match="zero_own_head has no effect with allow_self=false"):
         head_of("copyre_multi", zero_own_head=True)
+
+
+@pytest.mark.parametrize("name", ["copyre_one", "copyre_multi", "copyre_one_code", "copyre_multi_code"])
+def test_the_loss_without_dropout_is_finite_and_that_of_training(name: str) -> None:
+    head = head_of(name)
+    batch = labelled_batch(head, EXAMPLES, DIM)
+    own_heads = head.logits(batch, inputs_of, gold=None)["words"][:, :, 0].argmax(dim=-1)
+    batch["triples"][..., 2] = own_heads.clamp(min=1)  # each decoder copies the gold tail as head
+    batch["triples"][..., 1] = batch["triples"][..., 2] % 4 + 1  # another word
+    losses = [head.train(training).loss(head(batch, inputs_of), batch) for training in (True, False)]
+    assert torch.isfinite(losses[0])
+    torch.testing.assert_close(losses[1], losses[0], rtol=0, atol=0)

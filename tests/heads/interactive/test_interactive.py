@@ -118,7 +118,7 @@ def test_it_predicts_by_the_equations_whatever_the_labels_are(variant: str) -> N
     head = make(**VARIANTS[variant]).eval()
     batch = labelled_batch(head, EXAMPLES, DIM)
     encoded = inputs_of(batch)
-    scores = head(batch, lambda _: encoded)
+    scores = head.logits(batch, lambda _: encoded, gold=None)
     for row in range(len(batch)):
         assert_written(scores, row, equations.triples(words_of(encoded, batch, row), head, None, given=False))
 
@@ -136,11 +136,11 @@ def test_padding_and_neighbours_do_not_matter(variant: str, training: bool) -> N
     head = make(**VARIANTS[variant]).train(training)
     write_na_seldom(head, 5)
     together = labelled_batch(head, EXAMPLES, DIM)
-    scores = head(together, inputs_of)
+    scores = head.logits(together, inputs_of, together["triples"] if training else None)
     predicted, losses, triples = head.decode(scores, together), [], 0
     for row, example in enumerate(EXAMPLES):
         alone = labelled_batch(head, [example], DIM)
-        of_alone = head(alone, inputs_of)
+        of_alone = head.logits(alone, inputs_of, alone["triples"] if training else None)
         size = 1 + len(example)
         torch.testing.assert_close(of_alone["relation"][0], scores["relation"][row], rtol=0, atol=1e-11)
         torch.testing.assert_close(
@@ -216,7 +216,7 @@ def test_a_linear_copy_score_writes_one_word_for_both_mentions_unless_the_second
     for allow_self in (True, False):
         head = make(copy_score="linear", allow_self=allow_self).eval()
         write_na_seldom(head, 100)
-        heads, tails = head(batch, inputs_of)["words"].argmax(dim=-1).unbind(dim=-1)
+        heads, tails = head.logits(batch, inputs_of, gold=None)["words"].argmax(dim=-1).unbind(dim=-1)
         assert (heads == tails).all() if allow_self else (heads != tails).all()
 
 
@@ -232,9 +232,9 @@ def test_words_that_a_tail_may_not_copy_do_not_make_the_loss_infinite() -> None:
 def test_labels_are_not_looked_at_in_prediction() -> None:
     head = make().eval()
     batch = labelled_batch(head, EXAMPLES, DIM)
-    before = head(batch, inputs_of)
+    before = head.extract(batch, inputs_of)
     batch.tensors["triples"] = torch.zeros_like(batch["triples"])
-    torch.testing.assert_close(head(batch, inputs_of), before, rtol=0, atol=0)
+    assert head.extract(batch, inputs_of) == before
 
 
 def test_dropout_acts_on_the_encoded_words() -> None:
