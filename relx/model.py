@@ -22,9 +22,15 @@ from relx.utils.precision import to_float32
 
 
 class JointExtractor(nn.Module):
-    """Embeds the tokens, encodes the sentence, and leaves the rest to the head.
+    """Embed the tokens, encode the sentence, and leave the rest to the head.
 
-    Each part is told the size of what the part before it gives, so that no dimension is written twice.
+    Each part gets the size of the vectors of the part before it, so a file writes no dimension twice.
+
+    Args:
+        vocabulary: The words and labels of the training data.
+        embedder: The embedder of the tokens.
+        head: The head, which extracts entities and relations from the encoded sentence.
+        encoder: The encoder of the sentence. Without one the head reads the embeddings.
     """
 
     def __init__(

@@ -14,10 +14,14 @@ Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 
 class DataLoader:
-    """Batches of sentences of like length, under a budget of sentences or of padded tokens.
+    """Make batches of sentences of similar length, under a budget of sentences and of padded tokens.
 
     The plan of an epoch is a pure function of (lengths, seed, epoch): equal arguments give equal batches in equal
     order, on any machine and after any restart.
+
+    Args:
+        batch_size: The largest number of sentences in a batch.
+        max_tokens: The largest number of tokens in a batch, padding included. A longer sentence is a batch of its own.
     """
 
     def __init__(self, batch_size: int = 32, max_tokens: int | None = None) -> None:

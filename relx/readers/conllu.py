@@ -39,12 +39,14 @@ class Sentence(NamedTuple):
 
 @DatasetReader.register("conllu")
 class ConlluReader(DatasetReader):
-    """Treebanks of Universal Dependencies: words, tags and dependency trees, without entities and relations.
+    """Read treebanks of Universal Dependencies: words, tags and dependency trees, without entities and relations.
 
     A sentence keeps its ``# text``, and the offsets of its words where they follow one another in it; the words of a
     multi-word token share its characters.
 
-    ``tagset`` is the treebank's own (``xpos``; the universal tag where a word has none) or the universal one.
+    Args:
+        tagset: The treebank's own tags (``xpos``), with the universal tag of a word that has none, or the universal
+            tags (``upos``).
     """
 
     def __init__(self, tagset: Literal["xpos", "upos"] = "xpos") -> None:

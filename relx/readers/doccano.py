@@ -12,7 +12,7 @@ _TAKEN = ("label", "labels", "entities", "relations")
 
 @DatasetReader.register("doccano")
 class DoccanoReader(TextReader):
-    """doccano's JSONL: texts with labelled spans of characters, and relations between them by their ids."""
+    """Read doccano's JSONL: texts with labelled spans of characters, and relations between them by their ids."""
 
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:

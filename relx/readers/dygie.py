@@ -26,10 +26,11 @@ REPEATED = "documents with the doc_key of an earlier one, of which a conversion 
 
 @DatasetReader.register("dygie")
 class DygieReader(JsonReader):
-    """SciERC, and ACE05 as DyGIE prepares it: one document a record, with positions in the document.
+    """Read SciERC, and ACE05 as DyGIE prepares it: one document in a record, with positions in the document.
 
-    ``labels`` says whether ``ner`` and ``relations`` are read, or what DyGIE predicted (``predicted_ner``,
-    ``predicted_relations``), where it is there.
+    Args:
+        labels: The annotations to read: ``gold``, the keys ``ner`` and ``relations``, or ``predicted``, what DyGIE
+            predicted (``predicted_ner``, ``predicted_relations``) in place of the keys that have a prediction.
     """
 
     def __init__(self, labels: Literal["gold", "predicted"] = "gold"):

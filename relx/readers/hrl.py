@@ -28,7 +28,12 @@ class Mention(NamedTuple):
 
 @DatasetReader.register("hrl")
 class HrlReader(JsonReader):
-    """NYT10 and NYT11 of Takanobu et al. 2019: ``sentext`` and relations with a tag for each token."""
+    """Read NYT10 and NYT11 of Takanobu et al. 2019: ``sentext`` and relations with a tag for each token.
+
+    Args:
+        occurrences: The places of a mention that the file names by its text alone: the ``first`` one in the sentence,
+            or ``all`` of them.
+    """
 
     def __init__(self, occurrences: Literal["first", "all"] = "first"):
         self.occurrences: Literal["first", "all"] = occurrences

@@ -27,7 +27,11 @@ SHOWN = 10
 
 
 class TextReader(JsonReader):
-    """Reads records that can be put in relx's own form; texts without tokens are split by the tokenizer."""
+    """Read records that can be put in relx's own form; texts without tokens are split by the tokenizer.
+
+    Args:
+        tokenizer: The tokenizer of the experiment.
+    """
 
     def __init__(self, tokenizer: Injected[Tokenizer]):
         self.tokenizer = tokenizer
@@ -80,7 +84,7 @@ class TextReader(JsonReader):
 
 @DatasetReader.register("jsonl")
 class JsonlReader(TextReader):
-    """relx's own JSON form; records with text alone are split by the experiment's tokenizer.
+    """Read relx's own JSON form; records with text alone are split by the experiment's tokenizer.
 
     Keys without a meaning are kept under ``meta``. A line that ``relx predict --on-error record`` wrote for a bad line
     is a sentence without tokens that has the error under ``meta``.

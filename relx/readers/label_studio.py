@@ -23,7 +23,7 @@ OTHERS = "results other than spans with labels and relations are not read"
 
 @DatasetReader.register("label_studio")
 class LabelStudioReader(TextReader):
-    """Label Studio's JSON: tasks with a text, spans of characters and relations between them.
+    """Read Label Studio's JSON: tasks with a text, spans of characters and relations between them.
 
     Of a task that several people annotated the first annotation counts. The log says how many tasks have others, none,
     or predictions, how many relations have both directions, and how many results are of other kinds, such as choices.

@@ -17,7 +17,12 @@ DETAILS = "[head start, head end, head type, relation, tail start, tail end, tai
 
 @DatasetReader.register("triples")
 class TriplesReader(JsonReader):
-    """Triples of texts: ``triple_list`` (CasRel), ``relationMentions`` (CopyRE), ``spo_details`` (JointER)."""
+    """Read triples of texts: ``triple_list`` (CasRel), ``relationMentions`` (CopyRE), ``spo_details`` (JointER).
+
+    Args:
+        occurrences: The places of a mention that the file names by its text alone: the ``first`` one in the sentence,
+            or ``all`` of them.
+    """
 
     def __init__(self, occurrences: Literal["first", "all"] = "first"):
         self.occurrences: Literal["first", "all"] = occurrences

@@ -11,11 +11,14 @@ from relx.annotators.stanza_models import StanzaModels, annotated_words
 
 @DependencyParser.register("stanza")
 class StanzaParser(DependencyParser):
-    """Stanza's biaffine parser (Qi et al. 2020) on the tokens as they are. Downloads nothing: its models must be there.
+    """Parse the tokens as they are with Stanza's biaffine parser (Qi et al. 2020). Its models have to be there already.
 
-    ``model_dir`` is a folder of Stanza's resources (by default Stanza's own), or one that holds ``pos.pt``,
-    ``lemma.pt`` and ``depparse.pt``. It runs on a GPU where there is one, unless ``use_gpu`` is false. Trees are kept
-    in the folder ``cache``, by default the user's cache folder.
+    Args:
+        language: The language of the models.
+        model_dir: A folder of Stanza's resources, or one that holds ``pos.pt``, ``lemma.pt`` and ``depparse.pt``; by
+            default Stanza's own folder.
+        use_gpu: Whether to use a GPU if there is one.
+        cache: The folder where the trees are kept; by default the user's cache folder.
     """
 
     def __init__(

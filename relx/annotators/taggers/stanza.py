@@ -12,11 +12,14 @@ from relx.annotators.taggers.tagger import POSTagger
 
 @POSTagger.register("stanza")
 class StanzaTagger(POSTagger):
-    """Stanza's tagger (Qi et al. 2020) on the tokens as they are. Downloads nothing: its model must be there.
+    """Tag the tokens as they are with Stanza's tagger (Qi et al. 2020). Its model has to be there already.
 
-    ``model_dir`` is a folder of Stanza's resources (by default Stanza's own), or one that holds a ``pos.pt``.
-    ``tagset`` is the treebank's own (``xpos``, for English Penn's) or the universal one. Tags are kept in the folder
-    ``cache``, by default the user's cache folder.
+    Args:
+        language: The language of the model.
+        model_dir: A folder of Stanza's resources, or one that holds a ``pos.pt``; by default Stanza's own folder.
+        tagset: The tags of the treebank (``xpos``, for English those of the Penn Treebank), or the universal ones
+            (``upos``).
+        cache: The folder where the tags are kept; by default the user's cache folder.
     """
 
     def __init__(

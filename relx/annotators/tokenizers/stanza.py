@@ -19,12 +19,16 @@ Span = tuple[int, int]
 
 @Tokenizer.register("stanza")
 class StanzaTokenizer(Tokenizer):
-    """Stanza's tokenizer (Qi et al. 2020). Downloads nothing: its model must be there.
+    """Tokenize with Stanza (Qi et al. 2020). Its model has to be there already.
 
-    ``model_dir`` is a folder of Stanza's resources (by default Stanza's own), or one that holds a ``tokenize.pt``. A
-    zero width space (U+200B) and a byte order mark (U+FEFF) separate words like a blank; other invisible marks at the
+    A zero width space (U+200B) and a byte order mark (U+FEFF) separate words like a blank; other invisible marks at the
     edge of a token are no part of it. A stretch of 1,000 or more ASCII characters without a blank is one token.
-    ``split_at_mentions`` also splits the training data where an annotated mention begins or ends within a token.
+
+    Args:
+        language: The language of the model.
+        model_dir: A folder of Stanza's resources, or one that holds a ``tokenize.pt``; by default Stanza's own folder.
+        split_at_mentions: Whether to split the training data also where an annotated mention begins or ends within a
+            token.
     """
 
     def __init__(self, language: str = "en", model_dir: str | None = None, split_at_mentions: bool = False):

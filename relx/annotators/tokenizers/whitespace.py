@@ -29,12 +29,15 @@ Span = tuple[int, int]
 
 @Tokenizer.register("whitespace")
 class WhitespaceTokenizer(Tokenizer):
-    """Splits at whitespace and, unless told otherwise, punctuation, possessives and contractions off words.
+    """Split at whitespace, and split punctuation, possessives and contractions off words.
 
     A zero width space (U+200B) and a byte order mark (U+FEFF) separate words like a blank. Other invisible marks (soft
     hyphen, joiners, marks of direction) are no part of a token where they stand at its edge.
 
-    ``split_at_mentions`` also splits the training data where an annotated mention begins or ends within a token.
+    Args:
+        split_punctuation: Whether to split punctuation, possessives and contractions off words.
+        split_at_mentions: Whether to split the training data also where an annotated mention begins or ends within a
+            token.
     """
 
     def __init__(self, split_punctuation: bool = True, split_at_mentions: bool = False):

@@ -123,10 +123,12 @@ Counts = defaultdict[str, list[str]]
 
 @DatasetReader.register("brat")
 class BratReader(DatasetReader):
-    """brat's standoff: a folder of .txt and .ann files, split into sentences that know their place in the document.
+    """Read a folder of brat's .txt and .ann files, split into sentences that know their place in the document.
 
-    ``sentences`` says what a sentence is: a line, or (``marks``) also what ends at a full stop, a question or an
-    exclamation mark within a line. No sentence ends inside an annotated mention.
+    Args:
+        tokenizer: The tokenizer of the experiment.
+        sentences: Where a sentence ends: at the end of a line (``lines``), or also at a full stop, a question mark or
+            an exclamation mark within it (``marks``). No sentence ends inside an annotated mention.
     """
 
     def __init__(self, tokenizer: Injected[Tokenizer], sentences: Literal["marks", "lines"] = "marks"):
