@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.max_errors <= 1:
         raise ConfigError(f"--max-errors {args.max_errors}: expected a share from 0 to 1")
+    if args.longest is not None and args.longest < 1:
+        raise ConfigError(f"--longest {args.longest}: expected a number of tokens, at least 1")
     include_plugins(args)
 
     from relx.data.json_form import to_line

@@ -74,6 +74,10 @@ def _record(value: Any) -> dict[str, Any] | BadRecord:
             raise BadRecord(PAIRS)
     except BadRecord as error:
         return error
+    except Exception as error:  # an attribute or a method of a caller's object raises whatever it likes
+        return BadRecord(
+            f"a value of the type {type(value).__name__} that fails when read: {type(error).__name__}: {error}"
+        )
     return record | ({"meta": given["meta"]} if "meta" in given else {})
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.annotators.tokenizers.tokenizer import Tokenizer
+from relx.data.alignment import same_words
 from relx.data.example import Example
 from relx.data.json_form import FOREIGN, KEYS, example_from_json, example_to_json, to_line, tokenized
 from relx.data.json_validation import BadRecord
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 TEXTS_AT_ONCE = 512
 ERROR, LINE = "error", "line"
 SHOWN = 10
+CONTRADICTED = "sentences with tokens that differ from the text at their offsets; the tokens are read as they are"
 
 
 class TextReader(JsonReader):
@@ -67,7 +69,11 @@ class TextReader(JsonReader):
         """The Example of one record. Raises BadRecord, which says what was expected."""
         if isinstance(record, dict) and _is_error(record):
             return Example([], meta=record)
-        return example_from_json(record)
+        example = example_from_json(record)
+        text, pairs = example.text or "", zip(example.tokens, example.offsets or (), strict=False)
+        if not all(token == text[start:end] or same_words(token, text[start:end]) for token, (start, end) in pairs):
+            self.note(CONTRADICTED)
+        return example
 
     def _own_records(self, path: str | Path, on_fault: Callable[[DataError], None] | None) -> Iterator[Record]:
         for line, value in super().records(path, on_fault):

@@ -67,6 +67,8 @@ class Experiment:
             raise ValueError("trainer.schedule needs a validation_data_path to watch")
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed is {seed}; it must be from 0 to 2**32 - 1")
+        if protocols is not None and (not protocols or len(set(protocols)) < len(protocols)):
+            raise ValueError(f"protocols are {', '.join(protocols) or 'none'}; name at least one, and each once")
         tokenizer = tokenizer or WhitespaceTokenizer()
         trained, scored = (dataset_reader.build(tokenizer=t) for t in (tokenizer, tokenizer.of_raw_text()))
         paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}

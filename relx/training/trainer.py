@@ -3,11 +3,12 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from torch import nn
 
 from relx.data.batch import TensorDataset
 from relx.data.loader import DataLoader
@@ -132,8 +133,7 @@ class Trainer:
         train_step = TrainStep(
             model, self.optimizer.of(groups), distributed, self.grad_norm, self.schedule, self.ema, total
         )
-        if self.schedule is not None:
-            self.schedule.warn_of_long_warmup(total)
+        self._warn_of_odd_settings(model, [group["lr"] for group in train_step.optimizer.param_groups], total)
         state = TrainingState() if resumed is None else snapshot.restore(resumed, train_step, callbacks)
         if checkpoints is not None:
             distributed.on_main(lambda: snapshot.require_keepable(callbacks))
@@ -164,6 +164,18 @@ class Trainer:
             self.stopping.metric, state.epoch,
         )  # fmt: skip
 
+    def _warn_of_odd_settings(self, model: JointExtractor, rates: Iterable[float], total: int) -> None:
+        """Warn of settings with which a run of ``total`` steps learns nothing, or reports only at its end."""
+        if self.schedule is not None:
+            self.schedule.warn_of_long_warmup(total)
+        if not any(rates):
+            logger.warning("trainer.optimizer.lr is 0: the run learns nothing")
+        if self.validate_every.is_longer_than(total, self.stopping.epochs):
+            logger.warning("trainer.validate_every is longer than the run: its only report is at the end")
+        idle = [name for name, part in model.named_modules() if isinstance(part, nn.Dropout) and part.p == 1]
+        if idle:
+            logger.warning("dropout is 1 in %s: nothing passes through it in training", ", ".join(idle))
+
 
 class Interval:
     """An interval of ``500 steps`` or ``2 epochs``. Raises ValueError for any other text."""
@@ -176,6 +188,10 @@ class Interval:
             )
         self.count = int(found[1])
         self.by_steps = found[2] == "step"
+
+    def is_longer_than(self, steps: int, epochs: int) -> bool:
+        """Return whether a run of so many steps and epochs ends before the interval."""
+        return self.count > (steps if self.by_steps else epochs)
 
     def is_due(self, state: TrainingState, epochs: int) -> bool:
         """Return whether the last step ends an interval, or the last of the epochs, and has not been reported."""

@@ -152,6 +152,9 @@ class TestErrors:
     def test_a_share_of_errors_lies_between_0_and_1(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["predict", archive, "in.jsonl", "--max-errors", "20"]) == 2
         assert capsys.readouterr().err == "error: --max-errors 20.0: expected a share from 0 to 1\n"
+        for longest in ("0", "-3"):
+            assert main(["predict", archive, "in.jsonl", "--longest", longest]) == 2
+            assert f"--longest {longest}: expected a number of tokens, at least 1" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -1,6 +1,7 @@
 import json
 import re
 from collections import namedtuple
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -95,6 +96,44 @@ def test_a_stream_is_read_piece_by_piece_and_keeps_its_order(predictor: Predicto
 
 
 KINDS = "expected a text, a list of tokens, a record (dict) or an Example"
+
+
+class Failing:
+    """An object whose attributes fail, as those of a closed database row do."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise OSError("closed")
+
+
+class FailingDict(dict):  # type: ignore[type-arg]
+    def items(self) -> Any:
+        raise RuntimeError("changed")
+
+
+class FailingList(list):  # type: ignore[type-arg]
+    def __iter__(self) -> Any:
+        raise KeyError("gone")
+
+
+FAILS = "a value of the type {} that fails when read: {}"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Failing, FAILS.format("Failing", "OSError: closed")),
+        (lambda: FailingDict(text="a"), FAILS.format("FailingDict", "RuntimeError: changed")),
+        (lambda: {"text": Failing()}, FAILS.format("dict", "OSError: closed")),
+        (lambda: FailingList("a"), FAILS.format("FailingList", "KeyError: 'gone'")),
+        (lambda: {"text": "a", "meta": Failing()}, "meta: expected an object, got a value of the type Failing"),
+    ],
+)
+def test_an_object_that_fails_when_read_does_not_lose_the_others(
+    predictor: Predictor, make: Callable[[], Any], message: str
+) -> None:
+    before, fault, after = predictor.attempts([TEXT, make(), TEXT])
+    assert isinstance(fault, BadRecord) and str(fault) == message
+    assert isinstance(before, Example) and before == after and triples(before)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from relx.annotators.tokenizers.tokenizer import Tokens
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
 from relx.errors import DataError
-from relx.readers import jsonl
+from relx.readers import jsonl, read
 from relx.readers.jsonl import JsonlReader
 
 HEAD, TAIL = Entity(0, 1, "X"), Entity(None, None, None, "lost")
@@ -54,3 +54,13 @@ def test_raw_texts_are_tokenized_many_at_a_time(tmp_path, monkeypatch):
     examples = list(JsonlReader(tokenizer).read(tmp_path / "a.jsonl"))
     assert [example.tokens for example in examples] == [["a", ",", "bee", "."], ["c"], ["D"]] * 3
     assert tokenizer.calls == [2, 1]
+
+
+def test_tokens_that_contradict_the_text_at_their_offsets_are_counted(tmp_path, caplog):
+    path = tmp_path / "a.jsonl"
+    same = {"text": "(Ann left", "tokens": ["-LRB-", "ann"], "offsets": [[0, 1], [1, 4]]}
+    other = {"text": "Ann left", "tokens": ["Bob"], "offsets": [[0, 3]]}
+    path.write_text("".join(json.dumps(record) + "\n" for record in (same, other, {"text": "Ann"})))
+    assert len(list(read(path))) == 3
+    assert "1 sentences with tokens that differ from the text at their offsets" in caplog.text
+    assert "(lines 2)" in caplog.text

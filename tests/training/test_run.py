@@ -123,6 +123,11 @@ class TestSeeds:
         with pytest.raises(ConfigError, match="it must be from 0 to"):
             sample.experiment(tiny, seed=seed)
 
+    @pytest.mark.parametrize("protocols", ["[]", '["exact_span", "exact_span"]'])
+    def test_protocols_that_are_none_or_twice_the_same(self, tiny: Path, protocols: str) -> None:
+        with pytest.raises(ConfigError, match="name at least one, and each once"):
+            sample.experiment(tiny, f"protocols={protocols}")
+
 
 class TestRecords:
     def test_the_configuration_is_whole_and_runs_again(self, trained: Path, tiny: Path) -> None:

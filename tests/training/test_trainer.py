@@ -290,3 +290,21 @@ def test_a_callback_whose_state_cannot_be_kept_is_one_error_before_the_first_ste
     with pytest.raises(TrainingError, match=message):
         fixture.fit()
     assert fixture.recorder.events == []
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.optimizer.lr=0", "trainer.optimizer.lr is 0: the run learns nothing"),
+        ("trainer.validate_every=3 epochs", "trainer.validate_every is longer than the run: its only report"),
+        ("trainer.validate_every=99 steps", "trainer.validate_every is longer than the run: its only report"),
+        ("model.head.dropout=1.0", "dropout is 1 in head.entity_task.dropout, head.joint_task.dropout: nothing passes"),
+    ],
+)
+def test_settings_that_defeat_a_run_are_warned_of(
+    tiny: Path, override: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Fixture(tiny, "trainer.epochs=2").fit()
+    assert message not in caplog.text
+    Fixture(tiny, "trainer.epochs=2", override).fit()
+    assert message in caplog.text

@@ -45,12 +45,12 @@ class Schedule(Registrable, kind="schedule"):
         return int(self.warmup) if self.warmup >= 1 else round(self.warmup * total)
 
     def warn_of_long_warmup(self, total: int) -> None:
-        """Log a warning where a run of ``total`` steps does not reach the end of the warm-up."""
-        if self.warmup > total:
+        """Log a warning where the warm-up of a run of ``total`` steps leaves no step after it."""
+        if self.warmup_steps(total) >= total:
             logger.warning(
-                "trainer.schedule.warmup is %d steps, but the run has only %d: the learning rate never rises above "
-                "%.3g of its value; choose a shorter warm-up, or a share of the run such as 0.1",
-                self.warmup, total, self.factor(total - 1, total),
+                "trainer.schedule.warmup is %d of the run's %d steps: the learning rate only rises, to %.3g of its "
+                "value, until the run ends; choose a shorter warm-up, or a share of the run such as 0.1",
+                self.warmup_steps(total), total, self.factor(total - 1, total),
             )  # fmt: skip
 
     def observe(self, metric: float) -> None:

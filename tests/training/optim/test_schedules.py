@@ -175,12 +175,14 @@ def test_an_experiment_file_can_name_them() -> None:
     assert (made.warmup_steps(10_000), made.factor(499, 10_000)) == (500, 1)
 
 
-@pytest.mark.parametrize(("warmup", "warned"), [(101, True), (100, False), (0.9, False), (0, False)])
+@pytest.mark.parametrize(
+    ("warmup", "warned"), [(101, True), (100, True), (0.999, True), (99, False), (0.9, False), (0, False)]
+)
 def test_a_warm_up_longer_than_the_run_is_a_warning(
     warmup: float, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     LinearSchedule(warmup).warn_of_long_warmup(100)
-    assert ("the run has only 100: the learning rate never rises above 0.99 of its value" in caplog.text) == warned
+    assert ("of the run's 100 steps: the learning rate only rises, to" in caplog.text) == warned
 
 
 @pytest.mark.parametrize("dry", [False, True])
@@ -192,4 +194,4 @@ def test_a_run_and_a_dry_run_warn_of_it(
         dry_run(sample.experiment(tiny, *overrides, epochs=1)[0], Distributed("cpu"))
     else:
         sample.train(tiny, tmp_path / "run", *overrides, epochs=1)
-    assert "trainer.schedule.warmup is 1000 steps, but the run has only 9: " in caplog.text
+    assert "trainer.schedule.warmup is 1000 of the run's 9 steps: " in caplog.text
