@@ -1,4 +1,5 @@
 import gzip
+import json
 
 import pytest
 
