@@ -19,6 +19,7 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.limits import Cell, limits_of_sums
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
+from relx.utils.argument_checks import require_effect
 
 LABELLED = "a pair of its tokens already has another relation"
 
@@ -118,6 +119,7 @@ class GraphRel(Head):
         super().__init__()
         if second_weight <= 0 or relation_weight <= 0:
             raise ValueError("second_weight and relation_weight must be above 0")
+        require_effect(GraphRel, {"phases=1": {"second_weight": second_weight} if phases == 1 else {}})
         if not 0 <= threshold < 1:
             raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
         relations = vocabulary.relations()

@@ -16,7 +16,7 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
 from relx.heads.schemes.tags import EntityTags, Positions, tagging_loss
 from relx.registry import Injected, Lazy
-from relx.utils.argument_checks import require_sizes
+from relx.utils.argument_checks import require_effect, require_sizes
 
 Feedback = Literal["soft", "argmax", "none"]
 
@@ -133,6 +133,7 @@ class HMT(JointTaggingHead):
         decoding: Decoding = "nearest",
     ) -> None:
         require_sizes(hidden_size=hidden_size, tag_dim=tag_dim)
+        require_effect(HMT, {"entity_task=false": {} if entity_task else {"entity_scheme": entity_scheme}})
         joint_tags = JointTags(vocabulary.relations(), joint_scheme, conflict, decoding)
         entity_tags = EntityTags(EntityTypes(vocabulary, signatures), entity_scheme) if entity_task else None
         super().__init__(joint_tags, entity_tags)

@@ -19,7 +19,7 @@ from relx.heads.schemes.limits import Cell, limits_of_sums
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected, Lazy
-from relx.utils.argument_checks import require_inner_shares, require_sizes
+from relx.utils.argument_checks import require_effect, require_inner_shares, require_sizes
 
 Updating = Literal["gru", "torch_gru", "rnn", "linear"]
 Signal = Literal["relations", "entities", "words"]
@@ -196,6 +196,11 @@ class RIN(PairTaggingHead):
     ) -> None:
         super().__init__(vocabulary, rounds, anchor, allow_self, threshold)
         require_sizes(hidden_size=hidden_size)
+        idle: dict[str, dict[str, object]] = {
+            "rounds=0": {"updater": updater, "interaction": interaction} if not rounds else {},
+            "updater=linear": {"interaction": interaction} if updater == "linear" and rounds else {},
+        }
+        require_effect(RIN, idle)
         size = hidden_size or input_dim
         if not projections and size != input_dim:
             raise ValueError(f"hidden_size is {size}; without projections it is that of the encoder, {input_dim}")

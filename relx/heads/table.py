@@ -77,7 +77,10 @@ class TableFilling(Head):
         require_inner_shares(threshold=threshold)
         require_shares(dropout=dropout)
         idle = {"dropout": dropout} | ({} if global_feature else {"hidden_size": hidden_size})
-        require_effect(TableFilling, {"a pair_scorer of its own": idle} if pair_scorer else {})
+        one_task = task_features.own() is task_features
+        unread: dict[str, dict[str, object]] = {"a pair_scorer of its own": {**idle} if pair_scorer else {}}
+        unread["an encoder without features of its own for each task"] = {"cells": cells} if one_task else {}
+        require_effect(TableFilling, unread)
         self.types, self.threshold = EntityTypes(vocabulary, None), threshold
         types, relations = self.types.names.items, vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)

@@ -33,7 +33,7 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
-from relx.utils.argument_checks import require_sizes
+from relx.utils.argument_checks import require_effect, require_sizes
 
 ONE_PAIR = "the linear copy score copies the same two words in every decoder"
 ONE_WORD = "the linear copy score of a decoder copies the same word as head and as tail"
@@ -96,6 +96,8 @@ class Interactive(Head):
     ) -> None:
         super().__init__()
         require_sizes(decoders=decoders)
+        unread = {} if interactive_layer or decode_attention else {"attention": attention}
+        require_effect(Interactive, {"no interactive_layer and no decode_attention": unread})
         if zero_own_head and not allow_self:
             raise ValueError("zero_own_head has no effect with allow_self=false; leave out one of them")
         relations = vocabulary.relations()
