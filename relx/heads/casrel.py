@@ -1,4 +1,4 @@
-"""CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020)."""
+"""CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020, ACL)."""
 
 from typing import Literal
 
@@ -24,14 +24,22 @@ SYMMETRIC = "of two subjects of one token each, the sum cannot tell head from ta
 
 @Head.register("casrel")
 class CasRel(Head):
-    """Subjects first, then for each relation the objects of each subject; a span is a start with its nearest end.
+    """Find subjects first, then for each relation the objects of each subject; a span is a start with its nearest end.
 
-    Objects are told of their subject by the mean of the vectors of its first and last token: every token's vector has
-    it added (``conditioning``: sum), or beside it (concatenated). Of mentions that are one token each, the sum scores
-    (s, r, o) just like (o, r, s), so that both are found wherever o is a subject too; word pieces, which the paper
-    tags, are seldom so alike. In training the objects of one gold subject of a sentence are learnt, each time a random
-    one (``subjects``: sampled), or those of all. ``subject_spans`` and ``object_spans`` weigh the losses of the tasks
-    and set their thresholds; nothing is matched, so gamma has no effect. Mentions outside of triples are not found.
+    The object tagger reads x_i + v_sub at each token i, with v_sub the mean of the vectors of the subject's first and
+    last token. Of mentions that are one token each, this sum scores (s, r, o) exactly like (o, r, s), so both are found
+    if o is a subject too. Word pieces, which the paper tags, are seldom so alike. Mentions outside of triples are not
+    found. docs/fidelity.md lists what was checked, and the deviations.
+
+    Args:
+        input_dim: Size of the encoded tokens.
+        vocabulary: Gives the relation types.
+        subjects: Subjects whose objects are learned in a step: a random one of each sentence (``sampled``), or ``all``.
+        conditioning: How the vectors of the tokens take up that of the subject: ``sum``, or ``concatenated``.
+        subject_spans: Weights of the losses and threshold of the subject tagger. Nothing is matched, so gamma has no
+            effect.
+        object_spans: The same for the object tagger.
+        allow_self: Whether a mention may be related to itself.
     """
 
     def __init__(
@@ -55,49 +63,61 @@ class CasRel(Head):
         self.object = SpanTagger(size, len(self.relations), object_spans, "nearest")
 
     def targets(self, example: Example) -> Targets:
-        """What ``SpanTripleTargets.write`` makes of the sentence, all mentions having one label."""
-        found = self.scheme.write(example)
-        return Targets(found.arrays, found.lost + self.scheme.cut_short(example, found, entities=False))
+        """Write what ``SpanTripleTargets.write`` makes of the sentence; all mentions have one label."""
+        written = self.scheme.write(example)
+        return Targets(written.arrays, written.lost + self.scheme.cut_short(example, written, entities=False))
 
     def limits(self, held: Example) -> list[Limit]:
-        """Those of the ``sum``: of mentions of one token each, (s, r, o) and (o, r, s) have the same score."""
+        """Find the limits of the sum: of mentions of one token each, (s, r, o) and (o, r, s) have the same score."""
         if not self.summed:
             return []
-        subjects = {relation.head.span for relation in held.relations}
+        subjects = {r.head.span for r in held.relations if len(range(*r.head.span)) == 1}
         wanted = {(r.type, r.head.span, r.tail.span): r for r in held.relations}
         pairs: dict[tuple[str, frozenset[Span]], list[Tied]] = {}
         for kind, head, tail in wanted:
-            if head != tail and {head, tail} <= subjects and {_size(head), _size(tail)} == {1}:
+            if head != tail and {head, tail} <= subjects:
                 both = [Tied(one, wanted.get((kind, one, other))) for one, other in ((head, tail), (tail, head))]
                 pairs[kind, frozenset((head, tail))] = both
         return limit_of_ties(SYMMETRIC, pairs.values(), held.relations)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Compute ``subject`` [batch, length, d], ``object`` [subjects, length, d'], and the numbers of these
-        ``subjects`` among the gold mentions.
+        """Compute what the taggers read in training: ``subject`` [batch, length, d] and, of gold subjects, ``object``
+        [subjects, length, d'], with the indices ``subjects`` of these among the gold mentions.
         """
-        encoded, gold = encode(batch), SpanTriples.gold(batch)
-        tried = self._tried(gold, len(batch))
-        objects = self._told(encoded, gold.entities.select(tried))
-        return {"subject": encoded, "object": objects, "subjects": tried}
+        x, gold = encode(batch), SpanTriples.gold(batch)  # [batch, length, input_dim]
+        subjects = self._learned(gold, len(batch))
+        return {"subject": x, "object": self.condition(x, gold.entities.select(subjects)), "subjects": subjects}
+
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        """Add the binary cross entropies of subjects and of the objects of some subjects, averaged over sentences."""
+        gold, length = SpanTriples.gold(batch), batch.mask.shape[1]
+        subjects = gold.entities.select(output["subjects"])
+        of_subjects = self.subject.loss(output["subject"], batch.mask, gold.entities.select(gold.subjects))
+        mask = batch.mask[subjects.batch_index]
+        return (of_subjects + self.object.loss(output["object"], mask, gold.objects(subjects, length))) / len(batch)
 
     def extract(self, batch: Batch, encode: Encode) -> list[Example]:
         """Find subjects, then the objects of each."""
-        encoded = encode(batch)
-        subjects = self.subject(encoded, batch.mask)
-        objects = self.object(self._told(encoded, subjects), batch.mask[subjects.batch_index])
+        x = encode(batch)  # [batch, length, input_dim]
+        subjects = self.subject(x, batch.mask)
+        objects = self.object(self.condition(x, subjects), batch.mask[subjects.batch_index])
         return self.read(subjects, objects, batch)
 
-    def loss(self, scores: HeadOutput, batch: Batch) -> Tensor:
-        """Binary cross entropies of subjects and of the objects of those that are tried, averaged over sentences."""
-        gold, length = SpanTriples.gold(batch), batch.mask.shape[1]
-        tried = gold.entities.select(scores["subjects"])
-        total = self.subject.loss(scores["subject"], batch.mask, gold.entities.select(gold.subjects))
-        total = total + self.object.loss(scores["object"], batch.mask[tried.batch_index], gold.objects(tried, length))
-        return total / len(batch)
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read the gold subjects and their gold objects, as far as nearest ends spell them."""
+        gold, shape = SpanTriples.gold(batch), batch.mask.shape
+        subjects = self.subject.oracle(gold.entities.select(gold.subjects), shape)
+        objects = gold.objects(subjects, shape[1])
+        return self.read(subjects, self.object.oracle(objects, torch.Size((len(subjects), shape[1]))), batch)
+
+    def condition(self, x: Tensor, subjects: Spans) -> Tensor:
+        """Compute x_i + v_sub, or [x_i; v_sub], in the sentence of each subject: [subjects, length, d']."""
+        tokens = x[subjects.batch_index]  # [subjects, length, input_dim]
+        v_sub = mean_of_endpoints(x, subjects).unsqueeze(1)  # [subjects, 1, input_dim]
+        return tokens + v_sub if self.summed else torch.cat((tokens, v_sub.expand_as(tokens)), dim=-1)
 
     def read(self, subjects: Spans, objects: Spans, batch: Batch) -> list[Example]:
-        """Make a triple of each object, whose row is the number of its subject; the score is the product of both."""
+        """Make a triple of each object, whose batch index is that of its subject. Its score is the product of both."""
         found: list[list[Relation]] = [[] for _ in batch.examples]
         heads = [(row, Entity(start, last + 1, score=score)) for row, _, start, last, score in subjects.items()]
         for subject, label, start, last, score in objects.items():
@@ -107,15 +127,8 @@ class CasRel(Head):
                 found[row].append(Relation(head, self.relations[label], tail, (head.score or 0) * score))
         return [prediction(example, [], relations) for example, relations in zip(batch.examples, found, strict=True)]
 
-    def oracle(self, batch: Batch) -> list[Example]:
-        """Read the gold subjects and their gold objects, as far as nearest ends spell them."""
-        gold, shape = SpanTriples.gold(batch), batch.mask.shape
-        subjects = self.subject.oracle(gold.entities.select(gold.subjects), shape)
-        objects = gold.objects(subjects, shape[1])
-        return self.read(subjects, self.object.oracle(objects, torch.Size((len(subjects), shape[1]))), batch)
-
-    def _tried(self, gold: SpanTriples, sentences: int) -> Tensor:
-        """The numbers of the subjects whose objects are learnt, in order."""
+    def _learned(self, gold: SpanTriples, sentences: int) -> Tensor:
+        """The indices, in order, of the subjects whose objects are learned: all, or one of each sentence at random."""
         subjects = gold.subjects
         if not self.sampled:
             return subjects
@@ -123,14 +136,3 @@ class CasRel(Head):
         lots = torch.rand(len(subjects), device=row.device)
         drawn = lots.new_zeros(sentences).scatter_reduce(0, row, lots, "amax")
         return subjects[lots == drawn[row]]
-
-    def _told(self, encoded: Tensor, subjects: Spans) -> Tensor:
-        """The vectors of each subject's sentence with the subject's own: [subjects, length, d']."""
-        tokens = encoded[subjects.batch_index]
-        own = mean_of_endpoints(encoded, subjects).unsqueeze(1)
-        return tokens + own if self.summed else torch.cat((tokens, own.expand_as(tokens)), dim=-1)
-
-
-def _size(span: Span) -> int:
-    start, end = span
-    return end - start

@@ -84,7 +84,7 @@ class JointTags:
         wanted = tags.copy()
         for mention, role in ((relation.head, "E1"), (relation.tail, "E2")):
             label = (relation.type, role)
-            if label not in self.scheme.numbers:
+            if label not in self.scheme.index_of:
                 return UNKNOWN
             start, end = mention.span
             written = self.scheme.span(end - start, label)

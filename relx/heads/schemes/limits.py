@@ -1,4 +1,4 @@
-"""What no weights of a model can return: limits of its form, beyond what its targets cannot hold."""
+"""Limits of the form of a model: relations that no weights return together, although the targets hold them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ SUMMED_LABELS = "the label of a pair is the best of several sums: two relations 
 
 
 def combined(choices: Iterable[Sequence[Outcome]]) -> list[Outcome]:
-    """The best outcomes of several independent choices together."""
+    """Combine independent choices: find the best outcomes of all of them together."""
     best = [Outcome()]
     for options in choices:
         best = fewest_wrong(
@@ -31,7 +31,7 @@ def combined(choices: Iterable[Sequence[Outcome]]) -> list[Outcome]:
 
 
 def fewest_wrong(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Of each number of lost relations the outcome with the fewest wrong ones."""
+    """Keep for each number of lost relations the outcome with the fewest wrong ones."""
     best: dict[int, Outcome] = {}
     for outcome in outcomes:
         known = best.setdefault(len(outcome.lost), outcome)
@@ -41,7 +41,7 @@ def fewest_wrong(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def limits_of_sums(tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[Cell], bool]) -> list[Limit]:
-    """The limits of a pair scorer of the form f(head) + g(tail), one for each table that it cannot hold.
+    """Find the limits of a pair scorer of the form f(head) + g(tail), one for each table that it cannot hold.
 
     Such a scorer returns the pairs of a relation that lie below a staircase: heads and tails have an order in which
     each head takes a prefix of the tails. ``tables`` hold the wanted cells (head, tail) of one relation each,
@@ -145,14 +145,14 @@ def _shorter_side(table: Mapping[Cell, Relation]) -> int:
 
 
 class Tied(NamedTuple):
-    """A triple that is returned or not together with others, provided that its subject is found; None: a wrong one."""
+    """Hold a triple (None: a wrong one) that is returned with others or not at all, if its subject is found."""
 
     subject: Hashable
     relation: Relation | None
 
 
 def limit_of_ties(cause: str, groups: Iterable[Sequence[Tied]], relations: Collection[Relation]) -> list[Limit]:
-    """The limit of triples that are returned all or none: those of each group whose subjects are found.
+    """Find the limit of triples of which all are returned or none: those of each group whose subjects are found.
 
     A subject that is not found loses all of its ``relations``, whose subjects are the spans of their heads.
     """

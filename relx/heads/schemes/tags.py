@@ -17,7 +17,7 @@ OUTSIDE = 0
 
 
 class TaggedSpan(NamedTuple, Generic[L]):
-    """The tokens ``start`` to ``end`` (exclusive), all tagged as one mention of ``label``."""
+    """Hold the tokens ``start`` to ``end`` (exclusive), all tagged as one mention of ``label``."""
 
     start: int
     end: int
@@ -26,16 +26,16 @@ class TaggedSpan(NamedTuple, Generic[L]):
 
 
 class TagScheme(Generic[L]):
-    """Tags for spans with labels: O is tag 0, then each label's positions (B I, or B I E S)."""
+    """Number the tags of labeled spans: O is tag 0, then the positions of each label (B I, or B I E S)."""
 
     def __init__(self, labels: Sequence[L], positions: Positions) -> None:
         self.labels = list(labels)
-        self.numbers = {label: number for number, label in enumerate(self.labels)}
+        self.index_of = {label: index for index, label in enumerate(self.labels)}
         self.positions = "BI" if positions == "BIO" else "BIES"
         self.size = 1 + len(self.labels) * len(self.positions)
 
     def span(self, length: int, label: L) -> np.ndarray:
-        """The tags of a span of ``length`` tokens."""
+        """Write the tags of a span of ``length`` tokens."""
         tags = np.full(length, self._tag("I", label), dtype=np.int32)
         tags[0] = self._tag("B", label)
         if "E" in self.positions:
@@ -43,21 +43,21 @@ class TagScheme(Generic[L]):
         return tags
 
     def continues(self, tag: int, before: int) -> bool:
-        """Whether a tag makes the span of the tag before it longer."""
+        """Return whether a tag makes the span of the tag before it longer."""
         return tag != OUTSIDE and self._tag("I", self.labels[(before - 1) // len(self.positions)]) == tag
 
     def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[TaggedSpan[L]]:
-        """The spans that a sequence of tags spells, each with the mean score of its tokens.
+        """Read the spans that a sequence of tags spells, each with the mean score of its tokens.
 
-        Strict: an inside tag that continues nothing is dropped, and so is a BIES span that never ends.
+        An inside tag that continues nothing is dropped, and so is a BIES span that never ends.
         """
         return [self._scored(start, end, number, scores) for start, end, number in self._runs(tags)]
 
     def _tag(self, position: str, label: L) -> int:
-        return 1 + self.numbers[label] * len(self.positions) + self.positions.index(position)
+        return 1 + self.index_of[label] * len(self.positions) + self.positions.index(position)
 
     def _runs(self, tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """(start, end, label's number) of each complete span."""
+        """Find (start, end, index of the label) of each complete span."""
         start, current = 0, -1
         for place, tag in enumerate([*tags, OUTSIDE]):
             number, position = divmod(tag - 1, len(self.positions)) if tag != OUTSIDE else (-1, 0)
@@ -78,25 +78,25 @@ class TagScheme(Generic[L]):
 
 
 class EntityTags:
-    """Tags of a sentence's entities; where entities overlap, the longest is tagged."""
+    """Write entities as tags, and read them back. Of entities that overlap, the longest is tagged."""
 
     def __init__(self, types: EntityTypes, positions: Positions = "BIES") -> None:
         self.types = types
         self.scheme = TagScheme(types.names.items, positions)
 
     def write(self, example: Example) -> np.ndarray:
-        """Gold entities -> tags [length]."""
+        """Write gold entities as tags [length]."""
         tags = np.full(len(example), OUTSIDE, dtype=np.int32)
         located = [entity for entity in example.entities if entity.located]
         for entity in sorted(located, key=lambda entity: entity.span[0] - entity.span[1]):
             start, end = entity.span
             label = self.types.of(entity, example)
-            if label in self.scheme.numbers and not tags[start:end].any():
+            if label in self.scheme.index_of and not tags[start:end].any():
                 tags[start:end] = self.scheme.span(end - start, label)
         return tags
 
     def read(self, tags: list[int], scores: list[float]) -> list[Entity]:
-        """Tags -> entities. They bear a type only if the data knew types."""
+        """Read entities. They have a type only if the data has types."""
         return [self._entity(span) for span in self.scheme.read(tags, scores)]
 
     def _entity(self, span: TaggedSpan[str]) -> Entity:
@@ -105,7 +105,10 @@ class EntityTags:
 
 
 def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[float]]]:
-    """The best tag of each real token and its probability: [batch, length, tags], [batch, length] -> lists of lists."""
+    """Find the best tag of each real token and its probability.
+
+    ``logits`` [batch, length, tags] and ``mask`` [batch, length] -> tags and probabilities as lists of lists.
+    """
     best, tags = logits.max(dim=-1)
     scores = (best - logits.logsumexp(dim=-1)).exp()
     lengths = mask.sum(dim=1).tolist()
@@ -116,7 +119,7 @@ def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[
 
 
 def tagging_loss(logits: Tensor, tags: Tensor, mask: Tensor, outside_weight: float = 1.0) -> Tensor:
-    """Cross entropy summed over the tokens of a sentence, averaged over sentences: a scalar.
+    """Compute the cross entropy, summed over the tokens of a sentence, averaged over sentences: a scalar.
 
     ``logits`` [batch, length, tags], ``tags`` and ``mask`` [batch, length]. ``outside_weight`` weighs the tokens
     outside of every span.
@@ -128,6 +131,6 @@ def tagging_loss(logits: Tensor, tags: Tensor, mask: Tensor, outside_weight: flo
 
 
 def gold_logits(tags: Tensor, size: int) -> Tensor:
-    """Logits that leave no doubt of the given tags: [batch, length] -> [batch, length, size]."""
+    """Make logits with nearly all probability on the given tags: [batch, length] -> [batch, length, size]."""
     # exp(-50) is still a normal number; smaller ones would slow down every sum over the tags.
     return F.one_hot(tags, size).float() * 50
