@@ -14,8 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relx.data.example import Entity, Example, Relation
-from relx.heads.interactive.layers import HEAD, RELATION, STEPS, TAIL, CopyForm, Decoders, EncodedWords, WordScorer
-from relx.heads.interactive.layers import of_decoder as of
+from relx.heads.interactive.layers import (
+    HEAD,
+    RELATION,
+    STEPS,
+    TAIL,
+    CopyForm,
+    Decoders,
+    EncodedWords,
+    WordScorer,
+    of_decoder,
+)
 from relx.heads.schemes.pairs import AnchorTable
 
 TripleOrder = Literal["position", "data"]
@@ -146,11 +155,11 @@ class TripleDecoder(nn.Module):
 
     def relation_logits(self, h: Tensor, m: int) -> Tensor:
         """Compute relation logits with the output layer of decoder m: h [batch, k, d] -> [batch, k, 1 + relations]."""
-        return of(self.outputs, m).relation_logits(h)
+        return of_decoder(self.outputs, m).relation_logits(h)
 
     def word_logits(self, h: Tensor, candidates: Candidates, m: int) -> Tensor:
         """Compute Eq. 3 with the output layer of decoder m: h [batch, k, d] -> [batch, k, 1 + length]."""
-        return of(self.outputs, m).word_logits(h, of(candidates.projected, m), candidates.mask)
+        return of_decoder(self.outputs, m).word_logits(h, of_decoder(candidates.projected, m), candidates.mask)
 
     def tail_logits(self, logits: Tensor, heads: Tensor, gold: Tensor | None) -> Tensor:
         """Take the word that was copied as head out of the word logits of tails [batch, k, 1 + length].
