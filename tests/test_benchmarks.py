@@ -45,4 +45,4 @@ def test_a_training_that_fails_ends_the_benchmark_with_its_reason(
     with pytest.raises(SystemExit) as ended:
         __import__(name).train(argparse.Namespace(**given), str(tmp_path))
     assert ended.value.code == 2
-    assert "no variable 'nope'; its variables: data, form, " in capfd.readouterr().err
+    assert "no variable 'nope'; its variables: data, format, " in capfd.readouterr().err

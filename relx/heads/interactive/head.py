@@ -123,15 +123,18 @@ class Interactive(Head):
         return Targets({"triples": triples, "entity_tags": tags}, lost)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Compute the logits of the loss, which read the gold triples if ``teacher_forcing``."""
-        return self.logits(batch, encode, batch.tensors.get("triples"))
+        """Compute the logits of the loss. They depend on the gold triples; see ``logits``."""
+        return self.logits(batch, encode, batch["triples"])
 
     def extract(self, batch: Batch, encode: Encode) -> list[Example]:
         """Decode what the decoders write when each step reads what the step before wrote."""
         return self.decode(self.logits(batch, encode, gold=None), batch)
 
     def logits(self, batch: Batch, encode: Encode, gold: Tensor | None) -> HeadOutput:
-        """Compute logits, whose id 0 is NA; ``gold`` are the triples [batch, M, 3] of the loss.
+        """Compute logits, whose id 0 is NA.
+
+        ``gold`` are the triples [batch, M, 3] of the loss. Each step reads them if ``teacher_forcing``, otherwise what
+        the step before wrote, and the tail may not copy the gold head if ``allow_self`` is false.
 
         ``relation`` [batch, M, 1 + relations], ``words`` of head and tail [batch, M, 2, 1 + length], and ``entity``
         [batch, length, tags] if there is a tagger.
