@@ -1,4 +1,4 @@
-"""The oracle check: what a head loses, whatever its model learns."""
+"""The oracle check: compute the best score that a head allows, whatever its model learns."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -30,7 +30,7 @@ LONGEST_SENTENCE = 400
 
 @dataclass(frozen=True)
 class OracleReport:
-    """The best score that a head allows, and what it costs for which cause.
+    """The best score that a head allows, and the labels that it loses by cause.
 
     ``report`` is the score of ``Head.oracle``, less what the head's ``limits`` cost at least. ``losses`` add up to the
     gold triples that the score counts less those that it finds correct, apart from ``faults``: gold triples that are
@@ -54,7 +54,7 @@ class OracleReport:
         return bool(self.limited)
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the report as JSON."""
         if not self.finds_relations:
             entities = {"entity_protocol": self.report.entity_protocol, "entities": _ratios(self.report.entities)}
             return {**entities, "at_most": self.at_most, "losses": self.losses}
@@ -165,7 +165,7 @@ def _lost_entities(
 
 
 def _best_choices(limits: Sequence[Sequence[Limit]], plain: Counts) -> list[list[Choice]]:
-    """The outcomes of all limits that together leave the best F1.
+    """Return the outcomes of all limits that together give the best F1.
 
     F1 is a ratio, 2 correct / (predicted + gold): where it is f at best, a correct triple is worth 2 - f and a wrong
     one costs f (Dinkelbach 1967).
@@ -197,7 +197,7 @@ def _without(example: Example, choices: Sequence[Choice]) -> Example:
 
 
 def _missing(gold: Example, found: Example, protocol: Protocol) -> dict[Key, tuple[Relation, int]]:
-    """The gold triples that are missing, as the protocol counts them, with a relation of each and its number."""
+    """Return the gold triples that are missing under the protocol, with a relation of each and its number."""
     wanted, read = (Counter(protocol.key(e, relation) for relation in e.relations) for e in (gold, found))
     missing = wanted - read if protocol.multiset else Counter(wanted.keys() - read.keys())
     if not missing:
@@ -207,7 +207,7 @@ def _missing(gold: Example, found: Example, protocol: Protocol) -> dict[Key, tup
 
 
 def _causes(head: Head, gold: Example, found: Example, choices: Sequence[Choice], protocol: Protocol) -> dict[Key, str]:
-    """Why triples of a sentence are missing, by their key."""
+    """Return the cause of each missing triple of a sentence, by its key."""
     cut = (r for r in gold.relations if gold.cuts_token(r.head) or gold.cuts_token(r.tail))
     causes = {protocol.key(gold, relation): CUT for relation in cut}
     causes.update({protocol.key(found, relation): REPEATED for relation in found.relations})
