@@ -75,6 +75,15 @@ MOST_TENSORS = 1_000
 SPARE = 2**24
 
 
+OTHER_MODELS = (
+    "the %s has other models, or another version of its tool, than the one of the training, and predictions may "
+    "suffer: put its models back where they were, name their place with -o, or train anew"
+)
+OTHER_VERSIONS = (
+    "the archive was written with %s; predictions may differ from those of the training: install those versions, or "
+    "score the archive here with relx evaluate"
+)
+TOO_LARGE = "the configuration describes a model that is far larger than the weights"
 # The name of a module, or of its file, that a shell takes as it is.
 _IN_COMMANDS = re.compile(r"\w[\w.-]*")
 
@@ -102,12 +111,12 @@ class ArchivedParts:
         self.trained_with: dict[str, str] = {}
 
     def annotated(self, examples: list[Example]) -> list[Example]:
-        """The sentences with what the model needs to know of them. Raises RelxError when that cannot be found out."""
+        """Return the sentences with the annotations that the model needs. Raises RelxError if this fails."""
         self._warn_of_other_models()
         return annotated(examples, self.tagger, self.parser)
 
     def _warn_of_other_models(self) -> None:
-        """Once, where the tagger or the parser is made of other models than those of the training."""
+        """Warn once if the tagger or the parser has other models than in the training."""
         before, self.trained_with = self.trained_with, {}
         now = identities(pos_tagger=self.tagger, dependency_parser=self.parser) if before else {}
         for name in before:
@@ -115,10 +124,6 @@ class ArchivedParts:
                 logger.warning(OTHER_MODELS, name)
 
 
-OTHER_MODELS = (
-    "the %s has other models, or another version of its tool, than the one of the training, and predictions may "
-    "suffer: put its models back where they were, name their place with -o, or train anew"
-)
 PARTS = Reference("relx.archive", "ArchivedParts")
 
 
@@ -266,7 +271,7 @@ def _is_here(kind: str, name: str) -> bool:
 
 
 def _parts_of(experiment: dict[str, Any]) -> dict[str, Any]:
-    """What an experiment says of the parts that are needed after training."""
+    """Return the part of an experiment that is needed after training."""
     return {name: experiment[name] for name in _part_names() if experiment.get(name) is not None}
 
 
@@ -275,13 +280,13 @@ def _part_names() -> list[str]:
 
 
 def _foreign(tree: dict[str, Any]) -> list[Component]:
-    """The components that are a plugin's."""
+    """Return the components that come from plugins."""
     used = config.used(tree, PARTS)
     return [c for c in used if c.kind is not None and not c.reference.module.startswith("relx.")]
 
 
 def _require_used(overrides: list[str]) -> None:
-    """Raise ConfigError for the first that changes nothing of what is needed after training."""
+    """Raise ConfigError for the first override that changes nothing that is needed after training."""
     for assignment in overrides:
         name = assignment.partition("=")[0].partition(".")[0]
         if name not in _part_names():
@@ -299,7 +304,7 @@ def _with_absolute_folders(experiment: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_folders_of_others(tree: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """The parts without a folder for annotations that is none yet: an archive does not say where files are made."""
+    """Remove each ``cache`` folder without annotations: an archive does not decide where relx writes files."""
     said = {assignment.partition("=")[0] for assignment in overrides}
     kept = {}
     for name in ("pos_tagger", "dependency_parser"):
@@ -310,7 +315,7 @@ def _without_folders_of_others(tree: dict[str, Any], overrides: list[str]) -> di
 
 
 def _warn_of_other_versions(meta: dict[str, Any]) -> None:
-    """Warn once, where a library has another major version than in the training."""
+    """Warn once if a library has another major version than in the training."""
     written = {**(optional(meta, "versions", dict) or {}), "relx": meta.get("relx")}
     here = library_versions()
     others = [
@@ -322,14 +327,8 @@ def _warn_of_other_versions(meta: dict[str, Any]) -> None:
         logger.warning(OTHER_VERSIONS, ", ".join(others))
 
 
-OTHER_VERSIONS = (
-    "the archive was written with %s; predictions may differ from those of the training: install those versions, or "
-    "score the archive here with relx evaluate"
-)
-
-
 def _major(version: object) -> tuple[int, ...] | None:
-    """The part of a version that says whether two fit: up to the first number that is not 0."""
+    """Return the part of a version that has to be equal: up to the first number that is not 0."""
     try:
         release = Version(str(version)).release
     except InvalidVersion:
@@ -351,7 +350,7 @@ def weights_of(model: nn.Module) -> bytes:
 
 
 def read_weights(content: bytes) -> dict[str, Tensor]:
-    """The tensors of a file. Raises ArchiveError for a damaged one, and for numbers that are not finite."""
+    """Return the tensors of a file. Raises ArchiveError for a damaged file and for numbers that are not finite."""
     try:
         weights = safetensors.torch.load(content)
     except (SafetensorError, KeyError) as error:  # a KeyError for a type of number that torch does not have
@@ -361,11 +360,11 @@ def read_weights(content: bytes) -> dict[str, Tensor]:
 
 
 def built_for(weights: Mapping[str, Tensor], build: Callable[[], nn.Module], strict: bool = True) -> Any:
-    """The model that ``build`` makes, with these weights.
+    """Build a model with these weights.
 
-    It is first made on torch's ``meta`` device, which gives no memory to tensors, and compared. Where ``strict`` is
-    false a model that cannot be made there is made at once: a plugin's constructor may compute with its tensors.
-    Raises ArchiveError for a model of other weights.
+    The model is first built on torch's ``meta`` device, which gives no memory to tensors, and compared with the
+    weights. If ``strict`` is false, a model that cannot be built there is built at once: the constructor of a plugin
+    may compute with its tensors. Raises ArchiveError for a model of other weights.
     """
     try:
         with _bounded(weights), torch.device("meta"):
@@ -403,9 +402,6 @@ def _bounded(weights: Mapping[str, Tensor]) -> Iterator[None]:
             hook.remove()
 
 
-TOO_LARGE = "the configuration describes a model that is far larger than the weights"
-
-
 def _require_equal(weights: Mapping[str, Tensor], model: nn.Module) -> None:
     held, needed = ({name: _form(t) for name, t in of.items()} for of in (weights, _untied(model.state_dict())))
     faults = [_fault(name, held, needed) for name in {**needed, **held} if held.get(name) != needed.get(name)]
@@ -414,7 +410,7 @@ def _require_equal(weights: Mapping[str, Tensor], model: nn.Module) -> None:
 
 
 def _form(tensor: Tensor) -> str:
-    """The shape, and the type of number where it is not the usual one."""
+    """Return the shape, and the type of number if it is not float32."""
     return f"{list(tensor.shape)}" + (f" {tensor.dtype}".replace("torch.", "") if tensor.dtype != torch.float32 else "")
 
 

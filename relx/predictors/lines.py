@@ -1,4 +1,4 @@
-"""Prediction line by line: one line out for each line in, in order, whatever the lines hold."""
+"""Predict line by line: one line of output for each line of input, in order, whatever the lines hold."""
 
 import logging
 from collections import Counter
@@ -16,26 +16,6 @@ from relx.readers import form_of
 from relx.readers.records import parse_record
 from relx.utils.text import printable
 
-
-def readable(answer: dict[str, Any]) -> str:
-    """A sentence and, below it, its triples with their scores."""
-    if "error" in answer:
-        return printable(f"line {answer['line']}: {answer['error']}")
-    triples = (f"    {_triple(relation, answer['entities'])}" for relation in answer["relations"])
-    return "\n".join(map(printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
-
-
-def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
-    head, tail = (_mention(relation[argument], entities)["text"] for argument in ("head", "tail"))
-    score = f"  ({relation['score']:.2f})" if "score" in relation else ""
-    return f"{head}  --{relation['type']}->  {tail}{score}"
-
-
-def _mention(argument: int | dict[str, Any], entities: list[dict[str, Any]]) -> dict[str, Any]:
-    """The entity of a number, or the mention that stands there itself."""
-    return argument if isinstance(argument, dict) else entities[argument]
-
-
 logger = logging.getLogger(__name__)
 
 OWN = "jsonl"
@@ -44,7 +24,7 @@ RECORDS = "%s:%d: --text takes this JSON record as plain text, with its braces a
 
 
 class Failure(RelxError):
-    """Why a line has no prediction; ``kind`` is what the summary counts it under."""
+    """The reason why a line has no prediction. The summary counts the lines of each ``kind``."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -52,12 +32,12 @@ class Failure(RelxError):
 
 
 class RecordedError(Failure):
-    """A line that is itself the answer to a bad line, as an earlier prediction recorded it."""
+    """A line of input that holds an error which an earlier prediction recorded."""
 
 
 @dataclass
 class LinePredictor:
-    """Answers each line by a JSON object.
+    """Answer each line by a JSON object.
 
     Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. A bad line, one of more
     tokens than ``longest`` among them, raises DataError with its number. With ``record_errors`` it is answered by an
@@ -158,3 +138,22 @@ def _is_record(text: str) -> bool:
     return isinstance(record, dict) and (
         not record.keys().isdisjoint(("text", "tokens")) or form_of(record) is not None
     )
+
+
+def readable(answer: dict[str, Any]) -> str:
+    """Return a sentence and, below it, its triples with their scores."""
+    if "error" in answer:
+        return printable(f"line {answer['line']}: {answer['error']}")
+    triples = (f"    {_triple(relation, answer['entities'])}" for relation in answer["relations"])
+    return "\n".join(map(printable, [answer.get("text") or " ".join(answer["tokens"]), *triples]))
+
+
+def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
+    head, tail = (_mention(relation[argument], entities)["text"] for argument in ("head", "tail"))
+    score = f"  ({relation['score']:.2f})" if "score" in relation else ""
+    return f"{head}  --{relation['type']}->  {tail}{score}"
+
+
+def _mention(argument: int | dict[str, Any], entities: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the entity with this index, or the mention itself if it is written in place."""
+    return argument if isinstance(argument, dict) else entities[argument]

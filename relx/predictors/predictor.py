@@ -29,6 +29,10 @@ Input = SingleInput | Sequence[str]
 Answer = Example | RelxError
 OnError = Literal["raise", "record"]
 
+# Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
+CHUNK = 1024
+SHOWN = 6  # faults in one message
+LOADER = DataLoader(batch_size=64, max_tokens=4096)
 SEVERAL = "expected a list of inputs"
 EXPECTED = "expected a text, a list of tokens, a record (dict) or an Example"
 PAIRS = "text: holds surrogate pairs, so offsets and characters count them twice; join each pair to one character first"
@@ -66,7 +70,7 @@ def _example(record: dict[str, Any]) -> Example | BadRecord:
 
 
 def _record(value: Any) -> dict[str, Any] | BadRecord:
-    """Return the record that a file would hold for an input: numpy's values as Python's, ``meta`` as it is."""
+    """Return the record that a file would hold for an input: values of numpy as Python's, ``meta`` as it is."""
     try:
         given = _described(value)
         record = {key: _plain(key, item) for key, item in given.items() if key != "meta"}
@@ -129,12 +133,6 @@ def _counts_characters(record: dict[str, Any]) -> bool:
     mentions = [item for item in entities if isinstance(item, dict)] if isinstance(entities, list) else []
     places = record.get("offsets") or any(mention.get("characters") for mention in mentions)
     return isinstance(record.get("text"), str) and bool(places)
-
-
-# Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
-CHUNK = 1024
-SHOWN = 6  # faults in one message
-LOADER = DataLoader(batch_size=64, max_tokens=4096)
 
 
 class NoMemory(RelxError):
@@ -239,9 +237,9 @@ class Predictor:
     def scores(self, inputs: SingleInput | Iterable[Input]) -> HeadOutput:
         """Return the output of the head, such as logits, for inputs as one padded batch: tensors by name.
 
-        The first axis of each tensor counts the inputs; docs/heads.md says what each head returns. The tensors are on
-        the model's device. Raises BadRecord and DataError as ``predict`` does, and RelxError for a head that decodes in
-        several steps: the output of a step depends on the predictions of the step before.
+        The first axis of each tensor counts the inputs; ``forward`` of the head describes the others. The tensors are
+        on the model's device. Raises BadRecord and DataError as ``predict`` does. Raises RelxError for a head that
+        decodes in several steps: the output of a step depends on the predictions of the step before.
         """
         head = self.model.head
         if type(head).extract is not Head.extract:

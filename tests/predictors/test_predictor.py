@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import relx
 from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import example_to_json, to_line
 from relx.data.json_validation import BadRecord
@@ -220,6 +221,16 @@ def test_scores_are_what_the_head_gives_for_one_padded_batch(predictor: Predicto
         assert not tensor.requires_grad
     with pytest.raises(BadRecord, match="^input 2: expected a text"):
         predictor.scores([TEXT, 5])  # type: ignore[list-item]
+
+
+def test_a_head_that_decodes_in_steps_has_no_scores(trained: Path, tmp_path: Path) -> None:
+    experiment = json.loads((trained / "config.json").read_text())
+    experiment["model"]["head"] = {"type": "casrel"}
+    experiment["trainer"]["epochs"] = 1
+    model = relx.load(relx.train(experiment, tmp_path / "run").archive)
+    assert len(model([TEXT])) == 1
+    with pytest.raises(RelxError, match="the head CasRel decodes in several steps and has no scores"):
+        model.scores(TEXT)
 
 
 def test_a_prediction_is_shown_in_a_notebook_with_its_texts_escaped(predictor: Predictor) -> None:

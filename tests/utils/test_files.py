@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import os
 import re
 import shutil
@@ -6,7 +7,7 @@ import shutil
 import pytest
 
 from relx.errors import DataError, RelxError
-from relx.utils.files import append_line, atomic_write, text_lines
+from relx.utils.files import append_line, atomic_write, sha256_of, text_lines
 
 
 def test_lines_end_at_newlines_only_and_a_byte_order_mark_is_dropped(tmp_path):
@@ -142,3 +143,13 @@ def test_a_file_and_then_its_name_are_forced_to_the_disk(tmp_path, monkeypatch):
     for _ in range(2):
         append_line(tmp_path / "lines", "one")
     assert [place for place, _ in forced] == [["lines"], [tmp_path.name], ["lines"]]
+
+
+def test_the_sha256_of_a_file_and_of_a_folder_are_those_of_the_usual_tools(tmp_path):
+    (tmp_path / "data" / "b").mkdir(parents=True)
+    for name in ("z.txt", "b/a.ann"):
+        (tmp_path / "data" / name).write_text(name)
+    lines = [f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n" for name in ("b/a.ann", "z.txt")]
+    assert sha256_of(tmp_path / "data" / "z.txt") == lines[1].split()[0]
+    assert sha256_of(str(tmp_path / "data")) == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert sha256_of(tmp_path / "gone") is None
