@@ -50,14 +50,18 @@ def _text(args: argparse.Namespace) -> str:
 
 def _kind_or_named(name: str) -> str:
     """The components of a kind, or else those of that name and the part at that key of an experiment file."""
+    from relx import config
     from relx.errors import RegistrationError
-    from relx.registry import kinds, listing, nearest, suggestion
+    from relx.registry import components, kinds, listing, nearest, suggestion
 
     known = {kind.name: kind for kind in kinds()}
     if name in known:
         return listing.of_kind(known[name])
     if found := listing.of_name(name, experiment_class()):
         return found
+    for kind in known.values():
+        if new := config.renamed.new_component(name, kind.name, components(kind)):
+            raise RegistrationError(f"the {kind.name} {name!r} is now called {new!r}")
     close = suggestion(name, [*known, EXPERIMENT, *listing.names(experiment_class())])
     hint = close or nearest(name, [*known, EXPERIMENT])
     raise RegistrationError(f"no kind of component and no component is named {name!r}{hint}")
@@ -74,10 +78,13 @@ def _kind(name: str) -> "Kind":
 
 
 def _component(kind: "Kind", name: str) -> "Component":
+    from relx import config
     from relx.errors import RegistrationError
     from relx.registry import components, nearest
 
     known = components(kind)
+    if new := config.renamed.new_component(name, kind.name, known):
+        raise RegistrationError(f"the {kind.name} {name!r} is now called {new!r}")
     if name not in known:
         raise RegistrationError(f"no {kind.name} is registered as {name!r}{nearest(name, known)}")
     return known[name]

@@ -195,7 +195,7 @@ def _unknown_name(name: str, kind: Kind, path: str, origin: str) -> Problem:
 
 def unregistered(name: str, kind: Kind) -> str:
     """Say that a kind has no such component, and what to do."""
-    if new := renamed.new_name(name, renamed.COMPONENTS.get(kind.name, {}), components(kind)):
+    if new := renamed.new_component(name, kind.name, components(kind)):
         return f"{name!r} is now called {new!r}"
     message = f"{name!r} is not a registered {kind.name}"
     if "." in name:

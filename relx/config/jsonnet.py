@@ -41,7 +41,7 @@ def load(path: str | Path, variables: Mapping[str, str] | None = None) -> dict[s
     text = _read(path)
     if path.suffix == ".json":
         if variables:
-            raise ConfigError(f"{path}: a .json file takes no variables; --var needs a Jsonnet function")
+            raise ConfigError(f"{path}: a .json file takes no variables; only a Jsonnet function has them")
         tree = _parse(text, path)
     else:
         tree = _parse(_evaluate(path, text, variables), path)
@@ -131,7 +131,7 @@ def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
         del codes[found[1]]
         result = _evaluate_in_child(path, text, codes)
     if variables and not result.is_function:
-        raise ConfigError(f"{path}: takes no variables (it is not a function); remove --var {', '.join(variables)}")
+        raise ConfigError(f"{path}: takes no variables (it is not a function); remove {', '.join(variables)}")
     if unknown:
         raise ConfigError(f"{path}: {_unknown_variables([n for n in variables if n in unknown], variables_of(path))}")
     if result.error:
@@ -305,7 +305,7 @@ def _unknown_variables(unknown: list[str], known: list[str]) -> str:
         )
     listed = f"its variables: {', '.join(known)}"
     if len(messages) > 1:
-        return "\n  ".join([f"{len(messages)} problems with --var", *messages, *([listed] if known else [])])
+        return "\n  ".join([f"{len(messages)} problems with the variables", *messages, *([listed] if known else [])])
     if not known:
         return messages[0]
     return f"{messages[0]} I{listed[1:]}" if messages[0].endswith("?") else f"{messages[0]}; {listed}"

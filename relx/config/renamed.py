@@ -26,7 +26,15 @@ COMPONENTS = {
 """Registered names, by kind."""
 
 
+def new_component(old: str, kind: str, known: Container[str]) -> str | None:
+    """Return today's name of a registered component of a kind, or None as ``new_name`` does."""
+    return new_name(old, COMPONENTS.get(kind, {}), known)
+
+
 def new_name(old: str, table: dict[str, str], known: Container[str]) -> str | None:
-    """Return today's name of something, or None if the table has none or it is not among the ``known`` names."""
+    """Return today's name of something, or None unless ``known`` has the new name and not the old one.
+
+    A file or a plugin may thus use an old name for something of its own.
+    """
     new = table.get(old)
-    return new if new in known else None
+    return new if new in known and old not in known else None

@@ -98,3 +98,11 @@ def test_unknown_kind_and_name(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_of_the_documentation_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "components.md").read_text(encoding="utf-8")
     assert output(capsys, "--markdown") == page, "run `make docs`"
+
+
+@pytest.mark.parametrize("arguments", [["additive"], ["pair_scorer", "additive"]])
+def test_a_name_of_an_earlier_version_is_reported_with_todays(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["components", *arguments]) == 2
+    assert capsys.readouterr().err == "error: the pair_scorer 'additive' is now called 'decomposed'\n"

@@ -98,7 +98,7 @@ def test_all_unknown_variables_are_reported_at_once_and_renamed_ones_with_their_
         "a.jsonnet: the variable 'form' is now called 'format'"
     )
     assert error("a.jsonnet", text, {"form": "spert", "dat": "x", "data": "y"}).splitlines() == [
-        "a.jsonnet: 2 problems with --var",
+        "a.jsonnet: 2 problems with the variables",
         "  the variable 'form' is now called 'format'",
         "  no variable 'dat'; did you mean 'data'?",
         "  its variables: data, format",
@@ -185,7 +185,7 @@ def test_variable_without_value() -> None:
 @pytest.mark.parametrize("text", ["{ a: 1 }", "local f = function(x=1) x; { a: f(2) }"])
 def test_variables_for_a_file_that_takes_none(text: str) -> None:
     message = error("a.jsonnet", text, {"x": "2"})
-    assert message == "a.jsonnet: takes no variables (it is not a function); remove --var x"
+    assert message == "a.jsonnet: takes no variables (it is not a function); remove x"
 
 
 def test_variables_for_a_json_file() -> None:
