@@ -55,29 +55,32 @@ class JointExtractor(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     def index(self, example: Example) -> Arrays:
-        """The arrays of one sentence without labels."""
+        """Write the arrays of one sentence without labels."""
         return {**self.embedder.index(example), **self.encoder.index(example), **self.head.index(example)}
 
     def index_labelled(self, example: Example) -> Arrays:
-        """The arrays of one sentence and of the head's targets."""
+        """Write the arrays of one sentence and the targets of the head."""
         return {**self.index(example), **self.head.targets(example).arrays}
 
     def encode(self, batch: Batch) -> Tensor:
-        """[batch, length, size of the encoder]."""
+        """Embed and encode a batch: -> [batch, length, size of the encoder]."""
         return self.encoder.encode(self.embedder(batch), batch)
 
     def forward(self, batch: Batch) -> Tensor:
-        """The loss of a batch with targets: a scalar. Sums over tables of pairs are too long for half precision."""
-        scores = {name: to_float32(score) for name, score in self.scores(batch).items()}
+        """Compute the loss of a batch with targets: a scalar.
+
+        The loss is computed in float32, because sums over tables of pairs are too long for half precision.
+        """
+        output = {name: to_float32(tensor) for name, tensor in self.scores(batch).items()}
         with torch.autocast(self.device.type, enabled=False):
-            return self.loss(scores, batch)
+            return self.loss(output, batch)
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
-        """The head's loss of this output. Raises TrainingError for one that is no scalar."""
+        """Compute the loss of the head's output. Raises TrainingError if it is no scalar."""
         loss = self.head.loss(output, batch)
         if not isinstance(loss, Tensor) or loss.dim():
             found = f"has the shape {list(loss.shape)}" if isinstance(loss, Tensor) else f"is {loss!r}"
@@ -88,11 +91,14 @@ class JointExtractor(nn.Module):
         return loss
 
     def scores(self, batch: Batch) -> HeadOutput:
-        """The head's output: logits, or the features that they are made from, by name."""
+        """Compute the head's output: logits, or the features that they are made from, by name.
+
+        The output of a head that decodes in steps serves only the loss: its batch must hold targets.
+        """
         return self.head(batch, Encoding(self))
 
     def extract(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
-        """Predictions for sentences, in their order, made in batches of like length; ``over`` maps over the batches."""
+        """Predict for sentences, in their order, in batches of similar lengths. ``over`` maps over the batches."""
         corpus = TensorDataset(examples, self.index)
         with self._evaluating():
             return loader.apply(self._extract, corpus, over)
@@ -113,16 +119,16 @@ class JointExtractor(nn.Module):
 
 
 class Encoding:
-    """What a head is handed to have sentences encoded by its model."""
+    """Encode sentences with a model, for its head."""
 
     def __init__(self, model: JointExtractor) -> None:
         self.model = model
 
     def __call__(self, batch: Batch) -> Tensor:
-        """[batch, length, size of the encoder]."""
+        """Encode a batch: -> [batch, length, size of the encoder]."""
         return self.model.encode(batch)
 
     def batch_of(self, examples: Sequence[Example]) -> Batch:
-        """Sentences, at least one, as a batch without targets."""
+        """Make a batch without targets of sentences, at least one."""
         corpus = TensorDataset(examples, self.model.index)
         return corpus.batch(range(len(corpus))).to(self.model.device)

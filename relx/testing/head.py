@@ -18,9 +18,9 @@ BY_HEART = 10
 class HeadTestCase(ModelTestCase):
     """The tests of a head, which ``head`` describes as an experiment file does, over vectors of single words.
 
-    Besides those of a model: what ``targets`` writes, ``decode`` reads, as ``protocol`` counts triples. A scheme that
-    finds only the last word of a mention is tested under ``last_word``. A head that cannot learn a sentence without
-    context, since it reads marked text for example, is given an ``encoder``.
+    Besides those of a model, they test that decoding reads what ``targets`` writes, as ``protocol`` counts triples. Set
+    ``protocol`` to ``last_word`` for a scheme that finds only the last word of a mention. Set ``encoder`` for a head
+    that cannot learn a sentence without context, for example because it reads marked text.
     """
 
     head: Description
@@ -49,7 +49,7 @@ class HeadTestCase(ModelTestCase):
         require(any(found.relations for found in decoded), "no gold relation at all is decoded: the scheme is empty")
 
     def test_it_learns_every_relation_by_heart(self) -> None:
-        """A model that has learnt sentences by heart returns what their targets decode to, of every relation type."""
+        """A model that has learned sentences by heart returns what their targets decode to, of every relation type."""
         model = self.build()
         chosen = _of_every_type(model, self.copies())
         wanted = [self._triples(example, example.relations) for example in oracle_decode(model.head, chosen)]
@@ -63,7 +63,7 @@ class HeadTestCase(ModelTestCase):
         fail(
             f"after {BY_HEART * self.steps} steps of Adam on {len(chosen)} sentences it does not predict {missing}, "
             "which it was trained on. Make sure that forward scores every relation, that loss asks for the targets, "
-            "and that decode reads the scores as targets wrote them. A head that needs context needs an `encoder` here"
+            "and that decode reads the logits as targets wrote them. A head that needs context needs an `encoder` here"
         )
 
     def _triples(self, example: Example, relations: Sequence[Relation]) -> set[Key]:
