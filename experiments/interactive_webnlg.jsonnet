@@ -66,7 +66,10 @@ function(
     }),
     model: {
       embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
-      encoder: if !gcn then lstm else { type: 'compose', encoders: [lstm, { type: 'gcn', layers: 1, residual: residual }] },
+      encoder: if !gcn then lstm else {
+        type: 'compose',
+        encoders: [lstm, { type: 'gcn', layers: 1, residual: residual }],
+      },
       head: choose('head', head, {
         interactive: { interactive_layer: interactive, tagger: tagger, weights: 'shared' },
         copyre_one: copyre + one_decoder,

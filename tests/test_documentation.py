@@ -167,6 +167,18 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
     assert [main(["check", str(file)]) for file in files] == [0] * len(files)
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "experiments").glob("*.jsonnet")), ids=lambda file: file.stem)
+def test_an_experiment_shows_its_model_and_imports_corpora_and_signatures_only(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    imported = set(re.findall(r"import '([^']+)'", text))
+    assert imported <= {f"lib/{name}.libsonnet" for name in ("choose", "corpus", "nyt10_signatures")}
+    model = load(file)["model"]
+    for part in ("embedder", "encoder", "head"):
+        if part in model:
+            assert f"type: '{model[part]['type']}'" in text
+    assert all(f"  {key}: {{" in text for key in ("data_loader", "trainer"))
+
+
 COMMAND = re.compile(r"\brelx (?:train|tune|data|find-lr) experiments/\w+\.jsonnet(?:[^`\n\\]|\\\n)*")
 
 

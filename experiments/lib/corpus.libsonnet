@@ -1,5 +1,5 @@
-// The reader and the files of a corpus. data is a folder that has the files of the format below, or a pattern with %s in
-// place of train, dev and test: 'corpora/conll04_%s.json'.
+// The reader and the files of a corpus. data is a folder that has the files of the format below, or a pattern with %s
+// in place of train, dev and test: 'corpora/conll04_%s.json'.
 //
 // jsonl             {train,dev,test}.jsonl
 // hrl               {train,dev,test}.json (Takanobu et al.)

@@ -213,16 +213,12 @@ def described() -> Iterator[Component]:
         yield from listing._nested(component)
 
 
-UNDOCUMENTED = {"CasRel", "GraphRel", "RIN", "RINv2"}
-"""Components whose docstrings still lack some arguments. Take a name out when its docstring has them all."""
-
-
 def test_the_docstring_of_every_component_says_what_each_argument_means() -> None:
     lacking = {
         f"{component.reference.name}.{argument.name}"
         for component in described()
         for argument in component.parameters
-        if not component.meaning(argument.name) and component.reference.name not in UNDOCUMENTED
+        if not component.meaning(argument.name)
     }
     assert lacking == set()
 
