@@ -4,6 +4,7 @@ import pytest
 import sample_components
 from sample_components import Dense, Layer, Schedule, Source
 
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import RegistrationError
 from relx.registry import Injected, Kind, Reference, Registrable, components, describe, kind_of, kinds, lookup
 
@@ -120,3 +121,13 @@ class TestRegistration:
 
         with pytest.raises(RegistrationError, match=r"Loose opens no kind; write class Loose\(Registrable, kind="):
             Loose.register("x")
+
+
+def test_a_default_part_is_described_by_its_registered_name() -> None:
+    built = Seq2SeqEncoder.named("lstm", hidden_size=3).build(input_dim=2)
+    assert (type(built).__name__, built.output_dim) == ("LSTMEncoder", 6)
+
+
+def test_a_default_part_of_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(RegistrationError, match="'nothing' is not a registered seq2seq_encoder"):
+        Seq2SeqEncoder.named("nothing")
