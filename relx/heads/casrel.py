@@ -1,5 +1,6 @@
 """CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020, ACL)."""
 
+from collections import defaultdict
 from typing import Literal
 
 import torch
@@ -9,7 +10,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
-from relx.heads.schemes.limits import Tied, limit_of_ties
+from relx.heads.schemes.limits import Cell, Tied, limit_of_ties, limits_of_two_sums
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import mean_of_endpoints
@@ -68,17 +69,24 @@ class CasRel(Head):
         return Targets(written.arrays, written.lost + self.scheme.cut_short(example, written, entities=False))
 
     def limits(self, held: Example) -> list[Limit]:
-        """Find the limits of the sum: of mentions of one token each, (s, r, o) and (o, r, s) have the same score."""
-        if not self.summed:
-            return []
-        subjects = {r.head.span for r in held.relations if len(range(*r.head.span)) == 1}
-        wanted = {(r.type, r.head.span, r.tail.span): r for r in held.relations}
-        pairs: dict[tuple[str, frozenset[Span]], list[Tied]] = {}
-        for kind, head, tail in wanted:
-            if head != tail and {head, tail} <= subjects:
-                both = [Tied(one, wanted.get((kind, one, other))) for one, other in ((head, tail), (tail, head))]
-                pairs[kind, frozenset((head, tail))] = both
-        return limit_of_ties(SYMMETRIC, pairs.values(), held.relations)
+        """Find the limits of mentions of one token: each object has a start and an end, each scored by a sum.
+
+        With ``conditioning="sum"``, (s, r, o) and (o, r, s) have the same scores as well.
+        """
+        wanted = {(r.type, r.head.span, r.tail.span): r for r in held.relations if len(range(*r.tail.span)) == 1}
+        if self.summed:
+            subjects = {r.head.span for r in held.relations if len(range(*r.head.span)) == 1}
+            pairs: dict[tuple[str, frozenset[Span]], list[Tied]] = {}
+            for kind, head, tail in wanted:
+                if head != tail and {head, tail} <= subjects:
+                    both = [Tied(one, wanted.get((kind, one, other))) for one, other in ((head, tail), (tail, head))]
+                    pairs[kind, frozenset((head, tail))] = both
+            if ties := limit_of_ties(SYMMETRIC, pairs.values(), held.relations):
+                return ties
+        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
+        for (kind, head, tail), relation in wanted.items():
+            tables[kind][head, tail] = relation
+        return limits_of_two_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Compute what the taggers read in training: ``subject`` [batch, length, d] and, of gold subjects, ``object``

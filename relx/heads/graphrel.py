@@ -13,10 +13,21 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
-from relx.heads.head import NOT_LOCATED, UNKNOWN, UNTAGGED, Encode, Head, HeadOutput, Limit, Targets, prediction
+from relx.heads.head import (
+    NOT_LOCATED,
+    UNKNOWN,
+    UNTAGGED,
+    Encode,
+    Head,
+    HeadOutput,
+    Limit,
+    Outcome,
+    Targets,
+    prediction,
+)
 from relx.heads.kernels.relation_messages import sum_messages
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.limits import Cell, limits_of_sums
+from relx.heads.schemes.limits import Cell, limit_of_labels, limits_of_sums
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
@@ -140,14 +151,22 @@ class GraphRel(Head):
         return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
 
     def limits(self, held: Example) -> list[Limit]:
-        """Find the limits of pair logits that are sums. With a ``threshold`` a wrong label may be no wrong triple."""
-        if self.pair_table.threshold > 0:
-            return []
+        """Find the limits of labels that are each scored by a sum.
+
+        With a ``threshold`` above 0 a wrong label need not be a wrong triple, so that the cost is not known. Labels
+        that are crosswise cost at least one triple if the mentions are single tokens.
+        """
         tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
         for relation in held.relations:
             tables[relation.type][relation.head.span, relation.tail.span] = relation
         related = {cell for table in tables.values() for cell in table}
-        return limits_of_sums(tables.values(), lambda cell: cell not in related)
+        limits = limits_of_sums(tables.values(), lambda cell: cell not in related)
+        if self.pair_table.threshold > 0:
+            limits = [Limit(limit.cause, [Outcome()]) for limit in limits]
+        single: dict[Cell, Relation] = {
+            (r.head.span, r.tail.span): r for r in held.relations if _size(r.head) == _size(r.tail) == 1
+        }
+        return [*limits, *limit_of_labels(single, alone=not limits)]
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Compute the logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length,

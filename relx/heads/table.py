@@ -18,7 +18,7 @@ from relx.heads.pair_scorers import PairScorer, TableCells
 from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.global_feature import GlobalFeature
-from relx.heads.schemes.limits import Cell, limits_of_sums
+from relx.heads.schemes.limits import Cell, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import best_labels
@@ -159,13 +159,18 @@ class TableFilling(Head):
         return self.decoder.decode(found, batch.examples)
 
     def limits(self, held: Example) -> list[Limit]:
-        """Find the limits of a pair scorer that is a sum, in a single table; two tables have more ways out."""
-        if len(self.relation) > 1 or not all(scorer.is_sum for scorer in self.relation.values()):
+        """Find the limits of pair scorers that are sums, in the table of entities and in one or two of relations."""
+        if not self.entity.is_sum:
             return []
+        spans: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
+        for entity in held.entities:
+            spans[entity.type].append(entity.span)
         tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
         for relation in held.relations:
             tables[relation.type][relation.head.span, relation.tail.span] = relation
-        return limits_of_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
+        find = limits_of_two_sums if len(self.relation) > 1 else limits_of_sums
+        of_relations = find(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
+        return of_relations + limit_of_spans(spans.values())
 
 
 class TableFeatures(nn.Module):

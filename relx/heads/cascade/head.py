@@ -15,7 +15,7 @@ from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, PlainSent
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.limits import Cell, Tied, limit_of_ties, limits_of_sums
+from relx.heads.schemes.limits import Cell, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import best_labels, find
@@ -181,17 +181,22 @@ class Cascade(Head):
 
     def limits(self, held: Example) -> list[Limit]:
         """Find the limits of a fusion that does not tell objects of their subject, or of pairs scored by a sum."""
-        if not self.joint:
-            return []
-        if self.fusion.shares_objects:
-            return limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
-        if self.object.pair_scorer is None or not self.object.pair_scorer.is_sum:
-            return []
+        limits = []
+        if self.joint and self.fusion.shares_objects:
+            limits = limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
+        if self.entity.pair_scorer is None or not self.entity.pair_scorer.is_sum:
+            return limits
+        spans: dict[str | None, list[Span]] = defaultdict(list)
+        for entity in held.entities:
+            spans[entity.type].append(entity.span)
+        limits += limit_of_spans(spans.values())
+        if not self.joint or self.fusion.shares_objects:
+            return limits
         tables: dict[tuple[Span, str], dict[Cell, Relation]] = defaultdict(dict)
         for relation in held.relations:
             tables[relation.head.span, relation.type][relation.tail.span] = relation
         mentions = {entity.span for entity in held.entities}
-        return limits_of_sums(tables.values(), lambda cell: cell in mentions)
+        return limits + limits_of_sums(tables.values(), lambda cell: cell in mentions)
 
     def _shared(self, held: Example) -> list[list[Tied]]:
         """For each type and object, the subjects that lie alike to the object: it is found for all of them or none."""

@@ -98,6 +98,20 @@ def _odd_parts(edges: Iterable[tuple[Cell, Cell]]) -> int:
     return odd
 
 
+def limit_of_labels(labels: Mapping[Cell, Relation], alone: bool) -> list[Limit]:
+    """Find two relations that cannot hold crosswise, where each pair has the label with the best f(head) + g(tail).
+
+    If (a, x) and (b, y) have one label, (a, y) and (b, x) do not both have one other. This costs a triple; if it is not
+    the only limit (``alone``), another one may count that triple already.
+    """
+    for (a, x), (b, y) in combinations(labels, 2):
+        same = labels[a, x].type == labels[b, y].type
+        crosswise = [labels[cell].type for cell in ((a, y), (b, x)) if a != b and x != y and cell in labels]
+        if same and len(crosswise) == 2 and crosswise[0] == crosswise[1] != labels[a, x].type:
+            return [Limit(SUMMED_LABELS, [Outcome((labels[a, x],)) if alone else Outcome()])]
+    return []
+
+
 def limit_of_spans(groups: Iterable[Collection[tuple[int, int]]]) -> list[Limit]:
     """Mark spans (start, end) of one label that a sum f(start) + g(end) does not find without another one.
 
