@@ -258,7 +258,7 @@ def vocabulary_of(files: Mapping[str, bytes]) -> Vocabulary:
 
 def require_format(meta: Mapping[str, Any]) -> None:
     """Raise ArchiveError for an archive of another format version."""
-    if meta.get("format") != FORMAT:
+    if type(meta.get("format")) is not int or meta["format"] != FORMAT:
         writer = printable(str(meta.get("relx")), LONGEST_NAME)
         raise ArchiveError(
             f"has archive format {printable(json_text(meta.get('format')), LONGEST_NAME)} (written by relx {writer}), "

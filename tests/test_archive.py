@@ -297,6 +297,10 @@ DAMAGED = {
         changed("meta.json", lambda m: m.update(format=3)),
         "has archive format 3 (written by relx 0.1.0)",
     ),
+    "a format that is no whole number": (
+        changed("meta.json", lambda m: m.update(format=2.0)),
+        "has archive format 2.0",
+    ),
     "no format": (changed("meta.json", lambda m: m.pop("format")), "has archive format null"),
     "meta is a list": (lambda files: {**files, "meta.json": b"[]"}, "meta.json is damaged: not an object"),
     "meta is no JSON": (lambda files: {**files, "meta.json": b'{"format":'}, "meta.json is damaged: "),
