@@ -14,7 +14,7 @@ import pytest
 import tiny as sample
 import torch
 
-from relx import archive_file
+from relx import __version__, archive_file
 from relx.archive import load, save
 from relx.archive_file import TrainingRecord
 from relx.commands import main
@@ -295,7 +295,7 @@ class TestUnsafe:
 DAMAGED = {
     "another format": (
         changed("meta.json", lambda m: m.update(format=3)),
-        "has archive format 3 (written by relx 0.1.0)",
+        f"has archive format 3 (written by relx {__version__})",
     ),
     "a format that is no whole number": (
         changed("meta.json", lambda m: m.update(format=2.0)),
