@@ -1,0 +1,1 @@
+"""Examples, their JSON form, vocabularies and batches."""

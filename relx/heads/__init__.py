@@ -1,5 +1,8 @@
-"""Joint-extraction heads: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``rin``,
-``rin_v2``, ``table``."""
+"""Joint-extraction heads.
+
+Registered: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``rin``, ``rin_v2``,
+``table``.
+"""
 
 from relx.heads.head import Head
 

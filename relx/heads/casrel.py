@@ -89,8 +89,10 @@ class CasRel(Head):
         return limits_of_two_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Compute what the taggers read in training: ``subject`` [batch, length, d] and, of gold subjects, ``object``
-        [subjects, length, d'], with the indices ``subjects`` of these among the gold mentions.
+        """Compute what the taggers read in training.
+
+        ``subject`` [batch, length, d] and, of gold subjects, ``object`` [subjects, length, d'], with the indices
+        ``subjects`` of these among the gold mentions.
         """
         x, gold = encode(batch), SpanTriples.gold(batch)  # [batch, length, input_dim]
         subjects = self._learned(gold, len(batch))

@@ -169,8 +169,10 @@ class GraphRel(Head):
         return [*limits, *limit_of_labels(single, alone=not limits)]
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
-        """Compute the logits of the last phase, ``entity`` [batch, length, tags] and ``relation`` [batch, length,
-        length, 1 + relations] with label 0 for none, and of the first, ``first_entity`` and ``first_relation``.
+        """Compute the logits of both phases.
+
+        Those of the last phase are ``entity`` [batch, length, tags] and ``relation`` [batch, length, length,
+        1 + relations] with label 0 for none. Those of the first are ``first_entity`` and ``first_relation``.
         """
         h = self.dropout(encode(batch))  # [batch, length, input_dim]
         entity, relation = self.first(h, batch.mask)

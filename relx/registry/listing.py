@@ -69,8 +69,9 @@ def of_component(component: Component, heading: str | None = None) -> str:
 
 
 def of_name(name: str, root: Reference) -> str:
-    """Every component of that name, of whichever kind, and the part at that key of the experiment file that ``root``
-    describes; nothing where there is none.
+    """Describe every component of a name, of whichever kind, and the part at that key of an experiment file.
+
+    ``root`` is the class that the file describes. Return nothing where there is none.
     """
     keys = ((part, key) for part, places in _nested(describe(root)).items() for key in places)
     of_keys = [of_component(part, f"{key} (in the experiment file)") for part, key in keys if key == name]
@@ -90,7 +91,7 @@ def of_experiment(root: Reference) -> str:
 
 
 def page(root: Reference) -> str:
-    """relx's own components as Markdown, with the experiment that ``root`` describes in front."""
+    """Relx's own components as Markdown, with the experiment that ``root`` describes in front."""
     lines = ["# Components", "", *INTRODUCTION, "", "## The experiment file", "", *_sections(describe(root), "###")]
     for kind in filter(lambda kind: _is_own(kind.reference), kinds()):
         lines += [f"## {kind.name}", "", *_about(kind)]

@@ -102,7 +102,6 @@ class Registrable:
         constructor with ``**kwargs``, unannotated arguments, or an injected value that the kind is not given, and when
         this class opens no kind.
         """
-
         if not hasattr(cls, "__kind__"):
             raise RegistrationError(
                 f'{cls.__qualname__} opens no kind; write class {cls.__name__}(Registrable, kind="...")'

@@ -173,7 +173,7 @@ class ModelTestCase:
         require_same(together, turned, "the order of the sentences changes what it says", LEAKS)
 
     def test_the_loss_is_a_mean_over_sentences(self) -> None:
-        """Neither padding nor neighbours change what a sentence adds to it. (Not so where the loss samples.)"""
+        """Neither padding nor neighbours change what a sentence adds to it, unless the loss samples."""
         model = self._talking()
         longest = max(self.copies(), key=len)
         for example in filter(lambda example: example.tokens, self.copies()):

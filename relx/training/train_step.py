@@ -51,8 +51,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Step:
-    """The result of a step: the mean loss of its sentences, the norm of the gradients before clipping (None where fp16
-    overflowed), and the learning rate of the first group of weights."""
+    """The result of a step.
+
+    It holds the mean loss of its sentences, the norm of the gradients before clipping (None where fp16 overflowed), and
+    the learning rate of the first group of weights.
+    """
 
     loss: float
     grad_norm: float | None

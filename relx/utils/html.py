@@ -7,7 +7,7 @@ from relx.utils.text import printable
 
 
 def text(value: str) -> str:
-    """Escape a text of any origin. Characters that reverse or hide text become escapes such as ``\\u202e``."""
+    r"""Escape a text of any origin. Characters that reverse or hide text become escapes such as ``\u202e``."""
     return html.escape(printable(value))
 
 

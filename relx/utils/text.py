@@ -19,7 +19,7 @@ LONGEST_NAME = 80
 
 
 def printable(text: str, longest: int | None = None) -> str:
-    """Return the text on one line: an escape such as ``\\n`` replaces each character that cannot be shown.
+    r"""Return the text on one line: an escape such as ``\n`` replaces each character that cannot be shown.
 
     A text of more than ``longest`` characters is cut and ends in ``...``. Text that comes from data or from an archive
     goes through this before it enters a message.

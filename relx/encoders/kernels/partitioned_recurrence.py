@@ -103,6 +103,7 @@ class PartitionedRecurrence(torch.autograd.Function):
         b_c: Tensor,
         bf16_matmul: bool,
     ) -> Tensor:
+        """Run all steps and keep what the backward pass needs."""
         ctx.cell, ctx.bf16_matmul = cell, bf16_matmul
         ctx.exclusion = Exclusion(cell.tasks if cell.exclusive else 0)
         with bf16_matmul_on_cpu(bf16_matmul):
@@ -111,6 +112,7 @@ class PartitionedRecurrence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradients of inputs and weights, step by step from the last."""
         with bf16_matmul_on_cpu(ctx.bf16_matmul):
             grad_inputs, grad_weights = _backward(ctx, grad_outputs)
         return None, grad_inputs, None, *grad_weights, None

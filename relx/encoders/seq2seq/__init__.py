@@ -1,5 +1,6 @@
-"""Sequence encoders: ``lstm``, ``peephole_lstm``, ``gcn``, ``srn``, ``partition_filter``, ``compose``,
-``pass_through``.
+"""Sequence encoders.
+
+Registered: ``lstm``, ``peephole_lstm``, ``gcn``, ``srn``, ``partition_filter``, ``compose``, ``pass_through``.
 """
 
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder

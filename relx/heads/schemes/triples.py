@@ -39,8 +39,10 @@ class SpanTripleTargets:
         self.allow_self = allow_self
 
     def write(self, example: Example) -> Targets:
-        """Write ``entity_spans`` [entities, 3]: label from 1, first and last token, in the order of the text; and
-        ``triples`` [triples, 3]: relation from 1, and the indices of head and tail among the entities.
+        """Write the targets of a sentence.
+
+        ``entity_spans`` [entities, 3] holds label from 1, first and last token, in the order of the text.
+        ``triples`` [triples, 3] holds relation from 1, and the indices of head and tail among the entities.
         """
         entities = self._entities(example)
         spans = [(label + 1, start, end - 1) for (start, end), (_, label) in entities.items()]

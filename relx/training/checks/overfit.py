@@ -31,8 +31,10 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Fit:
-    """The loss per sentence of a model without dropout, and the norm of its gradient with respect to each output of
-    the head."""
+    """The loss per sentence of a model without dropout.
+
+    With it the norm of its gradient with respect to each output of the head.
+    """
 
     loss: float
     gradients: Mapping[str, float]

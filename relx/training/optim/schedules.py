@@ -174,7 +174,7 @@ class ReduceOnPlateauSchedule(Schedule):
         self.reductions = 0
 
     def after_warmup(self, step: int, warmup: int, total: int) -> float:
-        """decay to the power of the reductions so far."""
+        """Decay to the power of the reductions so far."""
         return self.decay**self.reductions
 
     def observe(self, metric: float) -> None:
