@@ -1,9 +1,9 @@
 """What a head can reach: ``python benchmarks/ceilings.py FILE...`` prints the ceilings of HMT's tags.
 
-``--head '{"type": "cascade", "fusion": "late"}'``, which may be repeated, prints those of other heads. Each file's own
-gold is written as targets and decoded again, and the limits of the head's form are applied (relx's oracle check; under
-``--protocol``, by default exact_span). The relation types are those of the file. ``<=`` marks an F1 that is
-an upper bound, with the precision and the recall that belong to it.
+``--head casrel`` or ``--head '{"type": "cascade", "fusion": "late"}'``, which may be repeated, prints those of other
+heads. Each file's own gold is written as targets and decoded again, and the limits of the head's form are applied
+(relx's oracle check; under ``--protocol``, by default exact_span). The relation types are those of the file. ``<=``
+marks an F1 that is an upper bound, with the precision and the recall that belong to it.
 """
 
 import argparse
@@ -41,11 +41,17 @@ def row(path: str, head: dict[str, Any], found: OracleReport) -> str:
     return f"| {'/'.join(Path(path).parts[-2:])} | {shown} | {triples.gold} | {ratios} | {'; '.join(losses + wrong)} |"
 
 
+def described(head: str) -> dict[str, Any]:
+    """A head as JSON, or by its name alone."""
+    found: dict[str, Any] = json.loads(head) if head.lstrip().startswith("{") else {"type": head}
+    return found
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--head", action="append", type=json.loads, help="a head as an experiment file describes it")
+    parser.add_argument("--head", action="append", type=described, help="a name, or JSON as in an experiment file")
     parser.add_argument("--protocol", default="exact_span")
     args = parser.parse_args()
     print("| file | head | gold triples | P | R | F1 | lost |\n|---|---|---|---|---|---|---|")

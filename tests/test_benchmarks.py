@@ -46,3 +46,15 @@ def test_a_training_that_fails_ends_the_benchmark_with_its_reason(
         __import__(name).train(argparse.Namespace(**given), str(tmp_path))
     assert ended.value.code == 2
     assert "no variable 'nope'; its variables: data, format, " in capfd.readouterr().err
+
+
+def test_ceilings_takes_a_head_by_its_name_or_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import ceilings
+
+    corpus = str(BENCHMARKS.parent / "fixtures" / "nyt10" / "dev.json")
+    monkeypatch.setattr(sys, "argv", ["ceilings.py", corpus, "--head", "casrel", "--head", '{"type": "rin_v2"}'])
+    ceilings.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[1] for row in rows] == ["casrel", "rin_v2"]
