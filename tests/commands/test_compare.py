@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from relx import archive
 from relx.commands import main
+from relx.comparison.systems import predicted_counts
 from relx.scoring.sentences import FILES, load_counts
 
 
@@ -67,6 +69,18 @@ def test_what_a_run_wrote_down_is_what_its_archive_predicts(
     again, log = capsys.readouterr()
     assert log == ""
     assert [cells(line)[1:] for line in out.splitlines()[3:]] == [cells(line)[1:] for line in again.splitlines()[3:]]
+
+
+def test_gold_that_tokens_cannot_hold_is_logged(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Path(shutil.copytree(trained, "run"))
+    opened, cut = archive.load(run / "model.tar.gz"), tmp_path / "cut.jsonl"
+    cut.write_text('{"text": "Paris-Berlin", "entities": [{"characters": [0, 5]}]}\n')
+    archive.save(run / "model.tar.gz", {**opened.config, "test_data_path": str(cut)}, opened.model, {})
+    (run / FILES["test"]).unlink()
+    assert predicted_counts(run, "test").by_protocol
+    assert "1 mention cutting a token, widened to whole tokens" in caplog.text
 
 
 def test_the_counts_of_a_run_add_up_to_its_scores(seeds: Path) -> None:
