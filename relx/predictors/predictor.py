@@ -115,7 +115,8 @@ def _plain(key: Any, value: Any) -> Any:
     try:
         return json.loads(json.dumps(value, default=_as_python, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadRecord(f"{key}: {error}") from None
+        missing = "holds NaN or an infinite number; leave out what has no value"
+        raise BadRecord(f"{key}: {missing if 'Out of range' in str(error) else error}") from None
 
 
 def _as_python(value: Any) -> Any:

@@ -150,8 +150,9 @@ def test_an_object_that_fails_when_read_does_not_lose_the_others(
         ({"tokens": ["a"], "pos_tags": {"X"}}, "pos_tags: no JSON can hold a value of the type set"),
         (
             {"tokens": ["a"], "entities": [{"start": 0, "end": 1, "score": float("nan")}]},
-            "entities: Out of range float",
+            "entities: holds NaN or an infinite number; leave out what has no value",
         ),
+        ({"text": "a", "id": float("nan")}, "id: holds NaN or an infinite number; leave out what has no value"),
         ({5: "a"}, "5: a key of a record is a string"),
         ({"txt": "a"}, "txt: unknown key; did you mean 'text'?"),
         (Example(["a", 1]), "tokens[1]: expected a string, got 1"),  # type: ignore[list-item]
