@@ -56,7 +56,7 @@ ABOVE: dict[str, set[str]] = {
     "predictors": {"annotators", "archive", "archive_file", "data", "heads", "model", "readers", "scoring"},
     "api": {"config", "data", "predictors", "scoring", "training"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
-    "comparison": {"predictors", "scoring", "training"},
+    "comparison": {"predictors", "readers", "scoring", "training"},
     "tuning": {"comparison", "config", "training"},
 }
 MAY_IMPORT = {**BELOW, **{room: known | BASE for room, known in ABOVE.items()}, "__main__": {"commands"}}
