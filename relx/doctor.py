@@ -58,7 +58,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _libraries() -> Iterator[Finding]:
-    """The versions of what relx depends on, beside those that it asks for."""
+    """Yield the installed version of each dependency of relx beside the version that relx requires."""
     try:
         required = [Requirement(text) for text in metadata.requires("relx") or ()]
     except metadata.PackageNotFoundError:
@@ -76,7 +76,7 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _extra_of(requirement: Requirement) -> str | None:
-    """The extra that a requirement belongs to; None for what everyone needs."""
+    """Return the extra that a requirement belongs to, or None if relx always requires it."""
     marker = str(requirement.marker or "")
     return marker.split('"')[1] if "extra ==" in marker else None
 
@@ -139,7 +139,7 @@ def _try(name: str, what: str, action: Callable[[], object]) -> Finding:
 
 
 def _train_and_predict() -> None:
-    """A whole experiment on a few sentences, in a folder that is removed again."""
+    """Run a whole experiment on a few sentences, in a temporary folder."""
     from relx.data.json_form import example_to_json, to_line  # noqa: PLC0415
     from relx.predictors import Predictor  # noqa: PLC0415
     from relx.testing import SENTENCES  # noqa: PLC0415

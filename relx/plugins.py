@@ -40,7 +40,7 @@ def load_installed() -> None:
 
 
 def distribution_of(module: str) -> str | None:
-    """The installed distribution, as ``name version``, that a module belongs to; None for a loose file."""
+    """Return the installed distribution of a module as ``name version``, or None for a loose file."""
     from importlib.metadata import packages_distributions, version  # noqa: PLC0415
 
     names = packages_distributions().get(module.partition(".")[0])
@@ -48,7 +48,7 @@ def distribution_of(module: str) -> str | None:
 
 
 def name_of(module: str) -> str:
-    """What a user gives to ``--include`` to import a plugin's module: its own name, or that of its file."""
+    """Return the argument of ``--include`` that imports a plugin's module: its name or the path of its file."""
     return _files.get(module, module)
 
 
@@ -75,7 +75,7 @@ def _import_module(name: str) -> None:
 
 
 def _is_folder(path: Path) -> str:
-    """What to do instead of giving a folder."""
+    """Return a message that explains what to give instead of a folder."""
     path = path.resolve()
     if (path / "__init__.py").is_file():
         return f"is a folder; give the name of the package, {path.name}, with {path.parent} in PYTHONPATH"

@@ -39,7 +39,10 @@ def include_plugins(args: argparse.Namespace) -> None:
 
 
 def load_experiment(path: str, args: argparse.Namespace) -> dict[str, Any]:
-    """The tree of an experiment file after plugins, variables and overrides. Raises PluginError and ConfigError."""
+    """Return the tree of an experiment file after plugins, variables and overrides.
+
+    Raises PluginError and ConfigError.
+    """
     from relx import config
 
     include_plugins(args)
@@ -77,7 +80,7 @@ def quieten_torch_of_several() -> None:
 
 
 def experiment_class() -> "Reference":
-    """The class that the top level of an experiment file describes."""
+    """Return the class that the top level of an experiment file describes."""
     from relx.registry import Reference
 
     return Reference("relx.training.experiment", "Experiment")

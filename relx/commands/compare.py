@@ -65,7 +65,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _counts(run: "Path", split: str) -> "SentenceCounts":
-    """What the run wrote down, else what its archive predicts."""
+    """Return the counts that the run saved, or count the predictions of its archive if it saved none."""
     import sys
 
     from relx.scoring.sentences import load_counts

@@ -49,7 +49,7 @@ def _text(args: argparse.Namespace) -> str:
 
 
 def _kind_or_named(name: str) -> str:
-    """The components of a kind, or else those of that name and the part at that key of an experiment file."""
+    """List the components of a kind, or else those of that name and the part at that key of an experiment file."""
     from relx import config
     from relx.errors import RegistrationError
     from relx.registry import components, kinds, listing, nearest, suggestion

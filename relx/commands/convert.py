@@ -61,7 +61,7 @@ def _refuse_same_file(source: str, target: str) -> None:
 
 
 def _typed(example: "Example", type: str) -> "Example":
-    """The same with that type where a mention has none."""
+    """Return the example with ``type`` as the type of every mention that has none."""
     from dataclasses import replace
 
     def typed(entity: "Entity") -> "Entity":

@@ -87,7 +87,7 @@ def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "dict[str
 
 
 def _named_files(args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, str]]":
-    """The reader and the path of each file. Raises DataError for all files of no form."""
+    """Return the reader and the path of each file. Raises one DataError for all files of unknown format."""
     from relx.errors import Faults
     from relx.readers import make_reader, reader_for
 
@@ -106,7 +106,7 @@ def _short_names(paths: Collection[str]) -> dict[str, str]:
 
 
 def _vectors(tree: Any) -> list[str]:
-    """The vectors files that an experiment's model names, at any depth."""
+    """Return the vectors files that an experiment's model names, at any depth."""
     if isinstance(tree, list):
         return [path for item in tree for path in _vectors(item)]
     if not isinstance(tree, dict):

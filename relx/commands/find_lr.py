@@ -61,7 +61,7 @@ def _text(found: "RangeTest") -> str:
 
 
 def _draw(found: "RangeTest", path: str) -> None:
-    """The drawing; without matplotlib the numbers are enough."""
+    """Draw the range test into a file; without matplotlib, print why there is no drawing."""
     import sys
     from pathlib import Path
 

@@ -80,7 +80,10 @@ def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
 
 
 def _with_progress(name: str) -> Iterator[bytes]:
-    """The lines of the input: with a bar on a terminal when its size is known, else with a message every minute."""
+    """Yield the lines of the input.
+
+    Shows a progress bar on a terminal if the size of the input is known, and otherwise logs a message every minute.
+    """
     import logging
     import os
     import sys

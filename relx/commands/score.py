@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> "tuple[list[Example], list[Example], list[Example] | None]":
-    """The gold data, the predictions and the training data. Raises DataError for the faults of all."""
+    """Read the gold data, the predictions and the training data. Raises one DataError for the faults of all files."""
     from relx.errors import DataError
     from relx.readers import make_reader, read_files, reader_for
 
@@ -57,7 +57,7 @@ def _read(args: argparse.Namespace) -> "tuple[list[Example], list[Example], list
 
 
 def _answered(gold: "list[Example]", predicted: "list[Example]", path: str) -> "list[Example]":
-    """The predictions, with the sentence and nothing predicted in place of a recorded error."""
+    """Return the predictions; the sentence without predictions replaces each recorded error."""
     import logging
     from itertools import chain, repeat
 

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _parts(texts: list[str]) -> "list[PartSize]":
-    """The parts that the command line names. Raises DataError that lists every fault."""
+    """Return the parts that the command line names. Raises one DataError that lists every fault."""
     from relx.errors import DataError
     from relx.readers.split import REST
 
@@ -83,7 +83,7 @@ def _parts(texts: list[str]) -> "list[PartSize]":
 
 
 def _part(name: str, size: str) -> "PartSize | None":
-    """A part of that size; None for a text that is no size."""
+    """Return a part of that size, or None if the text is not a size."""
     from relx.readers.split import REST, PartSize
 
     if size == REST:

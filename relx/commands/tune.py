@@ -53,7 +53,7 @@ def _require_counts(args: argparse.Namespace) -> None:
 
 
 def _checked(args: argparse.Namespace, space: "Space") -> dict[str, Any]:
-    """The experiment in full with some of the values: what is wrong with it is said before the first trial."""
+    """Return the full experiment with some values of the search space; report its problems before the first trial."""
     import copy
 
     from relx import config

@@ -37,7 +37,7 @@ def f1(counts: np.ndarray) -> np.ndarray:
 
 
 def resampled_f1(counts: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """The F1 of several runs on resampled corpora: counts [runs, sentences, 3] -> [resamples, runs]."""
+    """Return the F1 of several runs on resampled corpora: counts [runs, sentences, 3] -> [resamples, runs]."""
     runs, sentences, _ = counts.shape
     by_sentence = counts.transpose(1, 0, 2).reshape(sentences, runs * 3).astype(np.float64)
     sums = [times @ by_sentence for times in _times_drawn(sentences, resamples, seed)]
@@ -60,7 +60,7 @@ def difference(system: np.ndarray, baseline: np.ndarray, resamples: int, seed: i
 
 
 def _mean_of_drawn_runs(scores: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The mean over runs that are drawn anew for each resample: [resamples, runs] -> [resamples]."""
+    """Return the mean over runs that are drawn anew for each resample: [resamples, runs] -> [resamples]."""
     resamples, runs = scores.shape
     if runs == 1:
         return scores[:, 0]

@@ -33,9 +33,10 @@ COLOURS = tuple(f"C{number}" for number in range(10))
 
 
 def draw_curves(systems: Mapping[str, Sequence[Sequence[Report]]], metrics: Sequence[str]) -> Figure:
-    """A panel for the loss and one for each metric that the runs have; the runs of a system share a colour.
+    """Draw a panel for the loss and one for each metric that the runs have.
 
-    The last report whose weights were kept is marked. Raises DataError for a metric that no run has.
+    The runs of a system share a color. A mark shows the last report whose weights were kept. Raises DataError for a
+    metric that no run has.
     """
     reports = [report for runs in systems.values() for run in runs for report in run]
     _require_known(metrics, reports)
@@ -86,7 +87,7 @@ def _require_known(metrics: Sequence[str], reports: Iterable[Report]) -> None:
 
 
 def draw_rates(test: RangeTest) -> Figure:
-    """The losses and their moving average, the rates on a logarithmic axis, the steepest fall marked."""
+    """Draw the losses and their moving average over a logarithmic axis of rates, and mark the steepest fall."""
     figure = Figure(figsize=(7.0, 4.0), layout="constrained")
     panel = figure.subplots()
     panel.plot(test.rates, test.losses, color="C0", alpha=0.3, label="loss")

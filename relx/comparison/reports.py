@@ -23,9 +23,9 @@ class Report:
 
 
 def read_reports(run: Path) -> list[Report]:
-    """The reports of a run so far. Raises DataError when there is none, and for a file that is damaged.
+    """Return the reports of a run so far. Raises DataError if there is none, and for a damaged file.
 
-    A last line that is cut off, as in a run that is at work or was killed, is left out.
+    A run that is training or was killed can leave an incomplete last line. It is skipped.
     """
     lines = list(byte_lines(run / EPOCHS))
     whole = [line for line in lines if line.endswith(b"\n")]

@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 def runs_in(path: Path) -> list[Path]:
-    """The folder of a run itself, or those of the runs in it, such as ``relx train --seeds`` makes.
+    """Return the folder itself if it is a run, or else the runs in it, such as those of ``relx train --seeds``.
 
-    Raises DataError when there is none.
+    Raises DataError if there is none.
     """
     inside = path.iterdir() if path.is_dir() else ()
     runs = [path] if _is_run(path) else sorted(filter(_is_run, inside), key=_by_number)
@@ -25,9 +25,9 @@ def runs_in(path: Path) -> list[Path]:
 
 
 def finished_runs(path: Path) -> list[Path]:
-    """The runs in a folder that are finished; the others are left out with a warning.
+    """Return the finished runs in a folder; warn about each of the others.
 
-    Raises DataError when there is none.
+    Raises DataError if there is none.
     """
     runs = runs_in(path)
     finished = [run for run in runs if _is_finished(run)]

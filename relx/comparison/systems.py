@@ -16,7 +16,7 @@ from relx.training.checkpointing.run_folder import ARCHIVE
 
 
 def predicted_counts(run: Path, split: str) -> SentenceCounts:
-    """What the best weights of a run find in a split of its data. Raises ArchiveError, and DataError for the data."""
+    """Count what the best weights of a run predict on a split. Raises ArchiveError, and DataError for the data."""
     opened = Predictor.load(run / ARCHIVE).archive
     path, parts = opened.config.get(f"{split}_data_path"), opened.parts
     if path is None:
@@ -38,7 +38,7 @@ class Scores:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Scores":
-        """The scores of at least one run."""
+        """Summarize the scores of at least one run."""
         deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
         return cls(float(np.mean(values)), deviation, max(values))
 

@@ -17,7 +17,7 @@ Row = Sequence[str]
 
 
 def render(comparison: Comparison, split: str, form: str) -> str:
-    """The table under a line that says what the numbers are; ``form`` is one of FORMS."""
+    """Return the table under a caption that explains the numbers; ``form`` is one of FORMS."""
     names = distinct_names(system.name for system in comparison.systems)
     rows = [HEADER, *map(_row, names, comparison.systems)]
     return FORMS[form](printable(_caption(comparison, split)), rows)
@@ -37,7 +37,7 @@ def _caption(comparison: Comparison, split: str) -> str:
 
 
 def _of_runs(systems: Sequence[System]) -> str:
-    """What the caption says of the runs, whose number decides whether they are resampled."""
+    """Return the part of the caption on the runs: only the runs of a system with several are resampled."""
     several = [system.runs > 1 for system in systems]
     if all(several):
         return " and over the runs of each system"

@@ -11,16 +11,16 @@ from relx.registry.signature import Choice, Either, ListOf, MapOf, Scalar, Schem
 
 
 def build(tree: dict[str, Any], root: Reference, **injected: Any) -> Any:
-    """The object that a checked tree describes, whose class ``root`` names.
+    """Build the object that a checked tree describes; ``root`` names its class.
 
-    Parts annotated ``Lazy`` are handed on unbuilt. Raises ConfigError, with a dotted path, for a value that a
+    Parts annotated ``Lazy`` are passed on unbuilt. Raises ConfigError, with a dotted path, for a value that a
     constructor rejects.
     """
     return _lazy(tree, describe(root), "").build(**injected)
 
 
 def fill(tree: dict[str, Any], root: Reference) -> dict[str, Any]:
-    """A checked tree with every default written out."""
+    """Return a checked tree with every default written out."""
     return _filled(tree, describe(root))
 
 
@@ -60,7 +60,7 @@ PartVisitor = Callable[[dict[str, Any], Part, str], Any]
 
 
 def _arguments(value: dict[str, Any], component: Component, path: str, part: PartVisitor) -> dict[str, Any]:
-    """The arguments that an object in a file gives its component; ``part`` is called for each component in them."""
+    """Return the arguments that an object in a file gives its component; call ``part`` for each component in them."""
     prefix = f"{path}." if path else ""
     given = [p for p in component.parameters if p.name in value]
     return {p.name: _argument(value[p.name], p.schema, prefix + p.name, part) for p in given}
@@ -92,7 +92,7 @@ def _component(value: dict[str, Any], part: Part) -> Component:
 
 
 def build_part(kind: Kind, description: str | dict[str, Any], **injected: Any) -> Any:
-    """The component of a name, or of an object with ``type`` as an experiment file has it (also as JSON text).
+    """Build the component of a name, or of an object with ``type`` as in an experiment file (also as JSON text).
 
     Raises ConfigError for an unknown name and for arguments that do not fit.
     """

@@ -55,7 +55,7 @@ def require_valid(tree: dict[str, Any], root: Reference, source: str, origins: b
 
 
 def component_of(value: dict[str, Any], part: Part) -> Component | None:
-    """The component that an object in a file names, or that its place implies; None if there is no such name."""
+    """Return the component that an object in a file names or its place implies, or None if there is no such name."""
     kind = kind_of(part.reference)
     if kind is None:
         return describe(part.reference)
@@ -64,7 +64,7 @@ def component_of(value: dict[str, Any], part: Part) -> Component | None:
 
 
 def choose(value: Any, schema: Either) -> Schema:
-    """The option of a union that a value fits, or else the one that it was most likely meant for."""
+    """Return the option of a union that a value fits, or else the one that the user most likely meant."""
     if value is None and Nothing() in schema.options:
         return Nothing()
     options = _without_null(schema)
@@ -220,7 +220,10 @@ def _component_problems(value: dict[str, Any], component: Component, path: str, 
 
 
 def _unknown_key(key: str, value: Any, known: dict[str, Parameter], path: str, origin: str) -> Iterator[Problem]:
-    """A key of an earlier version is named by its new name, and its value is checked as that of the new key."""
+    """Report an unknown key.
+
+    For a key of an earlier version, report its new name and check its value as that of the new key.
+    """
     new = renamed.new_name(key, renamed.KEYS, known)
     if new is None:
         names = [name for name, parameter in known.items() if not parameter.injected]

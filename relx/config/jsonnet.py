@@ -51,7 +51,7 @@ def load(path: str | Path, variables: Mapping[str, str] | None = None) -> dict[s
 
 
 def parse_value(text: str) -> Any:
-    """A value given on the command line: JSON if it parses, else the string itself."""
+    """Return a value from the command line: JSON if it parses, else the string itself."""
     try:
         return _decode(text)
     except (ValueError, RecursionError):
@@ -113,7 +113,7 @@ def _children(node: Any) -> list[Any]:
 
 
 def _evaluate(path: Path, text: str, variables: Mapping[str, str]) -> str:
-    """The value of a file as JSON. Raises ConfigError that names at once all variables that are unknown or unused."""
+    """Return the value of a file as JSON. Raises one ConfigError that names all unknown or unused variables."""
     import _jsonnet  # noqa: F401, PLC0415  (a .json experiment needs none; each child has it then)
 
     if "\0" in text:
@@ -156,10 +156,10 @@ def _evaluate_in_child(path: Path, text: str, codes: dict[str, str]) -> _Evaluat
 
 
 def _evaluation(path: Path, text: str, codes: dict[str, str]) -> dict[str, Any]:
-    """The fields of an _Evaluation.
+    """Return the fields of an _Evaluation.
 
-    Jsonnet evaluates a variable when something reads it, if ever. Each is therefore bound to an expression that reports
-    itself on standard error and then has the variable's value.
+    Jsonnet evaluates a variable only when something reads it. Each variable is therefore bound to an expression that
+    reports itself on standard error and then evaluates to the variable's value.
     """
     import _jsonnet  # noqa: PLC0415
 
@@ -233,7 +233,7 @@ def _in_child(work: Callable[[], str], path: Path) -> str:
 
 
 def _read_until(deadline: float, reading: int) -> tuple[bytes, bool]:
-    """What is read before the deadline, and whether that is all."""
+    """Return the bytes read and whether they are complete; without an end before the deadline, return none."""
     poll, parts = select.poll(), [b""]
     poll.register(reading, select.POLLIN)
     while poll.poll(max(0.0, deadline - time.monotonic()) * 1000):

@@ -11,10 +11,10 @@ from relx.registry import nearest
 
 
 def override(tree: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """A copy of the tree with each ``dotted.key=value`` carried out; a list's items are named by number.
+    """Return a copy of the tree with each ``dotted.key=value`` applied; a number names an item of a list.
 
-    The last key may be one that the file leaves to its default (the check that follows knows the valid names); the
-    keys before it must exist. Raises ConfigError otherwise.
+    The last key of an object may be absent from the file (the later check knows the valid names). The keys before it
+    must exist. Raises ConfigError otherwise.
     """
     tree = copy.deepcopy(tree)
     for assignment in assignments:

@@ -138,7 +138,7 @@ class CasRel(Head):
         return [prediction(example, [], relations) for example, relations in zip(batch.examples, found, strict=True)]
 
     def _learned(self, gold: SpanTriples, sentences: int) -> Tensor:
-        """The indices, in order, of the subjects whose objects are learned: all, or one of each sentence at random."""
+        """Return the sorted indices of the subjects whose objects are learned: all, or a random one per sentence."""
         subjects = gold.subjects
         if not self.sampled:
             return subjects

@@ -79,7 +79,7 @@ class LinearUpdater(nn.Module):
         self.from_features = nn.Linear(size, size)
 
     def forward(self, x: Tensor | None, h: Tensor) -> Tensor:
-        """The features [..., size] -> the new features [..., size]."""
+        """Map the features [..., size] to the new features [..., size]."""
         return self.from_features(h)
 
 

@@ -12,7 +12,7 @@ from relx.registry.source import ROOT
 
 
 def type_name(schema: Schema) -> str:
-    """A schema as a user reads it: ``list of seq2seq_encoder | null``."""
+    """Return a schema as users read it, such as ``list of seq2seq_encoder | null``."""
     match schema:
         case ListOf(item):
             return f"list of {type_name(item)}"
@@ -27,7 +27,7 @@ def type_name(schema: Schema) -> str:
 
 
 def with_article(name: str) -> str:
-    """``a head``, ``an optimizer``."""
+    """Return a name with its indefinite article: ``a head``, ``an optimizer``."""
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
@@ -80,13 +80,13 @@ def of_name(name: str, root: Reference) -> str:
 
 
 def names(root: Reference) -> list[str]:
-    """What ``of_name`` knows."""
+    """Return the names that ``of_name`` knows."""
     keys = [key for places in _nested(describe(root)).values() for key in places]
     return [*keys, *(name for kind in kinds() for name in components(kind))]
 
 
 def of_experiment(root: Reference) -> str:
-    """The keys of an experiment file whose top level is the class that ``root`` names."""
+    """List the keys of an experiment file whose top level is the class that ``root`` names."""
     return of_component(describe(root), "experiment")
 
 
@@ -103,7 +103,7 @@ def page(root: Reference) -> str:
 
 
 def _nested(component: Component) -> dict[Component, list[str]]:
-    """The classes that a component nests by position rather than by name, each with the dotted paths of its places."""
+    """Return the classes that a component nests by position rather than by name, and the dotted paths of each."""
     places: dict[Component, list[str]] = {}
     for path, part in _parts_below(component, ""):
         places.setdefault(part, []).append(path)
@@ -129,7 +129,7 @@ def _block(heading: str, component: Component) -> str:
 
 
 def _sections(component: Component, level: str) -> list[str]:
-    """A component and, under headings of that level, the parts that it nests by position."""
+    """Return the lines on a component and, under headings of that level, on the parts that it nests by position."""
     lines = _section(component)
     for part, places in _nested(component).items():
         lines += [f"{level} {', '.join(f'`{place}`' for place in places)}", "", *_section(part)]

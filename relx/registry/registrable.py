@@ -71,11 +71,11 @@ class Component:
         return source.split_docstring(self.doc)[0]
 
     def meaning(self, argument: str) -> str:
-        """What an argument means, from the section ``Args:`` of the docstring; empty if that does not say it."""
+        """Return the meaning of an argument from the ``Args:`` section of the docstring, or "" if it has none."""
         return dict(self.meanings).get(argument, "")
 
     def load(self) -> type:
-        """The class itself, imported if need be."""
+        """Return the class itself; import it if necessary."""
         return self.cls or self.reference.load()
 
 
@@ -137,7 +137,7 @@ def kinds() -> list[Kind]:
 
 
 def kind_of(reference: Reference) -> Kind | None:
-    """The kind that a class opens, or None for a class that opens none."""
+    """Return the kind that a class opens, or None if it opens none."""
     if reference in _kinds:
         return _kinds[reference]
     found = source.find_class(reference)
@@ -150,7 +150,7 @@ def components(kind: Kind) -> dict[str, Component]:
 
 
 def lookup(kind: Kind, name: str) -> Component | None:
-    """The component of that name; None if neither relx nor an imported or installed plugin has it.
+    """Return the component of that name, or None if neither relx nor an imported or installed plugin has it.
 
     Raises PluginError for an installed plugin that cannot be imported.
     """
@@ -162,13 +162,13 @@ def lookup(kind: Kind, name: str) -> Component | None:
 
 
 def describe(reference: Reference) -> Component:
-    """A class that is nested in a file by position rather than by name, such as the trainer."""
+    """Describe a class that files nest by position rather than by name, such as the trainer."""
     found = source.find_class(reference)
     return _component_from_source(found, None) if found is not None else _component_of(reference.load(), None, None)
 
 
 def registered_name(component: Registrable) -> str:
-    """The name under which the class of a component is registered; the name of the class if it is not."""
+    """Return the name under which the class of a component is registered, or the name of the class if it is not."""
     reference = Reference(type(component).__module__, type(component).__qualname__)
     every = components(component.__kind__).items()
     return next((name for name, known in every if known.reference == reference), reference.name)

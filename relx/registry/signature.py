@@ -66,7 +66,7 @@ class Reference:
     name: str
 
     def load(self) -> Any:
-        """The class itself, imported if need be."""
+        """Import and return the class itself."""
         target: Any = importlib.import_module(self.module)
         for name in self.name.split("."):
             target = getattr(target, name)
@@ -156,7 +156,7 @@ class Unsupported(Exception):
 
 
 def schema_of(annotation: Any) -> Schema:
-    """The schema of an annotation. Raises Unsupported for one that no file can satisfy, such as a callable."""
+    """Return the schema of an annotation. Raises Unsupported for one that no file can satisfy, such as a callable."""
     if annotation is None or annotation is type(None):
         return Nothing()
     if annotation in (int, float, str, bool):
@@ -169,7 +169,7 @@ def schema_of(annotation: Any) -> Schema:
 
 
 def parameter(name: str, annotation: Any, default: Any) -> Parameter:
-    """A parameter from its annotation and default.
+    """Return a parameter from its annotation and default.
 
     Raises Unsupported as ``schema_of`` does, and for a default that JSON cannot write.
     """
@@ -190,7 +190,7 @@ def _is_injected(annotation: Any) -> bool:
 
 
 def parameters_of(constructor: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters of a class's own constructor, or of a function.
+    """Return the parameters of a class's own constructor, or of a function.
 
     Raises RegistrationError for ``*args``, ``**kwargs``, a missing annotation, or one that no file can satisfy.
     """
@@ -199,7 +199,7 @@ def parameters_of(constructor: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 
 def own_constructor(cls: type) -> Callable[..., None] | None:
-    """The ``__init__`` that a class wrote or inherited; None if it comes from ``object`` or ``nn.Module``."""
+    """Return the ``__init__`` that a class has or inherits, or None if it comes from ``object`` or ``nn.Module``."""
     base = next(base for base in cls.__mro__ if "__init__" in vars(base))
     # nn.Module's *args and **kwargs are no part of a component's signature.
     plain = (base.__module__, base.__qualname__) in (("builtins", "object"), ("torch.nn.modules.module", "Module"))
@@ -257,5 +257,8 @@ def _no_file_holds(annotation: Any) -> Unsupported:
 
 
 def _reference_of(cls: type) -> Reference:
-    """A stand-in made from source code carries its reference; a real class is asked for its own."""
+    """Return the reference of a class.
+
+    A placeholder class made from source code stores its reference. A real class gives its own module and name.
+    """
     return getattr(cls, "__reference__", None) or Reference(cls.__module__, cls.__qualname__)

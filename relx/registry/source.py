@@ -134,7 +134,7 @@ def kinds(package: str) -> list[ClassSource]:
 
 
 def find_class(reference: Reference) -> ClassSource | None:
-    """The definition of one of relx's own classes; None for a foreign class."""
+    """Return the definition of one of relx's own classes, or None for a foreign class."""
     if _path(reference.module) is None:
         return None
     return next((found for found in _classes(reference.module) if found.reference == reference), None)

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_same_sentences(gold: Sequence[Example], predicted: Sequence[Example]) -> None:
-    """Raises DataError at the first sentence whose tokens differ, or that only one side has."""
+    """Raise DataError at the first sentence whose tokens differ, or that only one side has."""
     for number, (theirs, ours) in enumerate(zip(gold, predicted, strict=False), start=1):
         if theirs.tokens != ours.tokens:
             raise DataError(
@@ -28,7 +28,7 @@ def check_same_sentences(gold: Sequence[Example], predicted: Sequence[Example]) 
 
 
 def check_typed(gold: Sequence[Example]) -> None:
-    """Raises DataError at the first gold triple that has an entity without a type."""
+    """Raise DataError at the first gold triple that has an entity without a type."""
     for number, example in enumerate(gold, start=1):
         for relation in example.relations:
             if not _is_typed(relation):
@@ -55,9 +55,10 @@ def warn_of_unused(protocol: Protocol, gold: Sequence[Example]) -> None:
 
 
 def fitting_protocols(gold: Sequence[Example]) -> list[str]:
-    """The protocols that say something about this data.
+    """Return the names of the protocols that apply to this data.
 
-    Those of typed entities only if all gold triples have them, those of symmetric relations if there are any.
+    Protocols of typed entities apply if the entities of all gold triples have types. Protocols of symmetric relations
+    apply if the data has such relations.
     """
     relations = [relation for example in gold for relation in example.relations]
     typed = all(map(_is_typed, relations))

@@ -33,7 +33,7 @@ class Counts:
         return _ratio(2 * self.correct, self.predicted + self.gold)
 
     def to_json(self) -> dict[str, int | float]:
-        """Counts and ratios, by name."""
+        """Return the counts and ratios by name."""
         counts = {"predicted": self.predicted, "gold": self.gold, "correct": self.correct}
         return {**counts, "precision": self.precision, "recall": self.recall, "f1": self.f1}
 
@@ -57,11 +57,11 @@ class Matching:
         return cls(ours, theirs, ours & theirs)
 
     def total(self) -> Counts:
-        """The counts of all items."""
+        """Return the counts of all items."""
         return Counts(*(sum(items.values()) for items in (self.predicted, self.gold, self.correct)))
 
     def by(self, labels: Callable[[Item], Iterable[str]]) -> dict[str, Counts]:
-        """The counts of each label; an item counts under every label that it has."""
+        """Return the counts of each label; an item counts under every label that it has."""
         parts = [_add_up(items, labels) for items in (self.predicted, self.gold, self.correct)]
         return {label: Counts(*(part[label] for part in parts)) for label in sorted(set().union(*parts))}
 

@@ -36,10 +36,10 @@ class Protocol:
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name. Raises UnknownProtocol, which is also a ValueError, with the nearest known name.
+    """Return the protocol of that name. Raises UnknownProtocol, a ValueError, with the nearest known name.
 
-    ``symmetric_canonical:TYPE,TYPE`` says which relation types are symmetric, ``PROTOCOL+inverse:TYPE=TYPE,TYPE=TYPE``
-    which are inverse to each other.
+    ``symmetric_canonical:TYPE,TYPE`` names the relation types that are symmetric.
+    ``PROTOCOL+inverse:TYPE=TYPE,TYPE=TYPE`` names the pairs of types that are inverse to each other.
     """
     base, mark, pairs = name.partition(INVERSE)
     if mark:
@@ -67,7 +67,7 @@ def _directed(mention: Mention) -> Callable[[Example, Relation], Key]:
 
 
 def _undirected(mention: Mention, types: Collection[str]) -> Callable[[Example, Relation], Key]:
-    """The key with the two mentions in one order, whichever of them is the head, for relations of these types."""
+    """Return a key that sorts the two mentions of a relation of these types, so that its direction does not count."""
     directed = _directed(mention)
 
     def key(example: Example, relation: Relation) -> Key:
@@ -90,7 +90,7 @@ def _symmetric(name: str, types: Collection[str]) -> Protocol:
 
 
 def _with_inverses(name: str, base: Protocol, text: str) -> Protocol:
-    """The protocol ``base`` with the second type of each pair read as the first, head and tail exchanged."""
+    """Return ``base`` such that it reads the second type of each pair as the first, with head and tail exchanged."""
     parts = [[type.strip() for type in pair.split("=")] for pair in text.split(",")]
     types = [type for part in parts for type in part]
     if not all(types) or any(len(part) != 2 for part in parts) or len(set(types)) < len(types):
@@ -130,7 +130,7 @@ def _begin(example: Example, entity: Entity) -> Hashable:
 
 
 def _number_at_place(example: Example, entity: Entity) -> tuple[int, ...]:
-    """The number of a mention among those that differ in their words but not in their tokens; none for the first."""
+    """Return the number of a mention among those with the same tokens but different words, or () for the first."""
     if not example.cuts_token(entity):
         return ()
     mentions = [*example.entities, *(argument for r in example.relations for argument in (r.head, r.tail))]

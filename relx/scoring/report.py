@@ -112,7 +112,7 @@ class Report:
     unlocated: int
 
     def metrics(self) -> dict[str, float]:
-        """The headline numbers under the names of METRICS."""
+        """Return the headline numbers under the names of METRICS."""
         ratios = (getattr(c, r) for c in (self.triples, self.entities) for r in ("precision", "recall", "f1"))
         return dict(zip(METRICS, ratios, strict=True))
 
@@ -200,7 +200,7 @@ def triple_items(examples: Sequence[Example], rule: Protocol, side: str) -> list
 
 
 def _unseen(gold: Iterable[TextItem], predicted: Iterable[TextItem], seen: Set[TextTriple], multiset: bool) -> Counts:
-    """The unseen gold triples against the predictions that equal one of them or are unseen themselves."""
+    """Count the unseen gold triples against the predictions that equal one of them or are unseen themselves."""
     wanted = [item for item, text in gold if text not in seen]
     known = set(wanted)
     offered = [item for item, text in predicted if text not in seen or item in known]

@@ -35,7 +35,7 @@ class SentenceCounts:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "SentenceCounts":
-        """What ``to_json`` gave. Raises KeyError, TypeError, AttributeError and ValueError for anything else."""
+        """Invert ``to_json``. Raises KeyError, TypeError, AttributeError and ValueError for any other content."""
         rows = content["predicted, gold, correct"]
         by_protocol = {name: [_possible(*row) for row in counts] for name, counts in rows.items()}
         if not isinstance(content["corpus"], str) or len(set(map(len, by_protocol.values()))) > 1:
@@ -63,7 +63,7 @@ def save_counts(folder: Path, split: str, counts: SentenceCounts) -> None:
 
 
 def load_counts(folder: Path, split: str) -> SentenceCounts | None:
-    """What ``save_counts`` wrote; None where it did not. Raises DataError for a file that is damaged."""
+    """Return the counts that ``save_counts`` wrote, or None without a file. Raises DataError for a damaged file."""
     path = folder / FILES[split]
     try:
         return SentenceCounts.from_json(json.loads(path.read_bytes()))

@@ -24,7 +24,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def shown(example: Example) -> str:
-    """A sentence as messages name it."""
+    """Return a sentence as messages show it."""
     return repr(" ".join(example.tokens)) if example.tokens else "the empty sentence"
 
 

@@ -29,7 +29,7 @@ class HeadTestCase(ModelTestCase):
     encoder: Description | None = None
 
     def description(self) -> Description:
-        """The embedder, the encoder if there is one, and the head."""
+        """Return the embedder, the encoder if there is one, and the head."""
         described = {"embedder": self.embedder, "head": self.head}
         return described if self.encoder is None else {**described, "encoder": self.encoder}
 
@@ -81,7 +81,7 @@ class HeadTestCase(ModelTestCase):
 
 
 def _of_every_type(model: JointExtractor, examples: Sequence[Example]) -> list[Example]:
-    """The first sentence of each relation type of those whose relations the head can return together."""
+    """Return the first sentence of each relation type among those whose relations the head can return together."""
     chosen: dict[str, Example] = {}
     for example, held in zip(examples, oracle_decode(model.head, examples), strict=True):
         for relation in [] if model.head.limits(held) else held.relations:

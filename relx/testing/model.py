@@ -108,7 +108,7 @@ class ModelTestCase:
         require(not failures, "\n".join([f"{len(failures)} of {len(tests)} tests failed", *failures]))
 
     def description(self) -> Description:
-        """The model under test."""
+        """Return the description of the model under test."""
         return self.model
 
     def _require_described(self) -> None:
@@ -119,11 +119,11 @@ class ModelTestCase:
                 raise TypeError(f"{type(self).__name__} has no {name!r} to test: check({name}={{'type': ...}})")
 
     def copies(self) -> list[Example]:
-        """The sentences, safe from a component that changes what it is given."""
+        """Return copies of the sentences, so that a component cannot change the originals."""
         return copy.deepcopy(list(self.sentences))
 
     def build(self, sentences: Sequence[Example] | None = None) -> JointExtractor:
-        """The model, untrained, with the vocabulary of these sentences. Raises ConfigError, as an experiment does."""
+        """Build the untrained model with the vocabulary of these sentences. Raises ConfigError like an experiment."""
         torch.manual_seed(1)
         config.require_valid(self.description(), MODEL, "the model of the test")
         vocabulary = Vocabulary(self.copies() if sentences is None else sentences)
@@ -213,7 +213,7 @@ class ModelTestCase:
         require(unchanged, "it changes the sentences that it is given: decode must make new Examples (prediction())")
 
     def _talking(self) -> JointExtractor:
-        """A model that has been trained until it finds a relation, though not for long."""
+        """Return a model that is trained until it finds a relation, for at most ``steps`` steps."""
         model = self.build()
         for _ in range(4):
             self._trained(model, self.steps // 4)
@@ -222,7 +222,7 @@ class ModelTestCase:
         return model
 
     def _trained(self, model: JointExtractor, steps: int, sentences: Sequence[Example] | None = None) -> JointExtractor:
-        """The same model, having seen the sentences, by default all, so many times, ready to predict."""
+        """Train the model for ``steps`` steps on the sentences (all by default) and return it in evaluation mode."""
         torch.manual_seed(2)
         optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=self.lr)
         model.train()
@@ -255,7 +255,7 @@ _KEPT = (
 
 
 def _loss(model: JointExtractor, examples: Sequence[Example]) -> Tensor:
-    """The loss of sentences in one batch, known to be a finite scalar."""
+    """Return the loss of sentences in one batch; fail if it is not a finite scalar."""
     corpus = TensorDataset(examples, model.index_labelled)
     try:
         loss = model(corpus.batch(range(len(corpus))))

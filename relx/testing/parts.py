@@ -22,7 +22,7 @@ class EmbedderTestCase(ModelTestCase):
     embedder: Description
 
     def description(self) -> Description:
-        """The embedder and the head."""
+        """Return the embedder and the head."""
         return {"embedder": self.embedder, "head": HEAD}
 
     def test_vectors_have_their_size_and_padding_is_zero(self) -> None:
@@ -44,7 +44,7 @@ class Seq2SeqEncoderTestCase(ModelTestCase):
     embedder: Description = {"type": "words", "dim": 12}
 
     def description(self) -> Description:
-        """The embedder, the encoder and the head."""
+        """Return the embedder, the encoder and the head."""
         return {"embedder": self.embedder, "encoder": self.encoder, "head": HEAD}
 
     def test_vectors_have_their_size_and_padding_is_zero(self) -> None:
@@ -59,7 +59,7 @@ class Seq2SeqEncoderTestCase(ModelTestCase):
         _require_rows_alike(lambda batch: self._encoded(model, batch), model, self.copies())
 
     def _encoded(self, model: JointExtractor, batch: Batch) -> Tensor:
-        """The words encoded, where numbers stand in the padding, which an encoder must not read."""
+        """Encode the words, with nonzero padding that an encoder must not read."""
         return model.encoder.encode(model.embedder(batch) + 9 * ~batch.mask.unsqueeze(-1), batch)
 
 

@@ -100,7 +100,7 @@ class Trial:
         return self.folder.with_name(f"{self.folder.name}.log")
 
     def _attempt(self, lock: TextIO, interrupts: Interrupts) -> int | None:
-        """The exit code, negative for a process that was killed; None for one that was given up."""
+        """Return the exit code (negative for a killed process), or None if the search gave up the trial."""
         command = [*PROGRAM, *self.arguments, "-s", str(self.folder), "--recover"]
         with open(self.log, "a", encoding="utf-8") as log:
             # In a session of its own it is not interrupted twice, by the terminal and by us. With the lock in its hands
@@ -218,7 +218,7 @@ class Search:
             logger.info("trial %d: %s %.1f%s", number, self.metric, 100 * outcome.value, star)
 
     def _next(self, study: optuna.Study) -> optuna.Trial:
-        """The trial that was cut short, or a new one."""
+        """Return the interrupted trial, or a new one."""
         for begun in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if begun.params.keys() == self.space.keys():
                 return optuna.Trial(study, begun._trial_id)
@@ -231,7 +231,7 @@ class Search:
         return [*self.arguments, *(word for text in assignments(values) for word in ("--var", text))]
 
     def _write_best(self, study: optuna.Study) -> str | None:
-        """The command that trains with the best values so far; also left in a file."""
+        """Return the command that trains with the best values so far, and write it to a file."""
         if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             return None
         best = study.best_trial

@@ -49,9 +49,9 @@ RANGE = Reference("relx.tuning.space", "Range")
 
 
 def read_space(path: str | Path) -> Space:
-    """The distributions of a Jsonnet or JSON file: for each variable a list of values, or a ``Range``.
+    """Read the distributions of a Jsonnet or JSON file: for each variable a list of values, or a ``Range``.
 
-    Raises ConfigError, with every problem, for a file that is none.
+    Raises ConfigError, with every problem, for a file that is not a search space.
     """
     tree = config.load(path)
     problems = [problem for name, value in tree.items() for problem in _problems(name, value)]

@@ -21,10 +21,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def text_lines(path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
+    """Yield the numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
 
     Raises DataError, with ``file:line``, for a file that cannot be read, a damaged gzip stream, and bytes that are not
-    UTF-8; with ``on_fault`` that takes the error of such bytes, and their line is left out.
+    UTF-8. If ``on_fault`` is given, it receives the error for such bytes instead, and their line is skipped.
     """
     for number, line in enumerate(byte_lines(path), 1):
         try:
@@ -39,7 +39,7 @@ def text_lines(path: str | Path, on_fault: Callable[[DataError], None] | None = 
 
 
 def byte_lines(path: str | Path) -> Iterator[bytes]:
-    """The lines of a file, one by one. Raises DataError for one that cannot be read, or is no whole gzip file."""
+    """Yield the lines of a file, one by one. Raises DataError for an unreadable file or an incomplete gzip file."""
     number = 0
     try:
         with gzip.open(path) if Path(path).suffix == ".gz" else open(path, "rb") as file:
@@ -87,9 +87,9 @@ def sha256_of(path: str | Path) -> str | None:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[TextIO]:
-    """A UTF-8 text file as ``atomic_binary`` writes it, compressed if it ends in ``.gz``.
+    """Open a UTF-8 text file that ``atomic_binary`` writes, compressed if its name ends in ``.gz``.
 
-    Raises RelxError for half of a surrogate pair, which UTF-8 cannot hold; JSON is to be written with ``json_text``.
+    Raises RelxError for half of a surrogate pair, which UTF-8 cannot encode. Write JSON with ``json_text``.
     """
     try:
         with atomic_binary(path) as raw, _text(raw, Path(path)) as file:
@@ -104,10 +104,10 @@ def atomic_write(path: str | Path) -> Iterator[TextIO]:
 
 @contextmanager
 def atomic_binary(path: str | Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only when the block ends well, and then survives a power cut, else not at all.
+    """Open a file that appears under its name only if the block succeeds, and then survives a power cut.
 
-    What is no plain file, such as ``/dev/stdout``, is written as it comes. Raises RelxError when the place cannot be
-    written to or is full.
+    A target that is not a regular file, such as ``/dev/stdout``, is written directly. Raises RelxError if the target
+    cannot be written to or the disk is full.
     """
     path = Path(path).resolve() if os.path.isfile(path) else Path(path)
     raw, temporary = _open_target(path)
@@ -136,7 +136,7 @@ def force_folder_to_disk(folder: Path) -> None:
 
 
 def leftovers(folder: Path, name: str = "*") -> Iterator[Path]:
-    """What ``atomic_binary`` left of files of that name (may hold ``*``) when the process was killed as it wrote."""
+    """Yield partial files of that name (it may hold ``*``): a killed process leaves them in ``atomic_binary``."""
     yield from folder.glob(f".{name}.*")
 
 
@@ -165,7 +165,7 @@ def _files_beside(path: Path) -> str:
 
 
 def _open_target(path: Path) -> tuple[BinaryIO, Path | None]:
-    """What to write to, and the temporary file behind it if there is one."""
+    """Return the file to write to, and the path of the temporary file if there is one."""
     try:
         if path.exists() and not path.is_file():
             return open(path, "wb"), None

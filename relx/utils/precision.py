@@ -11,7 +11,7 @@ from relx.errors import RelxError
 
 @contextmanager
 def full_precision_on_cpu(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """A context without autocast on a processor, and the tensors as they are wanted there; elsewhere nothing changes.
+    """Turn off autocast on a CPU and yield the tensors in float32; yield them unchanged otherwise.
 
     An LSTM in bfloat16 needs instructions that few processors have.
     """
@@ -36,7 +36,7 @@ def bf16_matmul_on_cpu(enabled: bool) -> Iterator[None]:
 
 
 def to_float32(tensor: Tensor) -> Tensor:
-    """The tensor in float32 if it is in half precision."""
+    """Convert a tensor in half precision to float32; return any other tensor unchanged."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 

@@ -13,13 +13,13 @@ def memory(tensor: Tensor) -> Hashable:
 
 
 def aliases(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """The first name of each tensor that has several, by each of its other names."""
+    """Map each further name of a tensor with several names to its first name."""
     first: dict[Hashable, str] = {}
     named = ((name, first.setdefault(memory(tensor), name)) for name, tensor in tensors.items())
     return {name: known for name, known in named if name != known}
 
 
 def copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same in memory of its own, on the processor; what is tied stays tied."""
+    """Copy the tensors to memory of their own on the CPU; tied tensors stay tied."""
     made = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
     return made | {name: made[known] for name, known in aliases(tensors).items()}

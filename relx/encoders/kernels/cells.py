@@ -88,7 +88,7 @@ class SRNBackwardSteps(BackwardSteps):
 
 
 def _gates(sigmoids: Tensor) -> Tensor:
-    """[steps, blocks, batch, d] -> [steps, 2, tasks, batch, d]."""
+    """Return the sigmoids of the gates: [steps, blocks, batch, d] -> [steps, 2, tasks, batch, d]."""
     return sigmoids[:, 2:-1].unflatten(1, (2, -1))
 
 
@@ -140,7 +140,7 @@ class PartitionForwardSteps(ForwardSteps):
         self.h = torch.empty_like(values[0])
 
     def activate(self, step: int) -> None:
-        """The gates by cumulated softmax, and the candidate."""
+        """Compute the gates by cumulated softmax, and the candidate."""
         torch.softmax(self.gate_sums[step], dim=-1, out=self.shares[step])
         self.cumulated.write(step)
         torch.tanh(self.candidate_sums[step], out=self.candidates[step])
@@ -168,7 +168,7 @@ class PartitionBackwardSteps(BackwardSteps):
         self.grad_gate_sums, self.grad_candidate_sums = grad_sums[:, :-1].unbind(0), grad_sums[:, -1].unbind(0)
 
     def recall(self, step: int) -> None:
-        """The gates."""
+        """Recompute the gates."""
         self.cumulated.write(step)
 
     def through_state(self, step: int, grad_state: Tensor) -> None:
@@ -176,7 +176,11 @@ class PartitionBackwardSteps(BackwardSteps):
         torch.addcmul(self.grad_before, grad_state, self.slope[step], out=self.grad_cell[step])
 
     def through_sums(self, step: int, grad_candidate: Tensor, grad_history: Tensor) -> None:
-        """The gradient of cumsum is a sum from the end; softmax takes away what is common to all neurons."""
+        """Propagate the gradients to the sums.
+
+        The gradient of cumsum is a sum from the end: the total minus the sum of the preceding neurons. The total is
+        omitted, because softmax cancels a term that is common to all neurons.
+        """
         self.grad_falling.neg_()
         torch.cumsum(self.grad_all_gates, dim=-1, out=self.grad_shares)
         torch.sub(self.grad_all_gates, self.grad_shares, out=self.grad_shares)

@@ -76,11 +76,11 @@ class Cell:
         return 2**self.tasks - 1
 
     def forward(self, sums: Tensor, values: Tensor) -> ForwardSteps:
-        """The steps, which use up ``sums`` [steps, batch, blocks, d] and write ``values`` [2, batch, d]."""
+        """Return the steps, which overwrite ``sums`` [steps, batch, blocks, d] and write ``values`` [2, batch, d]."""
         raise NotImplementedError
 
     def backward(self, kept: Sequence[Tensor], grad_sums: Tensor) -> BackwardSteps:
-        """The steps back, which write ``grad_sums`` [steps, batch, blocks, d]."""
+        """Return the backward steps, which write ``grad_sums`` [steps, batch, blocks, d]."""
         raise NotImplementedError
 
 
@@ -298,5 +298,5 @@ def _by_partition(weights: Tensor) -> Sequence[Tensor]:
 
 
 def _grad_weight(gradients: Tensor, inputs: Tensor) -> Tensor:
-    """[steps, batch, outputs] and [steps, batch, inputs] -> [outputs, inputs]."""
+    """Return the gradient of the weight: [steps, batch, outputs] and [steps, batch, inputs] -> [outputs, inputs]."""
     return gradients.flatten(0, 1).t() @ inputs.flatten(0, 1)

@@ -145,7 +145,7 @@ class Cascade(Head):
         return total / len(batch)
 
     def _candidates(self, gold: SpanTriples) -> tuple[Tensor, Tensor]:
-        """The sentences in which subjects are learned, and the indices of the entities whose objects are learned."""
+        """Return the sentences whose subjects are learned and the indices of the entities whose objects are learned."""
         entities = torch.arange(len(gold.entities), device=gold.head.device)
         return gold.entities.batch_index.unique(), entities if self.all_subjects else gold.subjects
 

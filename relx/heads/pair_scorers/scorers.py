@@ -25,11 +25,11 @@ class SumPairScorer(PairScorer):
     is_sum = True
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """a: [..., input_dim] -> [..., num_relations]."""
+        """Return the head term a: [..., input_dim] -> [..., num_relations]."""
         raise NotImplementedError
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """b: [..., input_dim] -> [..., num_relations]."""
+        """Return the tail term b: [..., input_dim] -> [..., num_relations]."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -91,11 +91,11 @@ class LinearPairScorer(SumPairScorer):
         return F.linear(torch.cat((h_i, h_j), dim=-1), W_m, self.head.bias)
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """The left half of W_m, times h_i, and b_m."""
+        """Multiply h_i by the left half of W_m and add b_m."""
         return self.head(inputs)
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """The right half of W_m, times h_j."""
+        """Multiply h_j by the right half of W_m."""
         return self.tail(inputs)
 
 
@@ -137,11 +137,11 @@ class DecomposedPairScorer(SumPairScorer):
         return F.linear(m, W_p, self.head_output.bias)
 
     def heads(self, inputs: Tensor) -> Tensor:
-        """The left half of W_p, times relu(W_m h_i), and b."""
+        """Multiply relu(W_m h_i) by the left half of W_p and add b."""
         return self.head_output(torch.relu(self.head_hidden(inputs)))
 
     def tails(self, inputs: Tensor) -> Tensor:
-        """The right half of W_p, times relu(W_r h_j)."""
+        """Multiply relu(W_r h_j) by the right half of W_p."""
         return self.tail_output(torch.relu(self.tail_hidden(inputs)))
 
 

@@ -27,7 +27,7 @@ class EntityTypes:
         self.names = vocabulary.namespace("entity_types", self._all_of)
 
     def of(self, entity: Entity, example: Example) -> str:
-        """The type of one gold entity of a sentence."""
+        """Return the type of one gold entity of a sentence."""
         if self.source == "data":
             return entity.type or OTHER
         implied = {self._implied(r.type, 0) for r in example.relations if r.head == entity}

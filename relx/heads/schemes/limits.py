@@ -122,7 +122,7 @@ def limit_of_spans(groups: Iterable[Collection[tuple[int, int]]]) -> list[Limit]
 
 
 def _parts(table: Mapping[Cell, Relation]) -> list[Mapping[Cell, Relation]]:
-    """The table, cut along its shorter side where that is too long for trying all orders."""
+    """Cut the table along its shorter side into parts that are short enough to try all orders."""
     side = _shorter_side(table)
     items = sorted({cell[side] for cell in table}, key=repr)
     groups = [set(items[start : start + MOST_ORDERS]) for start in range(0, len(items), MOST_ORDERS)]
@@ -130,7 +130,10 @@ def _parts(table: Mapping[Cell, Relation]) -> list[Mapping[Cell, Relation]]:
 
 
 def _staircases(table: Mapping[Cell, Relation], counts: Callable[[Cell], bool]) -> list[Outcome]:
-    """The best outcomes over all orders of the shorter side; each item of the other side takes its best prefix."""
+    """Return the best outcomes over all orders of the shorter side.
+
+    Each item of the other side takes its best prefix of an order.
+    """
     side = _shorter_side(table)
     items, others = ({cell[place] for cell in table} for place in (side, 1 - side))
     if len(items) < 2 or len(others) < 2:
@@ -145,7 +148,7 @@ def _staircases(table: Mapping[Cell, Relation], counts: Callable[[Cell], bool]) 
 
 
 def _prefixes(row: Sequence[Cell], table: Mapping[Cell, Relation], counts: Callable[[Cell], bool]) -> list[Outcome]:
-    """What each prefix of a row of cells loses and adds."""
+    """Return the relations that the prefixes of a row of cells lose and the number of wrong ones that they add."""
     wrong = [cell not in table and counts(cell) for cell in row]
     return fewest_wrong(
         Outcome(tuple(table[cell] for cell in row[taken:] if cell in table), sum(wrong[:taken]))

@@ -102,7 +102,7 @@ class SpanTripleTargets:
         return lost
 
     def _entities(self, example: Example) -> dict[Span, tuple[Entity, int]]:
-        """The entity and label of each span, in the order of the text."""
+        """Return the entity and label of each span, in the order of the text."""
         found: dict[Span, tuple[Entity, int]] = {}
         for entity in example.entities:
             label = self.label_of(entity, example) if entity.located else None

@@ -101,7 +101,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], limit: float | None) -> T
 
 
 def _with_dense_gradient(parameter: nn.Parameter) -> nn.Parameter:
-    """The parameter; for one with a sparse gradient, a stand-in that shares the values of the gradient."""
+    """Return the parameter, or for a sparse gradient a dense substitute whose gradient shares the sparse values."""
     if parameter.grad is None or not parameter.grad.is_sparse:
         return parameter
     parameter.grad = parameter.grad.coalesce()  # rows that were looked up twice count once, with their sum
