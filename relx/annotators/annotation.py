@@ -14,23 +14,23 @@ class Annotator(Protocol):
     """A tagger, a parser."""
 
     def fill(self, examples: Sequence[Example]) -> list[Example]:
-        """The same sentences with the annotation."""
+        """Return the same sentences with the annotation added."""
 
     def identity(self) -> str | None:
-        """What tells its answers from those of others of the same arguments; None where nothing needs to."""
+        """Return a string that tells apart annotators of equal arguments, or None if not needed."""
 
 
 def annotated(examples: Sequence[Example], *annotators: Annotator | None) -> list[Example]:
-    """The sentences with what each annotator adds; None adds nothing."""
+    """Return the sentences after each annotator has added its annotation; skip annotators that are None."""
     for annotator in filter(None, annotators):
         examples = annotator.fill(examples)
     return list(examples)
 
 
 def identities(**annotators: Annotator | None) -> dict[str, str]:
-    """What tells each annotator from others of its arguments; nothing of one of which nothing does, or which is amiss.
+    """Return the identity of each annotator by name; omit annotators without one and those that fail to compute it.
 
-    One that is amiss is found out when it is used, if it is.
+    An annotator whose models are missing raises its error later, when it is used.
     """
     told: dict[str, str] = {}
     for name, annotator in annotators.items():
@@ -43,9 +43,10 @@ def identities(**annotators: Annotator | None) -> dict[str, str]:
 def checked_answers(
     annotator: object, sentences: Sequence[list[str]], answers: Sequence[T], fault: Callable[[T, int], str | None]
 ) -> list[T]:
-    """The answers of an annotator, one for each sentence.
+    """Return the answers of an annotator after checking that there is one valid answer for each sentence.
 
-    ``fault`` tells what is wrong with an answer for so many tokens. Raises RelxError, naming annotator and sentence.
+    ``fault`` describes what is wrong with an answer for a given number of tokens, or returns None. Raises RelxError
+    with the names of the annotator and the sentence.
     """
     name = type(annotator).__name__
     number = len(answers) if isinstance(answers, Sequence) else type(answers).__name__
@@ -59,7 +60,7 @@ def checked_answers(
 
 
 def values_fault(values: Any, kind: type, what: str, length: int) -> str | None:
-    """What is wrong with values that should be a list of one kind, one for each token; None where nothing is."""
+    """Describe what is wrong with values that should be a list of one kind, one per token; return None if valid."""
     if not isinstance(values, list) or len(values) != length:
         got = f"{len(values)}" if isinstance(values, list) else type(values).__name__
         return f"{what}: expected a list of one for each of the {length} tokens, got {got}"
@@ -70,7 +71,7 @@ def values_fault(values: Any, kind: type, what: str, length: int) -> str | None:
 
 
 def missing_annotation(sentences: Sequence[list[str]], what: str, annotator: str) -> str:
-    """What to tell of sentences, at least one, that should have come with an annotation: the first, and the remedy."""
+    """Return the error message for sentences (at least one) that lack an annotation: the first one and the remedy."""
     count = "a sentence has" if len(sentences) == 1 else f"{len(sentences):,} sentences have"
     which = "" if len(sentences) == 1 else "the first: "
     remedy = f'-o \'{annotator}={{"type": "stanza"}}\' has a tool find them'

@@ -48,9 +48,9 @@ class AnnotationCache:
         annotate: Callable[[list[Sentence]], Sequence[T]],
         fits: Callable[[Any, int], bool] = lambda value, length: value is not None,
     ) -> list[T]:
-        """The annotation of each sentence; ``annotate`` is called, in batches, for those that are not known yet.
+        """Return the annotation of each sentence; call ``annotate``, in batches, for sentences that are not cached.
 
-        ``fits`` tells whether a kept value is an annotation of a sentence of so many tokens.
+        ``fits`` returns whether a cached value is a valid annotation of a sentence with the given number of tokens.
         """
         keys = [self._key(sentence) for sentence in sentences]
         lengths = {key: len(sentence) for key, sentence in zip(keys, sentences, strict=True)}
@@ -73,7 +73,7 @@ class AnnotationCache:
         return hashlib.blake2b(json.dumps([self.annotator, sentence]).encode(), digest_size=16).digest()
 
     def _read(self, keys: Collection[bytes]) -> dict[bytes, Any]:
-        """The value of each key that is there; None for one that cannot be read."""
+        """Return the cached value of each key that exists; the value is None if it cannot be decoded."""
         found: dict[bytes, Any] = {}
 
         def read(database: sqlite3.Connection) -> None:
@@ -114,7 +114,7 @@ class AnnotationCache:
             self._transact(work)
 
     def _transact(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """The work, when no other process is at it; there is no waiting for one that was waited for in vain."""
+        """Run the work while no other process holds the lock; do not wait if an earlier attempt has failed."""
         patience = 0.0 if self._has_failed else PATIENCE
         try:
             self._transact_within(min(SILENCE, patience), work)
@@ -132,7 +132,7 @@ class AnnotationCache:
 
 
 def default_folder() -> Path:
-    """The user's cache folder for relx."""
+    """Return the user's cache folder for relx."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "relx")
 
 

@@ -41,9 +41,9 @@ class StanzaModels:
             raise ValueError(f"model_dir: expected a folder, got {self.folder!r}; null is Stanza's own")
 
     def pipeline(self, use_gpu: bool = True) -> Any:
-        """The pipeline; one without ``tokenize`` takes lists of tokens. Making it draws no random numbers of the run.
+        """Build the pipeline without changing the run's random state; without ``tokenize`` it takes lists of tokens.
 
-        Raises RelxError when a model, or the package itself, is missing or damaged.
+        Raises RelxError if a model or the package itself is missing or damaged.
         """
         from relx.utils.runtime import random_state_kept  # noqa: PLC0415  (loads torch, as Stanza does)
 
@@ -92,7 +92,7 @@ class StanzaModels:
         return [path for path in paths if path.is_file()]
 
     def _language_folder(self) -> str:
-        """The language's code; some are other names of one language."""
+        """Return the code of the language, with aliases resolved."""
         code = self.language.strip().lower()
         try:
             alias = json.loads((self._folder / RESOURCES).read_bytes()).get(code, {}).get("alias", code)
@@ -108,14 +108,14 @@ class StanzaModels:
         return Path(importlib.import_module("stanza.resources.common").DEFAULT_MODEL_DIR)
 
     def _failure(self, reason: str) -> RelxError:
-        """What to tell of a pipeline that could not be made."""
+        """Return the error for a pipeline that could not be built."""
         what = self._fault() or f"no Stanza models ({', '.join(self.processors)}) for {self.language!r} in " + (
             f"{self._folder} ({reason}); get them with: {self._download()}"
         )
         return RelxError(printable(f"{what}, or name the folder where they lie: -o {self.part}.model_dir=FOLDER"))
 
     def _fault(self) -> str | None:
-        """The file that is missing among others, or damaged, and what to do; None where no file is at fault."""
+        """Describe the file that is missing or damaged, and the remedy; return None if no file is at fault."""
         own, resources = self._own_files(), self._folder / RESOURCES
         if own and not resources.is_file():
             return f"{resources}: missing, though models lie beside it; write one that holds {{}}"
@@ -128,13 +128,16 @@ class StanzaModels:
         return None
 
     def _download(self) -> str:
-        """The command that gets Stanza's models. Its text may come from an archive, so it names no folder."""
+        """Return the command that downloads Stanza's models. It may appear in an archive, so it names no folder."""
         folder = "" if self.folder is None else ", model_dir='FOLDER'"
         return f'python -c "import stanza; stanza.download({self.language!r}{folder})"'
 
 
 def stanza_package() -> Any:
-    """The package ``stanza``, which takes seconds to import and which most models never need. Raises RelxError."""
+    """Import and return the package ``stanza``; raise RelxError if the import fails.
+
+    The import takes seconds, and most models never need it.
+    """
     try:
         return importlib.import_module("stanza")
     except Exception as error:  # a broken package raises whatever it likes
@@ -153,7 +156,7 @@ def _version() -> str:
 
 
 def annotated_words(sentences: Sequence[list[str]], annotate: Callable[[list[list[str]]], Any]) -> list[list[Any]]:
-    """A Stanza word for each token of each sentence, by a pipeline that takes lists of tokens."""
+    """Return a Stanza word for each token of each sentence, from a pipeline that takes lists of tokens."""
     # Stanza takes neither empty sentences nor empty tokens.
     spoken = [[token or "_" for token in sentence] for sentence in sentences if sentence]
     annotated = iter(annotate(spoken).sentences if spoken else ())

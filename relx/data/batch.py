@@ -27,7 +27,7 @@ class Batch:
         return self.tensors[name]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
+        """Return a copy of the batch on another device."""
         moved = {name: tensor.to(device, non_blocking=True) for name, tensor in self.tensors.items()}
         return Batch(moved, self.mask.to(device, non_blocking=True), self.examples)
 
@@ -79,7 +79,7 @@ class TensorDataset:
         return len(self.examples)
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        """The sentences of these rows as one batch, padded to the longest of them."""
+        """Return the sentences of these rows as one batch, padded to the longest of them."""
         lengths = self.lengths[rows]
         mask = np.arange(max(1, lengths.max())) < lengths[:, None]
         tensors = {name: as_tensor(column.padded(rows)) for name, column in self.columns.items()}
@@ -87,6 +87,6 @@ class TensorDataset:
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """A tensor of the same values; whole numbers, however small they were stored, become int64."""
+    """Return a tensor of the same values; integers of any stored size become int64."""
     tensor = torch.from_numpy(array)
     return tensor.long() if array.dtype.kind in "iu" else tensor

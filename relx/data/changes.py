@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 
 def changes_of(example: Example, number: int) -> Iterator[Change]:
-    """The mentions of the sentence of that number, counted from 1, that are not what its tokens are."""
+    """Yield a Change for each mention that differs from its tokens; ``number`` counts sentences from 1."""
     arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
     mentions = list(dict.fromkeys([*example.entities, *arguments]))
     if all(mention.located and mention.text is None for mention in mentions):

@@ -113,7 +113,7 @@ class Example:
         return shown
 
     def unlabelled(self) -> "Example":
-        """The same sentence without entities and relations."""
+        """Return the same sentence without entities and relations."""
         return Example(
             self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads,
             deprels=self.deprels, id=self.id, meta=self.meta,

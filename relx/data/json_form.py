@@ -37,9 +37,9 @@ RELATION_KEYS = ("head", "type", "tail", "score")
 
 
 def example_from_json(record: Any, tokenizer: Tokenizer | None = None) -> Example:
-    """The Example that a JSON value describes. A record without tokens is split by the tokenizer.
+    """Return the Example that a JSON value describes. The tokenizer splits a record without tokens.
 
-    Raises BadRecord, which says what was expected, for anything that is not of the form.
+    Raises BadRecord, which says what was expected, for a value that does not have relx's form.
     """
     record = checked(tokenized([record], tokenizer)[0], dict, "record")
     example = _sentence(record)
@@ -55,7 +55,7 @@ def example_from_json(record: Any, tokenizer: Tokenizer | None = None) -> Exampl
 
 
 def example_to_json(example: Example) -> dict[str, Any]:
-    """The JSON form of an Example; what it does not have is left out, entities and relations apart."""
+    """Return the JSON form of an Example; omit missing fields, except entities and relations."""
     numbers = {entity: i for i, entity in reversed(list(enumerate(example.entities)))}
     return _without_none(
         id=example.id,
@@ -72,7 +72,7 @@ def example_to_json(example: Example) -> dict[str, Any]:
 
 
 def tokenized(records: Sequence[Any], tokenizer: Tokenizer | None) -> list[Any]:
-    """The records, those with text but no tokens completed by the tokenizer, all texts in one call."""
+    """Return the records; the tokenizer adds tokens to those with only text, in one call for all texts."""
     bare = [i for i, record in enumerate(records) if _has_only_text(record)]
     if tokenizer is None or not bare:
         return list(records)
@@ -85,12 +85,12 @@ def tokenized(records: Sequence[Any], tokenizer: Tokenizer | None) -> list[Any]:
 
 
 def to_line(record: dict[str, Any]) -> str:
-    """A record as one line of JSON, without its newline."""
+    """Return a record as one line of JSON, without a newline."""
     return json_text(record)
 
 
 def _mention_boundaries(record: dict[str, Any]) -> list[int]:
-    """The characters at which the mentions of a record begin and end, as far as it is well-formed."""
+    """Return the start and end characters of the mentions of a record; skip malformed ones."""
     entities = record["entities"] if isinstance(record.get("entities"), list) else []
     places = (entity.get("characters") for entity in entities if isinstance(entity, dict))
     return [place for pair in places if isinstance(pair, list) for place in pair if type(place) is int]
@@ -125,13 +125,13 @@ def _sentence(record: dict[str, Any]) -> Example:
 
 
 def record_id(record: dict[str, Any], key: str) -> str | None:
-    """The id of a record as a string, for many number theirs; None where it is absent or null. Raises BadRecord."""
+    """Return the id of a record as a string, converting integers; None if it is absent or null. Raises BadRecord."""
     value = record.get(key)
     return str(value) if type(value) is int else optional(record, key, str)
 
 
 def _meta(record: dict[str, Any]) -> dict[str, Any] | None:
-    """The record's own ``meta`` and its keys that have no meaning. Raises BadRecord for one that looks misspelt."""
+    """Return the record's ``meta`` merged with its unknown keys. Raises BadRecord for a key that looks misspelled."""
     meta, further = optional(record, "meta", dict), {key: record[key] for key in record if key not in KEYS}
     for key, value in further.items():
         misspelt = suggestion(key, KEYS, MISSPELT)
@@ -222,7 +222,7 @@ def _at_characters(entity: Entity, given: Any, example: Example, where: str) -> 
 
 
 def _part(located: Entity, place: tuple[int, int], example: Example, where: str) -> Entity:
-    """A mention at these characters, with the words that stand there."""
+    """Return a mention at these characters, with the words of the text there."""
     words = (example.text or "")[slice(*place)]
     if located.text and located.text.split() != words.split():
         raise BadRecord(
@@ -232,9 +232,9 @@ def _part(located: Entity, place: tuple[int, int], example: Example, where: str)
 
 
 def _with_own_words(entity: Entity, example: Example, where: str) -> Entity:
-    """A mention at its tokens; its ``text`` stays only where that is spelled otherwise or is a part of the tokens.
+    """Return a mention at its tokens; keep its ``text`` only if its spelling differs or it covers part of the tokens.
 
-    Raises BadRecord where the text contradicts the tokens.
+    Raises BadRecord if the text contradicts the tokens.
     """
     plain, tokens = entity._replace(text=None), example.token_text(entity)
     if not entity.text or entity.text in (tokens, _slice(example, plain)):
@@ -251,7 +251,7 @@ def _with_own_words(entity: Entity, example: Example, where: str) -> Entity:
 
 
 def _characters_meant(entity: Entity, start: int, end: int, example: Example) -> str:
-    """What to add to a message about tokens if characters were given in their place."""
+    """Return the hint to add to a message about tokens if start and end seem to count characters."""
     if example.text is None or not 0 <= start < end <= len(example.text):
         return ""
     words = example.text[start:end]
@@ -272,7 +272,7 @@ def _relation(record: dict[str, Any], example: Example, where: str) -> Relation:
 
 
 def _argument(record: dict[str, Any], key: str, example: Example, where: str) -> Entity:
-    """The entity of a number, or a mention that is none of the entities."""
+    """Return the entity with the given number, or a mention that is not in the list of entities."""
     if isinstance(record.get(key), dict):
         return _entity(record[key], example, f"{where}.{key}")
     index, entities = required(record, key, int, where), example.entities

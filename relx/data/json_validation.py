@@ -17,7 +17,7 @@ class BadRecord(RelxError, ValueError):
 
 
 def checked(value: Any, kind: type[T], where: str) -> T:
-    """The value, known to be of a kind; a whole number is a number too, true and false are none."""
+    """Return the value after checking its kind; integers are accepted as numbers, true and false are not."""
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or isinstance(value, bool):
         raise BadRecord(f"{where}: expected {_WORDS[kind]}, got {shown(value)}")
@@ -28,20 +28,20 @@ def checked(value: Any, kind: type[T], where: str) -> T:
 
 
 def required(record: dict[str, Any], key: str, kind: type[T], where: str = "") -> T:
-    """The value under a key that must be there."""
+    """Return the value under a required key."""
     if key not in record:
         raise BadRecord(f"{_join(where, key)}: missing; expected {_WORDS[kind]}")
     return checked(record[key], kind, _join(where, key))
 
 
 def optional(record: dict[str, Any], key: str, kind: type[T], where: str = "") -> T | None:
-    """The value under a key; None where it is absent or null."""
+    """Return the value under a key; None if it is absent or null."""
     value = record.get(key)
     return None if value is None else checked(value, kind, _join(where, key))
 
 
 def items(record: dict[str, Any], key: str, kind: type[T], where: str = "") -> list[T]:
-    """The items, each of one kind, of the list under a key that must be there."""
+    """Return the items, each of one kind, of the list under a required key."""
     values = required(record, key, list, where)
     if all(type(value) is kind for value in values):  # naming the place of every token took most of the time
         return values
@@ -50,12 +50,12 @@ def items(record: dict[str, Any], key: str, kind: type[T], where: str = "") -> l
 
 
 def optional_items(record: dict[str, Any], key: str, kind: type[T], where: str = "") -> list[T] | None:
-    """The items of the list under a key; None where it is absent or null."""
+    """Return the items of the list under a key; None if it is absent or null."""
     return None if record.get(key) is None else items(record, key, kind, where)
 
 
 def one_each(values: list[T] | None, where: str, length: int) -> list[T] | None:
-    """The values, as many as there are tokens; None stays None."""
+    """Return the values after checking that there is one for each token; return None for None."""
     if values is not None and len(values) != length:
         raise BadRecord(f"{where}: expected one for each of the {length} tokens, got {len(values)}")
     return values
@@ -75,7 +75,7 @@ def only_keys(record: dict[str, Any], known: Collection[str], where: str = "") -
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it."""
+    """Return a value in the form that messages show."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
     try:

@@ -30,9 +30,9 @@ class DataLoader:
         self.max_tokens = max_tokens
 
     def plan(self, lengths: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
-        """The rows of each batch of an epoch, shuffled among sentences of equal length and then as whole batches.
+        """Return the rows of each batch of an epoch: shuffle sentences of equal length, then shuffle the batches.
 
-        In the first epoch the largest batches come first: if the memory does not suffice, that shows in seconds.
+        In the first epoch the largest batches come first, so that a lack of memory shows within seconds.
         """
         random = np.random.default_rng((seed, epoch))
         shuffled = random.permutation(len(lengths))
@@ -41,22 +41,25 @@ class DataLoader:
         return _largest_first(planned, lengths) if epoch == 0 else planned
 
     def mixed(self, lengths: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
-        """The same of sentences of any length side by side, so that the losses of two batches can be compared."""
+        """Return the rows of each batch, with sentences of all lengths mixed, so that batch losses are comparable."""
         return self._cut(np.random.default_rng((seed, epoch)).permutation(len(lengths)), lengths)
 
     def steps(self, lengths: np.ndarray, seed: int, epoch: int, accumulate: int) -> list[list[np.ndarray]]:
-        """The same plan with so many batches for each step of the optimizer, fewer for the last one."""
+        """Return the plan of an epoch in groups of ``accumulate`` batches, one per optimizer step.
+
+        The last group may be smaller.
+        """
         plan = self.plan(lengths, seed, epoch)
         return [plan[start : start + accumulate] for start in range(0, len(plan), accumulate)]
 
     def in_order(self, lengths: np.ndarray) -> list[np.ndarray]:
-        """The rows of each batch for evaluation: the longest sentences first, nothing shuffled."""
+        """Return the rows of each batch for evaluation: the longest sentences first, without shuffling."""
         return self._cut(np.argsort(-lengths, kind="stable"), lengths)
 
     def apply(self, work: Callable[[Batch], Sequence[T]], corpus: TensorDataset, over: Map = map) -> list[T]:
-        """What ``work`` makes of each sentence of its batch, for the whole corpus, in the corpus's order.
+        """Return the result of ``work`` for each sentence of the corpus, in the order of the corpus.
 
-        ``over`` maps a function over the batches.
+        ``work`` returns one result for each sentence of a batch. ``over`` maps a function over the batches.
         """
         plan = self.in_order(corpus.lengths)
         made: dict[int, T] = {}
@@ -81,7 +84,7 @@ class DataLoader:
 
 
 def _largest_first(batches: list[np.ndarray], lengths: np.ndarray) -> list[np.ndarray]:
-    """The batch with the most positions and the one with the most pairs of them, then all others as they come."""
+    """Move the batch with the most positions and the batch with the most pairs of positions to the front."""
     longest = [int(lengths[rows].max()) for rows in batches]
     positions = [len(rows) * length for rows, length in zip(batches, longest, strict=True)]
     pairs = [size * length for size, length in zip(positions, longest, strict=True)]
@@ -90,12 +93,12 @@ def _largest_first(batches: list[np.ndarray], lengths: np.ndarray) -> list[np.nd
 
 
 def padding_waste(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
-    """The share of padding among all positions of the batches."""
+    """Return the share of padding among all positions of the batches."""
     padded = sum(int(lengths[rows].max()) * len(rows) for rows in batches)
     return 1 - int(lengths.sum()) / padded if padded else 0.0
 
 
 def load(corpus: TensorDataset, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
-    """The batches of a plan, made one at a time."""
+    """Yield the batches of a plan, one at a time."""
     for rows in batches:
         yield corpus.batch(rows.tolist())

@@ -20,12 +20,12 @@ def text_triples(example: Example) -> list[TextTriple]:
 
 
 def overlap_classes(example: Example) -> tuple[str, ...]:
-    """The classes of a sentence; a triple that is listed twice counts once. None of a sentence without triples."""
+    """Return the classes of a sentence, counting duplicate triples once; a sentence without triples has none."""
     return classes_of(list(dict.fromkeys(text_triples(example))))
 
 
 def classes_of(triples: Sequence[TextTriple]) -> tuple[str, ...]:
-    """The classes of a sentence with these triples, each taken as a triple of its own."""
+    """Return the classes of a sentence with these triples, counting each as a separate triple."""
     pairs = {(head, tail) for head, _, tail in triples}
     arguments = {text for pair in pairs for text in pair}
     if len(arguments) == 2 * len(triples):

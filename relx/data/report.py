@@ -92,12 +92,12 @@ class CorpusReport:
     coverage: list[Coverage]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values."""
+        """Return the report as plain values."""
         return asdict(self)
 
 
 def report_corpus(splits: Mapping[str, Sequence[Example]], vectors: Iterable[str | Path] = ()) -> CorpusReport:
-    """The figures of a corpus, by split, and what each vectors file covers. Raises DataError for a bad one."""
+    """Return the figures of a corpus by split and the coverage of each vectors file. Raises DataError for a bad one."""
     return CorpusReport(
         [report_split(name, examples) for name, examples in splits.items()],
         [_leakage(*pair) for pair in combinations(sorted(splits.items(), key=lambda split: -len(split[1])), 2)],
@@ -106,7 +106,7 @@ def report_corpus(splits: Mapping[str, Sequence[Example]], vectors: Iterable[str
 
 
 def report_split(name: str, examples: Sequence[Example]) -> SplitReport:
-    """The figures of the sentences of one file."""
+    """Return the figures of the sentences of one file."""
     entities = [entity for example in examples for entity in example.entities]
     relations = [relation for example in examples for relation in example.relations]
     changes = [change for number, example in enumerate(examples, 1) for change in changes_of(example, number)]

@@ -37,7 +37,7 @@ FIGURES: tuple[Figure, ...] = (
 
 
 def render(report: CorpusReport) -> str:
-    """The report as aligned lines."""
+    """Return the report as aligned lines."""
     splits = report.splits
     sections = [
         _table("", splits, [(name, [figure(split) for split in splits]) for name, figure in FIGURES]),
@@ -105,7 +105,7 @@ def _leakage(leakage: Leakage) -> str:
 
 
 def _mentions(title: str, field: str, splits: Sequence[SplitReport]) -> Iterator[str]:
-    """The first mentions of a cause, with their file and sentence."""
+    """Yield lines that list the first mentions of a cause, with their file and sentence."""
     listed = [(split.name, mention) for split in splits for mention in getattr(split, field).listed]
     if listed:
         yield title + (f", the first {SHOWN} of {len(listed):,} (--json lists all)" if len(listed) > SHOWN else "")

@@ -20,7 +20,7 @@ def tree_fault(heads: Sequence[int]) -> tuple[int, str] | None:
 
 
 def _cycle(heads: Sequence[int]) -> list[int] | None:
-    """The numbers of the first tokens, counted from 1, that are each other's heads in turn."""
+    """Return the numbers, counted from 1, of the tokens of the first cycle of heads; None if there is no cycle."""
     started_at = [0] * (len(heads) + 1)  # for each token, the one from which the way came that led here
     for start in range(1, len(heads) + 1):
         token = start
@@ -33,7 +33,7 @@ def _cycle(heads: Sequence[int]) -> list[int] | None:
 
 
 def _round(heads: Sequence[int], token: int) -> list[int]:
-    """The tokens of the circle in which a token stands."""
+    """Return the tokens of the cycle that contains a token."""
     circle = [token]
     while heads[circle[-1] - 1] != token:
         circle.append(heads[circle[-1] - 1])

@@ -10,11 +10,11 @@ from relx.utils.files import text_lines
 
 
 def read_vectors(path: str | Path, wanted: Callable[[str], bool] | None = None) -> tuple[list[str], np.ndarray]:
-    """The words of a file that are wanted (all by default) and their vectors, one row each, as float32.
+    """Return the wanted words of a file (all by default) and their vectors, one row each, as float32.
 
-    Lines are a word and its numbers, separated by spaces; word2vec's first line, two whole numbers, is skipped. A word
-    may hold spaces; of a word that stands twice the first is kept. Raises DataError, with ``file:line``, for a line
-    of another length and for anything but finite numbers.
+    Each line is a word and its numbers, separated by spaces; word2vec's header (two integers) is skipped. A word may
+    contain spaces; the first of several vectors of a word is kept. Raises DataError, with ``file:line``, for a line of
+    another length and for values that are not finite numbers.
     """
     words: dict[str, np.ndarray] = {}
     size = 0

@@ -33,7 +33,7 @@ class Namespace:
         return item in self._numbers
 
     def get(self, item: str) -> int | None:
-        """The number of an item; None for an unknown one."""
+        """Return the number of an item; None for an unknown item."""
         return self._numbers.get(item)
 
 
@@ -51,7 +51,7 @@ class Vocabulary:
         self._files: dict[str, bytes] = {}
 
     def close(self) -> None:
-        """Counting is over; the training sentences are let go."""
+        """End counting and release the training sentences."""
         self.examples = None
 
     @property
@@ -60,9 +60,9 @@ class Vocabulary:
         return self.examples is not None
 
     def namespace(self, name: str, items: Callable[[Example], Iterable[str]], min_count: int = 1) -> Namespace:
-        """The items of at least ``min_count`` occurrences in the training sentences, the frequent ones first.
+        """Return the items that occur at least ``min_count`` times in the training sentences, the most frequent first.
 
-        Raises ArchiveError when a vocabulary that was read back lacks the namespace.
+        Raises ArchiveError if a vocabulary from an archive lacks the namespace.
         """
         if name not in self._namespaces:
             counts = Counter(item for example in self._training(name) for item in items(example))
@@ -72,25 +72,25 @@ class Vocabulary:
         return self._namespaces[name]
 
     def relations(self) -> Namespace:
-        """The relation types of the training sentences. Raises as ``namespace`` does."""
+        """Return the relation types of the training sentences. Raises like ``namespace``."""
         return self.namespace("relations", lambda example: (relation.type for relation in example.relations))
 
     def listed(self, name: str, items: Callable[[], Iterable[str]]) -> Namespace:
-        """A namespace whose items are listed, in their order, rather than counted. Raises as ``namespace`` does."""
+        """Return a namespace of the given items, in their order, without counting. Raises like ``namespace``."""
         if name not in self._namespaces:
             self._training(name)
             self._namespaces[name] = Namespace(items())
         return self._namespaces[name]
 
     def fact(self, name: str, find: Callable[[], Any]) -> Any:
-        """A JSON value that is found out once, in training, and remembered. Raises as ``namespace`` does."""
+        """Return a JSON value that is computed once, in training, and stored. Raises like ``namespace``."""
         if name not in self._facts:
             self._training(name)
             self._facts[name] = find()
         return self._facts[name]
 
     def file(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """The content of a file that is made once, in training, and kept as it is. Raises as ``namespace`` does."""
+        """Return the content of a file that is made once, in training, and stored. Raises like ``namespace``."""
         if name not in self._files:
             self._training(name)
             self._files[name] = make()
@@ -111,14 +111,14 @@ class Vocabulary:
         return {name: len(namespace) for name, namespace in self._namespaces.items()}
 
     def files(self) -> dict[str, bytes]:
-        """The vocabulary as files: one a namespace, an item a line; ``facts.json``; and those kept in ``files/``."""
+        """Return the vocabulary as files: a text file per namespace, an item per line; ``facts.json``; ``files/``."""
         namespaces = {f"{name}.txt": _encode(namespace) for name, namespace in self._namespaces.items()}
         kept = {FILES + name: content for name, content in self._files.items()}
         return {**namespaces, **kept, FACTS: json.dumps(self._facts, indent=2, sort_keys=True).encode()}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "Vocabulary":
-        """The vocabulary that ``files`` wrote. Raises ArchiveError when the files are damaged."""
+        """Read the vocabulary that ``files`` wrote. Raises ArchiveError if the files are damaged."""
         vocabulary = cls(None)
         try:
             vocabulary._facts = dict(json.loads(files[FACTS]))
@@ -142,7 +142,7 @@ def _reason(error: Exception) -> str:
 
 
 def _unique(namespace: Namespace) -> Namespace:
-    """The same. Raises ValueError for an item that stands twice: it would have two numbers."""
+    """Return the namespace. Raises ValueError for a duplicate item, which would have two numbers."""
     if len(namespace._numbers) < len(namespace):
         twice = next(item for number, item in enumerate(namespace) if namespace.get(item) != number)
         raise ValueError(f"{twice!r} stands twice")

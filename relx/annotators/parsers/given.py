@@ -13,11 +13,11 @@ class GivenParses(DependencyParser):
     """No parser: every sentence must come with its tree (``heads``). The other parsers replace such trees."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
-        """Raises DataError: a sentence that has to be parsed lacks what should have been given."""
+        """Raise DataError, because the data must contain the tree of each of these sentences."""
         raise DataError(missing_annotation(sentences, "heads", "dependency_parser"))
 
     def fill(self, examples: Sequence[Example]) -> list[Example]:
-        """The sentences as they are. Raises DataError where one has no tree."""
+        """Return the sentences unchanged. Raises DataError if a sentence has no tree."""
         unparsed = [example.tokens for example in examples if example.heads is None]
         if unparsed:
             self.parse(unparsed)

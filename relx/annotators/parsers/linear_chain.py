@@ -10,7 +10,7 @@ class ChainParser(DependencyParser):
     """The linear chain: every token depends (``dep``) on the one before it, the first is the root."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
-        """A chain for each sentence."""
+        """Return a chain for each sentence."""
         return [_chain(len(tokens)) for tokens in sentences]
 
 

@@ -24,13 +24,13 @@ class DependencyParser(Registrable, kind="dependency_parser"):
     """Tells the dependency trees of tokenised sentences."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
-        """The tree of each sentence."""
+        """Return the tree of each sentence."""
         raise NotImplementedError
 
     def fill(self, examples: Sequence[Example]) -> list[Example]:
-        """The same sentences with the parser's trees, which replace any that they had.
+        """Return the same sentences with the parser's trees, which replace any existing trees.
 
-        Raises as ``parse`` does, and RelxError for answers that are no trees.
+        Raises the errors of ``parse``, and RelxError for answers that are not trees.
         """
         given = sum(example.heads is not None for example in examples)
         if given:
@@ -41,15 +41,15 @@ class DependencyParser(Registrable, kind="dependency_parser"):
         return [replace(e, **parse._asdict()) for e, parse in zip(examples, parses, strict=True)]
 
     def identity(self) -> str | None:
-        """What tells its trees from those of a parser of the same arguments, as its models do; None: nothing needs to.
+        """Return a string that tells apart parsers of equal arguments, for example by their models; None if not needed.
 
-        It stands in archives, so that prediction can warn of other models. Raises RelxError when they are missing.
+        Archives store it, so that prediction can warn about other models. Raises RelxError if the models are missing.
         """
         return None
 
 
 def parse_fault(parse: Any, length: int) -> str | None:
-    """What is wrong with the tree of a sentence of so many tokens; None where nothing is."""
+    """Describe what is wrong with the tree of a sentence of ``length`` tokens; return None if it is valid."""
     if not isinstance(parse, Parse):
         return f"expected a Parse, got {type(parse).__name__}"
     wrong = values_fault(parse.heads, int, "heads", length) or values_fault(parse.deprels, str, "deprels", length)

@@ -29,11 +29,11 @@ class StanzaParser(DependencyParser):
         self.cache = cache
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
-        """The tree of each sentence. Raises RelxError when a model is missing."""
+        """Return the tree of each sentence. Raises RelxError if a model is missing."""
         return [Parse(*kept) for kept in self._cache.annotated(sentences, self._parse, _fits)]
 
     def identity(self) -> str:
-        """The content of the models, and Stanza's version. Raises RelxError when there are none."""
+        """Return Stanza's version and a hash of the models. Raises RelxError if there are no models."""
         return self.models.identity
 
     def _parse(self, sentences: list[list[str]]) -> list[Parse]:

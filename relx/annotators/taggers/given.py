@@ -12,5 +12,5 @@ class GivenTags(POSTagger):
     """No tagger: every sentence must come with its tags (``pos_tags``)."""
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
-        """Raises DataError: a sentence that has to be tagged lacks what should have been given."""
+        """Raise DataError, because the data must contain the tags of each of these sentences."""
         raise DataError(missing_annotation(sentences, "pos_tags", "pos_tagger"))

@@ -34,11 +34,11 @@ class StanzaTagger(POSTagger):
         self.cache = cache
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
-        """A tag for each token of each sentence. Raises RelxError when the model is missing."""
+        """Return a tag for each token of each sentence. Raises RelxError if the model is missing."""
         return self._cache.annotated(sentences, self._tag, _fits)
 
     def identity(self) -> str:
-        """The content of the model, Stanza's version and the tagset. Raises RelxError when there is none."""
+        """Return Stanza's version, a hash of the model and the tagset. Raises RelxError if there is no model."""
         return f"{self.models.identity} {self.tagset}"
 
     def _tag(self, sentences: list[list[str]]) -> list[list[str]]:

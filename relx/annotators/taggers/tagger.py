@@ -13,22 +13,22 @@ class POSTagger(Registrable, kind="pos_tagger"):
     """Tags the tokens of sentences with their parts of speech."""
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
-        """A tag for each token of each sentence."""
+        """Return a tag for each token of each sentence."""
         raise NotImplementedError
 
     def fill(self, examples: Sequence[Example]) -> list[Example]:
-        """The same sentences, those without tags with the tagger's.
+        """Return the same sentences, with the tagger's tags for those that have none.
 
-        Raises as ``tag`` does, and RelxError for answers that are not one tag for each token.
+        Raises the errors of ``tag``, and RelxError for answers that do not have one tag for each token.
         """
         untagged = [example.tokens for example in examples if example.pos_tags is None]
         tags = iter(checked_answers(self, untagged, self.tag(untagged), _fault) if untagged else ())
         return [e if e.pos_tags is not None else replace(e, pos_tags=next(tags)) for e in examples]
 
     def identity(self) -> str | None:
-        """What tells its tags from those of a tagger of the same arguments, as its models do; None: nothing needs to.
+        """Return a string that tells apart taggers of equal arguments, for example by their models; None if not needed.
 
-        It stands in archives, so that prediction can warn of other models. Raises RelxError when they are missing.
+        Archives store it, so that prediction can warn about other models. Raises RelxError if the models are missing.
         """
         return None
 

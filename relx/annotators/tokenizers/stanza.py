@@ -36,7 +36,7 @@ class StanzaTokenizer(Tokenizer):
         self.models = StanzaModels(language, model_dir, ("tokenize",), "tokenizer")
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text, its sentences joined. Raises RelxError when the model is missing."""
+        """Return the tokens of each text, with its sentences joined. Raises RelxError if the model is missing."""
         results = [Tokens([], []) for _ in texts]
         shown = [_STRETCH.sub(_beginning, text.translate(_BLANKS)) for text in texts]
         visible = [i for i, text in enumerate(shown) if text.strip()]
@@ -55,12 +55,12 @@ class StanzaTokenizer(Tokenizer):
 
 
 def _beginning(stretch: re.Match[str]) -> str:
-    """A stretch with blanks for all but its first characters."""
+    """Replace all but the first characters of a stretch by spaces."""
     return stretch[0][:_SHOWN].ljust(len(stretch[0]))
 
 
 def _with_stretches(spans: list[Span], stretches: Sequence[Span]) -> list[Span]:
-    """The spans of tokens, with one token for all that touch a stretch."""
+    """Return the spans of the tokens, after merging all tokens that touch a stretch into one."""
     for start, end in stretches:
         first = bisect_right(spans, start, key=lambda span: span[1])
         last = bisect_left(spans, end, key=lambda span: span[0])

@@ -32,7 +32,7 @@ class Tokenizer(Registrable, kind="tokenizer"):
     split_at_mentions: bool = False
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text, in order; a text without any visible character has none."""
+        """Return the tokens of each text, in order; a text without a visible character has none."""
         raise NotImplementedError
 
     def of_raw_text(self) -> "Tokenizer":
@@ -57,13 +57,13 @@ def split_tokens(text: str, tokens: Tokens, boundaries: Iterable[int]) -> Tokens
 
 
 def visible_part(text: str, start: int, end: int) -> tuple[int, int]:
-    """The same characters without blanks and invisible marks around them."""
+    """Return the span without the blanks and invisible marks at its edges."""
     words = text[start:end]
     return start + len(words) - len(words.lstrip(_UNSEEN)), start + len(words.rstrip(_UNSEEN))
 
 
 def visible_tokens(text: str, spans: Iterable[tuple[int, int]]) -> Tokens:
-    """The tokens at these places, without invisible marks at their edges; one of nothing else is left out."""
+    """Return the tokens at these spans without invisible marks at their edges; drop tokens that become empty."""
     if _MARKED.search(text):
         spans = ((start, end) for start, end in (visible_part(text, *span) for span in spans) if start < end)
     spans = list(spans)

@@ -45,7 +45,7 @@ class WhitespaceTokenizer(Tokenizer):
         self.split_at_mentions = split_at_mentions
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text. Every character but whitespace and invisible marks is in exactly one token."""
+        """Return the tokens of each text; each character is in one token, except whitespace and invisible marks."""
         return [self._tokens(text) for text in texts]
 
     def _tokens(self, text: str) -> Tokens:
@@ -55,7 +55,7 @@ class WhitespaceTokenizer(Tokenizer):
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[Span]:
-    """The tokens of a stretch without whitespace."""
+    """Yield the spans of the tokens in a stretch without whitespace."""
     for mark in _ALWAYS_APART.finditer(text, start, end):
         yield from _peeled(text, start, mark.start())
         yield mark.span()
@@ -64,7 +64,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _peeled(text: str, start: int, end: int) -> Iterator[Span]:
-    """A word without the marks around it, and the marks."""
+    """Yield the spans of a word and of the punctuation marks around it."""
     while start < end and text[start] in _OPENING and not _CLITIC.match(text, start, end):
         yield start, start + 1
         start += 1
