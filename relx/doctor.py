@@ -45,7 +45,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Everything there is to find, one after the other."""
+    """Yield all findings, one after the other."""
     python = f"{platform.python_version()} ({sys.executable}) on {platform.system()} {platform.machine()}"
     yield Finding("relx", f"{__version__} ({Path(__file__).parent})")
     yield Finding("python", python)
@@ -100,7 +100,7 @@ def _version(name: str) -> str | None:
 
 
 def _import(module: str) -> str | None:
-    """Why a module cannot be imported; None if it can."""
+    """Return why a module cannot be imported, or None if it can."""
     try:
         importlib.import_module(module)
     except Exception as error:  # a broken build may raise anything
@@ -166,7 +166,7 @@ def _silence() -> Iterator[None]:
 
 
 def _models() -> Iterator[Finding]:
-    """Where pretrained models are looked for, and which are there."""
+    """Yield the folders of pretrained models and the models in them."""
     from huggingface_hub import constants  # noqa: PLC0415
 
     hub = Path(constants.HF_HUB_CACHE)
@@ -185,7 +185,7 @@ def _entries(folder: Path, pattern: str) -> list[Path]:
 
 
 def _folders() -> Iterator[Finding]:
-    """Those that relx writes to: annotations of sentences, temporary files, the runs."""
+    """Yield the folders that relx writes to: annotations of sentences, temporary files, the runs."""
     from relx.annotators.cache import default_folder  # noqa: PLC0415
 
     yield _writable("annotations in", default_folder(), "set XDG_CACHE_HOME, or give taggers and parsers a `cache`")

@@ -126,7 +126,7 @@ def _report(error: RelxError, debug: bool) -> int:
 
 
 def _grouped() -> bool:
-    """Whether this process has met the others of its run."""
+    """Return whether this process has joined the other processes of its run."""
     distributed = sys.modules.get("torch.distributed")
     return distributed is not None and distributed.is_initialized()
 

@@ -100,7 +100,7 @@ def _named_files(args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, st
 
 
 def _short_names(paths: Collection[str]) -> dict[str, str]:
-    """File names for paths, or the paths themselves where two have one name."""
+    """Return file names for paths, or the paths themselves if two have the same name."""
     short = {os.path.basename(os.path.normpath(path)): path for path in paths}
     return short if len(short) == len(paths) else {path: path for path in paths}
 

@@ -1,4 +1,4 @@
-"""``relx doctor``: whether this installation works, and what it is made of."""
+"""``relx doctor``: check the installation and list its parts."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""``relx find-lr``: which learning rate an experiment can bear."""
+"""``relx find-lr``: find a learning rate for an experiment."""
 
 import argparse
 from typing import TYPE_CHECKING

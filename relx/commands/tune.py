@@ -74,7 +74,7 @@ def _checked(args: argparse.Namespace, space: "Space") -> dict[str, Any]:
 
 
 def _arguments(args: argparse.Namespace) -> list[str]:
-    """Those of ``relx train`` that all trials share."""
+    """Return the arguments of ``relx train`` that all trials share."""
     words = [args.file]
     for option, values in (("--include", args.include), ("--var", args.var), ("-o", args.override)):
         words += [word for value in values for word in (option, value)]

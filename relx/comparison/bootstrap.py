@@ -31,7 +31,7 @@ class Difference:
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """[..., 3] predicted, gold and correct ones -> [...]; 0 without anything."""
+    """Return F1 [...] of counts [..., 3] (predicted, gold, correct); 0 if all counts are 0."""
     predicted, gold, correct = np.moveaxis(counts, -1, 0)
     return 2 * correct / np.maximum(predicted + gold, 1e-9)
 
@@ -45,7 +45,9 @@ def resampled_f1(counts: np.ndarray, resamples: int, seed: int) -> np.ndarray:
 
 
 def difference(system: np.ndarray, baseline: np.ndarray, resamples: int, seed: int) -> Difference:
-    """Of the mean F1 over the runs of a system and that of a baseline, each [runs, sentences, 3] over equal sentences.
+    """Compare the mean F1 over the runs of a system with that of a baseline.
+
+    Both counts are [runs, sentences, 3] over the same sentences.
 
     ``p`` counts the observed corpus as one of the resamples and so is never 0 (Davison & Hinkley 1997, chapter 4).
     """
@@ -70,7 +72,7 @@ def _mean_of_drawn_runs(scores: np.ndarray, random: np.random.Generator) -> np.n
 
 
 def _times_drawn(sentences: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each sentence is drawn, [some of the resamples, sentences]."""
+    """Yield how often each sentence is drawn: [some of the resamples, sentences]."""
     random = np.random.default_rng(seed)
     most = max(1, AT_ONCE // sentences)
     for start in range(0, resamples, most):

@@ -40,7 +40,7 @@ def finished_runs(path: Path) -> list[Path]:
 
 
 def read_json(path: Path) -> Any:
-    """One of the files of a run. Raises DataError for a file that is missing or damaged."""
+    """Read a JSON file of a run. Raises DataError for a missing or damaged file."""
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
@@ -63,5 +63,5 @@ def _is_finished(run: Path) -> bool:
 
 
 def _by_number(path: Path) -> list[int | str]:
-    """seed_2 before seed_10."""
+    """Return a sort key that puts seed_2 before seed_10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]

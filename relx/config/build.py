@@ -25,7 +25,7 @@ def fill(tree: dict[str, Any], root: Reference) -> dict[str, Any]:
 
 
 def used(tree: dict[str, Any], root: Reference) -> list[Component]:
-    """Every component that a checked tree names, itself included, each before its parts."""
+    """Return every component that a checked tree names, itself included, each before its parts."""
     return _used(tree, describe(root))
 
 

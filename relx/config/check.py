@@ -41,12 +41,12 @@ class Problem:
 
 
 def check(tree: dict[str, Any], root: Reference) -> list[Problem]:
-    """Every problem of an experiment whose top level is the class that ``root`` names, in the file's order."""
+    """Return every problem of an experiment whose top level is the class that ``root`` names, in the file's order."""
     return list(_component_problems(tree, describe(root), "", set()))
 
 
 def require_valid(tree: dict[str, Any], root: Reference, source: str, origins: bool = False) -> None:
-    """Raise ConfigError that lists every problem at once, if there is any; with ``origins``, where each rule stands."""
+    """Raise one ConfigError that lists every problem, if there is any; ``origins`` adds the place of each rule."""
     problems = check(tree, root)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -267,9 +267,10 @@ def _work_under_limits(work: Callable[[], str], writing: int) -> NoReturn:
 
 
 def _explain(path: Path, trace: str) -> str:
-    """Jsonnet's message with its place in front, and its causes named where users meet them.
+    """Return Jsonnet's message after its place; explain unbound variables and import cycles.
 
-    What an imported file raises itself (``error '...'``) is meant for who uses it, and has the user's file in front.
+    An error that an imported file raises itself (``error '...'``) is meant for that file's user. Its message therefore
+    starts with the user's file.
     """
     message, *frames = trace.strip().split("\n\t")
     message = re.sub(r"^(RUNTIME|STATIC) ERROR: ", "", message)
@@ -288,7 +289,7 @@ def _explain(path: Path, trace: str) -> str:
 
 
 def _raised_by_import(place: str, path: Path) -> bool:
-    """Whether an ``error`` expression of another file than ``path`` stands at a place."""
+    """Return whether the place is an ``error`` expression in another file than ``path``."""
     found = _PLACE.match(place)
     if found is None or found["file"] == str(path) or not Path(found["file"]).is_file():
         return False

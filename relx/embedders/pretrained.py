@@ -241,7 +241,7 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name can only mean a folder: those of the hub are NAME or OWNER/NAME."""
+    """Return whether a name can only mean a folder: names on the hub are NAME or OWNER/NAME."""
     path = Path(name)
     inside = len(path.parts) == 2 and path.parent.is_dir()
     return path.is_absolute() or name.startswith((".", "~")) or len(path.parts) > 2 or inside or path.exists()

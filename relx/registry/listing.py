@@ -32,13 +32,13 @@ def with_article(name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` when something known is close, else the known names."""
+    """Return ``; did you mean 'x'?`` if a known name is close, else the known names."""
     known = list(known)
     return suggestion(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
 
 
 def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """``; did you mean 'x'?`` when something known is as close as ``cutoff`` (0 to 1), else nothing."""
+    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -50,19 +50,19 @@ INTRODUCTION = (
 
 
 def overview() -> str:
-    """Every kind, with the number of its components."""
+    """List every kind with the number of its components."""
     rows = [(kind.name, str(len(components(kind))), kind.summary) for kind in kinds()]
     return _columns(rows)
 
 
 def of_kind(kind: Kind) -> str:
-    """Every component of a kind, with its first line of documentation and its place."""
+    """List every component of a kind with its first line of documentation and its place."""
     rows = [(component.name or "", component.summary, component.place) for component in components(kind).values()]
     return _columns(rows)
 
 
 def of_component(component: Component, heading: str | None = None) -> str:
-    """One component with its documentation and its arguments, and below it the parts that it nests by position."""
+    """Describe a component and its arguments, and below it the parts that it nests by position."""
     named = f"{component.name} ({component.kind.name})" if component.kind else component.reference.name
     parts = [_block(heading or named, component)]
     return "\n\n".join([*parts, *(_block(", ".join(places), part) for part, places in _nested(component).items())])
@@ -91,7 +91,7 @@ def of_experiment(root: Reference) -> str:
 
 
 def page(root: Reference) -> str:
-    """Relx's own components as Markdown, with the experiment that ``root`` describes in front."""
+    """Describe the experiment of class ``root``, then relx's own components, as Markdown."""
     lines = ["# Components", "", *INTRODUCTION, "", "## The experiment file", "", *_sections(describe(root), "###")]
     for kind in filter(lambda kind: _is_own(kind.reference), kinds()):
         lines += [f"## {kind.name}", "", *_about(kind)]

@@ -131,7 +131,7 @@ class Registrable:
 
 
 def kinds() -> list[Kind]:
-    """Every kind of relx and of the plugins imported so far, by name."""
+    """Return every kind of relx and of the plugins imported so far, by name."""
     own = {kind.reference: kind for kind in map(_kind_from_source, source.kinds("relx"))}
     return sorted({**own, **_kinds}.values(), key=lambda kind: kind.name)
 
@@ -145,7 +145,7 @@ def kind_of(reference: Reference) -> Kind | None:
 
 
 def components(kind: Kind) -> dict[str, Component]:
-    """Everything registered under a kind, by name: relx's own and what imported plugins added."""
+    """Return the components of a kind by name: relx's own and those of imported plugins."""
     return dict(sorted({**_own(kind), **_registered.get(kind, {})}.items()))
 
 
@@ -188,7 +188,10 @@ def _add(kind: Kind, name: str, cls: type) -> None:
 
 
 def _same_source(one: Component, other: Component) -> bool:
-    """Whether two records are of one class: a module imported again, or a file imported under two module names."""
+    """Return whether two records describe the same class.
+
+    This happens when a module is imported again, or a file is imported under two module names.
+    """
     return one.reference == other.reference or (one.place == other.place and one.line > 0)
 
 

@@ -248,7 +248,7 @@ def _generic_schema(annotation: Any) -> Schema:
 
 
 def _is_standard(cls: type) -> bool:
-    """Whether a class is of Python's library, such as ``Path``; none of these takes its arguments from a file."""
+    """Return whether a class belongs to Python's library, such as ``Path``. A file cannot give it arguments."""
     return cls.__module__.partition(".")[0] in sys.stdlib_module_names
 
 

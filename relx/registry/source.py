@@ -124,12 +124,12 @@ def split_docstring(doc: str) -> tuple[str, dict[str, str]]:
 
 
 def registered(package: str) -> list[ClassSource]:
-    """Every class of a package, at any depth, that is registered under a name."""
+    """Return every class of a package, at any depth, that is registered under a name."""
     return [found for module in _modules(package) for found in _classes(module) if found.name is not None]
 
 
 def kinds(package: str) -> list[ClassSource]:
-    """Every class of a package that opens a kind."""
+    """Return every class of a package that opens a kind."""
     return [found for module in _modules(package) for found in _classes(module) if found.kind is not None]
 
 

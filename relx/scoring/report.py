@@ -33,7 +33,7 @@ class EntityScores:
 
 
 def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> EntityScores:
-    """Entities by position, and by type as well if every gold entity has one; the name says which.
+    """Score entities by position, and also by type if every gold entity has one; the name says which.
 
     Predictions of which none has a type, as those of a head that gives none, are compared by position.
     """
@@ -56,7 +56,7 @@ def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> Ent
 
 
 def _types(examples: Sequence[Example]) -> Iterator[bool]:
-    """Whether each entity has a type."""
+    """Return whether each entity has a type."""
     return (entity.type is not None for example in examples for entity in example.entities)
 
 
@@ -117,7 +117,7 @@ class Report:
         return dict(zip(METRICS, ratios, strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for programs."""
+        """Return all scores for programs."""
         return {
             "protocol": self.protocol,
             "triples": self.triples.to_json(),
@@ -186,12 +186,12 @@ def score_all(
 
 
 def corpus_triples(examples: Iterable[Example]) -> Iterator[TextTriple]:
-    """(head text, relation type, tail text) of every relation, in order, such as ``score`` takes as seen."""
+    """Return (head text, relation type, tail text) of every relation, in order, such as ``score`` takes as seen."""
     return (triple for example in examples for triple in overlap.text_triples(example))
 
 
 def triple_items(examples: Sequence[Example], rule: Protocol, side: str) -> list[Item]:
-    """Every triple as a rule counts it; ``side`` marks those that can equal none of the other side."""
+    """Return every triple as a rule counts it; ``side`` marks those that equal no triple of the other side."""
     return [
         (i, rule.key(example, relation), side if rule.located and not relation.located else None)
         for i, example in enumerate(examples)

@@ -29,7 +29,7 @@ class SentenceCounts:
     by_protocol: dict[str, list[Counts]]
 
     def to_json(self) -> dict[str, Any]:
-        """For a file: [predicted, gold, correct] of each sentence."""
+        """Return the content of a file: [predicted, gold, correct] of each sentence."""
         rows = {name: [[c.predicted, c.gold, c.correct] for c in counts] for name, counts in self.by_protocol.items()}
         return {"corpus": self.corpus, "predicted, gold, correct": rows}
 

@@ -81,7 +81,7 @@ Said = list[tuple[Any, ...]]
 
 
 def _said(example: Example) -> Said:
-    """Predictions as numbers that can be compared: spans, types and scores."""
+    """Return predictions as values that can be compared: spans, types and scores."""
     relations = [(r.head.span, r.type, r.tail.span, _rounded(r.score)) for r in example.relations]
     return sorted(map(_entity, example.entities), key=repr) + sorted(relations, key=repr)
 

@@ -112,7 +112,7 @@ class ModelTestCase:
         return self.model
 
     def _require_described(self) -> None:
-        """Raise TypeError where what ``description`` is made of was not said."""
+        """Raise TypeError if an attribute that ``description`` needs is missing."""
         describing = next(base for base in type(self).__mro__ if "description" in vars(base))
         for name in inspect.get_annotations(describing):
             if not hasattr(self, name):
@@ -235,7 +235,7 @@ class ModelTestCase:
 
 
 def _failure_of(test: Callable[[], None]) -> str:
-    """Why it fails; empty where it does not."""
+    """Return why a test fails, or "" if it passes."""
     try:
         test()
     except AssertionError as error:

@@ -298,7 +298,7 @@ class _Loop:
         self.save()
 
     def _metrics(self) -> Metrics:
-        """Validate the weights that are to be archived, and tell the schedule."""
+        """Validate the weights that will be archived, and pass the metric to the schedule."""
         if self.validate is None:
             return {}
         with self.train_step.averaged_weights():

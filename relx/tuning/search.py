@@ -80,9 +80,9 @@ class Trial:
     watch: Watch
 
     def carry_out(self, lock: TextIO, interrupts: Interrupts) -> Outcome:
-        """Do it, or what is left of it. One that is killed is taken up again, once.
+        """Run the trial, or the rest of it. A killed trial is resumed once.
 
-        An interrupt is passed on to the process, and raised when that has saved what it has.
+        An interrupt is passed on to the process, and raised after the process has saved its state.
         """
         for _ in range(ATTEMPTS):
             if self._is_finished():
@@ -96,7 +96,7 @@ class Trial:
 
     @property
     def log(self) -> Path:
-        """What the process said."""
+        """The output of the process."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
     def _attempt(self, lock: TextIO, interrupts: Interrupts) -> int | None:
@@ -173,10 +173,10 @@ class Search:
     prune: bool
 
     def run(self, trials: int) -> str:
-        """Go on until there are so many trials; returns the command that trains with the best values.
+        """Run trials until there are ``trials`` of them, and return the command that trains with the best values.
 
-        Raises TrainingError when another search is at work in the folder, and when no trial has succeeded. An interrupt
-        is raised where nothing is half written.
+        Raises TrainingError if another search runs in the folder, and if no trial has succeeded. An interrupt is raised
+        only while no file is partly written.
         """
         with locked(self.folder) as lock, Interrupts() as interrupts:
             study = self._study()
@@ -242,7 +242,7 @@ class Search:
 
 
 def _judge(trial: optuna.Trial) -> Watch:
-    """Tells Optuna each report of a trial that it does not know yet, and asks whether to give it up."""
+    """Pass each new report of a trial to Optuna, and ask Optuna whether to give up the trial."""
     known = set(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
     def is_hopeless(report: int, value: float) -> bool:

@@ -36,7 +36,7 @@ class Range:
         self.low, self.high, self.step, self.log = low, high, step, log
 
     def distribution(self) -> BaseDistribution:
-        """As Optuna has it."""
+        """Return the distribution as an Optuna object."""
         if self.step is None:
             return FloatDistribution(self.low, self.high, self.log)
         highest = self.low + self.step * int((self.high - self.low) / self.step + 1e-9)
@@ -63,14 +63,14 @@ def read_space(path: str | Path) -> Space:
 
 
 def assignments(values: dict[str, Value]) -> Iterable[str]:
-    """Values as ``--var`` takes them: strings as they are, unless they would be read as something else."""
+    """Yield values in the syntax of ``--var``: strings without quotes, unless they would parse as another value."""
     for name, value in values.items():
         plain = isinstance(value, str) and parse_value(value) == value
         yield f"{name}={value if plain else json.dumps(value)}"
 
 
 def some_values(space: Space) -> dict[str, Value]:
-    """One of the possible choices."""
+    """Return one of the possible choices."""
     return {name: _first(distribution) for name, distribution in space.items()}
 
 

@@ -141,9 +141,9 @@ def leftovers(folder: Path, name: str = "*") -> Iterator[Path]:
 
 
 def append_line(path: str | Path, text: str) -> None:
-    """Add a line to a UTF-8 text file, which is made if need be, and see it onto the disk.
+    """Append a line to a UTF-8 text file, create the file if necessary, and force the line to the disk.
 
-    Raises RelxError when it cannot be written.
+    Raises RelxError if the file cannot be written.
     """
     new = not os.path.exists(path)
     try:
@@ -157,7 +157,7 @@ def append_line(path: str | Path, text: str) -> None:
 
 
 def _files_beside(path: Path) -> str:
-    """Which files of the kind there are, for the message that one is missing."""
+    """List the files with the same suffix, for the message that a file is missing."""
     with suppress(OSError):
         names = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix)
         return f"; beside it stand {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}" if names else ""

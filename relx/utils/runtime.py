@@ -1,4 +1,4 @@
-"""glibc's allocator told to keep the memory of freed tensors, which it would otherwise return at each step.
+"""Make glibc's allocator keep the memory of freed tensors, which it would otherwise return at each step.
 
 By default glibc maps every large tensor anew and unmaps it when it is freed, and gives back the free end of its heap;
 the kernel then clears the same pages step after step. ``benchmarks/allocator.py`` measures what this costs.
@@ -45,7 +45,7 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an error says that the memory, of the machine or of its GPU, does not suffice."""
+    """Return whether an error says that the machine or its GPU is out of memory."""
     return isinstance(error, MemoryError) or any(reason in str(error) for reason in NO_MEMORY)
 
 

@@ -64,7 +64,7 @@ def counted(count: int, noun: str) -> str:
 def distinct_names(names: Iterable[str]) -> list[str]:
     """Return names as a table shows them, no two of which look alike.
 
-    A name with blanks at an end stands in quotes. Long names are cut. Names that would look alike, such as ``a`` and
+    A name with blanks at an end is quoted. Long names are cut. Names that would look alike, such as ``a`` and
     ``a`` with an invisible character, are shown as Python writes them.
     """
     names = list(names)

@@ -73,7 +73,7 @@ class ConstantSchedule(Schedule):
     """
 
     def after_warmup(self, step: int, warmup: int, total: int) -> float:
-        """1."""
+        """Return 1."""
         return 1.0
 
 
