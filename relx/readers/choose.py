@@ -18,9 +18,9 @@ KIND = DatasetReader.__kind__
 
 
 def reader_for(path: str | Path) -> str:
-    """The name of the reader whose form a file has, judged by its beginning.
+    """Return the name of the reader whose form a file has, judged by the beginning of the file.
 
-    Raises DataError for a file that no reader, or more than one, recognises, and for a pipe.
+    Raises DataError for a file that no reader, or more than one, recognizes, and for a pipe.
     """
     require_file(path, "name the form of its records (--reader, --from), or write it to a file")
     readers = {name: component.load() for name, component in components(KIND).items()}
@@ -40,7 +40,7 @@ def reader_for(path: str | Path) -> str:
 
 
 def form_of(record: dict[str, Any]) -> str | None:
-    """The name of the reader whose form one record has; None where that is not clear."""
+    """Return the name of the reader whose form a record has; None if it is ambiguous or unknown."""
     readers = {name: component.load() for name, component in components(KIND).items()}
     names = [name for name, cls in readers.items() if issubclass(cls, JsonReader) and cls.recognises_record(record)]
     names = _without_own(names)
@@ -58,15 +58,15 @@ def _recognises(reader: type[DatasetReader], path: str | Path) -> bool:
 
 
 def _without_own(names: list[str]) -> list[str]:
-    """The names of the readers without relx's own, which takes further keys, if there are others."""
+    """Remove relx's own reader, which accepts further keys, from the names if there are others."""
     return [name for name in names if name != OWN] or names
 
 
 def make_reader(description: str | dict[str, Any], tokenizer: Tokenizer | None = None) -> DatasetReader:
-    """The reader of a name, or of an object with ``type`` as an experiment file has it (also as JSON text).
+    """Build the reader of a name, or of an object with ``type`` as in an experiment file (also as JSON text).
 
-    Raw texts are split by the tokenizer, ``whitespace`` if none is given. Raises ConfigError for an unknown name and
-    for arguments that do not fit.
+    The tokenizer, ``whitespace`` by default, splits raw texts. Raises ConfigError for an unknown name and for arguments
+    that do not fit.
     """
     reader = config.build_part(KIND, description, tokenizer=tokenizer or WhitespaceTokenizer())
     assert isinstance(reader, DatasetReader)

@@ -38,10 +38,10 @@ class Conll04Reader(DatasetReader):
         return first.startswith(MARK) or (len(_cells(first)) == 5 and _cells(first)[0].isdigit())
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order.
+        """Yield the sentences of a file, in order.
 
-        Raises DataError, after the last, for the first bad line of each bad sentence, each with its ``file:line``, and
-        for a file without a sentence.
+        Raises DataError, after the last sentence, for the first bad line of each bad sentence, each with its
+        ``file:line``, and for a file without a sentence.
         """
         require_file(path, "write it to a file")
         if _first_line(path)[:1] in ("[", "{"):
@@ -50,9 +50,9 @@ class Conll04Reader(DatasetReader):
         yield from at_least_one(_examples(path), path)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
-        """A line for each token.
+        """Write a line for each token.
 
-        Raises DataError for mentions that overlap and whatever else the columns cannot hold, RelxError.
+        Raises DataError for overlapping mentions and anything else that the columns cannot hold, and RelxError.
         """
         with atomic_write(path) as file:
             for number, example in enumerate(held(examples, path), 1):
@@ -95,7 +95,7 @@ def _examples(path: str | Path) -> Iterator[Example]:
 
 
 def _sentences(path: str | Path, faults: Faults) -> Iterator[tuple[str | None, list[tuple[int, str]]]]:
-    """The name of each sentence and its numbered lines: it begins at a mark or after an empty line."""
+    """Yield the name and the numbered lines of each sentence; a sentence begins at a mark or after an empty line."""
     name: str | None = None
     lines: list[tuple[int, str]] = []
     for number, line in text_lines(path, faults.add):
@@ -124,7 +124,7 @@ def _row(line: str, where: str, number: int) -> _Row:
 
 
 def _list(cell: str, kind: type, where: str) -> list[Any]:
-    """A list as Python or JSON writes it."""
+    """Parse a list in the notation of Python or JSON."""
     try:
         values = ast.literal_eval(cell)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -147,7 +147,7 @@ def _example(id: str | None, rows: Sequence[_Row]) -> Example:
 
 
 def _mentions(rows: Sequence[_Row]) -> Iterator[Entity]:
-    """The spans that the tags mark; an inside tag after another type begins one too."""
+    """Yield the spans that the tags mark; an inside tag after another type also begins a span."""
     start, type = 0, None
     for i, tag in enumerate([*map(_tag, rows), ("O", None)]):
         begins = tag[0] == "B" or tag[1] != type

@@ -65,9 +65,9 @@ class ConlluReader(DatasetReader):
         return len(columns) == COLUMNS and columns[ID][:1].isdigit()
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order.
+        """Yield the sentences of a file, in order.
 
-        Raises DataError, after the last, for all bad lines and sentences, each with its ``file:line``.
+        Raises DataError, after the last sentence, for all bad lines and sentences, each with its ``file:line``.
         """
         faults, found = Faults(), False
         for sentence in _sentences(path, faults):
@@ -97,7 +97,7 @@ class ConlluReader(DatasetReader):
 
 
 def _sentences(path: str | Path, faults: Faults) -> Iterator[Sentence]:
-    """The sentences that have words and no bad line."""
+    """Yield the sentences that have words and no bad line."""
     sentence, whole = Sentence({}, [], {}), True
     for number, line in text_lines(path, faults.add):
         line = line.rstrip("\r\n")
@@ -130,7 +130,7 @@ def _add_row(sentence: Sentence, row: Word) -> None:
 
 
 def _offsets(sentence: Sentence) -> list[tuple[int, int]] | None:
-    """The characters of each word in the text; None where the words do not follow one another in it."""
+    """Return the characters of each word in the text; None if the text is not the sequence of the words."""
     offsets: list[tuple[int, int]] = []
     text, end = sentence.comments.get("text", ""), 0
     for number, word in enumerate(sentence.words, 1):
@@ -154,7 +154,7 @@ def _form(word: Word, number: int) -> str:
 
 
 def _heads(words: Sequence[Word]) -> list[int] | None:
-    """The heads; None where no word has one."""
+    """Return the heads; None if no word has one."""
     if all(word.columns[HEAD] == "_" for word in words):
         return None
     numbers = {str(number): number for number in range(len(words) + 1)}
@@ -170,7 +170,7 @@ def _heads(words: Sequence[Word]) -> list[int] | None:
 
 
 def _deprels(words: Sequence[Word], heads: list[int] | None) -> list[str] | None:
-    """The relations to the heads; None where no word has one."""
+    """Return the relations to the heads; None if no word has one."""
     deprels = _if_any(words, lambda columns: columns[DEPREL])
     if deprels is None:
         return None
@@ -183,6 +183,6 @@ def _deprels(words: Sequence[Word], heads: list[int] | None) -> list[str] | None
 
 
 def _if_any(words: Sequence[Word], value: Callable[[list[str]], str]) -> list[str] | None:
-    """A value for each word; None where no word has one."""
+    """Return a value for each word; None if no word has one."""
     values = [value(word.columns) for word in words]
     return values if any(value != "_" for value in values) else None

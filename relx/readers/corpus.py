@@ -11,9 +11,9 @@ from relx.readers.reader import DatasetReader, own_fault
 
 
 def sentences_of(reader: DatasetReader, path: str | Path) -> Iterator[Example]:
-    """The sentences of a file, in order. After the last the log says which gold mentions tokens cannot hold.
+    """Yield the sentences of a file, in order, and then log the gold mentions that tokens cannot represent.
 
-    Raises DataError for bad records, also where the reader itself fails.
+    Raises DataError for bad records and for exceptions of the reader itself.
     """
     changes, number = Changes(), 0
     try:
@@ -28,7 +28,7 @@ def sentences_of(reader: DatasetReader, path: str | Path) -> Iterator[Example]:
 
 
 def read_files(files: Mapping[str, tuple[DatasetReader, str | Path]]) -> dict[str, list[Example]]:
-    """The sentences of several files, by name. Raises one DataError for the faults of all files."""
+    """Return the sentences of several files, by name. Raises one DataError for the faults of all files."""
     faults = Faults()
     found: dict[str, list[Example]] = {}
     for name, (reader, path) in files.items():
@@ -39,5 +39,8 @@ def read_files(files: Mapping[str, tuple[DatasetReader, str | Path]]) -> dict[st
 
 
 def read(path: str | Path, reader: str | None = None) -> Iterator[Example]:
-    """The sentences of a file, by the named reader or by the one that recognises it. Raises DataError, ConfigError."""
+    """Yield the sentences of a file with the given reader, or with the one that recognizes the file.
+
+    Raises DataError and ConfigError.
+    """
     yield from sentences_of(make_reader(reader or reader_for(path)), path)

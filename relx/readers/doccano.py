@@ -23,7 +23,7 @@ class DoccanoReader(TextReader):
         return isinstance(labels, list) and any(isinstance(e, list) and len(e) == 3 for e in labels)
 
     def own_form(self, value: Any) -> dict[str, Any]:
-        """The record in relx's own form. Raises BadRecord."""
+        """Return the record in relx's own form. Raises BadRecord."""
         record = checked(value, dict, "record")
         entities = [_entity(entity, i) for i, entity in enumerate(optional_items(record, "entities", dict) or ())]
         for key in ("label", "labels"):
@@ -51,7 +51,7 @@ def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _numbers_by_id(entities: list[dict[str, Any]]) -> dict[int, int]:
-    """The number of each entity that has an id, which is taken out of it. Raises BadRecord for an id given twice."""
+    """Map each entity's id to its number, and remove the ids. Raises BadRecord for a duplicate id."""
     numbers: dict[int, int] = {}
     for number, entity in enumerate(entities):
         id = entity.pop("id")

@@ -11,17 +11,17 @@ START, END = "start", "end"  # of the sentence's text in the document's, in char
 
 
 def document_of(example: Example) -> str | None:
-    """The name of the document that a sentence is part of; None if it is not known."""
+    """Return the name of the document that contains a sentence; None if it is unknown."""
     return _meta(example, DOCUMENT, str)
 
 
 def start_of(example: Example) -> int | None:
-    """The character of its document at which a sentence begins; None if it is not known."""
+    """Return the character of its document at which a sentence begins; None if it is unknown."""
     return _meta(example, START, int)
 
 
 def end_of(example: Example) -> int | None:
-    """The character of its document at which a sentence ends, exclusive; None if it is not known."""
+    """Return the character of its document at which a sentence ends, exclusive; None if it is unknown."""
     return _meta(example, END, int)
 
 

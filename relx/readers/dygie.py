@@ -45,10 +45,10 @@ class DygieReader(JsonReader):
         )
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, at the first bad record.
+        """Yield the sentences of a file, in order. Raises DataError for bad records, each with its ``file:line``.
 
-        A relation of two sentences stays with the one that lists it, its mention in the other without a place; how
-        many there are is logged.
+        A relation across two sentences belongs to the sentence that lists it, and its mention in the other sentence has
+        no position; the log counts these relations.
         """
         across, self._keys = 0, set()
         for example in at_least_one(super().read(path), path):
@@ -60,7 +60,7 @@ class DygieReader(JsonReader):
             )
 
     def examples(self, record: Any) -> list[Example]:
-        """The sentences of one document. Raises BadRecord, which says what was expected."""
+        """Return the sentences of one document. Raises BadRecord, which says what was expected."""
         record = checked(record, dict, "record")
         if self.labels == "predicted":
             record = {**record, **{key: _predicted(record, key) for key in LABELS if PREDICTED + key in record}}
@@ -100,7 +100,7 @@ class _Document:
         return document
 
     def example(self, number: int) -> Example:
-        """A sentence with positions of its own, ends exclusive."""
+        """Return a sentence with positions relative to its first token, ends exclusive."""
         id, meta = (None, None) if self.key is None else (f"{self.key}:{number}", {DOCUMENT: self.key})
         example = Example(self.sentences[number], id=id, meta=meta)
         begin = self.begins[number]
@@ -142,7 +142,7 @@ class _Document:
 
 
 def _predicted(record: dict[str, Any], key: str) -> list[list[Any]]:
-    """The predicted labels without the scores behind them."""
+    """Return the predicted labels without their scores."""
     sentences = items(record, PREDICTED + key, list)
     return [[label[: LABELS[key]] if isinstance(label, list) else label for label in labels] for labels in sentences]
 
@@ -155,7 +155,7 @@ def _one_each(record: dict[str, Any], key: str, sentences: int) -> list[list[Any
 
 
 def _fields(values: Any, expected: str, where: str) -> list[Any]:
-    """The positions and the type of one annotation."""
+    """Return the positions and the type of one annotation."""
     if not isinstance(values, list) or len(values) != expected.count(",") + 1:
         raise BadRecord(f"{where}: expected {expected}, got {shown(values)}")
     *positions, type = values

@@ -15,11 +15,11 @@ LEFT_OUT, CHANGED = "left out, since the form cannot hold them", "written otherw
 
 
 def held(examples: Iterable[Example], path: str | Path, holds_characters: bool = False) -> Iterator[Example]:
-    """The sentences as a form can hold them; what is lost or changed is logged, each cause with its count.
+    """Yield the sentences as a form can hold them; log the number of losses and changes of each kind.
 
-    Mentions without a place go, and their relations. The arguments of the relations are among the entities, each once.
-    A form that does not hold characters has the whole tokens in place of mentions that cut them. Raises DataError,
-    after the last sentence, for all mentions without a type.
+    Mentions without a position are dropped, together with their relations. The arguments of relations are added to the
+    entities, each once. In a form without characters, the whole tokens replace mentions that cut them. Raises
+    DataError, after the last sentence, for all mentions without a type.
     """
     left_out: Counter[str] = Counter()
     changed: Counter[str] = Counter()

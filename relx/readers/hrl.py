@@ -44,7 +44,7 @@ class HrlReader(JsonReader):
         return "sentext" in record
 
     def example(self, record: Any) -> Example:
-        """The Example of one record. Raises BadRecord, which says what was expected."""
+        """Return the Example of one record. Raises BadRecord, which says what was expected."""
         record = checked(record, dict, "record")
         sentence = required(record, "sentext", str)
         annotations = Annotations(pretokenized(unquoted(sentence)), self.occurrences)
@@ -82,9 +82,9 @@ class HrlReader(JsonReader):
 
 
 def mentions_of(tags: Sequence[int], where: str) -> Iterator[Mention]:
-    """The spans that tags mark: one begins at each S_B, T_B, O_B, or where an inside tag follows another role.
+    """Yield the spans that tags mark: one begins at each S_B, T_B, O_B, and at an inside tag after another role.
 
-    Raises BadRecord for a number that is no tag.
+    Raises BadRecord for a number that is not a tag.
     """
     role, start = None, 0
     for i, tag in enumerate([*tags, 0]):
@@ -98,7 +98,7 @@ def mentions_of(tags: Sequence[int], where: str) -> Iterator[Mention]:
 
 
 def _fitted(tags: list[int], sentence: str, example: Example, where: str) -> list[int]:
-    """The tags without those of stray quotes that stood as words of their own."""
+    """Return the tags without those of stray quotes that were separate words."""
     words = sentence.split()
     if len(tags) == len(words):
         before = sum(1 for _ in _leading_quotes(words))

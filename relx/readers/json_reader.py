@@ -40,9 +40,10 @@ class JsonReader(DatasetReader):
         raise NotImplementedError
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order. Raises DataError, after the last, for all bad records, each with its line.
+        """Yield the sentences of a file, in order.
 
-        A fault of the reader's own, such as a KeyError, is one of the record.
+        Raises DataError, after the last sentence, for all bad records, each with its line. An unexpected exception of
+        the reader, such as a KeyError, counts as a fault of the record.
         """
         faults, self.noted = Faults(), {}
         with faults.gathered():
@@ -69,13 +70,13 @@ class JsonReader(DatasetReader):
             self.noted.setdefault(what, []).append(self.line)
 
     def records(self, path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[Record]:
-        """The records of a file; ``on_fault`` takes the errors of those that are no JSON, else the first is raised."""
+        """Yield the records of a file; pass JSON errors to ``on_fault``, or raise the first one if it is None."""
         return records(path, on_fault)
 
     def examples(self, record: Any) -> list[Example]:
-        """The sentences of one record: one, unless the form holds documents. Raises BadRecord."""
+        """Return the sentences of one record: a single one, unless the form holds documents. Raises BadRecord."""
         return [self.example(record)]
 
     def example(self, record: Any) -> Example:
-        """The Example of one record. Raises BadRecord, which says what was expected."""
+        """Return the Example of one record. Raises BadRecord, which says what was expected."""
         raise NotImplementedError

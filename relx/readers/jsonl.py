@@ -39,9 +39,9 @@ class TextReader(JsonReader):
         self.tokenizer = tokenizer
 
     def records(self, path: str | Path, on_fault: Callable[[DataError], None] | None = None) -> Iterator[Record]:
-        """The records of a file in relx's own form, their texts tokenized many at a time.
+        """Yield the records of a file in relx's own form; tokenize their texts in large groups.
 
-        At the end the log says which lines hold an error, and which keys were kept under ``meta``.
+        At the end, log which lines hold an error and which keys were kept under ``meta``.
         """
         plain = self._own_records(path, on_fault)
         errors: list[int] = []
@@ -62,11 +62,11 @@ class TextReader(JsonReader):
             logger.warning("%s: keys without a meaning to relx are kept under meta: %s", path, keys)
 
     def own_form(self, value: Any) -> Any:
-        """The record in relx's own form; readers of forms that can be put so override it. Raises BadRecord."""
+        """Return the record in relx's own form; readers of similar forms override this method. Raises BadRecord."""
         return value
 
     def example(self, record: Any) -> Example:
-        """The Example of one record. Raises BadRecord, which says what was expected."""
+        """Return the Example of one record. Raises BadRecord, which says what was expected."""
         if isinstance(record, dict) and _is_error(record):
             return Example([], meta=record)
         example = example_from_json(record)

@@ -37,14 +37,14 @@ class LabelStudioReader(TextReader):
         return isinstance(record.get("data"), dict) and isinstance(record.get("annotations"), list)
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The texts of a file, in order. Raises DataError for all bad records, each with its line."""
+        """Yield the texts of a file, in order. Raises DataError for all bad records, each with its line."""
         self._found = Counter()
         yield from super().read(path)
         for what, count in (+self._found).items():
             logger.warning("%s: %d %s", path, count, what)
 
     def own_form(self, value: Any) -> dict[str, Any]:
-        """The task in relx's own form. Raises BadRecord."""
+        """Return the task in relx's own form. Raises BadRecord."""
         task = checked(value, dict, "record")
         data = required(task, "data", dict)
         self._found[PREDICTED] += bool(task.get("predictions"))
@@ -79,7 +79,7 @@ class LabelStudioReader(TextReader):
 
 
 def _text(data: dict[str, Any]) -> str:
-    """The text of a task: under ``text``, or the only string of its data."""
+    """Return the text of a task: the value of ``text``, or the only string of its data."""
     strings = [value for value in data.values() if isinstance(value, str)]
     if isinstance(data.get("text"), str):
         return str(data["text"])
@@ -89,7 +89,7 @@ def _text(data: dict[str, Any]) -> str:
 
 
 def _entities(result: dict[str, Any], where: str) -> list[dict[str, Any]]:
-    """A mention for each label of a span; none for a result of another kind."""
+    """Return a mention for each label of a span; return none for a result of another kind."""
     value, where = required(result, "value", dict, where), f"{where}.value"
     labels = [label for key in ("labels", "hypertextlabels") for label in optional_items(value, key, str, where) or ()]
     if "start" not in value or not labels:
@@ -100,7 +100,7 @@ def _entities(result: dict[str, Any], where: str) -> list[dict[str, Any]]:
 
 
 def _relations(result: dict[str, Any], numbers: dict[str, list[int]], where: str) -> Iterator[dict[str, Any]]:
-    """A relation for each of its labels, in its direction."""
+    """Yield a relation for each label of the result, in the direction of the result."""
     ends = [required(result, key, str, where) for key in ("from_id", "to_id")]
     for key, id in zip(("from_id", "to_id"), ends, strict=True):
         if id not in numbers:

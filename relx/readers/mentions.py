@@ -28,7 +28,7 @@ def locate(tokens: Sequence[str], mention: str) -> list[Span]:
 
 
 def mention_text(text: str, where: str) -> str:
-    """The text, if it can name a mention. Raises BadRecord for one without a word."""
+    """Return the text if it can name a mention. Raises BadRecord for a text without a word."""
     if not text.strip():
         raise BadRecord(f"{where}: expected the text of a mention, got {shown(text)}")
     return text
@@ -43,11 +43,11 @@ class Annotations:
         self._entities: dict[Entity, None] = {}
 
     def at(self, start: int, end: int, type: str | None = None) -> Entity:
-        """The entity at these tokens."""
+        """Return the entity at these tokens, and add it to the sentence."""
         return self._add(Entity(start, end, type))
 
     def named(self, mention: str, type: str | None = None) -> list[Entity]:
-        """The entities that a text stands for: one, or with ``all`` as many as it has places."""
+        """Return the entities that a text names, and add them: one, or with ``all`` one for each of its places."""
         places = locate(self.example.tokens, mention)
         if not places:
             return [self._add(Entity(None, None, type, mention))]
@@ -55,11 +55,11 @@ class Annotations:
         return [self._add(self._with_text(Entity(start, end, type), mention)) for start, end in chosen]
 
     def relate(self, heads: Sequence[Entity], type: str, tails: Sequence[Entity]) -> None:
-        """A relation for each pair of a head and a tail."""
+        """Add a relation for each pair of a head and a tail."""
         self.example.relations.extend(Relation(head, type, tail) for head, tail in product(heads, tails))
 
     def finished(self) -> Example:
-        """The sentence, its entities in the order of the text."""
+        """Return the sentence, with its entities in the order of the text."""
         self.example.entities = sorted(self._entities, key=lambda e: e.span if e.located else (len(self.example), 0))
         return self.example
 

@@ -19,9 +19,9 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
         return False
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of a file, in order. Raises DataError, starting with ``file:line``, for a bad record.
+        """Yield the sentences of a file, in order. Raises DataError, starting with ``file:line``, for a bad record.
 
-        relx's own readers go on after a bad record and raise one DataError for all of them after the last.
+        relx's own readers continue after a bad record and raise one DataError for all of them after the last.
         """
         raise NotImplementedError
 
@@ -31,7 +31,7 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
 
 
 def own_fault(reader: DatasetReader | type[DatasetReader], error: Exception) -> str:
-    """What to say of an error that a reader did not expect: its kind, and where in the reader it arose."""
+    """Describe an error that a reader did not expect: its type, and the place in the reader that raised it."""
     name = (reader if isinstance(reader, type) else type(reader)).__name__
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
@@ -49,7 +49,7 @@ def require_writable(form: str | dict[str, Any]) -> None:
 
 
 def written_forms() -> str:
-    """What a message says of the forms that can be written."""
+    """Return the part of a message that lists the forms that relx can write."""
     return f"forms that are written: {', '.join(_written())}"
 
 

@@ -53,7 +53,7 @@ def records(path: str | Path, on_fault: Callable[[DataError], None] | None = Non
 
 
 def parse_record(line: str) -> Any:
-    """The value of one line of JSON. Raises BadRecord for anything else."""
+    """Return the value of one line of JSON. Raises BadRecord for anything else."""
     line = line.rstrip(" \t\r\n")
     try:
         return _DECODER.decode(line)
@@ -70,7 +70,7 @@ def _line_record(number: int, line: str, path: str | Path) -> Record:
 
 
 def _elements(text: str, path: str | Path) -> Iterator[Record]:
-    """The elements of a list, decoded one by one to know where each begins."""
+    """Yield the elements of a list; decode them one by one to find the line of each."""
     place, line = _after_space(text, text.index("[") + 1), 1
     line += text.count("\n", 0, place)
     if text[place : place + 1] == "]":

@@ -11,7 +11,7 @@ _SPLITTER = WhitespaceTokenizer(split_punctuation=False)
 
 
 def at_least_one(examples: Iterator[Example], path: str | Path) -> Iterator[Example]:
-    """The sentences of a file. Raises DataError where there is none."""
+    """Yield the sentences of a file. Raises DataError if there is none."""
     first = next(examples, None)
     if first is None:
         raise DataError(f"{path}: holds no sentence")
@@ -20,11 +20,11 @@ def at_least_one(examples: Iterator[Example], path: str | Path) -> Iterator[Exam
 
 
 def unquoted(sentence: str) -> str:
-    """A sentence of the New York Times files without the stray double quotes and line ends around it."""
+    """Strip the stray double quotes and line ends around a sentence of the New York Times files."""
     return sentence.strip().strip('"').strip()
 
 
 def pretokenized(text: str) -> Example:
-    """The sentence of a text whose tokens stand apart already."""
+    """Return the sentence of a text whose tokens are already separated by spaces."""
     words, offsets = _SPLITTER.tokenize([text])[0]
     return Example(words, text=text, offsets=offsets)

@@ -25,7 +25,7 @@ class SpertReader(JsonReader):
         return "tokens" in record and "orig_id" in record
 
     def example(self, record: Any) -> Example:
-        """The Example of one record. Raises BadRecord, which says what was expected."""
+        """Return the Example of one record. Raises BadRecord, which says what was expected."""
         record = checked(record, dict, "record")
         for key in KEYS:
             required(record, key, list)

@@ -38,9 +38,9 @@ class PartSize:
 
 
 def numbers_of_units(parts: Sequence[PartSize], units: int, what: str) -> list[int]:
-    """The number of units in each part. Shares are rounded so that shares of 100 % leave no unit out.
+    """Return the number of units in each part; rounding preserves the sum, so that 100 % uses every unit.
 
-    ``what`` names the units. Raises DataError for parts that ask for more than there is, and for an empty part.
+    ``what`` names the units. Raises DataError for parts that need more units than exist, and for an empty part.
     """
     numbers, asked = [], 0.0
     for part in parts:
@@ -103,9 +103,9 @@ class Unit:
 
 
 def read_units(reader: DatasetReader, path: str | Path) -> list[Unit]:
-    """The units of a corpus in the order in which they begin. Raises DataError at the first bad record.
+    """Return the units of a corpus in the order in which they begin. Raises DataError at the first bad record.
 
-    Sentences of one document are one unit wherever they stand.
+    All sentences of one document form one unit, even if they are not adjacent.
     """
     if reader.__class__.write is DatasetReader.write and not isinstance(reader, JsonReader):
         reader.write((), path)  # says that this form is only read
@@ -135,7 +135,7 @@ def write_units(reader: DatasetReader, source: str | Path, units: Iterable[Unit]
 
 
 def _pieces(reader: DatasetReader, path: str | Path) -> Iterator[tuple[list[Example], Any]]:
-    """The sentences that cannot be parted, and the JSON record that holds them."""
+    """Yield the groups of sentences that cannot be separated, each with the JSON record that holds it."""
     if not isinstance(reader, JsonReader):
         yield from (([example], None) for example in reader.read(path))
         return

@@ -33,7 +33,7 @@ class TriplesReader(JsonReader):
         return any(key in record for key in ("triple_list", "relationMentions", "spo_list", "spo_details"))
 
     def example(self, record: Any) -> Example:
-        """The Example of one record. Raises BadRecord, which says what was expected."""
+        """Return the Example of one record. Raises BadRecord, which says what was expected."""
         record = checked(record, dict, "record")
         if sum(any(key in record for key in form) for form in FORMS) > 1:
             self.note(SEVERAL)
@@ -66,7 +66,7 @@ class TriplesReader(JsonReader):
         return annotations.finished()
 
     def _types(self, record: dict[str, Any]) -> dict[str, str]:
-        """The type of each mention, where the file gives types (CoType's NYT11)."""
+        """Return the type of each mention, if the file gives types (as CoType's NYT11 does)."""
         types: dict[str, str] = {}
         for i, mention in enumerate(optional_items(record, "entityMentions", dict) or ()):
             where = f"entityMentions[{i}]"

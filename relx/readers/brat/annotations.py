@@ -51,7 +51,7 @@ class Annotations:
 
 
 def read_annotations(path: Path, text: str) -> Annotations:
-    """The annotations of a document. Raises DataError for all bad lines, each with its ``file:line``."""
+    """Return the annotations of a document. Raises DataError for all bad lines, each with its ``file:line``."""
     found, faults = Annotations(), Faults()
     links: list[Link] = []
     for number, line in text_lines(path, faults.add):
@@ -76,10 +76,10 @@ def read_annotations(path: Path, text: str) -> Annotations:
 
 
 def _mention(line: str, text: str, number: int, where: str) -> tuple[str, Mention, bool]:
-    """The name and the mention of a line, as brat reads it, and whether the line ends with its words.
+    """Return the name and the mention of a line, and whether the line ends with the mention's words.
 
-    brat wants the words of the text behind the places, those of several fragments joined by a blank (or by nothing, as
-    its versions before 1.3 wrote them); it fills in words that are missing, and lets more words follow.
+    As in brat, the words of the text follow the offsets; the words of several fragments are joined by a space (by
+    nothing before brat 1.3). Like brat, the function fills in missing words and accepts further words after them.
     """
     name, *cells = line.split("\t", 2)
     type, _, places = cells[0].strip().partition(" ") if cells else ("", "", "")
@@ -107,7 +107,7 @@ def _says(given: str, fragments: Sequence[str]) -> bool:
 
 
 def _other_count(given: str, text: str, pairs: Sequence[tuple[int, int]]) -> str:
-    """What to add to a message about words that stand elsewhere if the places count something else than characters."""
+    """Return the hint to add to a message about wrong words if the offsets count another unit than characters."""
     line_ends = text.replace("\r\n", "\n")
     if line_ends != text and _says(given, [line_ends[start:end] for start, end in pairs]):
         return '; the places fit if each line end of Windows ("\\r\\n") counts as one: give the .txt line ends "\\n"'
@@ -120,7 +120,7 @@ def _other_count(given: str, text: str, pairs: Sequence[tuple[int, int]]) -> str
 
 
 def _visible(text: str, start: int, end: int, where: str) -> tuple[int, int]:
-    """A fragment without the blanks around it."""
+    """Return the span of a fragment without the blanks around it."""
     if not start < end <= len(text):
         raise DataError(f"{where}: expected start < end <= {len(text)} (characters of the text), got {start}, {end}")
     words = text[start:end]
@@ -141,7 +141,7 @@ def _joined(fragments: list[tuple[int, int]], text: str) -> list[tuple[int, int]
 
 
 def _link(line: str, number: int, where: str) -> Link:
-    """The relation of a line; arguments not named Arg1 and Arg2 (in any case) stand in the order head, tail."""
+    """Return the relation of a line; arguments not named Arg1 and Arg2 (in any case) are head and tail in order."""
     cells = line.split("\t")
     type, *arguments = cells[1].split() if len(cells) > 1 else [""]
     named = {match[1].capitalize(): match[2] for match in map(_ARGUMENT.fullmatch, arguments) if match}

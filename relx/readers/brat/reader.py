@@ -37,7 +37,7 @@ class RawSentence(NamedTuple):
 
 
 def lines_of(text: str) -> list[tuple[int, str]]:
-    """The lines of a text, each with the character at which it begins."""
+    """Return the lines of a text, each with the offset of its first character."""
     lines, start = [], 0
     for line in text.split("\n"):
         lines.append((start, line))
@@ -46,23 +46,23 @@ def lines_of(text: str) -> list[tuple[int, str]]:
 
 
 def line_sentence(start: int, line: str, tokens: Tokens) -> Iterator[RawSentence]:
-    """A line as one sentence; none if no token is in it."""
+    """Yield a line as one sentence; yield nothing if the line has no token."""
     yield from _between(start, line, tokens, [0, len(tokens.words)])
 
 
 def marked_sentences(start: int, line: str, tokens: Tokens) -> Iterator[RawSentence]:
-    """The sentences of a line.
+    """Yield the sentences of a line.
 
-    One ends at a full stop, a question or an exclamation mark that is a token of its own, and at the quotes and
-    brackets that close right after it, if a blank and then a capital letter, or one of a script without capitals, or an
-    opening quote follow.
+    A sentence ends at a full stop, question mark or exclamation mark that is a separate token, together with the quotes
+    and brackets that close directly after it. A blank must follow, and then a capital letter, a letter of a script
+    without capitals, or an opening quote.
     """
     ends = [i for i in range(1, len(tokens.words)) if _parts(tokens, i)]
     yield from _between(start, line, tokens, [0, *ends, len(tokens.words)])
 
 
 def unparted(text: str, sentences: Sequence[RawSentence], mentions: Iterable[tuple[int, int]]) -> list[RawSentence]:
-    """The sentences of a text, those joined between which a mention (its characters) goes on."""
+    """Return the sentences of a text after joining those that a mention (a span of characters) crosses."""
     begins = [sentence.start for sentence in sentences]
     inside = {
         begin for start, end in mentions for begin in begins[bisect_right(begins, start) : bisect_left(begins, end)]
@@ -142,11 +142,11 @@ class BratReader(DatasetReader):
         return any(not _is_hidden(file, folder) for name in ("*.txt", "*.ann") for file in folder.rglob(name))
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """The sentences of the folder's texts, in the order of their names.
+        """Yield the sentences of the folder's texts, in the order of the file names.
 
-        Raises DataError, after the last, for all bad lines, each with its ``file:line``, and for a folder without a
-        sentence. A mention in several pieces has no place, nor has the one at the far end of a relation of two
-        sentences; they are counted in the log, and so are sentence ends inside a mention, hidden files, and lines that
+        Raises DataError, after the last sentence, for all bad lines, each with its ``file:line``, and for a folder
+        without a sentence. A discontinuous mention has no position, and neither has the argument of a relation that is
+        in another sentence. The log counts both, and also sentence ends inside a mention, hidden files, and lines that
         an Example cannot hold.
         """
         counts: Counts = defaultdict(list)
@@ -155,7 +155,7 @@ class BratReader(DatasetReader):
             logger.warning("%s: %s", path, summary)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
-        """A .txt and an .ann for each document, in a folder that is new or empty. Raises DataError, RelxError."""
+        """Write a .txt and an .ann for each document to a folder that is new or empty. Raises DataError, RelxError."""
         write_folder(held(examples, path, holds_characters=True), Path(path))
 
     def _sentences(self, folder: Path, counts: Counts) -> Iterator[Example]:
@@ -241,7 +241,7 @@ class _Document:
             self._relate(placed[link.head], link.type, placed[link.tail])
 
     def _placed(self, mention: Mention) -> Placed:
-        """A mention in the sentence in which it begins."""
+        """Return a mention and the number of the sentence in which it begins."""
         (start, end), *others = mention.fragments
         number = max(0, bisect_right(self.begins, start) - 1)
         if others:
@@ -249,7 +249,7 @@ class _Document:
         return number, _entity(self.sentences[number], start - self.begins[number], end - self.begins[number], mention)
 
     def _relate(self, head: Placed, type: str, tail: Placed) -> None:
-        """A relation stands in the sentence of its head."""
+        """Add a relation to the sentence of its head."""
         (number, subject), (other, object_) = head, tail
         example = self.sentences[number]
         if other != number:
@@ -258,7 +258,7 @@ class _Document:
 
 
 def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:
-    """The tokens that a mention touches, and its own words and characters where it cuts one."""
+    """Return the tokens that a mention touches, with its own words and characters if it cuts a token."""
     assert example.offsets is not None
     span = token_span(example.offsets, start, end)
     if span is None:
@@ -270,13 +270,13 @@ def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:
 
 
 def _text(file: Path) -> str:
-    """What brat counts the characters of: a byte order mark is one of them, and stands as a blank here."""
+    """Return the text in which brat counts characters, with a space in place of a byte order mark."""
     marked = next(byte_lines(file), b"").startswith(codecs.BOM_UTF8)
     return marked * " " + "".join(line for _, line in text_lines(file))
 
 
 def _texts(folder: Path, counts: Counts) -> list[Path]:
-    """The texts of a folder, by name; hidden ones are counted."""
+    """Return the text files of a folder, sorted by name; count hidden files."""
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of .txt and .ann files")
     files = sorted(file for name in ("*.txt", "*.ann") for file in folder.rglob(name))

@@ -24,12 +24,11 @@ _ENDS_LINE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]")
 
 
 def write_folder(examples: Iterable[Example], folder: Path) -> None:
-    """A .txt and an .ann for each document; sentences of no document are the lines of a file of their own.
+    """Write a .txt and an .ann for each document; write sentences without a document to one more file, one per line.
 
-    A mention that is a part of its tokens is written as that part where it is known; how often it is not is logged.
-    Raises DataError for a folder that holds something, and for all documents' names that cannot be names of files,
-    types that are not one word, and places in a document that contradict each other; RelxError when the folder cannot
-    be written to.
+    A mention that covers part of its tokens is written as that part if its characters are known; the log counts the
+    others. Raises DataError for a non-empty folder, and for all document names that cannot be file names, types that
+    are not one word, and contradictory positions in a document. Raises RelxError if the folder cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: is there and not empty; brat's form is a folder, name a new one")
@@ -145,7 +144,7 @@ class _Document:
             self.lines.append(f"R{self.relations}\t{_one_word(relation.type, where)} {arguments}\n")
 
     def _place(self, entity: Entity, text: str, offsets: list[tuple[int, int]]) -> tuple[int, int]:
-        """The characters of a mention in its sentence."""
+        """Return the characters of a mention in its sentence."""
         if entity.characters is not None:
             return entity.characters
         places = places_of_words(entity.text, text, offsets, entity.span) if entity.text else []
@@ -156,7 +155,7 @@ class _Document:
 
 
 def _fragments(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """A mention in the pieces that brat's form demands: a piece ends where a line or a column may."""
+    """Return the fragments of a mention; as brat requires, a fragment ends at each line end and column end."""
     fragments, begin = [], start
     for place in [*(match.start() for match in _ENDS_LINE.finditer(text, start, end)), end]:
         piece = text[begin:place]
@@ -176,7 +175,7 @@ def _write(path: Path, content: str) -> None:
 
 
 def _file_name(document: str | None, where: str) -> str | None:
-    """The name of a document's files without their ending; None for no document."""
+    """Return the name of a document's files without the suffix; None for no document."""
     if document is None or not document:
         return None
     path = PurePosixPath(document)
