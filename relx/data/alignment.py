@@ -16,7 +16,7 @@ _ESCAPE = re.compile("|".join(map(re.escape, _ESCAPES)))
 def token_span(offsets: Sequence[Span], start: int, end: int) -> Span | None:
     """Return (first, last + 1) of the tokens that the characters ``start`` to ``end`` touch; None if they touch none.
 
-    A span that cuts a token is thereby widened to the whole of it. ``offsets`` stand in the order of the text.
+    A span that cuts a token is widened to the whole token. ``offsets`` are in the order of the text.
     """
     first = bisect_right(offsets, start, key=lambda offset: offset[1])
     last = bisect_left(offsets, end, key=lambda offset: offset[0])
@@ -40,7 +40,7 @@ def same_words(one: str, other: str) -> bool:
 
 
 def places_of_words(words: str, text: str, offsets: Sequence[Span], span: Span) -> list[Span]:
-    """Return where words stand in a text so that they touch the tokens of ``span`` and no others."""
+    """Return the places of words in a text where they touch the tokens of ``span`` and no others."""
     pattern = re.compile(r"\s+".join(map(re.escape, words.split())))
     (begin, end), stop = offsets[span[0]], offsets[span[1] - 1][1]
     matches = (pattern.match(text, place, stop) for place in range(begin, end))

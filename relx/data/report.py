@@ -31,7 +31,7 @@ class SplitReport:
     ``negatives`` are sentences without a triple. Unique triples count a triple once in each sentence. Overlap classes
     are by text, of the unique triples and of the triples as listed. ``unlocated``, ``cut``, ``shared`` and
     ``respelled`` are the mentions of each cause of ``changes``. ``unlocated_triples`` have a mention without a place:
-    one that is not found, or that stands in another sentence.
+    one that is not found, or that is in another sentence.
     """
 
     name: str
@@ -59,7 +59,7 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What of a split stands in a larger one too: equal sentences, and triples of equal texts."""
+    """The sentences and triples (by text) of a split that also occur in a larger split."""
 
     split: str
     larger: str

@@ -109,7 +109,7 @@ class JsonlReader(TextReader):
 
 
 def holds_error(example: Example) -> bool:
-    """Whether a sentence is the error that stands in the place of a prediction."""
+    """Return whether a sentence holds an error in place of a prediction."""
     return not example.tokens and ERROR in (example.meta or {})
 
 

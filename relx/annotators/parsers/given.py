@@ -1,4 +1,4 @@
-"""The trees that stand in the data."""
+"""The trees that the data contain."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The kind of component that tells the dependency trees of sentences."""
+"""The kind of component that parses sentences into dependency trees."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The tags that stand in the data."""
+"""The tags that the data contain."""
 
 from collections.abc import Sequence
 

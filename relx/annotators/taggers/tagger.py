@@ -1,4 +1,4 @@
-"""The kind of component that tells the parts of speech of tokens."""
+"""The kind of component that tags tokens with their parts of speech."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -70,7 +70,7 @@ def _with_stretches(spans: list[Span], stretches: Sequence[Span]) -> list[Span]:
 
 
 def _offsets(document: Any) -> list[Span]:
-    """Of each word; of the token as a whole where a model expands it into words that do not stand in the text."""
+    """Return the span of each word, or of the whole token if its words do not occur in the text."""
     spans: list[Span] = []
     for token in (token for sentence in document.sentences for token in sentence.tokens):
         words = [(word.start_char, word.end_char) for word in token.words]

@@ -24,7 +24,7 @@ _ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 
 
 class Mention(NamedTuple):
-    """A mention by the characters of its document; of several fragments if other words stand between."""
+    """A mention by the characters of its document; with several fragments if other words separate them."""
 
     type: str
     fragments: list[tuple[int, int]]
