@@ -60,7 +60,7 @@ class ArchiveFacts:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, for programs."""
-        namespaces = self.vocabulary.namespaces
+        namespaces = self.vocabulary.shown
         parts = ("tokenizer", "pos_tagger", "dependency_parser")
         return {
             "format": self.meta["format"],

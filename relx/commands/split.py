@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from relx.readers import make_reader, reader_for
-    from relx.readers.split import draw, numbers_of_units, rarest, read_units
+    from relx.readers.split import draw, numbers_of_units, rarest, read_units, sentences_in_several
     from relx.utils.files import require_file
 
     include_plugins(args)
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     form = args.reader or reader_for(args.input)
     reader = make_reader(form)
     units = read_units(reader, args.input)
+    _log_unread_documents(args.input, units)
     what = "documents" if any(unit.document is not None for unit in units) else "sentences"
     numbers = numbers_of_units(parts, len(units), what)
     strata = rarest([unit.relation_types for unit in units]) if args.stratify else None
@@ -55,7 +56,21 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.input} ({form}) -> {target}: {_held(of_part, what)}", file=sys.stderr)
     if left := len(units) - sum(numbers):
         print(f"{left:,} of {len(units):,} {what} are in no part", file=sys.stderr)
+    if shared := sentences_in_several(drawn):
+        print(f"{shared:,} sentences are in more than one part, with the same tokens", file=sys.stderr)
     return 0
+
+
+def _log_unread_documents(source: str, units: "list[Unit]") -> None:
+    import logging
+
+    from relx.readers.split import unread_document_keys
+
+    for key, number in unread_document_keys(units).items():
+        logging.getLogger(__name__).warning(
+            "%s: %d records have the key %r, which relx does not read as a document, so that the parts may share "
+            "documents; write the name of the document, as text, to meta.document (form jsonl)", source, number, key
+        )  # fmt: skip
 
 
 def _parts(texts: list[str]) -> "list[PartSize]":

@@ -11,6 +11,8 @@ from relx.errors import ArchiveError
 
 FACTS = "facts.json"
 FILES = "files/"
+ENTITY_TYPES = "entity_types"  # a namespace, and a fact: where the types come from
+NO_TYPES = "none"  # the fact where neither the data nor the relations give entity types
 
 
 class Namespace:
@@ -102,13 +104,19 @@ class Vocabulary:
         return self._namespaces
 
     @property
+    def shown(self) -> Mapping[str, Namespace]:
+        """Everything counted or listed so far, without the placeholder type of data without entity types."""
+        untyped = self._facts.get(ENTITY_TYPES) == NO_TYPES
+        return {name: found for name, found in self._namespaces.items() if not (untyped and name == ENTITY_TYPES)}
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """Everything remembered with ``fact``."""
         return self._facts
 
     def sizes(self) -> dict[str, int]:
-        """How many items each namespace has."""
-        return {name: len(namespace) for name, namespace in self._namespaces.items()}
+        """Return how many items each namespace that is shown has."""
+        return {name: len(namespace) for name, namespace in self.shown.items()}
 
     def files(self) -> dict[str, bytes]:
         """Return the vocabulary as files: a text file per namespace, an item per line; ``facts.json``; ``files/``."""

@@ -20,6 +20,10 @@ from relx.readers.records import records
 from relx.utils.files import atomic_write, text_lines
 
 REST = "rest"
+# Keys that look like the name of a document, in lower case and without marks. relx reads ``meta.document`` only.
+DOCUMENT_KEYS = frozenset(
+    ("doc", "docid", "dockey", "docname", "document", "documentid", "documentkey", "documentname")
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,25 @@ def read_units(reader: DatasetReader, path: str | Path) -> list[Unit]:
     return list(units.values())
 
 
+def sentences_in_several(parts: Iterable[Iterable[Unit]]) -> int:
+    """Return the number of sentences, by their tokens, that are in more than one part."""
+    of_parts = [{tuple(example.tokens) for unit in units for example in unit.examples} for units in parts]
+    counts = Counter(tokens for of_part in of_parts for tokens in of_part if tokens)
+    return sum(count > 1 for count in counts.values())
+
+
+def unread_document_keys(units: Iterable[Unit]) -> Counter[str]:
+    """Count the units without a document that have a key like the name of a document, by this key."""
+    counts = Counter[str]()
+    for unit in units:
+        if all(document_of(example) is None for example in unit.examples):
+            holders = [record for record in unit.records if isinstance(record, dict)]
+            holders += [meta for record in holders if isinstance(meta := record.get("meta"), dict)]
+            holders += [example.meta for example in unit.examples if example.meta]
+            counts.update({key for holder in holders for key, value in holder.items() if _names_document(key, value)})
+    return counts
+
+
 def write_units(reader: DatasetReader, source: str | Path, units: Iterable[Unit], path: Path) -> None:
     """Write units in the form of their source: JSON records and brat's files as they stand. Raises RelxError."""
     if isinstance(reader, JsonReader):
@@ -144,6 +167,11 @@ def _pieces(reader: DatasetReader, path: str | Path) -> Iterator[tuple[list[Exam
             yield reader.examples(record.value), raw.value
         except BadRecord as error:
             raise DataError(f"{path}:{raw.line}: {error}") from None
+
+
+def _names_document(key: str, value: Any) -> bool:
+    letters = "".join(filter(str.isalnum, key.lower()))
+    return letters in DOCUMENT_KEYS and type(value) in (str, int) and value != ""
 
 
 def _write_records(source: str | Path, units: Iterable[Unit], path: Path) -> None:

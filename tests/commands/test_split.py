@@ -188,3 +188,46 @@ def test_more_than_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_form_that_is_only_read_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = error_of(capsys, ROOT / "fixtures/tiny_stanza/dev.conllu", tmp_path / "out", "a=1")
     assert "its form is only read" in message
+
+
+def test_sentences_that_are_in_more_than_one_part_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(f'{{"tokens": ["{word}"]}}\n' for word in "aaaabc"))
+    assert split(source, tmp_path / "each", *(f"p{i}=1" for i in range(6))) == 0
+    assert "1 sentences are in more than one part, with the same tokens\n" in capsys.readouterr().err
+    assert split(source, tmp_path / "one", "p=rest") == 0
+    assert "more than one part" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("record", "key"),
+    [
+        ({"tokens": ["a"], "doc_id": "d"}, "doc_id"),
+        ({"tokens": ["a"], "meta": {"documentId": 3}}, "documentId"),
+        ({"tokens": ["a"], "meta": {"document": 3}}, "document"),
+        ({"text": "a b", "triple_list": [], "document": "d"}, "document"),
+        ({"text": "a b", "triple_list": [], "meta": {"doc-key": "d"}}, "doc-key"),
+    ],
+)
+def test_a_key_like_a_document_that_is_not_read_is_logged(
+    record: dict[str, object], key: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(3 * f"{json.dumps(record)}\n")
+    assert split(source, tmp_path / "out", "a=1", "b=rest") == 0
+    [message] = [record.getMessage() for record in caplog.records if record.name == "relx.commands.split"]
+    assert f"{source}: 3 records have the key {key!r}" in message and "to meta.document" in message
+
+
+@pytest.mark.parametrize(
+    "record", [{"tokens": ["a"], "document": "d"}, {"tokens": ["a"], "doc_id": None}, {"tokens": ["a"], "id": "d"}]
+)
+def test_documents_that_are_read_and_other_keys_are_not_logged(
+    record: dict[str, object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(2 * f"{json.dumps(record)}\n")
+    assert split(source, tmp_path / "out", "a=1") == 0
+    assert not any(record.name == "relx.commands.split" for record in caplog.records)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from relx.data.example import Entity, Example
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import ENTITY_TYPES, NO_TYPES, Vocabulary
 
 OTHER = "MISC"
 
@@ -23,8 +23,8 @@ class EntityTypes:
         for relation, types in self.signatures.items():
             if len(types) != 2:
                 raise ValueError(f"signatures: {relation!r} has {len(types)} types; expected [head type, tail type]")
-        self.source = vocabulary.fact("entity_types", lambda: self._find_source(vocabulary))
-        self.names = vocabulary.namespace("entity_types", self._all_of)
+        self.source = vocabulary.fact(ENTITY_TYPES, lambda: self._find_source(vocabulary))
+        self.names = vocabulary.namespace(ENTITY_TYPES, self._all_of)
 
     def of(self, entity: Entity, example: Example) -> str:
         """Return the type of one gold entity of a sentence."""
@@ -55,4 +55,4 @@ class EntityTypes:
         if any(entity.type for example in examples for entity in example.entities):
             return "data"
         induced = any(relation.type in self.signatures for example in examples for relation in example.relations)
-        return "induced from relation signatures" if induced else "none"
+        return "induced from relation signatures" if induced else NO_TYPES

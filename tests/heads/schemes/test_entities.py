@@ -59,6 +59,14 @@ def test_no_entities_at_all():
     assert EntityTags(known).scheme.size == 1
 
 
+@pytest.mark.parametrize(("signatures", "sizes"), [(None, {}), (SIGNATURES, {"entity_types": 3})])
+def test_the_placeholder_type_of_data_without_types_is_not_shown(signatures, sizes):
+    vocabulary = Vocabulary([UNTYPED])
+    EntityTypes(vocabulary, signatures)
+    assert vocabulary.sizes() == Vocabulary.from_files(vocabulary.files()).sizes() == sizes
+    assert len(vocabulary.namespaces["entity_types"]) == sizes.get("entity_types", 1)
+
+
 def test_the_choice_is_remembered_with_the_vocabulary():
     vocabulary = Vocabulary([UNTYPED])
     EntityTypes(vocabulary, SIGNATURES)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def test_data_vocabulary_oracle_a_step_and_a_prediction_and_no_file(
     assert lines[-1].startswith("a prediction of the 32 longest sentences of validation: ")
     assert "oracle check on train: the scheme's ceiling is P 100.0" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_vocabulary_of_data_without_entity_types_names_none(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("train", "dev", "test"):
+        records = map(json.loads, (tiny.parent / f"{name}.jsonl").read_text("utf-8").splitlines())
+        untyped = [{**of, "entities": [{**entity, "type": None} for entity in of["entities"]]} for of in records]
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{json.dumps(of)}\n" for of in untyped), "utf-8")
+    for data, named in ((tiny.parent, True), (tmp_path, False)):
+        assert main(["train", str(tiny), "--var", f"data={data}", "--dry-run"]) == 0
+        [vocabulary] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("vocabulary: ")]
+        assert ("entity_types" in vocabulary) is named and "relations 2" in vocabulary
 
 
 def test_frozen_weights_are_counted_apart(tiny: Path) -> None:
