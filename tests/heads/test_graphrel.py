@@ -193,3 +193,100 @@ def test_what_does_not_come_back_has_a_cause() -> None:
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(**arguments)
+
+
+# What follows is read off the authors' code (tsujuifu/pytorch_graph-rel, model.py and main.py), not off the equations.
+
+
+def changed(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    return (before - after).abs() > 1e-9
+
+
+def test_a_pair_has_the_one_label_that_is_best_no_relation_included() -> None:
+    """``T.argmax(out, dim=-1)``, where 0 is no relation: how high a score is by itself does not matter."""
+    head = make()
+    batch = labelled_batch(head, [sentence(4, ((0, 1), "likes", (2, 3)))], DIM)
+    output = {"entity": head(batch, inputs_of)["entity"] * 0, "relation": torch.zeros(1, 4, 4, 4).double()}
+    single = head.entity_tags.write(batch.examples[0])
+    output["entity"][0, range(4), single.tolist()] = 9
+    output["relation"][..., 0] = 1
+    likes, capital = (1 + head.pair_table.relations.items.index(name) for name in ("likes", "capital"))
+    for scores, found in (((9, 8, 7), []), ((6, 8, 7), ["likes"]), ((6, 7, 8), ["capital"]), ((-5, -4, -6), ["likes"])):
+        output["relation"][0, 0, 2, [0, likes, capital]] = torch.tensor(scores).double()
+        output["relation"][0, 0, 2, 6 - likes - capital] = -9
+        assert [relation.type for relation in head.decode(output, batch)[0].relations] == found
+
+
+def test_in_phase_1_a_pair_is_scored_from_its_two_words_and_in_phase_2_from_all() -> None:
+    """``fc_rel(cat([fc_rf(feat_i), fc_rb(feat_j)]))``: ordered, and no third word."""
+    head = make()
+    batch = labelled_batch(head, [sentence(5)], DIM)
+    words = inputs_of(batch)
+    other = words.clone()
+    other[0, 2] += 1
+    before, after = head(batch, lambda _: words), head(batch, lambda _: other)
+    with_word_2 = torch.zeros(5, 5, dtype=torch.bool)
+    with_word_2[2, :] = with_word_2[:, 2] = True
+    of_first = changed(before["first_relation"], after["first_relation"])[0].any(dim=-1)
+    assert torch.equal(of_first, with_word_2)
+    assert changed(before["relation"], after["relation"])[0].any(dim=-1).all()
+    pairs = before["first_relation"][0]
+    assert changed(pairs, pairs.transpose(0, 1)).any(dim=-1)[~torch.eye(5, dtype=torch.bool)].all()
+
+
+def test_the_tags_of_a_phase_are_read_from_left_to_right() -> None:
+    """``rnn_ne`` is no bidirectional network."""
+    head = make(phases=1)
+    batch = labelled_batch(head, [sentence(5)], DIM)
+    other = inputs_of(batch).clone()
+    other[0, 2] += 1
+    tags, others = head(batch, inputs_of)["entity"], head(batch, lambda _: other)["entity"]
+    assert changed(tags, others)[0].any(dim=-1).tolist() == [False, False, True, True, True]
+
+
+def test_a_pair_of_one_relation_changes_one_half_of_each_of_its_words() -> None:
+    """``feat2p += cat([relu(P_r @ (feat W + b)), relu(P_r^T @ ...)])``: along the edges and against them, upwards."""
+    torch.manual_seed(3)
+    graphs, words = RelationGraphs(DIM, 3).double(), torch.randn(1, 4, DIM, dtype=torch.float64)
+    for layer in (graphs.along, graphs.against):
+        layer.bias.data += 9  # all messages pass the relu
+    mask, half = torch.ones(1, 4, dtype=torch.bool), DIM // 2
+    for relation in range(3):
+        P = torch.zeros(1, 4, 4, 3, dtype=torch.float64)
+        P[0, 0, 1, relation] = 0.5
+        added = (graphs(words, P, mask) - words)[0]
+        expected = torch.zeros(4, DIM, dtype=torch.bool)
+        expected[0, :half] = expected[1, half:] = True
+        assert torch.equal(added > 1e-9, expected) and (added >= -1e-12).all()
+        torch.testing.assert_close((graphs(words, P / 5, mask) - words)[0], added / 5)
+
+
+def test_each_relation_has_a_graph_with_weights_of_its_own() -> None:
+    """``gcn2p_fw`` and ``gcn2p_bw`` hold one GCN for each relation."""
+    torch.manual_seed(3)
+    graphs, words = RelationGraphs(DIM, 3).double(), torch.randn(1, 4, DIM, dtype=torch.float64)
+    mask, chances = torch.ones(1, 4, dtype=torch.bool), torch.eye(3, dtype=torch.float64)
+    added = [graphs(words, chances[r].expand(1, 4, 4, 3), mask) for r in range(3)]
+    for layer in (graphs.along, graphs.against):
+        layer.weight.data.view(3, -1)[1] += 1
+        layer.bias.data.view(3, -1)[1] += 9
+    again = [graphs(words, chances[r].expand(1, 4, 4, 3), mask) for r in range(3)]
+    assert [bool(changed(*pair).any()) for pair in zip(added, again, strict=True)] == [False, True, False]
+    assert changed(added[0], added[2]).any()
+
+
+def test_alpha_multiplies_the_second_phase_and_the_pairs_weight_only_related_pairs() -> None:
+    """``weight_alpha`` and ``weight.masked_fill_(ans > 0, weight_loss)``; alpha is of the phase, as in the paper."""
+    light, heavy, related = (
+        make(second_weight=1.0),
+        make(second_weight=5.0),
+        make(second_weight=1.0, relation_weight=2.0),
+    )
+    batch = labelled_batch(light, EXAMPLES, DIM)
+    output = light(batch, inputs_of)
+    second = {name: output[name] for name in ("entity", "relation")}
+    torch.testing.assert_close(heavy.loss(output, batch) - light.loss(output, batch), 4 * light.loss(second, batch))
+    assert related.loss(second, batch) > light.loss(second, batch)
+    unrelated = labelled_batch(light, [sentence(3), sentence(5)], DIM)
+    output = light(unrelated, inputs_of)
+    torch.testing.assert_close(related.loss(output, unrelated), light.loss(output, unrelated))
