@@ -259,6 +259,9 @@ def test_a_pair_of_one_relation_changes_one_half_of_each_of_its_words() -> None:
         expected[0, :half] = expected[1, half:] = True
         assert torch.equal(added > 1e-9, expected) and (added >= -1e-12).all()
         torch.testing.assert_close((graphs(words, P / 5, mask) - words)[0], added / 5)
+    for parameter in graphs.parameters():
+        parameter.data.neg_()  # no message passes the relu
+    torch.testing.assert_close(graphs(words, P, mask), words, rtol=0, atol=1e-9)
 
 
 def test_each_relation_has_a_graph_with_weights_of_its_own() -> None:
