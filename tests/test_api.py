@@ -97,7 +97,11 @@ class TestTrain:
         assert not Path("runs").exists()
 
     def test_the_result_is_a_table_in_a_notebook(self, tiny: Path) -> None:
-        shown = relx.train(tiny, "<run>", data=tiny.parent, epochs=1)._repr_html_()
+        run = relx.train(tiny, "<run>", data=tiny.parent, epochs=1)
+        lines = repr(run).splitlines()
+        assert lines[0] == str(run.archive) and lines[1].split()[:3] == ["data", "protocol", "scored"]
+        assert repr(relx.load(run.archive)).startswith("trained")
+        shown = run._repr_html_()
         assert "<caption>&lt;run&gt;/model.tar.gz</caption>" in shown
         assert "<td>validation</td><td>exact_span</td><td>all triples</td>" in shown
         assert "<td>test</td><td>last_word</td><td>all triples</td>" in shown

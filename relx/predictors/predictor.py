@@ -23,6 +23,7 @@ from relx.model import Encoding
 from relx.scoring import metric_rows
 from relx.utils import html
 from relx.utils.runtime import lacks_memory, prepare_process, require_device
+from relx.utils.text import aligned
 
 SingleInput = str | Mapping[str, Any] | Example
 Input = SingleInput | Sequence[str]
@@ -176,6 +177,9 @@ class Predictor:
     def facts(self) -> ArchiveFacts:
         """What the archive tells about the model: labels, protocols, scores, versions, training data, date."""
         return self.archive.facts
+
+    def __repr__(self) -> str:
+        return "\n".join(aligned(self.facts.rows()))
 
     def _repr_html_(self) -> str:
         """Show the facts and the scores in a notebook."""

@@ -36,13 +36,14 @@ from relx.training.interrupts import sigterm_interrupts
 from relx.training.preparation import Data, check_oracle, describe_data, judge_by_entities, prepare
 from relx.utils import html
 from relx.utils.runtime import prepare_process, random_state_kept
+from relx.utils.text import aligned
 
 logger = logging.getLogger(__name__)
 
 EXPERIMENT = Reference("relx.training.experiment", "Experiment")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedRun:
     """The result of a training run: its folder, the archive in it, the content of ``metrics.json``, the last state.
 
@@ -55,6 +56,9 @@ class TrainedRun:
     metrics: dict[str, Any]
     state: TrainingState
     on_main: bool = True
+
+    def __repr__(self) -> str:
+        return "\n".join([str(self.archive), *aligned(metric_rows(self.metrics), left=3)])
 
     def _repr_html_(self) -> str:
         """Show the scores in a notebook."""
