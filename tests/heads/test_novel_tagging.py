@@ -105,6 +105,7 @@ def test_alpha_strengthens_the_tagged_tokens_and_leaves_those_outside_alone():
 def test_the_tag_vector_of_a_token_is_read_at_the_next_one():
     """Section 3.3: the gates read T of the token before; decoding runs from left to right, and T begins at 0."""
     decoder = head().decoder
+    decoder.tag_from_state.bias.data.zero_()  # T comes from the state alone
     encoded = torch.randn(1, 5, decoder.gates_from_encoded.in_features, dtype=torch.float64)
     other = encoded.clone()
     other[0, 2] += 1
