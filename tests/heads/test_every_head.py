@@ -34,6 +34,8 @@ class TestEveryHead(HeadTestCase):
         self.head = request.param
         if self.head["type"] == "cascade":  # subjects are told apart by context: single words say nothing of markers
             self.encoder = {"type": "lstm", "hidden_size": 6}
+        if "cells" in self.head:  # the choice of cells is one between features of tasks
+            self.encoder = {"type": "partition_filter", "hidden_size": 6}
 
 
 def test_none_is_forgotten() -> None:
