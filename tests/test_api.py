@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,9 @@ def test_type_checkers_see_what_is_there(tmp_path: Path) -> None:
     )
     mypy = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir=/dev/null", "user.py"]
     mypy += ["--ignore-missing-imports"]
-    run = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, check=False)
+    # mypy does not follow the import hook of an editable installation, so it has to know where the package is.
+    environment = {**os.environ, "MYPYPATH": str(Path(relx.__file__).parents[1])}
+    run = subprocess.run(mypy, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert run.stdout.splitlines()[:-1] == [
         'user.py:6: error: "TrainedRun" has no attribute "archve"; maybe "archive"?  [attr-defined]'
     ]
