@@ -72,8 +72,7 @@ def _train(trees: dict["Path", dict[str, Any]], args: argparse.Namespace) -> int
 
 def _check(trees: Iterable[dict[str, Any]], args: argparse.Namespace) -> int:
     from relx import config
-    from relx.training.checks.dry_run import dry_run
-    from relx.training.checks.overfit import overfit
+    from relx.training.checks.dry_run import dry_run, overfit
     from relx.training.distributed import Distributed
 
     for experiment in [config.build(tree, experiment_class()) for tree in trees]:

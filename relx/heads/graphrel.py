@@ -25,7 +25,7 @@ from relx.heads.head import (
     Targets,
     prediction,
 )
-from relx.heads.kernels.relation_messages import sum_messages
+from relx.heads.kernels import sum_messages
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.limits import Cell, limit_of_labels, limits_of_sums
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss

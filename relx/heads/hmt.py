@@ -11,7 +11,7 @@ from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import Encode, Head, HeadOutput
-from relx.heads.kernels.fused_lstm import fused_lstm
+from relx.heads.kernels import fused_lstm
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
 from relx.heads.schemes.tags import EntityTags, Positions, tagging_loss

@@ -4,8 +4,7 @@ Registered: ``jsonl``, ``hrl``, ``triples``, ``dygie``, ``spert``, ``conll04``, 
 ``label_studio``.
 """
 
-from relx.readers.choose import form_of, make_reader, reader_for
-from relx.readers.corpus import read, read_files, sentences_of
+from relx.readers.corpus import form_of, make_reader, read, read_files, reader_for, sentences_of
 from relx.readers.jsonl import holds_error
 from relx.readers.reader import require_writable
 

@@ -11,7 +11,7 @@ from relx import archive as archives
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, ConfigError
 from relx.model import JointExtractor
-from relx.training.initialization import initialize
+from relx.training.preparation import initialize
 
 MORE = 'model.embedder={"type": "concatenated", "embedders": [{"type": "words", "dim": 8}, %s]}'
 CHARACTERS = '{"type": "characters", "dim": 4, "encoder": {"type": "cnn", "filters": 3, "widths": [2]}}'

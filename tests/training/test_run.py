@@ -30,7 +30,7 @@ from relx.training import run
 from relx.training.callbacks.default import EpochLines
 from relx.training.checkpointing.checkpoints import Checkpoints
 from relx.training.checkpointing.run_folder import RunFolder
-from relx.training.checks.overfit import overfit
+from relx.training.checks.dry_run import overfit
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment, ProtocolName
 from relx.training.preparation import read_data

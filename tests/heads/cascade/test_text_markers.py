@@ -3,7 +3,7 @@ import random
 import pytest
 
 from relx.data.example import Example
-from relx.heads.cascade.text_markers import Marking, TextMarkers
+from relx.heads.cascade.fusion import Marking, TextMarkers
 
 MARKERS = TextMarkers(["A", "B"])
 

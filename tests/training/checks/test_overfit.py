@@ -18,7 +18,7 @@ from relx.heads.hmt import HMT
 from relx.heads.rin import RIN
 from relx.heads.schemes.limits import SUMMED
 from relx.training.checks import overfit as module
-from relx.training.checks.overfit import overfit
+from relx.training.checks.dry_run import overfit
 from relx.training.distributed import Distributed
 
 

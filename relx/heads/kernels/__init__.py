@@ -1,1 +1,0 @@
-"""Fast paths of the heads: each computes what the equations in the head's file say."""
