@@ -35,7 +35,7 @@ def parsed(count: int, length: int) -> list[Example]:
     draw = random.Random(1)
     heads = [[draw.randrange(1, place + 1) if place else 0 for place in range(length)] for _ in range(count)]
     deprels = draw.choices(RELATIONS, k=length)
-    return [Example(["w"] * length, heads=tree, deprels=deprels) for tree in heads]
+    return [Example(["w"] * length, dependency_heads=tree, deprels=deprels) for tree in heads]
 
 
 def step(encoder: Seq2SeqEncoder, inputs: Tensor, batch: Batch) -> Callable[[], None]:

@@ -54,9 +54,9 @@ class Relation(NamedTuple):
 class Example:
     """One sentence.
 
-    ``offsets`` are the (start, end) characters of each token in ``text``, end exclusive. ``heads`` are dependency
-    heads, one for each token: the 1-based number of the governing token, 0 for a root; ``deprels`` are the relations to
-    them. ``meta`` is the user's own and is carried through unread.
+    ``offsets`` are the (start, end) characters of each token in ``text``, end exclusive. ``dependency_heads``
+    (``heads`` in JSON) has the 1-based number of each token's governing token, 0 for a root; ``deprels`` are the
+    relations to them. ``meta`` is the user's own and is carried through unread.
     """
 
     tokens: list[str]
@@ -65,7 +65,7 @@ class Example:
     text: str | None = None
     offsets: list[tuple[int, int]] | None = None
     pos_tags: list[str] | None = None
-    heads: list[int] | None = None
+    dependency_heads: list[int] | None = None
     deprels: list[str] | None = None
     id: str | None = None
     meta: dict[str, Any] | None = None
@@ -115,8 +115,8 @@ class Example:
     def unlabelled(self) -> "Example":
         """Return the same sentence without entities and relations."""
         return Example(
-            self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags, heads=self.heads,
-            deprels=self.deprels, id=self.id, meta=self.meta,
+            self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags,
+            dependency_heads=self.dependency_heads, deprels=self.deprels, id=self.id, meta=self.meta,
         )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def example_to_json(example: Example) -> dict[str, Any]:
         entities=[_entity_to_json(example, entity) for entity in example.entities],
         relations=[_relation_to_json(example, relation, numbers) for relation in example.relations],
         pos_tags=example.pos_tags,
-        heads=example.heads,
+        heads=example.dependency_heads,
         deprels=example.deprels,
         meta=example.meta,
     )
@@ -117,7 +117,7 @@ def _sentence(record: dict[str, Any]) -> Example:
         text=text,
         offsets=_offsets(record, text, len(tokens)),
         pos_tags=one_each(optional_items(record, "pos_tags", str), "pos_tags", len(tokens)),
-        heads=heads,
+        dependency_heads=heads,
         deprels=deprels,
         id=record_id(record, "id"),
         meta=meta,

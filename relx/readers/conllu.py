@@ -86,7 +86,7 @@ class ConlluReader(DatasetReader):
             text=sentence.comments.get("text"),
             offsets=_offsets(sentence),
             pos_tags=_if_any(words, self._tag),
-            heads=heads,
+            dependency_heads=heads,
             deprels=_deprels(words, heads),
             id=sentence.comments.get("sent_id"),
         )

@@ -46,7 +46,7 @@ def _sentence(text: str, *relations: tuple[Mention, str, Mention], others: tuple
         text=text,
         offsets=[(start, start + len(token)) for start, token in zip(starts, tokens, strict=True)],
         pos_tags=["NNP" if token[0].isupper() else "NN" if token.isalpha() else "." for token in tokens],
-        heads=list(range(len(tokens))),
+        dependency_heads=list(range(len(tokens))),
         deprels=["root" if place == 0 else "dep" for place in range(len(tokens))],
     )
 

@@ -24,7 +24,7 @@ def full_example() -> Example:
         text="Ann Lee, of Lyon",
         offsets=[(0, 3), (4, 7), (7, 8), (9, 11), (12, 16)],
         pos_tags=["NNP", "NNP", ",", "IN", "NNP"],
-        heads=[2, 0, 2, 5, 2],
+        dependency_heads=[2, 0, 2, 5, 2],
         id="a-1",
         meta={"doc": 7, "page": [1, None]},
     )

@@ -35,11 +35,11 @@ def tree(length, seed=0, roots=1, shape="any"):
         above = order[:place] if shape == "any" else order[: min(1, place)]
         heads[token - 1] = draw.choice(above) if place >= roots else 0
     deprels = [draw.choice(NAMES) if head else "root" for head in heads]
-    return Example([f"w{number}" for number in range(length)], heads=heads, deprels=deprels)
+    return Example([f"w{number}" for number in range(length)], dependency_heads=heads, deprels=deprels)
 
 
 SENTENCES = [tree(5), tree(1), tree(9, 1), tree(0), tree(6, 2, roots=3), tree(7, 3, shape="star"), tree(2, 4, roots=2)]
-PROJECTIVE_OR_NOT = [Example(["a"] * 4, heads=[3, 4, 0, 3], deprels=["nsubj", "acl:relcl", "root", "obj"])]
+PROJECTIVE_OR_NOT = [Example(["a"] * 4, dependency_heads=[3, 4, 0, 3], deprels=["nsubj", "acl:relcl", "root", "obj"])]
 
 
 def made(seed=0, dim=DIM, **options):
@@ -75,7 +75,7 @@ def test_it_equals_the_reference_message_by_message_and_so_do_the_gradients(opti
 
 def test_the_reference_sums_over_the_head_the_dependents_and_the_token_itself():
     encoder = made()
-    batch = batch_of(encoder, [Example(list("abc"), heads=[2, 0, 2])])  # a <- b -> c
+    batch = batch_of(encoder, [Example(list("abc"), dependency_heads=[2, 0, 2])])  # a <- b -> c
     inputs, W, b = inputs_for(batch), encoder.layers[0].weights.weight, encoder.layers[0].bias[0]
     messages = [W @ o + b for o in inputs[0]]
     expected = torch.stack([messages[0] + messages[1], sum(messages), messages[2] + messages[1]]).relu()
@@ -85,7 +85,7 @@ def test_the_reference_sums_over_the_head_the_dependents_and_the_token_itself():
 def test_directions_and_labels_choose_the_weights_and_the_bias_of_a_message():
     encoder = made(directed=True, labels=True)
     graph = encoder.graph
-    batch = batch_of(encoder, [Example(["a", "b"], heads=[0, 1], deprels=["root", "obj"])])
+    batch = batch_of(encoder, [Example(["a", "b"], dependency_heads=[0, 1], deprels=["root", "obj"])])
     obj = RELATIONS.index("obj")
     to_a, to_b = [(0, 0, 0, 0), (0, 1, 2, 1 + LABELS + obj)], [(1, 0, 1, 1 + obj), (1, 1, 0, 0)]
     assert sorted(*graph.messages(batch)) == to_a + to_b
@@ -113,7 +113,9 @@ def test_a_permutation_of_the_tokens_permutes_the_output(options):
     order = random.Random(1).sample(range(9), 9)
     place = {old + 1: new + 1 for new, old in enumerate(order)} | {0: 0}
     permuted = Example(
-        example.tokens, heads=[place[example.heads[old]] for old in order], deprels=[example.deprels[o] for o in order]
+        example.tokens,
+        dependency_heads=[place[example.dependency_heads[old]] for old in order],
+        deprels=[example.deprels[o] for o in order],
     )
     batch = batch_of(encoder, [example])
     inputs = inputs_for(batch)
@@ -124,8 +126,11 @@ def test_a_permutation_of_the_tokens_permutes_the_output(options):
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_gradients_reach_every_parameter_and_no_padding(options):
     # Every label occurs, and every direction, so that no bias goes without a message.
-    examples = [*SENTENCES, Example(["w"] * len(NAMES), heads=[2, 0, *[2] * (len(NAMES) - 2)], deprels=NAMES)]
-    examples += [Example(["w", "w"], heads=[0, 1], deprels=["root", name]) for name in NAMES]
+    examples = [
+        *SENTENCES,
+        Example(["w"] * len(NAMES), dependency_heads=[2, 0, *[2] * (len(NAMES) - 2)], deprels=NAMES),
+    ]
+    examples += [Example(["w", "w"], dependency_heads=[0, 1], deprels=["root", name]) for name in NAMES]
     encoder = made(**options)
     batch = batch_of(encoder, examples)
     inputs = inputs_for(batch).requires_grad_()
@@ -136,7 +141,7 @@ def test_gradients_reach_every_parameter_and_no_padding(options):
 
 def test_tokens_of_different_trees_do_not_hear_each_other():
     encoder = made()
-    batch = batch_of(encoder, [Example(list("abcd"), heads=[0, 1, 0, 3])])
+    batch = batch_of(encoder, [Example(list("abcd"), dependency_heads=[0, 1, 0, 3])])
     inputs = inputs_for(batch)
     changed = inputs.clone()
     changed[0, 2:] += 1
@@ -148,13 +153,13 @@ def test_tokens_of_different_trees_do_not_hear_each_other():
 def test_subtypes_count_as_their_relation_and_unknown_ones_as_one():
     encoder = made(labels=True)
     deprels = ["nmod", "nmod:poss", "foo", "bar:x", "root"]
-    arrays = encoder.index(Example(["w"] * 5, heads=[5, 5, 5, 5, 0], deprels=deprels))
+    arrays = encoder.index(Example(["w"] * 5, dependency_heads=[5, 5, 5, 5, 0], deprels=deprels))
     nmod = RELATIONS.index("nmod")
     assert arrays["dependency_labels"].tolist() == [nmod, nmod, OTHER, OTHER, OTHER]
 
 
 def test_labels_are_read_only_if_they_count():
-    unlabelled = Example(["a", "b"], heads=[0, 1])
+    unlabelled = Example(["a", "b"], dependency_heads=[0, 1])
     assert set(made().index(unlabelled)) == {"dependency_heads"}
     with pytest.raises(DataError, match="no deprels, which the encoder 'gcn' needs: 'a b'"):
         made(labels=True).index(unlabelled)

@@ -54,11 +54,11 @@ def test_words_are_tokens_and_neither_ranges_nor_empty_nodes_are(tmp_path, endin
         text="Du village 10 000 reviennent",
         offsets=[(0, 2), (0, 2), (3, 10), (11, 17), (18, 28)],
         pos_tags=["P", "DET", "N", "M", "V"],
-        heads=[3, 3, 5, 5, 0],
+        dependency_heads=[3, 3, 5, 5, 0],
         deprels=["case", "det", "obl:arg", "nsubj", "root"],
         id="one",
     )
-    assert (two.tokens, two.heads, two.id) == (["#", "Oui"], [2, 0], None)
+    assert (two.tokens, two.dependency_heads, two.id) == (["#", "Oui"], [2, 0], None)
     assert (two.text, two.offsets) == (None, None), "nothing is kept from the sentence before"
     assert example_from_json(example_to_json(one)) == one
 
@@ -96,12 +96,12 @@ def test_the_universal_tags(tmp_path):
 def test_columns_that_are_empty_everywhere_are_missing(tmp_path):
     words = [word(number, head="_", upos="_", deprel="_") for number in (1, 2)]
     [example] = read(written(tmp_path, "".join(words)))
-    assert (example.pos_tags, example.heads, example.deprels) == (None, None, None)
+    assert (example.pos_tags, example.dependency_heads, example.deprels) == (None, None, None)
 
 
 def test_several_roots_are_taken_as_they_are(tmp_path):
     [example] = read(written(tmp_path, word(1) + word(2)))
-    assert example.heads == [0, 0]
+    assert example.dependency_heads == [0, 0]
 
 
 def test_a_sentence_without_words_is_none(tmp_path):
@@ -164,7 +164,7 @@ def test_other_forms_are_not_recognised(tmp_path, text):
 def test_the_treebank_of_the_fixtures():
     examples = list(read(TREEBANK))
     assert len(examples) >= 90
-    assert all(len(e.tokens) == len(e.heads) == len(e.deprels) == len(e.pos_tags) for e in examples)
+    assert all(len(e.tokens) == len(e.dependency_heads) == len(e.deprels) == len(e.pos_tags) for e in examples)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs a treebank")
@@ -172,4 +172,4 @@ def test_a_real_treebank():
     examples = list(read(REAL))
     assert len(examples) == 2001
     assert sum(len(example) for example in examples) == 25147
-    assert all(example.heads.count(0) == 1 for example in examples)
+    assert all(example.dependency_heads.count(0) == 1 for example in examples)

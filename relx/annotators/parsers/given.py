@@ -18,7 +18,7 @@ class GivenParses(DependencyParser):
 
     def fill(self, examples: Sequence[Example]) -> list[Example]:
         """Return the sentences unchanged. Raises DataError if a sentence has no tree."""
-        unparsed = [example.tokens for example in examples if example.heads is None]
+        unparsed = [example.tokens for example in examples if example.dependency_heads is None]
         if unparsed:
             self.parse(unparsed)
         return list(examples)

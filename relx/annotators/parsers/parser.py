@@ -32,13 +32,16 @@ class DependencyParser(Registrable, kind="dependency_parser"):
 
         Raises the errors of ``parse``, and RelxError for answers that are not trees.
         """
-        given = sum(example.heads is not None for example in examples)
+        given = sum(example.dependency_heads is not None for example in examples)
         if given:
             replacing = "%d of %d sentences came with a tree; that of %s replaces it ('given' would keep it)"
             logger.info(replacing, given, len(examples), type(self).__name__)
         sentences = [example.tokens for example in examples]
         parses = checked_answers(self, sentences, self.parse(sentences), parse_fault) if sentences else []
-        return [replace(e, **parse._asdict()) for e, parse in zip(examples, parses, strict=True)]
+        return [
+            replace(e, dependency_heads=parse.heads, deprels=parse.deprels)
+            for e, parse in zip(examples, parses, strict=True)
+        ]
 
     def identity(self) -> str | None:
         """Return a string that tells apart parsers of equal arguments, for example by their models; None if not needed.

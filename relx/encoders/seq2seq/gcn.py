@@ -80,9 +80,9 @@ class GCNEncoder(Seq2SeqEncoder):
 
         Raises DataError for a sentence without heads, or without the ``deprels`` that are the labels.
         """
-        if example.heads is None or (self.graph.labels and example.deprels is None):
+        if example.dependency_heads is None or (self.graph.labels and example.deprels is None):
             raise DataError(_missing(example))
-        arrays = {"dependency_heads": np.array(example.heads, dtype=np.int32)}
+        arrays = {"dependency_heads": np.array(example.dependency_heads, dtype=np.int32)}
         if self.graph.labels:
             labels = [_INDEX.get(name.partition(":")[0], OTHER) for name in example.deprels or ()]
             arrays["dependency_labels"] = np.array(labels, dtype=np.int8)
@@ -208,7 +208,7 @@ def dependents(heads: Tensor, dtype: torch.dtype) -> Tensor:
 def _missing(example: Example) -> str:
     name, remedy = (
         ("heads", "give the experiment a dependency_parser, such as { type: 'stanza' }")
-        if example.heads is None
+        if example.dependency_heads is None
         else ("deprels", "it has heads: data that give heads must give deprels too, or 'gcn' do without labels")
     )
     return f"a sentence has no {name}, which the encoder 'gcn' needs: {' '.join(example.tokens)[:80]!r}; {remedy}"

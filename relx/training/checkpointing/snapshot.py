@@ -129,6 +129,6 @@ def _digest_of_gold(examples: Sequence[Example]) -> str:
     """Return a digest of all that validation sees of its sentences."""
     found = hashlib.sha256()
     for e in examples:
-        seen = (e.tokens, e.entities, e.relations, e.text, e.offsets, e.pos_tags, e.heads, e.deprels)
+        seen = (e.tokens, e.entities, e.relations, e.text, e.offsets, e.pos_tags, e.dependency_heads, e.deprels)
         found.update(repr(seen).encode("utf-8", "surrogatepass"))
     return found.hexdigest()

@@ -85,7 +85,7 @@ class TestStanza:
         pairs = [
             (head == given and relation == label)
             for example, parse in zip(gold, found, strict=True)
-            for head, relation, given, label in zip(*parse, example.heads, example.deprels, strict=True)
+            for head, relation, given, label in zip(*parse, example.dependency_heads, example.deprels, strict=True)
         ]
         assert sum(pairs) / len(pairs) > 0.95
 
@@ -222,11 +222,13 @@ class Wrong(DependencyParser):
 class TestFilling:
     def test_the_trees_of_the_data_are_replaced(self, caplog):
         caplog.set_level("INFO", "relx")
-        examples = [Example(["a", "b"]), Example(["a", "b"], heads=[2, 0], id="given"), Example([])]
+        examples = [Example(["a", "b"]), Example(["a", "b"], dependency_heads=[2, 0], id="given"), Example([])]
         filled = ChainParser().fill(examples)
-        assert [example.heads for example in filled] == [[0, 1], [0, 1], []]
+        assert [example.dependency_heads for example in filled] == [[0, 1], [0, 1], []]
         assert [example.deprels for example in filled] == [["root", "dep"], ["root", "dep"], []]
-        assert (examples[0].heads, examples[1].heads) == (None, [2, 0]), "the caller's sentences stay as they are"
+        assert (examples[0].dependency_heads, examples[1].dependency_heads) == (None, [2, 0]), (
+            "the caller's sentences stay as they are"
+        )
         assert filled[1].id == "given"
         assert "1 of 3 sentences came with a tree; that of ChainParser replaces it" in caplog.text
         caplog.clear()
@@ -262,7 +264,7 @@ class TestFilling:
             Wrong().fill([Example(["a"])])
 
     def test_given_heads_must_be_there(self):
-        parsed = [Example(ADA, heads=[0] * 7)]
+        parsed = [Example(ADA, dependency_heads=[0] * 7)]
         assert GivenParses().fill(parsed) == parsed
         with pytest.raises(DataError, match="^a sentence has no heads, .*-o 'dependency_parser=.*; 'Rain fell"):
             GivenParses().fill([*parsed, Example(RAIN)])
@@ -285,9 +287,9 @@ def test_an_experiment_parses_once_and_its_archive_parses_raw_text(tiny, tmp_pat
     archive = str(tmp_path / "two/model.tar.gz")
     predictor = Predictor.load(archive)
     [example] = predictor(["Ada Keller was born in Lyon."])
-    assert (example.heads, example.deprels) == tuple(ADA_PARSE)
+    assert (example.dependency_heads, example.deprels) == tuple(ADA_PARSE)
     given = {**example_to_json(example), "heads": [0] * 7}
-    assert predictor([given])[0].heads == ADA_PARSE.heads, "the model has learnt from the parser's trees"
+    assert predictor([given])[0].dependency_heads == ADA_PARSE.heads, "the model has learnt from the parser's trees"
 
     from relx.commands import main
 
