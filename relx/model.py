@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
 from relx.heads.faults import faults_of
-from relx.heads.head import Head, HeadOutput
+from relx.heads.head import Head, HeadOutput, relatable
 from relx.registry import Injected, Lazy, registered_name
 from relx.utils.precision import to_float32
 
@@ -102,6 +103,23 @@ class JointExtractor(nn.Module):
         corpus = TensorDataset(examples, self.index)
         with self._evaluating():
             return loader.apply(self._extract, corpus, over)
+
+    def relate(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
+        """Predict the relations between the entities that the sentences hold, and return these with the relations.
+
+        An entity without a place in the sentence, and one whose tokens another entity has, has no relations. The head
+        has to ``relates_given``, and the entities to have no ``fault_of_given``.
+        """
+        corpus = TensorDataset(examples, self.index)
+        with self._evaluating():
+            return loader.apply(self._relate, corpus, over)
+
+    def _relate(self, batch: Batch) -> list[Example]:
+        given = [relatable(example) for example in batch.examples]
+        with faults_of(self.head, "relations_between"):
+            found = self.head.relations_between(batch.to(self.device), Encoding(self), given)
+        pairs = zip(batch.examples, found, strict=True)
+        return [replace(example, entities=[*example.entities], relations=relations) for example, relations in pairs]
 
     def _extract(self, batch: Batch) -> list[Example]:
         with faults_of(self.head, "extract"):

@@ -1,6 +1,7 @@
 """CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020, ACL)."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
+from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.limits import Cell, Tied, limit_of_ties, limits_of_two_sums
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
@@ -112,6 +114,16 @@ class CasRel(Head):
         subjects = self.subject(x, batch.mask)
         objects = self.object(self.condition(x, subjects), batch.mask[subjects.batch_index])
         return self.read(subjects, objects, batch)
+
+    def relations_between(
+        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
+    ) -> list[list[Relation]]:
+        """Decide which of the given entities are subjects, and which of them are the objects of each."""
+        x, given, length = encode(batch), given_spans(entities, batch), batch.mask.shape[1]
+        subjects = self.subject.among(x, given)
+        objects = self.object.among(self.condition(x, subjects), candidate_objects(given, subjects))
+        found = triples_of_subjects(given, subjects, objects, length, self.scheme.allow_self)
+        return given_relations(found, entities, self.relations)
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold subjects and their gold objects, as far as nearest ends spell them."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -198,9 +199,14 @@ class GraphRel(Head):
 
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         """Read the tagged entities, and the relations that the labels of their tokens' pairs make."""
-        best, labels = output["relation"].max(dim=-1)
-        probs = (best - output["relation"].logsumexp(dim=-1)).exp()
-        return self.read(output["entity"], labels, probs, batch)
+        return self.read(output["entity"], *_best_labels(output["relation"]), batch)
+
+    def relations_between(
+        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
+    ) -> list[list[Relation]]:
+        """Read the labels of the token pairs of given entities, which may overlap."""
+        cells = _labelled_pairs(*_best_labels(self(batch, encode)["relation"]), batch.mask)
+        return list(map(self.pair_table.read, cells, entities))
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold tags and the gold labels of pairs."""
@@ -211,10 +217,7 @@ class GraphRel(Head):
     def read(self, tag_logits: Tensor, labels: Tensor, probs: Tensor, batch: Batch) -> list[Example]:
         """Make entities of the best tags, and relations of the labels [batch, length, length] of their tokens."""
         entities = list(map(self.entity_tags.read, *best_tags(tag_logits, batch.mask)))
-        found = ((labels > 0) & _pairs(batch.mask)).nonzero(as_tuple=True)
-        cells: list[list[tuple[int, int, int, float]]] = [[] for _ in batch.examples]
-        for sentence, *cell in zip(*(of.tolist() for of in (*found, labels[found], probs[found])), strict=True):
-            cells[sentence].append(tuple(cell))
+        cells = _labelled_pairs(labels, probs, batch.mask)
         return list(map(prediction, batch.examples, entities, map(self.pair_table.read, cells, entities)))
 
 
@@ -225,6 +228,23 @@ def _labels(gold: Tensor, mask: Tensor) -> Tensor:
     relation, head, tail = gold[sentence, place].unbind(dim=-1)
     labels[sentence, head, tail] = relation
     return labels
+
+
+def _best_labels(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the best label of each pair and its probability: two of [batch, length, length]."""
+    best, labels = logits.max(dim=-1)
+    return labels, (best - logits.logsumexp(dim=-1)).exp()
+
+
+def _labelled_pairs(labels: Tensor, probs: Tensor, mask: Tensor) -> list[list[tuple[int, int, int, float]]]:
+    """Return (head, tail, relation from 1, probability) of the pairs of each sentence that have a relation."""
+    found = ((labels > 0) & _pairs(mask)).nonzero(as_tuple=True)
+    cells: list[list[tuple[int, int, int, float]]] = [[] for _ in mask]
+    for sentence, head, tail, label, prob in zip(
+        *(of.tolist() for of in (*found, labels[found], probs[found])), strict=True
+    ):
+        cells[sentence].append((head, tail, label, prob))
+    return cells
 
 
 def _pairs(mask: Tensor) -> Tensor:
@@ -259,12 +279,15 @@ class TokenPairTable:
         return np.array(cells, dtype=np.int32).reshape(-1, 3), lost
 
     def read(self, cells: Iterable[tuple[int, int, int, float]], entities: Sequence[Entity]) -> list[Relation]:
-        """Read labelled pairs (head, tail, relation from 1, score) as relations of entities that do not overlap."""
-        owner = {token: entity for entity in entities for token in range(*entity.span)}
+        """Read labelled pairs (head, tail, relation from 1, score) as relations of the entities with its tokens."""
+        owners: dict[int, list[Entity]] = defaultdict(list)
+        for entity in entities:
+            for token in range(*entity.span):
+                owners[token].append(entity)
         scores: dict[tuple[Entity, int, Entity], list[float]] = defaultdict(list)
         for head, tail, label, score in cells:
-            if head in owner and tail in owner:
-                scores[owner[head], label - 1, owner[tail]].append(score)
+            for subject, object in product(owners.get(head, ()), owners.get(tail, ())):
+                scores[subject, label - 1, object].append(score)
         return [
             Relation(head, self.relations[relation], tail, sum(found) / len(found))
             for (head, relation, tail), found in scores.items()

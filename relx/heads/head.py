@@ -114,6 +114,26 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
         """Predict the entities and relations of each sentence, without the gold."""
         return self.decode(self(batch, encode), batch)
 
+    def relations_between(
+        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
+    ) -> list[list[Relation]]:
+        """Predict the relations between given entities, and of no other mentions: those of each sentence.
+
+        The entities of a sentence are located, in the order of the text, no two with equal tokens, and none has a
+        ``fault_of_given``. Heads and tails of the relations are these very entities. A score is that of ``extract``.
+        Override this if the head scores pairs of mentions, or the objects of a subject.
+        """
+        raise NotImplementedError
+
+    def fault_of_given(self, entity: Entity) -> str | None:
+        """Return why ``relations_between`` cannot be given this entity, such as an unknown type; None if it can."""
+        return None
+
+    @property
+    def relates_given(self) -> bool:
+        """Whether the head predicts relations between given entities."""
+        return self.finds_relations and type(self).relations_between is not Head.relations_between
+
     def oracle(self, batch: Batch) -> list[Example]:
         """Return what a model predicts that has learnt the targets of the batch perfectly."""
         raise NotImplementedError
@@ -133,3 +153,15 @@ def prediction(example: Example, entities: Iterable[Entity], relations: Iterable
         predicted.relations.append(relation._replace(head=head, tail=tail))
     predicted.entities = sorted(by_span.values(), key=lambda entity: entity.span)
     return predicted
+
+
+def relatable(example: Example) -> list[Entity]:
+    """Return the entities of a sentence between which relations can be predicted, in the order of the text.
+
+    These are the located ones; of several with equal tokens the first.
+    """
+    by_span: dict[tuple[int, int], Entity] = {}
+    for entity in example.entities:
+        if entity.located:
+            by_span.setdefault(entity.span, entity)
+    return [by_span[span] for span in sorted(by_span)]

@@ -1,7 +1,7 @@
 """PFN's table filling (Yan et al. 2021, section 3.3); a table represents a mention by its first or its last token."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -10,13 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
-from relx.data.example import Example, Relation
+from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.head import SHARED, Encode, Head, HeadOutput, Limit, Targets
 from relx.heads.pair_scorers import PairScorer, TableCells
-from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, logit, triangle_loss
+from relx.heads.pair_scorers.scorer import (
+    LOGITS_AT_ONCE,
+    in_chunks,
+    logit,
+    pairs_within,
+    probabilities_of_pairs,
+    triangle_loss,
+)
 from relx.heads.schemes.entities import EntityTypes
+from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.limits import Cell, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
@@ -124,11 +132,19 @@ class TableFilling(Head):
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         """Read the entities from their table, and the relations between them from theirs."""
         spans = predict_spans(self.entity, output["entity"], batch.mask, self.threshold)
+        return self._read(best_labels(spans, batch.mask.shape[1]), self._reads(output["relation"]), batch)
 
-        def read(anchor: Anchor, pairs: TableCells) -> Tensor:
-            return probabilities_of_pairs(self.relation[anchor], output["relation"], pairs)
+    def relations_between(
+        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
+    ) -> list[list[Relation]]:
+        """Read the cells of given entities. Those that one table cannot tell apart have the same relations."""
+        given, features = given_spans(entities, batch), self.relation_features(encode(batch), batch.mask)
+        found = self._between(given, torch.arange(len(given), device=features.device), self._reads(features))
+        return given_relations(found, entities, self.scheme.relations)
 
-        return self._read(best_labels(spans, batch.mask.shape[1]), read, batch)
+    def _reads(self, features: Tensor) -> ReadTable:
+        """Return what reads the tables made of ``features`` [batch, length, d]."""
+        return lambda anchor, pairs: probabilities_of_pairs(self.relation[anchor], features, pairs)
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read tables that hold the targets."""
@@ -144,8 +160,13 @@ class TableFilling(Head):
 
     def _read(self, entities: Spans, read: ReadTable, batch: Batch) -> list[Example]:
         """Read the relations between all pairs of entities of a sentence that the tables can mean."""
-        meant = self.tables.meant(entities, batch.mask.shape[1])
-        head, tail = (meant[side] for side in pairs_within(entities.batch_index[meant]))  # indices of entities: [pairs]
+        found = self._between(entities, self.tables.meant(entities, batch.mask.shape[1]), read)
+        return self.decoder.decode(found, batch.examples)
+
+    def _between(self, entities: Spans, candidates: Tensor, read: ReadTable) -> SpanTriples:
+        """Read the relations between all pairs of the ``candidates``, indices of entities, in a sentence."""
+        rows = entities.batch_index[candidates]
+        head, tail = (candidates[side] for side in pairs_within(rows))  # indices of entities: [pairs]
         if not self.scheme.allow_self:
             head, tail = head[head != tail], tail[head != tail]
         kept, score = head.new_ones(1, dtype=torch.bool), entities.score.new_ones(1)
@@ -155,8 +176,7 @@ class TableFilling(Head):
             probs = read(anchor, pairs)  # [pairs, relations]
             kept, score = kept & (probs >= self.threshold), score * probs
         pair, relation = kept.nonzero(as_tuple=True)
-        found = SpanTriples(entities, relation, head[pair], tail[pair], score[pair, relation])
-        return self.decoder.decode(found, batch.examples)
+        return SpanTriples(entities, relation, head[pair], tail[pair], score[pair, relation])
 
     def limits(self, held: Example) -> list[Limit]:
         """Find the limits of pair scorers that are sums, in the table of entities and in one or two of relations."""
@@ -242,37 +262,13 @@ def predict_spans(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: f
     """Return the cells of real tokens, first <= last, whose probability is at least ``threshold``, as spans."""
     first, last = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
     found, start = [], 0
-    for vectors, real in _chunks(max(1, LOGITS_AT_ONCE // (len(first) * scorer.width)), inputs, mask):
+    for vectors, real in in_chunks(max(1, LOGITS_AT_ONCE // (len(first) * scorer.width)), inputs, mask):
         logits = scorer.score_pairs(vectors, first, last)  # [rows, pairs, labels]
         row, pair, label = ((logits >= logit(threshold)) & real[:, last, None]).nonzero(as_tuple=True)
         found.append(Spans(row + start, label, first[pair], last[pair], logits[row, pair, label].sigmoid()))
         start += len(vectors)
     parts = zip(*((s.batch_index, s.label, s.start, s.last, s.score) for s in found), strict=True)
     return Spans(*map(torch.cat, parts))
-
-
-def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
-    """Compute the probabilities of all relations for some pairs, whatever their own relations: [pairs, relations]."""
-    first, second = torch.arange(2, device=inputs.device).split(1)
-    at_once = max(1, LOGITS_AT_ONCE // max(2 * inputs.shape[-1], scorer.width))
-    found = [
-        scorer.score_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0].sigmoid()
-        for row, head, tail in _chunks(at_once, pairs.sentence, pairs.head, pairs.tail)
-    ]
-    return torch.cat(found)
-
-
-def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the indices of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
-    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
-    partners, begin = count[row], (count.cumsum(0) - count)[row]
-    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
-    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
-    return first, begin[first] + offset
-
-
-def _chunks(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    return zip(*(tensor.split(size) for tensor in tensors), strict=True)
 
 
 def _keys(cells: TableCells, length: int, num_relations: int) -> Tensor:

@@ -1,26 +1,27 @@
 """Cascade-SRN's three tasks of span extraction (Wang et al. 2022, arXiv:2202.07281)."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from relx.data.batch import Batch
-from relx.data.example import Example, Relation
+from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, PlainSentences, TaskContext
 from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.schemes.entities import EntityTypes
+from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.limits import Cell, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import best_labels, find
 from relx.heads.spans.tagger import SpanDecoding, gammas
-from relx.registry import Injected, Lazy
+from relx.registry import Injected, Lazy, suggestion
 from relx.utils.argument_checks import require_effect
 
 NOT_EXTRACTED = "only entities are extracted"
@@ -91,6 +92,7 @@ class Cascade(Head):
         self.joint = self.finds_relations = joint
         self.all_subjects = subjects == "all"
         with_entities = markers == "entity_subject"
+        self.reads_types = with_entities and self.types.source == "data"
         self.fusion = Fusion(task_features)
         if joint and fusion == "late":
             num_types = len(types) if with_entities else None
@@ -152,6 +154,31 @@ class Cascade(Head):
     def extract(self, batch: Batch, encode: Encode) -> list[Example]:
         """Extract entities, which of them are subjects, and the objects of each."""
         return self.run(ModelFinder(self, PlainSentences(batch, encode, encode(batch))), batch)
+
+    def relations_between(
+        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
+    ) -> list[list[Relation]]:
+        """Decide which given entities are subjects, and which are the objects of each, all marked with their types."""
+        labels = [self._given_label(entity) or 0 for of_sentence in entities for entity in of_sentence]
+        given, length = given_spans(entities, batch, labels), batch.mask.shape[1]
+        finder = GivenFinder(self, PlainSentences(batch, encode, encode(batch)))
+        subjects = finder.subjects(given, given.batch_index.unique())
+        objects = finder.objects(given, subjects)
+        found = triples_of_subjects(given, subjects, objects, length, self.scheme.allow_self)
+        return given_relations(found, entities, self.scheme.relations)
+
+    def fault_of_given(self, entity: Entity) -> str | None:
+        """Return what is wrong with a type that the model cannot mark."""
+        if not self.reads_types or self._given_label(entity) is not None:
+            return None
+        names = self.types.names
+        known = f"; the model reads the types of entities and knows {', '.join(names) or 'none'}"
+        if entity.type is None:
+            return f"the entity has no type{known}"
+        return f"the type {entity.type!r} is unknown{suggestion(entity.type, names)}{known}"
+
+    def _given_label(self, entity: Entity) -> int | None:
+        return self.types.label(entity, Example([]))
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Return what the steps arrive at when each finds the gold spans, as far as its decoding allows."""
@@ -248,6 +275,24 @@ class ModelFinder:
         none = subjects.batch_index[:0]
         _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
         return self.head.object(features, self.mask[subjects.batch_index])
+
+
+class GivenFinder(ModelFinder):
+    """Decide with the taggers of a head which of the given entities are subjects, and which are their objects."""
+
+    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
+        """Read sentences with their entities."""
+        none = entities.select(rows[:0])
+        features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
+        candidates = entities.with_rows(torch.searchsorted(rows, entities.batch_index))
+        found = self.head.subject.among(features, candidates)
+        return found.with_rows(rows[found.batch_index])
+
+    def objects(self, entities: Spans, subjects: Spans) -> Spans:
+        """Read sentences with their entities and one subject."""
+        none = subjects.batch_index[:0]
+        _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
+        return self.head.object.among(features, candidate_objects(entities, subjects))
 
 
 class GoldFinder:

@@ -143,3 +143,28 @@ def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Te
     first, second = torch.arange(2, device=inputs.device).split(1)
     logits = scorer.score_pairs(pairs, first, second).squeeze(1)
     return logits.gather(1, cells.relation.unsqueeze(1)).squeeze(1)
+
+
+def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
+    """Compute the probabilities of all relations for some pairs, whatever their own relations: [pairs, relations]."""
+    first, second = torch.arange(2, device=inputs.device).split(1)
+    at_once = max(1, LOGITS_AT_ONCE // max(2 * inputs.shape[-1], scorer.width))
+    found = [
+        scorer.score_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0].sigmoid()
+        for row, head, tail in in_chunks(at_once, pairs.sentence, pairs.head, pairs.tail)
+    ]
+    return torch.cat(found)
+
+
+def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the indices of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
+    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
+    partners, begin = count[row], (count.cumsum(0) - count)[row]
+    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
+    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
+    return first, begin[first] + offset
+
+
+def in_chunks(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Cut tensors into parts of so many rows."""
+    return zip(*(tensor.split(size) for tensor in tensors), strict=True)

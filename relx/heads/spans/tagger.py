@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -78,6 +79,24 @@ class SpanTagger(nn.Module):
         match = logits_of_cells(self.pair_scorer, h, cells)  # Eq. 13, of these pairs only: [spans]
         kept = match >= logit(self.task.threshold)
         return Spans(row, label, start, last, score * match.sigmoid()).select(kept)
+
+    def among(self, h: Tensor, candidates: Spans) -> Spans:
+        """Return the labels that hold of given spans in h [rows, length, d]: start, end and match reach the threshold.
+
+        A score is that of ``forward``. With the decoding ``nearest`` the ends between a start and its end do not count.
+        """
+        row = candidates.batch_index
+        y_start = self.start(h[row, candidates.start]).sigmoid()  # [spans, labels]
+        y_end = self.end(h[row, candidates.last]).sigmoid()
+        held = (y_start >= self.task.threshold) & (y_end >= self.task.threshold)
+        span, label = held.nonzero(as_tuple=True)
+        score = y_start[span, label] * y_end[span, label]
+        found = replace(candidates.select(span), label=label, score=score)
+        if self.pair_scorer is None:
+            return found
+        match = logits_of_cells(self.pair_scorer, h, found.cells)
+        kept = match >= logit(self.task.threshold)
+        return replace(found, score=score * match.sigmoid()).select(kept)
 
     def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Compute alpha L_st + beta L_en + gamma L_m (Eq. 14-15), summed over tokens, pairs and labels: a scalar.
