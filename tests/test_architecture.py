@@ -52,7 +52,7 @@ ABOVE: dict[str, set[str]] = {
         "readers",
         "scoring",
     },  # fmt: skip
-    "testing": {"archive", "config", "data", "model", "scoring", "training"},
+    "testing": {"archive", "config", "data", "heads", "model", "scoring", "training"},
     "predictors": {"annotators", "archive", "archive_file", "data", "heads", "model", "readers", "scoring"},
     "api": {"config", "data", "predictors", "scoring", "training"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},

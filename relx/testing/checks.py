@@ -87,7 +87,7 @@ def _said(example: Example) -> Said:
 
 
 def _entity(entity: Entity) -> tuple[Any, ...]:
-    return (*entity.span, entity.type, _rounded(entity.score))
+    return entity.start, entity.end, entity.type, _rounded(entity.score)
 
 
 def _rounded(score: float | None) -> float | None:

@@ -1,14 +1,16 @@
 """What must hold of every head."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from relx.data.example import Entity, Example, Relation
+from relx.heads.head import relatable
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
-from relx.testing.checks import fail, require, shown
-from relx.testing.model import LOADER, Description, ModelTestCase
+from relx.testing.checks import fail, require, require_same, shown
+from relx.testing.model import LEAKS, LOADER, Description, ModelTestCase
 from relx.training.checks.oracle import oracle_decode
 
 # So many times the steps of the case are the most that learning by heart may take.
@@ -70,6 +72,23 @@ class HeadTestCase(ModelTestCase):
         key = find_protocol(self.protocol).key
         return {key(example, relation) for relation in relations if relation.located}
 
+    def test_it_relates_given_entities(self) -> None:
+        """A head that relates given entities returns these as they are, and relations between them only."""
+        if not self.build().head.relates_given:
+            return
+        model = self._talking()
+        given = [*self.copies(), *_few_entities()]
+        said = model.relate(given, LOADER)
+        for sentence, found in zip(given, said, strict=True):
+            where = f"given the entities of {shown(sentence)}"
+            require(found.entities == sentence.entities, f"{where}, it returns the entities {found.entities}")
+            stray = [r for r in found.relations if not {r.head, r.tail} <= {*relatable(sentence)}]
+            require(not stray, f"{where}, it relates other mentions: {stray}")
+        alone = [model.relate([sentence], LOADER)[0] for sentence in given]
+        require_same(alone, said, "given entities, alone and in a batch it says different things", LEAKS)
+        bare = [replace(sentence, relations=[]) for sentence in given]
+        require_same(said, model.relate(bare, LOADER), "given entities, it reads the gold relations too", LEAKS)
+
     def test_gold_that_it_cannot_know_is_listed_as_lost(self) -> None:
         """Data to be scored hold types that training did not show, and mentions that were not found."""
         model = self.build()
@@ -95,6 +114,16 @@ def _within(entity: Entity, other: Entity) -> bool:
 
 def _decoded(model: JointExtractor, example: Example) -> Example:
     return oracle_decode(model.head, [example])[0]
+
+
+def _few_entities() -> list[Example]:
+    """Return sentences with no entity, with one, with a nested one, with one twice, and with one without a place."""
+    tokens = ["Ada", "Lovelace", "was", "born", "in", "London", "."]
+    tree: dict[str, Any] = {"pos_tags": ["NNP"] * 7, "heads": [0, 1, 2, 3, 4, 5, 6], "deprels": ["root"] + ["dep"] * 6}
+    ada, last_name, london = Entity(0, 2, "PER"), Entity(1, 2, "PER"), Entity(5, 6, "LOC")
+    again, nowhere = Entity(5, 6, "ORG"), Entity(None, None, "LOC", text="Rome")
+    entities = [[], [ada], [london, last_name, ada], [ada, london, again], [nowhere, london, ada]]
+    return [Example(tokens, of_sentence, **tree) for of_sentence in entities]
 
 
 def _unknowable() -> list[tuple[Example, str]]:

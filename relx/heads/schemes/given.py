@@ -18,7 +18,7 @@ Given = Sequence[Sequence[Entity]]
 def given_spans(entities: Given, batch: Batch, labels: Sequence[int] | None = None) -> Spans:
     """Return the given entities of all sentences as spans, in their order, with these labels (default: 0)."""
     flat = [(row, *entity.span) for row, of_sentence in enumerate(entities) for entity in of_sentence]
-    row, start, end = torch.tensor(flat, device=batch.mask.device).reshape(-1, 3).long().unbind(dim=1)
+    row, start, end = torch.tensor(flat, device=batch.mask.device).reshape(-1, 3).long().T.contiguous()
     label = torch.zeros_like(row) if labels is None else torch.tensor(labels, device=row.device, dtype=row.dtype)
     return Spans(row, label, start, end - 1, torch.ones_like(row, dtype=torch.float))
 
