@@ -119,7 +119,11 @@ def _decoded(model: JointExtractor, example: Example) -> Example:
 def _few_entities() -> list[Example]:
     """Return sentences with no entity, with one, with a nested one, with one twice, and with one without a place."""
     tokens = ["Ada", "Lovelace", "was", "born", "in", "London", "."]
-    tree: dict[str, Any] = {"pos_tags": ["NNP"] * 7, "heads": [0, 1, 2, 3, 4, 5, 6], "deprels": ["root"] + ["dep"] * 6}
+    tree: dict[str, Any] = {
+        "pos_tags": ["NNP"] * 7,
+        "dependency_heads": [0, 1, 2, 3, 4, 5, 6],
+        "deprels": ["root"] + ["dep"] * 6,
+    }
     ada, last_name, london = Entity(0, 2, "PER"), Entity(1, 2, "PER"), Entity(5, 6, "LOC")
     again, nowhere = Entity(5, 6, "ORG"), Entity(None, None, "LOC", text="Rome")
     entities = [[], [ada], [london, last_name, ada], [ada, london, again], [nowhere, london, ada]]
@@ -129,7 +133,7 @@ def _few_entities() -> list[Example]:
 def _unknowable() -> list[tuple[Example, str]]:
     ada, rome, nowhere = Entity(0, 1, "PER"), Entity(2, 3, "LOC"), Entity(None, None, "LOC", text="Rome")
     tokens = ["Ada", "near", "Rome"]
-    tree: dict[str, Any] = {"pos_tags": ["NNP"] * 3, "heads": [0, 1, 2], "deprels": ["root", "dep", "dep"]}
+    tree: dict[str, Any] = {"pos_tags": ["NNP"] * 3, "dependency_heads": [0, 1, 2], "deprels": ["root", "dep", "dep"]}
     return [
         (Example(tokens, [ada, rome], [Relation(ada, "unheard_of", rome)], **tree), "training lacks its type"),
         (Example(tokens, [ada, nowhere], [Relation(ada, "born_in", nowhere)], **tree), "a mention was not located"),
