@@ -15,16 +15,17 @@
 //
 // Table 3: the scores of entities by participation. Table 6: pfn_scierc with recurrent=srn. alpha, beta and gamma of
 // Eq. 15 and the thresholds: -o model.head.entity_spans.threshold=0.4, subject_spans, object_spans.
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 function(
-  data='fixtures/scierc',
+  data=samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer='fixtures/tiny_transformer',
+  transformer=samples + '/tiny_transformer',
   frozen=false,
   recurrent='srn',
   hidden=if encoder == 'words' then 100 else 300,

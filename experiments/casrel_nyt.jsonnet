@@ -5,17 +5,18 @@
 // transformer   the folder of a pretrained encoder, or its name on the hub. frozen=true does not train it
 // subjects      sampled, one gold subject of a sentence at a time as in the paper, or all
 // conditioning  sum, as in the paper, or concatenated, which tells subjects of single words from their objects
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   variant='star',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer='fixtures/tiny_transformer',
+  transformer=samples + '/tiny_transformer',
   frozen=false,
   hidden=100,
   subjects='sampled',

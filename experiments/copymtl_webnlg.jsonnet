@@ -6,13 +6,14 @@
 //                  given by the data, or linear_chain, in place of a parse
 // weights          shared by all decoders, separate, or separate cells; by default cells, shared in copymtl_one
 // teacher_forcing  whether a step of training reads the gold triple, or else the model's own
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, teacher_forcing: false };
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   variant='exact',
   vectors=null,
@@ -20,7 +21,7 @@ function(
   head='copymtl_multi',
   gcn=false,
   parser='stanza',
-  stanza='fixtures/tiny_stanza',
+  stanza=samples + '/tiny_stanza',
   hidden=100,
   weights=null,
   teacher_forcing=null,

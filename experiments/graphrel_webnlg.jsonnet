@@ -3,18 +3,19 @@
 // variant  star, for data that marks the last word of each mention, or exact, for data that marks whole mentions
 // parser   stanza, with the models of the folder stanza, given by the data, or linear_chain
 // hidden   the units of the LSTM, half of them in each direction
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   variant='star',
   vectors=null,
   dim=100,
   phases=2,
   parser='stanza',
-  stanza='fixtures/tiny_stanza',
+  stanza=samples + '/tiny_stanza',
   hidden=100,
   dropout=0.2,
   word_dropout=0.04,

@@ -4,12 +4,13 @@
 // entity_scheme, joint_scheme  the tag schemes of HMT's two tasks, BIO or BIES
 // feedback                     what HMT's decoder sees of the previous tag: its vector (soft), the best tag (argmax)
 //                              or nothing (none)
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
-local signatures = import 'lib/nyt10_signatures.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
+local signatures = import 'relx/nyt10_signatures.libsonnet';
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   vectors=null,
   head='hmt',

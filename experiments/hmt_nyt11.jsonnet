@@ -1,12 +1,13 @@
 // HMT (Wei et al. 2019) on NYT11, 12 relations: Table 1 gives F1 59.9; entity_task=false is the ablation of Table 3
 // (57.1). head=novel_tagging is the baseline of Zheng et al. 2017 (47.9). format: hrl, the files of Takanobu et al.
 // (2019), or triples. If the files give entity types, HMT tags those. Model and variables are those of hmt_nyt10.
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
-local signatures = import 'lib/nyt10_signatures.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
+local signatures = import 'relx/nyt10_signatures.libsonnet';
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   vectors=null,
   head='hmt',

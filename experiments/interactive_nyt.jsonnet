@@ -16,8 +16,9 @@
 //                  cells in copymtl_multi
 // teacher_forcing  whether a step of training reads the gold triple, or else the model's own; by default true, but
 //                  false in copymtl_* and copyre_*_code
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
 local copyre_code = copyre {
@@ -34,7 +35,7 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, t
 local one_decoder = { weights: 'shared', start: 'carried' };
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   variant='star',
   vectors=null,
@@ -45,7 +46,7 @@ function(
   gcn=head == 'interactive',
   residual=true,
   parser='stanza',
-  stanza='fixtures/tiny_stanza',
+  stanza=samples + '/tiny_stanza',
   hidden=100,
   weights=null,
   teacher_forcing=null,

@@ -10,16 +10,17 @@
 //                 feature reads the shared memory h_s; or view: a cell reads [h_e; h_s]
 // global_feature  false leaves it out
 // warmup          a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 function(
-  data='fixtures/scierc',
+  data=samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer='fixtures/tiny_transformer',
+  transformer=samples + '/tiny_transformer',
   frozen=false,
   recurrent='partition_filter',
   hidden=if encoder == 'words' then 100 else 300,

@@ -17,17 +17,18 @@
 // without         what INT does not see (Table 5): relations (-y~), entities (-y-) or words (-H)
 // pair_scorer     decomposed is that of RIN's paper, concat_mlp that of rin_v2's. A relation starts out as unlikely
 //                 as it is in the data, because the bias starts at -10
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 function(
-  data='fixtures/nyt10',
+  data=samples + '/nyt10',
   format='hrl',
   variant='star',
   encoder='words',
   vectors=null,
   dim=100,
-  transformer='fixtures/tiny_transformer',
+  transformer=samples + '/tiny_transformer',
   frozen=false,
   pos=null,
   stanza=null,

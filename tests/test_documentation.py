@@ -171,7 +171,8 @@ def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_experiment_shows_its_model_and_imports_corpora_and_signatures_only(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     imported = set(re.findall(r"import '([^']+)'", text))
-    assert imported <= {f"lib/{name}.libsonnet" for name in ("choose", "corpus", "nyt10_signatures")}
+    allowed = ("choose", "corpora", "nyt10_signatures", "samples")
+    assert imported <= {f"relx/{name}.libsonnet" for name in allowed}
     model = load(file)["model"]
     for part in ("embedder", "encoder", "head"):
         if part in model:

@@ -32,6 +32,8 @@ COMMANDS = (
     "curves",
     "find-lr",
     "tune",
+    "experiments",
+    "new",
     "doctor",
 )
 

@@ -9,7 +9,7 @@ HELP = "check an experiment file without running it"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", help="a .jsonnet or .json experiment")
+    parser.add_argument("file", help="a .jsonnet or .json experiment, or the name of one that comes with relx")
     parser.add_argument("-v", "--verbose", action="store_true", help="show where each broken rule is defined")
     parser.add_argument("--full", action="store_true", help="print the file as JSON with every default filled in")
     add_experiment_arguments(parser)

@@ -19,7 +19,7 @@ SHOWN = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", help="a .jsonnet or .json experiment")
+    parser.add_argument("file", help="a .jsonnet or .json experiment, or the name of one that comes with relx")
     parser.add_argument("--low", type=float, default=1e-6, help="the first rate (default: %(default)g)")
     parser.add_argument("--high", type=float, default=1.0, help="the last rate (default: %(default)g)")
     parser.add_argument("--steps", type=int, default=200, help="of the optimizer (default: %(default)s)")

@@ -19,7 +19,7 @@ HELP = "train the model of an experiment file"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", help="a .jsonnet or .json experiment")
+    parser.add_argument("file", help="a .jsonnet or .json experiment, or the name of one that comes with relx")
     parser.add_argument("-s", "--output", metavar="FOLDER", help="output folder (default: runs/NAME of the file)")
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--force", action="store_true", help="replace an earlier run in the output folder")

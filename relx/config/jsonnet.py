@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from relx.config import renamed
+from relx.config import bundled, renamed
 from relx.errors import ConfigError
 from relx.registry import suggestion
 from relx.utils.text import unique_keys
@@ -31,13 +31,13 @@ _PLACE = re.compile(r"(?!std\.jsonnet:)(?P<file>.*?):\(?(?P<line>\d+):(?P<column
 
 
 def load(path: str | Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Evaluate an experiment file.
+    """Evaluate an experiment file, or the experiment of that name that comes with relx.
 
     ``variables`` are the top-level arguments of a Jsonnet file that is a function: JSON where they parse as JSON, else
     strings. Raises ConfigError with file and line for anything that cannot be read, for unknown variables, for
     variables without a value, and for a result that is not an object.
     """
-    path, variables = Path(path), dict(variables or {})
+    path, variables = bundled.resolve(path), dict(variables or {})
     text = _read(path)
     if path.suffix == ".json":
         if variables:
@@ -62,7 +62,9 @@ def _read(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such experiment file") from None
+        names = [experiment.name for experiment in bundled.experiments()]
+        hint = suggestion(str(path), names) if path.name == str(path) else ""
+        raise ConfigError(f"{path}: no such experiment file{hint}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 text") from None
@@ -167,13 +169,16 @@ def _evaluation(path: Path, text: str, codes: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with _standard_error() as lines:
         try:
-            found["json"] = _jsonnet.evaluate_snippet(str(path), text, tla_codes=reporting)
+            found["json"] = _jsonnet.evaluate_snippet(
+                str(path), text, tla_codes=reporting, jpathdir=str(bundled.FOLDER)
+            )
         except RuntimeError as error:
             found["error"] = str(error)
     found["read"] = [match[1] for match in map(_READ.match, lines) if match]
     if codes and not found["read"]:  # Jsonnet does not object to variables of what is no function
         with suppress(RuntimeError):
-            function = _jsonnet.evaluate_snippet(str(path), f"std.isFunction(\n{text}\n)")
+            asked = f"std.isFunction(\n{text}\n)"
+            function = _jsonnet.evaluate_snippet(str(path), asked, jpathdir=str(bundled.FOLDER))
             found["is_function"] = function.strip() == "true"
     return found
 
@@ -344,7 +349,7 @@ def variables_of(path: Path) -> list[str]:
         return []
     if result[0]["word"] == "function":
         return _argument_names(result[1:])
-    return variables_of(path.parent / _file_named(result[1]))
+    return variables_of(_imported(path, result[1]))
 
 
 def import_cycle(path: Path, above: tuple[Path, ...] = ()) -> list[Path] | None:
@@ -390,10 +395,12 @@ def _argument_names(tokens: _Tokens) -> list[str]:
     return names
 
 
-def _file_named(token: re.Match[str]) -> str:
-    return token["string"].strip("@\"'")
+def _imported(path: Path, name: re.Match[str]) -> Path:
+    """Return the file that an import in ``path`` names: beside it, or else among the files that come with relx."""
+    file = path.parent / name["string"].strip("@\"'")
+    return file if file.exists() else bundled.FOLDER / name["string"].strip("@\"'")
 
 
 def _imports(path: Path) -> list[Path]:
     pairs = pairwise(_tokens(path))
-    return [path.parent / _file_named(name) for word, name in pairs if word["word"] == "import" and name["string"]]
+    return [_imported(path, name) for word, name in pairs if word["word"] == "import" and name["string"]]
