@@ -13,11 +13,18 @@ from relx.version import __version__
 
 if TYPE_CHECKING:
     from relx.api import evaluate, load, train
+    from relx.data.document import Document
     from relx.data.example import Example
 
-__all__ = ["Example", "__version__", "evaluate", "load", "train"]
+__all__ = ["Document", "Example", "__version__", "evaluate", "load", "train"]
 # These are imported when they are first used: torch takes seconds, and `relx --help` needs none of it.
-_MODULES = {"Example": "relx.data.example", "evaluate": "relx.api", "load": "relx.api", "train": "relx.api"}
+_MODULES = {
+    "Document": "relx.data.document",
+    "Example": "relx.data.example",
+    "evaluate": "relx.api",
+    "load": "relx.api",
+    "train": "relx.api",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from relx.data.document_json import is_document
 from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import record_id, to_line
 from relx.data.json_validation import BadRecord, checked, items, optional_items, shown
@@ -40,8 +41,10 @@ class DygieReader(JsonReader):
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:
         """Whether there are ``sentences``, and a document's key or its annotations."""
-        return "sentences" in record and any(
-            key in record for key in ("doc_key", "ner", "relations", *(PREDICTED + key for key in LABELS))
+        return (
+            "sentences" in record
+            and not is_document(record)
+            and any(key in record for key in ("doc_key", "ner", "relations", *(PREDICTED + key for key in LABELS)))
         )
 
     def read(self, path: str | Path) -> Iterator[Example]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.data.alignment import same_words
+from relx.data.document_json import document_from_json, is_document
 from relx.data.example import Example
 from relx.data.json_form import FOREIGN, KEYS, example_from_json, example_to_json, to_line, tokenized
 from relx.data.json_validation import BadRecord
 from relx.errors import DataError
+from relx.readers.documents import examples_of
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.records import Record
@@ -50,10 +52,11 @@ class TextReader(JsonReader):
             for record in chunk:
                 if isinstance(record.value, dict) and _is_error(record.value):
                     errors.append(record.line)
-                elif isinstance(record.value, dict):
+                elif isinstance(record.value, dict) and not is_document(record.value):
                     further.update(key for key in record.value if key not in KEYS)
-            values = tokenized([record.value for record in chunk], self.tokenizer)
-            yield from (Record(record.line, value) for record, value in zip(chunk, values, strict=True))
+            values = tokenized([_without_tokens(record.value) for record in chunk], self.tokenizer)
+            for record, value in zip(chunk, values, strict=True):
+                yield record if is_document(record.value) else Record(record.line, value)
         if errors:
             lines = ", ".join(map(str, errors[:SHOWN])) + ", ..." * (len(errors) > SHOWN)
             logger.warning("%s: %d lines hold an error in place of a sentence: %s", path, len(errors), lines)
@@ -64,6 +67,10 @@ class TextReader(JsonReader):
     def own_form(self, value: Any) -> Any:
         """Return the record in relx's own form; readers of similar forms override this method. Raises BadRecord."""
         return value
+
+    def examples(self, record: Any) -> list[Example]:
+        """Return the sentence of a record, or the sentences of a document. Raises BadRecord."""
+        return examples_of(document_from_json(record)) if is_document(record) else [self.example(record)]
 
     def example(self, record: Any) -> Example:
         """Return the Example of one record. Raises BadRecord, which says what was expected."""
@@ -99,7 +106,11 @@ class JsonlReader(TextReader):
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:
         """Whether the sentence is there, or an error in its place. A record of another form may look so too."""
-        return ("tokens" in record or "text" in record or _is_error(record)) and not FOREIGN & record.keys()
+        return (
+            is_document(record)
+            or ("tokens" in record or "text" in record or _is_error(record))
+            and not (FOREIGN & record.keys())
+        )
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """One line for each Example. Raises RelxError when the file cannot be written."""
@@ -111,6 +122,11 @@ class JsonlReader(TextReader):
 def holds_error(example: Example) -> bool:
     """Return whether a sentence holds an error in place of a prediction."""
     return not example.tokens and ERROR in (example.meta or {})
+
+
+def _without_tokens(value: Any) -> Any:
+    """Return a record that the tokenizer completes; None in place of a document, whose sentences have tokens."""
+    return None if is_document(value) else value
 
 
 def _is_error(record: dict[str, Any]) -> bool:

@@ -1,0 +1,201 @@
+"""A text of several sentences with its entities and relations, also those between sentences."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from relx.data.example import Entity, Example, Relation, text_and_offsets
+
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+class DocumentMention(NamedTuple):
+    """A mention in a document: the index of its sentence, and the entity in that sentence."""
+
+    sentence: int
+    entity: Entity
+
+
+class DocumentRelation(NamedTuple):
+    """A relation between two mentions of a document.
+
+    ``sentence`` is the index of the sentence that lists the relation when each sentence is read by itself.
+    """
+
+    head: DocumentMention
+    type: str
+    tail: DocumentMention
+    score: float | None = None
+    sentence: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the mentions are in two sentences."""
+        return self.head.sentence != self.tail.sentence
+
+
+class Name(NamedTuple):
+    """What the mentions of one type with one normalized name have in common.
+
+    ``name`` is the most frequent spelling; ``places`` are the (start, end) characters of the mentions in the document.
+    """
+
+    type: str | None
+    name: str
+    places: list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Document:
+    """A text and its sentences.
+
+    ``starts`` has, for each sentence, the character of ``text`` at which it begins. Entities, and relations within a
+    sentence, are those of its Example; ``crossing`` has the relations between mentions of two sentences. ``meta`` is
+    the user's own.
+    """
+
+    text: str
+    sentences: list[Example] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    crossing: list[DocumentRelation] = field(default_factory=list)
+    id: str | None = None
+    meta: dict[str, Any] | None = None
+
+    @classmethod
+    def of_sentences(cls, sentences: Iterable[Example], id: str | None = None) -> "Document":
+        """Make a document of sentences alone: its text has one sentence on each line."""
+        document, length = cls("", list(sentences), id=id), 0
+        texts = [text_and_offsets(sentence)[0] for sentence in document.sentences]
+        for text in texts:
+            document.starts.append(length)
+            length += len(text) + 1
+        document.text = "\n".join(texts)
+        return document
+
+    def mentions(self) -> Iterator[DocumentMention]:
+        """Yield the mentions of each sentence: its entities, then the arguments of relations that are no entities."""
+        further: defaultdict[int, list[Entity]] = defaultdict(list)
+        for relation in self.crossing:
+            for number, entity in (relation.head, relation.tail):
+                further[number].append(entity)
+        for number, sentence in enumerate(self.sentences):
+            arguments = [argument for relation in sentence.relations for argument in (relation.head, relation.tail)]
+            for entity in dict.fromkeys([*sentence.entities, *arguments, *further[number]]):
+                yield DocumentMention(number, entity)
+
+    def relations(self) -> Iterator[DocumentRelation]:
+        """Yield the relations within each sentence, in order, and then those between sentences."""
+        for number, sentence in enumerate(self.sentences):
+            for head, type, tail, score in sentence.relations:
+                ends = DocumentMention(number, head), DocumentMention(number, tail)
+                yield DocumentRelation(ends[0], type, ends[1], score, number)
+        yield from self.crossing
+
+    def characters(self, mention: DocumentMention) -> tuple[int, int] | None:
+        """Return (start, end) of a mention in ``text``; None if it was not located."""
+        example = self.sentences[mention.sentence]
+        place = example.characters(mention.entity)
+        if place is None and mention.entity.located:
+            offsets, (first, stop) = text_and_offsets(example)[1], mention.entity.span
+            place = offsets[first][0], offsets[stop - 1][1]
+        start = self.starts[mention.sentence]
+        return None if place is None else (start + place[0], start + place[1])
+
+    def mention_text(self, mention: DocumentMention) -> str:
+        """Return the words of a mention as the text has them, with single blanks."""
+        place = self.characters(mention)
+        words = mention.entity.text or "" if place is None else self.text[slice(*place)]
+        return " ".join(words.split())
+
+    def names(self) -> list[Name]:
+        """Return the located mentions by type and normalized name, in the order of their first places."""
+        grouped: defaultdict[tuple[str | None, str], dict[tuple[int, int], str]] = defaultdict(dict)
+        for mention in self.mentions():
+            if (place := self.characters(mention)) is not None:
+                words = self.mention_text(mention)
+                grouped[mention.entity.type, normalized_name(words)][place] = words
+        return [Name(type, most_frequent(of.values()), sorted(of)) for (type, _), of in grouped.items()]
+
+    def whole(self) -> Example:
+        """Return the document as one Example, with the tokens of all its sentences."""
+        return self.window(0, len(self.sentences))
+
+    def window(self, first: int, stop: int) -> Example:
+        """Return the sentences ``first`` to ``stop`` (exclusive) as one Example, with the relations between them.
+
+        A relation that leads out of the window is kept if the sentence that lists it is in the window. Its argument
+        elsewhere has no position.
+        """
+        sentences = self.sentences[first:stop]
+        begins = [0]
+        for sentence in sentences:
+            begins.append(begins[-1] + len(sentence))
+        example = self._joined(first, stop, begins)
+        for number, sentence in enumerate(sentences, first):
+            shift = (begins[number - first], self.starts[number] - self.starts[first])
+            example.entities += [_shifted(entity, *shift) for entity in sentence.entities]
+            example.relations += [
+                Relation(_shifted(head, *shift), type, _shifted(tail, *shift), score)
+                for head, type, tail, score in sentence.relations
+            ]
+        for relation in self.crossing:
+            if first <= relation.sentence < stop:
+                ends = (
+                    _shifted(entity, begins[number - first], self.starts[number] - self.starts[first])
+                    if first <= number < stop
+                    else self._elsewhere(DocumentMention(number, entity))
+                    for number, entity in (relation.head, relation.tail)
+                )
+                example.relations.append(Relation(next(ends), relation.type, next(ends), relation.score))
+        return example
+
+    def _joined(self, first: int, stop: int, begins: list[int]) -> Example:
+        """Return the tokens of a window, and the annotations that all its sentences have."""
+        sentences = self.sentences[first:stop]
+        example = Example([token for sentence in sentences for token in sentence.tokens])
+        if sentences and all(sentence.pos_tags is not None for sentence in sentences):
+            example.pos_tags = [tag for sentence in sentences for tag in sentence.pos_tags or ()]
+        if sentences and all(sentence.dependency_heads is not None for sentence in sentences):
+            pairs = [(begin, s.dependency_heads or ()) for begin, s in zip(begins, sentences, strict=False)]
+            example.dependency_heads = [head and head + begin for begin, heads in pairs for head in heads]
+            if all(sentence.deprels is not None for sentence in sentences):
+                example.deprels = [label for sentence in sentences for label in sentence.deprels or ()]
+        if sentences and all(sentence.text is not None and sentence.offsets is not None for sentence in sentences):
+            start = self.starts[first]
+            example.text = self.text[start : self.starts[stop - 1] + len(sentences[-1].text or "")]
+            example.offsets = [
+                (begin - start + a, begin - start + b)
+                for begin, sentence in zip(self.starts[first:stop], sentences, strict=True)
+                for a, b in sentence.offsets or ()
+            ]
+        return example
+
+    def _elsewhere(self, mention: DocumentMention) -> Entity:
+        example = self.sentences[mention.sentence]
+        return Entity(None, None, mention.entity.type, example.mention_text(mention.entity))
+
+
+def normalized_name(name: str) -> str:
+    """Return what spellings of one name have in common: case, width, blanks and marks at the ends do not matter."""
+    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return _EDGES.sub("", folded) or folded
+
+
+def most_frequent(names: Iterable[str]) -> str:
+    """Return the most frequent of some spellings; the first one of those that are equally frequent."""
+    count: defaultdict[str, int] = defaultdict(int)
+    for name in names:
+        count[name] += 1
+    return max(count, key=lambda name: count[name])
+
+
+def _shifted(entity: Entity, tokens: int, characters: int) -> Entity:
+    if entity.start is not None and entity.end is not None:
+        entity = entity._replace(start=entity.start + tokens, end=entity.end + tokens)
+    if entity.characters is not None:
+        start, end = entity.characters
+        entity = entity._replace(characters=(start + characters, end + characters))
+    return entity
