@@ -1,31 +1,40 @@
 PYTHON ?= python3
 VENV ?= .venv
+DIST ?= dist
 BIN := $(VENV)/bin
 # The published size is hidden=300; a third of it learns the sample corpus in a minute.
 DEMO := --var hidden=100 --var lr=0.002 --var word_dropout=0.1 --var epochs=30
 
-.PHONY: venv demo test lint docs
+.PHONY: help venv demo test lint components dist
 
-venv: $(VENV)/installed
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+venv: $(VENV)/installed  ## make an environment with everything that tests and linters need, in VENV (.venv)
 
 # torch goes first and exactly pinned: pip may otherwise choose a build several times as large.
-$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/installed: setup.cfg setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: venv
+demo: venv  ## train on the sample corpus for half a minute and predict
 	$(BIN)/relx train experiments/hmt_nyt10.jsonnet $(DEMO) --force
 	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --text --triples
 
-test: venv
+test: venv  ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
-lint: venv
+lint: venv  ## run ruff, mypy and codespell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet relx tests benchmarks
 	$(BIN)/mypy
+	$(BIN)/codespell relx docs experiments benchmarks .github *.md
 
-docs: venv
+components: venv  ## write docs/components.md from the source
 	$(BIN)/relx components --markdown > docs/components.md
+
+dist: venv  ## build the wheel and the source distribution in DIST (dist), and check them
+	$(BIN)/python -m build --no-isolation --outdir $(DIST) .
+	$(BIN)/twine check --strict $(DIST)/*

@@ -44,7 +44,7 @@ def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 INTRODUCTION = (
-    "What an experiment file can name, made from the signatures by `make docs`; do not edit it by hand.",
+    "What an experiment file can name, made from the signatures by `make components`; do not edit it by hand.",
     "A type such as `head` is a kind: its value is an object whose `type` is one of the names listed under that kind.",
 )
 

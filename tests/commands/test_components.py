@@ -97,7 +97,7 @@ def test_unknown_kind_and_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_page_of_the_documentation_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "components.md").read_text(encoding="utf-8")
-    assert output(capsys, "--markdown") == page, "run `make docs`"
+    assert output(capsys, "--markdown") == page, "run `make components`"
 
 
 @pytest.mark.parametrize("arguments", [["additive"], ["pair_scorer", "additive"]])

@@ -14,7 +14,7 @@ NAMES = [experiment.name for experiment in bundled.experiments()]
 
 def test_the_names_are_those_of_the_files() -> None:
     root = Path(__file__).parents[2]
-    assert NAMES == sorted(path.stem for path in (root / "experiments").glob("*.jsonnet"))
+    assert sorted(path.stem for path in (root / "experiments").glob("*.jsonnet")) == NAMES
 
 
 @pytest.fixture
