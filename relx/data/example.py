@@ -1,10 +1,11 @@
 """A sentence with its entities and relations: one class for gold data and for predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from relx.data.alignment import joined_offsets, same_words
-from relx.utils import html
+from relx.utils import drawing, html
 
 
 class Entity(NamedTuple):
@@ -100,9 +101,31 @@ class Example:
             return None
         return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
 
+    def glued(self) -> list[int]:
+        """Return the numbers of the tokens that follow the token before them without a blank."""
+        offsets = self.offsets or []
+        return [i for i in range(1, len(offsets)) if offsets[i][0] <= offsets[i - 1][1]]
+
+    def to_svg(self, types: Sequence[str] = (), style: str = drawing.STANDALONE_STYLE) -> str:
+        """Draw the sentence: its mentions as boxes, its relations as arcs. What has no place is left out.
+
+        ``types`` fixes the color of each entity type by its position. The result is a file of its own; a page that has
+        ``relx.utils.drawing.STYLE`` already needs no ``style`` in each drawing.
+        """
+        arguments = (argument for relation in self.relations for argument in (relation.head, relation.tail))
+        mentions = list(dict.fromkeys(e._replace(score=None) for e in (*self.entities, *arguments) if e.located))
+        spans = [drawing.Span(*mention.span, mention.type or "") for mention in mentions]
+        number = {mention: i for i, mention in enumerate(mentions)}
+        arcs = [
+            drawing.Arc(number[r.head._replace(score=None)], number[r.tail._replace(score=None)], r.type)
+            for r in self.relations
+            if r.located
+        ]
+        return drawing.draw(self.tokens, spans, arcs, self.glued(), types, style=style)
+
     def _repr_html_(self) -> str:
         """Show the sentence, its entities and its triples in a notebook."""
-        shown = f"<p>{html.text(self.text if self.text is not None else ' '.join(self.tokens))}</p>"
+        shown = self.to_svg(style=drawing.STYLE)
         if self.entities:
             rows = [(self.mention_text(e), e.type or "", _shown(e.score)) for e in self.entities]
             shown += html.table([("entity", "type", "score"), *rows])
