@@ -10,13 +10,13 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
-from relx.heads.schemes.limits import Cell, Tied, limit_of_ties, limits_of_two_sums
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import mean_of_endpoints
 from relx.heads.spans.tagger import gammas
+from relx.limits import Cell, Limit, Tied, limit_of_ties, limits_of_two_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
 
@@ -61,9 +61,9 @@ class CasRel(Head):
         self.sampled, self.summed = subjects == "sampled", conditioning == "sum"
         self.relations = vocabulary.relations()
         self.scheme = SpanTripleTargets(self.relations, lambda entity, example: 0, allow_self)
-        self.subject = SpanTagger(input_dim, 1, subject_spans, "nearest")
+        self.subject = SpanTagger(input_dim, 1, subject_spans)
         size = input_dim if self.summed else 2 * input_dim
-        self.object = SpanTagger(size, len(self.relations), object_spans, "nearest")
+        self.object = SpanTagger(size, len(self.relations), object_spans)
 
     def targets(self, example: Example) -> Targets:
         """Write what ``SpanTripleTargets.write`` makes of the sentence; all mentions have one label."""

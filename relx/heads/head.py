@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
+from relx.limits import Limit
 from relx.registry import Registrable
 
 HeadOutput = dict[str, Tensor]
@@ -41,29 +42,6 @@ class Targets:
     arrays: Arrays
     lost: list[tuple[Relation, str]] = field(default_factory=list)
     lost_entities: list[tuple[Entity, str]] = field(default_factory=list)
-
-
-class Outcome(NamedTuple):
-    """Hold the relations that are lost, and the number of wrong ones that are returned."""
-
-    lost: tuple[Relation, ...] = ()
-    wrong: int = 0
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Name relations of one sentence that no weights return without an error.
-
-    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones. An
-    outcome without an error says that the cost of the limit is not known. Raises ValueError if there are no outcomes.
-    """
-
-    cause: str
-    outcomes: Sequence[Outcome]
-
-    def __post_init__(self) -> None:
-        if not self.outcomes:
-            raise ValueError(f"the limit {self.cause!r} has no outcomes; give at least one")
 
 
 class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):

@@ -11,10 +11,10 @@ from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import Encode, Head, HeadOutput
-from relx.heads.kernels import fused_lstm
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
 from relx.heads.schemes.tags import EntityTags, Positions, tagging_loss
+from relx.kernels.lstm import fused_lstm
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_sizes
 

@@ -7,8 +7,8 @@ from relx.data.batch import Batch
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import Encode, Head, HeadOutput
-from relx.heads.kernels import fused_lstm
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
+from relx.kernels.lstm import fused_lstm
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 

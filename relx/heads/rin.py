@@ -5,6 +5,7 @@ The numbers of equations are those of version 1.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import product
 from typing import Literal
 
 import torch
@@ -13,15 +14,14 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets, prediction
-from relx.heads.pair_scorers import PairScorer, TableCells
-from relx.heads.pair_scorers.scorer import pairs_within, probabilities_of_pairs
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.pair_scorers import PairScorer
+from relx.heads.pair_scorers.scorer import probabilities_of_pairs
+from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.given import given_relations, given_spans
-from relx.heads.schemes.limits import Cell, limits_of_sums
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
-from relx.heads.schemes.triples import SpanTriples
+from relx.limits import Cell, Limit, limits_of_sums
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_sizes
 
@@ -145,17 +145,22 @@ class PairTaggingHead(Head):
         self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
     ) -> list[list[Relation]]:
         """Read the cells of the anchors of given entities. Entities that share their anchor have the same relations."""
-        given = given_spans(entities, batch)
-        head, tail = pairs_within(given.batch_index)
-        token = given.start if self.anchor_table.anchor == "first" else given.last
-        if not self.anchor_table.allow_self:
-            apart = token[head] != token[tail]
-            head, tail = head[apart], tail[apart]
-        pairs = TableCells(given.batch_index[head], token[head], token[tail], torch.zeros_like(head))
-        probs = probabilities_of_pairs(self.pair_scorer, self(batch, encode)["relation"], pairs)  # [pairs, relations]
-        pair, relation = (probs >= self.threshold).nonzero(as_tuple=True)
-        found = SpanTriples(given, relation, head[pair], tail[pair], probs[pair, relation])
-        return given_relations(found, entities, self.anchor_table.relations)
+        anchor, allow_self = self.anchor_table.anchor_of, self.anchor_table.allow_self
+        pairs = [
+            (sentence, head, tail)
+            for sentence, given in enumerate(entities)
+            for head, tail in product(given, repeat=2)
+            if allow_self or anchor(head) != anchor(tail)
+        ]
+        table = torch.tensor([(row, anchor(head), anchor(tail), 0) for row, head, tail in pairs], dtype=torch.long)
+        cells = TableCells(*table.view(-1, 4).to(batch.mask.device).T)
+        probs = probabilities_of_pairs(self.pair_scorer, self(batch, encode)["relation"], cells)  # [pairs, relations]
+        between: list[list[Relation]] = [[] for _ in entities]
+        for pair, relation in (probs >= self.threshold).nonzero().tolist():
+            sentence, head, tail = pairs[pair]
+            name = self.anchor_table.relations[relation]
+            between[sentence].append(Relation(head, name, tail, probs[pair, relation].item()))
+        return between
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold tags and the gold cells."""

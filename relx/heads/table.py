@@ -13,23 +13,17 @@ from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
-from relx.heads.head import SHARED, Encode, Head, HeadOutput, Limit, Targets
-from relx.heads.pair_scorers import PairScorer, TableCells
-from relx.heads.pair_scorers.scorer import (
-    LOGITS_AT_ONCE,
-    in_chunks,
-    logit,
-    pairs_within,
-    probabilities_of_pairs,
-    triangle_loss,
-)
+from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets
+from relx.heads.pair_scorers import PairScorer
+from relx.heads.pair_scorers.scorer import probabilities_of_pairs
+from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.global_feature import GlobalFeature
-from relx.heads.schemes.limits import Cell, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans import Spans
-from relx.heads.spans.spans import best_labels
+from relx.heads.spans.spans import Spans, best_labels
+from relx.heads.spans.triangle import predict_spans, triangle_loss
+from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_shares, require_sizes
 
@@ -258,17 +252,13 @@ class EndpointTables:
         return best_labels(replace(entities, label=indices, start=token, last=token), length).label.sort().values
 
 
-def predict_spans(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: float) -> Spans:
-    """Return the cells of real tokens, first <= last, whose probability is at least ``threshold``, as spans."""
-    first, last = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
-    found, start = [], 0
-    for vectors, real in in_chunks(max(1, LOGITS_AT_ONCE // (len(first) * scorer.width)), inputs, mask):
-        logits = scorer.score_pairs(vectors, first, last)  # [rows, pairs, labels]
-        row, pair, label = ((logits >= logit(threshold)) & real[:, last, None]).nonzero(as_tuple=True)
-        found.append(Spans(row + start, label, first[pair], last[pair], logits[row, pair, label].sigmoid()))
-        start += len(vectors)
-    parts = zip(*((s.batch_index, s.label, s.start, s.last, s.score) for s in found), strict=True)
-    return Spans(*map(torch.cat, parts))
+def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the indices of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
+    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
+    partners, begin = count[row], (count.cumsum(0) - count)[row]
+    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
+    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
+    return first, begin[first] + offset
 
 
 def _keys(cells: TableCells, length: int, num_relations: int) -> Tensor:

@@ -2,9 +2,9 @@ import pytest
 import torch
 from padding import assert_every_parameter_learns, assert_ignores_padding, padded_inputs
 
-from relx.encoders.kernels import partitioned_recurrence
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.encoders.seq2seq.srn import SRNEncoder, selection_gates
+from relx.kernels import partitioned_recurrence
 
 DIM, SIZE = 4, 3
 SRN_MEMORIES = ["e", "s", "es", "o", "eo", "so", "eso"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from relx.heads.cascade.head import MatchingSpanTagger
 from relx.heads.spans import Spans, SpanTagger
 
 Numbers = tuple[int, int, int, int]
@@ -55,7 +56,7 @@ def loss(h: Tensor, gold: set[tuple[int, int, int]], extractor: SpanTagger) -> T
         for k in range(extractor.num_labels):
             total = total + extractor.task.alpha * _cross_entropy(start[i, k], (k, i) in starts)
             total = total + extractor.task.beta * _cross_entropy(end[i, k], (k, i) in ends)
-        for j in range(i, len(h)) if extractor.pair_scorer is not None else ():
+        for j in range(i, len(h)) if isinstance(extractor, MatchingSpanTagger) else ():
             for k, probability in enumerate(match(h, i, j, extractor)):
                 total = total + extractor.task.gamma * _cross_entropy(probability, (k, i, j) in gold)
     return total
@@ -71,8 +72,8 @@ def found(h: Tensor, extractor: SpanTagger) -> dict[tuple[int, int, int], float]
     for k in range(extractor.num_labels):
         for i in range(len(h)):
             lasts = [j for j in range(i, len(h)) if end[j, k] >= least] if start[i, k] >= least else []
-            for j in lasts if extractor.pair_scorer is not None else lasts[:1]:
-                matching = match(h, i, j, extractor)[k] if extractor.pair_scorer is not None else torch.ones(())
+            for j in lasts if isinstance(extractor, MatchingSpanTagger) else lasts[:1]:
+                matching = match(h, i, j, extractor)[k] if isinstance(extractor, MatchingSpanTagger) else torch.ones(())
                 if matching >= least:
                     spans[k, i, j] = (start[i, k] * end[j, k] * matching).item()
     return spans

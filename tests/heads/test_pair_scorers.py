@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from relx.heads.pair_scorers import PairScorer, TableCells, kernels, scorer
+from relx.heads.pair_scorers import PairScorer, scorer
 from relx.heads.pair_scorers.scorers import (
     ConcatMLPPairScorer,
     DecomposedPairScorer,
@@ -17,6 +17,8 @@ from relx.heads.pair_scorers.scorers import (
     PFNPairScorer,
     SumPairScorer,
 )
+from relx.heads.schemes.cells import TableCells
+from relx.kernels import pair_sums
 from relx.registry import components
 
 DIM, RELATIONS = 4, 3
@@ -48,7 +50,7 @@ def pairs(request: pytest.FixtureRequest) -> PairScorer:
 @pytest.fixture(params=[1, 2**20], ids=["one sentence at a time", "at once"])
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer, "LOGITS_AT_ONCE", request.param)
-    monkeypatch.setattr(kernels, "SUMS_AT_ONCE", request.param)
+    monkeypatch.setattr(pair_sums, "SUMS_AT_ONCE", request.param)
 
 
 def literal_tables(pairs: PairScorer, inputs: Tensor, mask: Tensor) -> list[Tensor]:
@@ -229,7 +231,7 @@ def test_the_closed_sum_of_softplus_is_exact_to_rounding(level: float, dtype: to
     exact = [parts.clone().requires_grad_() for parts in (heads, tails)]
     expected = F.softplus(exact[0].unsqueeze(2) + exact[1].unsqueeze(1)).sum()
     given = [parts.to(dtype).requires_grad_() for parts in (heads, tails)]
-    ours = kernels.softplus_of_sums(*given)
+    ours = pair_sums.softplus_of_sums(*given)
     # The float32 sums a + b themselves are off by up to 1e-6 of 10 + level.
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     torch.testing.assert_close(ours.double(), expected, rtol=tolerance, atol=1e-40)
@@ -243,9 +245,9 @@ def test_only_likely_relations_need_a_table() -> None:
     tails = torch.full_like(heads, -4.0)
     tails[1, 3, 7] = 1.0
     with LargestTensor() as made:
-        kernels.softplus_of_sums(heads, tails)
+        pair_sums.softplus_of_sums(heads, tails)
     assert made.largest <= heads.numel()
-    assert kernels.blocks_above(heads, tails, 0.0).nonzero().tolist() == [[1, 7]]
+    assert pair_sums.blocks_above(heads, tails, 0.0).nonzero().tolist() == [[1, 7]]
 
 
 def test_cells_without_their_padding() -> None:

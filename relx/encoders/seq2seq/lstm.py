@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from relx.encoders.seq2seq.encoder import Directions, Seq2SeqEncoder, read_both_directions
+from relx.encoders.seq2seq.directions import Directions, read_both_directions
+from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 from relx.utils.precision import full_precision_on_cpu

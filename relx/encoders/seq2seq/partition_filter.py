@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from relx.encoders.kernels.cells import PartitionFilterCell
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.partitioned import Direction, PartitionedEncoder
+from relx.kernels.cells import PartitionFilterCell
 from relx.registry import Injected
 
 

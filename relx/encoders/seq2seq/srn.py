@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from relx.encoders.kernels.cells import SRNCell
-from relx.encoders.kernels.partitioned_recurrence import tasks_of
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.encoders.seq2seq.partitioned import Direction, PartitionedEncoder
+from relx.kernels.cells import SRNCell
+from relx.kernels.partitioned_recurrence import tasks_of
 from relx.registry import Injected
 
 

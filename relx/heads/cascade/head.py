@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -12,15 +13,17 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, PlainSentences, TaskContext
-from relx.heads.head import Encode, Head, HeadOutput, Limit, Targets
-from relx.heads.pair_scorers import PairScorer
+from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.pair_scorers.scorer import PairScorer, logit
+from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
-from relx.heads.schemes.limits import Cell, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import best_labels, find
-from relx.heads.spans.tagger import SpanDecoding, gammas
+from relx.heads.spans.tagger import gammas
+from relx.heads.spans.triangle import logits_of_cells, pairs_in_order, triangle_loss
+from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.registry import Injected, Lazy, suggestion
 from relx.utils.argument_checks import require_effect
 
@@ -28,6 +31,60 @@ NOT_EXTRACTED = "only entities are extracted"
 SHARED_OBJECTS = "all subjects of a sentence have the same objects, since the fusion does not tell them apart"
 
 Span = tuple[int, int]
+SpanDecoding = Literal["match", "nearest"]
+
+MATCH_BIAS = -6.0
+
+
+class MatchingSpanTagger(SpanTagger):
+    """Tag starts and ends (Eq. 12); a pair scorer decides on the pairs whose start is not after the end (Eq. 13).
+
+    The scorer is by default ``pfn_mlp`` with the bias -6.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        num_labels: int,
+        task: SpanTask | None = None,
+        pair_scorer: Lazy[PairScorer] | None = None,
+    ) -> None:
+        super().__init__(input_dim, num_labels, task)
+        scorer = pair_scorer or PairScorer.named("pfn_mlp", bias=MATCH_BIAS)
+        self.pair_scorer = scorer.build(input_dim=input_dim, num_relations=num_labels)
+
+    def pairs(self, starts: Tensor, ends: Tensor) -> TableCells:
+        """Pair each start with every end that is not before it."""
+        return pairs_in_order(starts, ends)
+
+    def forward(self, h: Tensor, mask: Tensor) -> Spans:
+        """Extract spans from h [rows, length, d]. A score is the product of the probabilities that made the span."""
+        return self._matched(h, super().forward(h, mask))
+
+    def among(self, h: Tensor, candidates: Spans) -> Spans:
+        """Return the labels that hold of given spans: start, end and match reach the threshold."""
+        return self._matched(h, super().among(h, candidates))
+
+    def _matched(self, h: Tensor, found: Spans) -> Spans:
+        match = logits_of_cells(self.pair_scorer, h, found.cells)  # Eq. 13, of these pairs only: [spans]
+        kept = match >= logit(self.task.threshold)
+        return replace(found, score=found.score * match.sigmoid()).select(kept)
+
+    def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
+        """Compute alpha L_st + beta L_en + gamma L_m (Eq. 14-15), summed over tokens, pairs and labels: a scalar.
+
+        The paper sums the matches over all pairs of tokens; here they are summed over the pairs with start <= end only.
+        No span has its start after its end, and a scorer that is a sum of a start's and an end's part (Eq. 13) cannot
+        hold two spans of one label and reject both pairs across, of which only one has its start before its end.
+        """
+        total = super().loss(h, mask, gold)
+        return total + self.task.gamma * triangle_loss(self.pair_scorer, h, mask, gold.cells)
+
+    def oracle(self, gold: Spans, shape: torch.Size) -> Spans:
+        """Return what a tagger extracts that has learned these spans perfectly, of rows of the shape [rows, length]."""
+        found = super().oracle(gold, shape)
+        wanted, made = (spans.keys(shape[1]) * self.num_labels + spans.label for spans in (gold, found))
+        return found.select(torch.isin(made, wanted))
 
 
 @Head.register("cascade")
@@ -90,7 +147,7 @@ class Cascade(Head):
         self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
         self.decoder = SpanTripleDecoder(relations, self.types.predicted)
         self.joint = self.finds_relations = joint
-        self.all_subjects = subjects == "all"
+        self.all_subjects, self.nearest = subjects == "all", decoding == "nearest"
         with_entities = markers == "entity_subject"
         self.reads_types = with_entities and self.types.source == "data"
         self.fusion = Fusion(task_features)
@@ -101,19 +158,24 @@ class Cascade(Head):
             self.fusion = EarlyFusion(task_features, types, with_entities, max_tokens)
         self.markers = self.fusion.markers
         sizes = self.fusion.sizes
-        self.entity = SpanTagger(sizes["entity"], len(types), entity_spans, decoding, pair_scorer)
+
+        def tagger(task: str, num_labels: int, settings: SpanTask | None) -> SpanTagger:
+            if decoding == "nearest":
+                return SpanTagger(sizes[task], num_labels, settings)
+            return MatchingSpanTagger(sizes[task], num_labels, settings, pair_scorer)
+
+        self.entity = tagger("entity", len(types), entity_spans)
         if joint:
-            self.subject = SpanTagger(sizes["subject"], 1, subject_spans, decoding, pair_scorer)
-            self.object = SpanTagger(sizes["object"], len(relations), object_spans, decoding, pair_scorer)
+            self.subject = tagger("subject", 1, subject_spans)
+            self.object = tagger("object", len(relations), object_spans)
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``)."""
         written = self.scheme.write(example)
         if not self.joint:
             relations = [(relation, NOT_EXTRACTED) for relation in example.relations]
-            nearest = self.entity.pair_scorer is None
-            return Targets(written.arrays, relations, self.scheme.lost_entities(example, nearest))
-        short = self.scheme.cut_short(example, written, entities=True) if self.object.pair_scorer is None else []
+            return Targets(written.arrays, relations, self.scheme.lost_entities(example, self.nearest))
+        short = self.scheme.cut_short(example, written, entities=True) if self.nearest else []
         return Targets(written.arrays, written.lost + short)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
@@ -211,7 +273,7 @@ class Cascade(Head):
         limits = []
         if self.joint and self.fusion.shares_objects:
             limits = limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
-        if self.entity.pair_scorer is None or not self.entity.pair_scorer.is_sum:
+        if not isinstance(self.entity, MatchingSpanTagger) or not self.entity.pair_scorer.is_sum:
             return limits
         spans: dict[str | None, list[Span]] = defaultdict(list)
         for entity in held.entities:

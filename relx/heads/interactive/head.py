@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Limit, Outcome, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
 from relx.heads.interactive.decoding import (
     GreedyDecoder,
     OutputSettings,
@@ -32,6 +32,7 @@ from relx.heads.interactive.layers import (
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
+from relx.limits import Limit, Outcome
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect, require_sizes
 

@@ -1,5 +1,5 @@
 """Scorers of token pairs: ``linear``, ``decomposed``, ``concat_mlp``, ``pfn_mlp``, ``biaffine``."""
 
-from relx.heads.pair_scorers.scorer import PairScorer, TableCells
+from relx.heads.pair_scorers.scorer import PairScorer
 
-__all__ = ["TableCells", "PairScorer"]
+__all__ = ["PairScorer"]

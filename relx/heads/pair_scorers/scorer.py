@@ -2,33 +2,17 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.heads.pair_scorers.kernels import sum_in_chunks
+from relx.heads.schemes.cells import TableCells
+from relx.kernels.pair_sums import sum_in_chunks
 from relx.registry import Registrable
 
 # So many logits are made at a time: few enough for a CPU's cache, and no table of a whole batch in memory.
 LOGITS_AT_ONCE = 2**20
-
-
-class TableCells(NamedTuple):
-    """Some cells of tables of logits: vectors of equal length, one number for each cell."""
-
-    sentence: Tensor
-    head: Tensor
-    tail: Tensor
-    relation: Tensor
-
-    @classmethod
-    def unpadded(cls, cells: Tensor) -> "TableCells":
-        """Read the cells (relation from 1, head, tail) of each sentence, [batch, most cells, 3]; 0 is padding."""
-        sentence, place = cells[..., 0].nonzero(as_tuple=True)
-        relation, head, tail = cells[sentence, place].unbind(dim=-1)
-        return cls(sentence, head, tail, relation - 1)
 
 
 class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim", "num_relations")):
@@ -117,34 +101,6 @@ def _greatest(table: Tensor) -> Tensor:
     return table.max(dim=2).values if table.requires_grad else table.amax(dim=2)
 
 
-def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: TableCells) -> Tensor:
-    """Sum binary cross entropy over the pairs of tokens in the mask with i <= j and the relations: a scalar.
-
-    ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells with i <= j.
-    """
-    length = inputs.shape[1]
-    head, tail = torch.triu_indices(length, length, device=inputs.device)
-    rows = torch.arange(len(inputs), device=inputs.device)
-
-    def loss(inputs: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
-        logits = scorer.score_pairs(inputs, head, tail)
-        here = TableCells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
-        pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
-        positive = logits[here.sentence - rows[0], pair, here.relation]
-        return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
-
-    at_once = max(1, LOGITS_AT_ONCE // max(1, len(head) * scorer.width))
-    return sum_in_chunks(loss, (inputs, mask, rows), list(scorer.parameters()), at_once)
-
-
-def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Tensor:
-    """Return the logit of each cell, [cells], without those of any other pair."""
-    pairs = torch.stack((inputs[cells.sentence, cells.head], inputs[cells.sentence, cells.tail]), dim=1)
-    first, second = torch.arange(2, device=inputs.device).split(1)
-    logits = scorer.score_pairs(pairs, first, second).squeeze(1)
-    return logits.gather(1, cells.relation.unsqueeze(1)).squeeze(1)
-
-
 def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
     """Compute the probabilities of all relations for some pairs, whatever their own relations: [pairs, relations]."""
     first, second = torch.arange(2, device=inputs.device).split(1)
@@ -154,15 +110,6 @@ def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells
         for row, head, tail in in_chunks(at_once, pairs.sentence, pairs.head, pairs.tail)
     ]
     return torch.cat(found)
-
-
-def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the indices of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
-    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
-    partners, begin = count[row], (count.cumsum(0) - count)[row]
-    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
-    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
-    return first, begin[first] + offset
 
 
 def in_chunks(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

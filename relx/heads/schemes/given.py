@@ -9,8 +9,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Relation
 from relx.data.vocabulary import Namespace
 from relx.heads.schemes.triples import SpanTriples
-from relx.heads.spans import Spans
-from relx.heads.spans.spans import find
+from relx.heads.spans.spans import Spans, find
 
 Given = Sequence[Sequence[Entity]]
 

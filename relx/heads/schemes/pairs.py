@@ -61,20 +61,21 @@ class AnchorTable:
 
     def tokens(self, relation: Relation) -> tuple[int, int]:
         """Find the anchor tokens of head and tail of a located relation."""
-        return self._anchor_of(relation.head), self._anchor_of(relation.tail)
+        return self.anchor_of(relation.head), self.anchor_of(relation.tail)
 
     def spans_by_anchor(self, entities: Iterable[Entity]) -> dict[int, Entity]:
         """Map each anchor token to its entity."""
-        return {self._anchor_of(entity): entity for entity in entities}
+        return {self.anchor_of(entity): entity for entity in entities}
 
     def _loss_of_span(self, relation: Relation, spans: Mapping[int, Entity]) -> str | None:
         for mention in (relation.head, relation.tail):
-            anchor = self._anchor_of(mention)
+            anchor = self.anchor_of(mention)
             span = spans[anchor].span if anchor in spans else (anchor, anchor + 1)
             if span != mention.span:
                 return SHARED if anchor in spans else UNTAGGED
         return None
 
-    def _anchor_of(self, entity: Entity) -> int:
+    def anchor_of(self, entity: Entity) -> int:
+        """Return the token that represents an entity."""
         start, end = entity.span
         return start if self.anchor == "first" else end - 1

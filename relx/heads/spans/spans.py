@@ -1,12 +1,12 @@
 """Spans of the sequences of a batch as vectors."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from relx.heads.pair_scorers import TableCells
+from relx.heads.schemes.cells import TableCells
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,9 @@ def labels_of_tokens(spans: Spans, shape: torch.Size, num_labels: int) -> Tensor
 def mean_of_endpoints(vectors: Tensor, spans: Spans) -> Tensor:
     """Represent each span by the mean of its first and last token: [rows, length, d] -> [spans, d]."""
     return (vectors[spans.batch_index, spans.start] + vectors[spans.batch_index, spans.last]) / 2
+
+
+def cut_short(spans: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return the spans (start, end), of one label, within which another one ends: their starts take that nearer end."""
+    ends = {end for _, end in spans}
+    return {(start, end) for start, end in spans if any(start < other < end for other in ends)}

@@ -11,7 +11,8 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.errors import TrainingError
 from relx.heads.faults import faults_of
-from relx.heads.head import Head, Limit, Outcome
+from relx.heads.head import Head
+from relx.limits import Limit, Outcome
 from relx.registry import registered_name
 from relx.scoring import Protocol, Report, find_protocol, score
 from relx.scoring.counts import Counts

@@ -6,6 +6,7 @@ import torch
 from padding import LENGTHS, assert_every_parameter_learns, padded_inputs
 from span_equations import numbers_of, random_spans, spans_of
 
+from relx.heads.cascade.head import MatchingSpanTagger
 from relx.heads.pair_scorers.scorers import BiaffinePairScorer, LinearPairScorer, PFNPairScorer
 from relx.heads.spans import SpanTagger, SpanTask
 from relx.registry import Lazy
@@ -17,13 +18,14 @@ VARIANTS = {
     "linear": {"pair_scorer": Lazy(LinearPairScorer, bias=0.0)},
     "pfn_mlp": {"pair_scorer": Lazy(PFNPairScorer, hidden_size=5, bias=0.0)},
     "biaffine": {"pair_scorer": Lazy(BiaffinePairScorer, hidden_size=5, bias=0.0)},
-    "nearest": {"decoding": "nearest"},
+    "nearest": {},
 }
 
 
 def make(name: str, threshold: float = 0.5) -> SpanTagger:
     torch.manual_seed(1)
-    made = SpanTagger(DIM, LABELS, SpanTask(**TASK, threshold=threshold), **VARIANTS[name]).double()
+    cls = SpanTagger if name == "nearest" else MatchingSpanTagger
+    made = cls(DIM, LABELS, SpanTask(**TASK, threshold=threshold), **VARIANTS[name]).double()
     for parameter in made.parameters():
         parameter.data = torch.randn_like(parameter) * 0.7
     return made
@@ -94,7 +96,7 @@ def test_the_nearest_end_loses_the_longer_of_two_spans_with_one_start_and_those_
 def test_what_the_extractor_has_learnt_is_what_it_finds() -> None:
     inputs, mask = padded_inputs(40)
     torch.manual_seed(2)
-    extractor = SpanTagger(40, LABELS, pair_scorer=Lazy(PFNPairScorer, hidden_size=20)).double()
+    extractor = MatchingSpanTagger(40, LABELS, pair_scorer=Lazy(PFNPairScorer, hidden_size=20)).double()
     optimizer = torch.optim.Adam(extractor.parameters(), lr=0.03)
     for _ in range(100):
         optimizer.zero_grad()
@@ -105,7 +107,7 @@ def test_what_the_extractor_has_learnt_is_what_it_finds() -> None:
 
 def test_a_sentence_starts_with_about_one_start_in_all() -> None:
     for labels in (1, 7, 171):
-        extractor = SpanTagger(DIM, labels, decoding="nearest")
+        extractor = SpanTagger(DIM, labels)
         expected = 25 * extractor.start(torch.zeros(DIM)).sigmoid().sum()
         assert 0.5 < expected.item() < 1.5
 

@@ -11,11 +11,12 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.errors import TrainingError
 from relx.heads.cascade.head import Cascade
-from relx.heads.head import NOT_LOCATED, Limit
+from relx.heads.head import NOT_LOCATED
 from relx.heads.hmt import HMT
 from relx.heads.novel_tagging import NovelTagging
 from relx.heads.schemes.joint_tags import PAIRED, TAKEN
 from relx.heads.schemes.triples import CUT_SHORT, SHADOWED, UNLISTED
+from relx.limits import Limit
 from relx.readers import read
 from relx.registry import registered_name
 from relx.training.checks.oracle import BESIDE_GOLD, CUT, oracle_check, oracle_decode

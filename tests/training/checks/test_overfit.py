@@ -13,10 +13,10 @@ from relx.commands import main
 from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.errors import ConfigError, TrainingError
-from relx.heads.head import Encode, Head, HeadOutput, Limit, Outcome
+from relx.heads.head import Encode, Head, HeadOutput
 from relx.heads.hmt import HMT
 from relx.heads.rin import RIN
-from relx.heads.schemes.limits import SUMMED
+from relx.limits import SUMMED, Limit, Outcome
 from relx.training.checks import overfit as module
 from relx.training.checks.dry_run import overfit
 from relx.training.distributed import Distributed

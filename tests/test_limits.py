@@ -10,19 +10,20 @@ import torch
 from sentences import clashing_sentence, sentence
 
 from relx import config
+from relx import limits as module
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
 from relx.heads.cascade.head import SHARED_OBJECTS
 from relx.heads.casrel import SYMMETRIC
-from relx.heads.head import Limit, Outcome
 from relx.heads.pair_scorers.scorers import DecomposedPairScorer, LinearPairScorer
-from relx.heads.schemes import limits as module
-from relx.heads.schemes.limits import (
+from relx.limits import (
     SUMMED,
     SUMMED_LABELS,
     SUMMED_SPANS,
     SUMMED_TWICE,
+    Limit,
+    Outcome,
     limits_of_sums,
     limits_of_two_sums,
 )

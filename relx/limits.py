@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import NamedTuple
 
 from relx.data.example import Relation
-from relx.heads.head import Limit, Outcome
 
 Cell = tuple[Hashable, Hashable]
 
@@ -18,6 +18,29 @@ SUMMED = "the pair scorer is a sum of two scores: of two pairs of a relation it 
 SUMMED_TWICE = "a triple needs two scores, each a sum: of two wrong pairs across, each of them can reject only one"
 SUMMED_SPANS = "the scorer of starts and ends is a sum of two scores: of two spans it also finds one across"
 SUMMED_LABELS = "the label of a pair is the best of several sums: two relations cannot hold crosswise"
+
+
+class Outcome(NamedTuple):
+    """Hold the relations that are lost, and the number of wrong ones that are returned."""
+
+    lost: tuple[Relation, ...] = ()
+    wrong: int = 0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Name relations of one sentence that no weights return without an error.
+
+    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones. An
+    outcome without an error says that the cost of the limit is not known. Raises ValueError if there are no outcomes.
+    """
+
+    cause: str
+    outcomes: Sequence[Outcome]
+
+    def __post_init__(self) -> None:
+        if not self.outcomes:
+            raise ValueError(f"the limit {self.cause!r} has no outcomes; give at least one")
 
 
 def combined(choices: Iterable[Sequence[Outcome]]) -> list[Outcome]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from relx.encoders.kernels.partitioned_recurrence import BackwardSteps, Cell, ForwardSteps
+from relx.kernels.partitioned_recurrence import BackwardSteps, Cell, ForwardSteps
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 tanh_backward = torch.ops.aten.tanh_backward.grad_input

@@ -1,1 +1,0 @@
-"""Fast paths of the encoders; the equations stand in the encoders' own files."""

@@ -1,0 +1,60 @@
+"""Spans as cells, first token x last token, of a pair scorer's table: only those with the first not after the last."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, PairScorer, in_chunks, logit
+from relx.heads.schemes.cells import TableCells
+from relx.heads.spans.spans import Spans
+from relx.kernels.pair_sums import sum_in_chunks
+
+
+def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: TableCells) -> Tensor:
+    """Sum binary cross entropy over the pairs of tokens in the mask with i <= j and the relations: a scalar.
+
+    ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells with i <= j.
+    """
+    length = inputs.shape[1]
+    head, tail = torch.triu_indices(length, length, device=inputs.device)
+    rows = torch.arange(len(inputs), device=inputs.device)
+
+    def loss(inputs: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
+        logits = scorer.score_pairs(inputs, head, tail)
+        here = TableCells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
+        pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
+        positive = logits[here.sentence - rows[0], pair, here.relation]
+        return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
+
+    at_once = max(1, LOGITS_AT_ONCE // max(1, len(head) * scorer.width))
+    return sum_in_chunks(loss, (inputs, mask, rows), list(scorer.parameters()), at_once)
+
+
+def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Tensor:
+    """Return the logit of each cell, [cells], without those of any other pair."""
+    pairs = torch.stack((inputs[cells.sentence, cells.head], inputs[cells.sentence, cells.tail]), dim=1)
+    first, second = torch.arange(2, device=inputs.device).split(1)
+    logits = scorer.score_pairs(pairs, first, second).squeeze(1)
+    return logits.gather(1, cells.relation.unsqueeze(1)).squeeze(1)
+
+
+def predict_spans(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: float) -> Spans:
+    """Return the cells of real tokens, first <= last, whose probability is at least ``threshold``, as spans."""
+    first, last = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
+    found, start = [], 0
+    for vectors, real in in_chunks(max(1, LOGITS_AT_ONCE // (len(first) * scorer.width)), inputs, mask):
+        logits = scorer.score_pairs(vectors, first, last)  # [rows, pairs, labels]
+        row, pair, label = ((logits >= logit(threshold)) & real[:, last, None]).nonzero(as_tuple=True)
+        found.append(Spans(row + start, label, first[pair], last[pair], logits[row, pair, label].sigmoid()))
+        start += len(vectors)
+    parts = zip(*((s.batch_index, s.label, s.start, s.last, s.score) for s in found), strict=True)
+    return Spans(*map(torch.cat, parts))
+
+
+def pairs_in_order(starts: Tensor, ends: Tensor) -> TableCells:
+    """Pair every start with every end of its row and label that is not before it: [rows, length, labels] each."""
+    # A table of pairs is made only of the few rows and labels that have both.
+    row, label = (starts.any(dim=1) & ends.any(dim=1)).nonzero(as_tuple=True)
+    pairs = starts[row, :, label].unsqueeze(2) & ends[row, :, label].unsqueeze(1)
+    block, start, last = pairs.triu().nonzero(as_tuple=True)
+    return TableCells(row[block], start, last, label[block])
