@@ -1,6 +1,5 @@
 """Kinds, registered components and their signatures. Knows neither torch nor language processing."""
 
-from relx.registry.listing import nearest, suggestion, type_name, with_article
 from relx.registry.registrable import (
     Component,
     Kind,
@@ -10,7 +9,11 @@ from relx.registry.registrable import (
     kind_of,
     kinds,
     lookup,
+    nearest,
     registered_name,
+    suggestion,
+    type_name,
+    with_article,
 )
 from relx.registry.signature import Injected, Lazy, Parameter, Part, Reference
 

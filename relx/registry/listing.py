@@ -1,47 +1,13 @@
 """What is registered, as text for a terminal and as a page of the documentation."""
 
-import difflib
 import json
 import os
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from relx.registry.registrable import Component, Kind, components, describe, kind_of, kinds
-from relx.registry.signature import Either, ListOf, MapOf, Parameter, Part, Reference, Schema
+from relx.registry import Component, Kind, Parameter, Part, Reference, components, describe, kind_of, kinds, type_name
+from relx.registry.signature import Either, ListOf, MapOf, Schema
 from relx.registry.source import ROOT
-
-
-def type_name(schema: Schema) -> str:
-    """Return a schema as users read it, such as ``list of seq2seq_encoder | null``."""
-    match schema:
-        case ListOf(item):
-            return f"list of {type_name(item)}"
-        case MapOf(value):
-            return f"object of {type_name(value)}"
-        case Either(options):
-            return " | ".join(map(type_name, options))
-        case Part(reference):
-            kind = kind_of(reference)
-            return kind.name if kind is not None else reference.name
-    return str(schema)
-
-
-def with_article(name: str) -> str:
-    """Return a name with its indefinite article: ``a head``, ``an optimizer``."""
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` if a known name is close, else the known names."""
-    known = list(known)
-    return suggestion(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
-
-
-def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
 
 INTRODUCTION = (
     "What an experiment file can name, made from the signatures by `make components`; do not edit it by hand.",

@@ -2,19 +2,21 @@
 
 A kind is opened by subclassing ``Registrable`` with a ``kind`` keyword, a component joins it with
 ``@Kind.register("name")``. relx's own components are found from their source, so that listing and checking them imports
-neither them nor torch; a plugin's component is known once the plugin is imported.
+neither them nor torch; a plugin's component is known once the plugin is imported. Below are the words in which messages
+speak of names and types.
 """
 
+import difflib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 from relx import plugins
 from relx.errors import RegistrationError
 from relx.registry import source
-from relx.registry.signature import Lazy, Parameter, Reference, parameters_of
+from relx.registry.signature import Either, Lazy, ListOf, MapOf, Parameter, Part, Reference, Schema, parameters_of
 
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
@@ -172,6 +174,38 @@ def registered_name(component: Registrable) -> str:
     reference = Reference(type(component).__module__, type(component).__qualname__)
     every = components(component.__kind__).items()
     return next((name for name, known in every if known.reference == reference), reference.name)
+
+
+def type_name(schema: Schema) -> str:
+    """Return a schema as users read it, such as ``list of seq2seq_encoder | null``."""
+    match schema:
+        case ListOf(item):
+            return f"list of {type_name(item)}"
+        case MapOf(value):
+            return f"object of {type_name(value)}"
+        case Either(options):
+            return " | ".join(map(type_name, options))
+        case Part(reference):
+            kind = kind_of(reference)
+            return kind.name if kind is not None else reference.name
+    return str(schema)
+
+
+def with_article(name: str) -> str:
+    """Return a name with its indefinite article: ``a head``, ``an optimizer``."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` if a known name is close, else the known names."""
+    known = list(known)
+    return suggestion(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _find(kind: Kind, name: str) -> Component | None:
