@@ -40,12 +40,14 @@ ABOVE: dict[str, set[str]] = {
     "heads": {"data", "embedders", "encoders", "kernels", "limits"},
     "model": {"data", "embedders", "encoders", "heads"},
     "scoring": {"data"},
+    "challenge": {"data", "scoring"},
     "archive_file": {"data"},
     "archive": {"annotators", "archive_file", "config", "data", "model", "plugins", "readers"},
     "training": {
         "annotators",
         "archive",
         "archive_file",
+        "challenge",
         "config",
         "data",
         "embedders",
@@ -56,7 +58,17 @@ ABOVE: dict[str, set[str]] = {
         "scoring",
     },  # fmt: skip
     "testing": {"archive", "config", "data", "heads", "model", "scoring", "training"},
-    "predictors": {"annotators", "archive", "archive_file", "data", "heads", "model", "readers", "scoring"},
+    "predictors": {
+        "annotators",
+        "archive",
+        "archive_file",
+        "challenge",
+        "data",
+        "heads",
+        "model",
+        "readers",
+        "scoring",
+    },  # fmt: skip
     "api": {"config", "data", "predictors", "scoring", "training"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
     "comparison": {"predictors", "readers", "scoring", "training"},
