@@ -234,3 +234,13 @@ def test_a_published_experiment_lists_what_a_variable_may_be(
 def test_a_published_experiment_finds_its_files_in_a_folder_or_by_a_pattern(data: str, files: list[str]) -> None:
     tree = load(ROOT / "experiments/rin_webnlg.jsonnet", {"data": data, "format": "triples"})
     assert [tree["train_data_path"], tree["validation_data_path"]] == files
+
+
+def test_the_page_on_schemas_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", str(ROOT / "fixtures" / "abstracts" / "train")]) == 0
+    (shown,) = blocks("schema.md", "json")
+    printed = json.loads(capsys.readouterr().out)["relations"]
+    assert json.loads(shown)["relations"]["expressed_in"] == printed["expressed_in"]
+    (code,), (output,) = blocks("schema.md", "python"), blocks("schema.md", "text")
+    exec(code, {})
+    assert capsys.readouterr().out == output

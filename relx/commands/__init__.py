@@ -26,6 +26,7 @@ COMMANDS = (
     "check",
     "components",
     "data",
+    "schema",
     "convert",
     "split",
     "compare",

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from relx.commands.common import (
@@ -14,7 +14,9 @@ from relx.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from relx.data.example import Example
     from relx.readers.reader import DatasetReader
+    from relx.schema import Violation
 
 HELP = "show what a corpus holds: counts, types, overlap, duplicates, leakage between splits, unlocatable mentions"
 
@@ -25,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx data``."""
     parser.add_argument("paths", nargs="+", metavar="EXPERIMENT|FILE", help="an experiment file, or corpus files")
     parser.add_argument("--reader", metavar="READER", help="the form of the files (default: judged by content)")
+    parser.add_argument("--schema", metavar="FILE", help="list the relations that break this schema, by sentence")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_experiment_arguments(parser)
 
@@ -34,17 +37,43 @@ def run(args: argparse.Namespace) -> int:
     from relx.data.report import report_corpus
     from relx.data.report_text import render
     from relx.readers import read_files
+    from relx.utils.text import counted, printable
 
     include_plugins(args)
     experiment = _experiment(args)
     files = _files_of(experiment, args) if experiment is not None else _named_files(args)
     vectors = _vectors((experiment or {}).get("model", {}))
-    report = report_corpus(read_files(files), vectors)
+    splits = read_files(files)
+    report = report_corpus(splits, vectors)
+    broken = None if args.schema is None else _violations(args.schema, splits)
     if args.json:
-        print_json(report.to_json())
-    else:
-        print(render(report))
+        print_json(report.to_json() | ({} if broken is None else {"violations": [v._asdict() for v in broken]}))
+        return 0
+    print(render(report))
+    if broken is not None:
+        print(f"\n{counted(len(broken), 'relation')} of the data to drop so that the others follow {args.schema}")
+        for file, sentence, _, reason in broken:
+            print(printable(f"  {file}, sentence {sentence:,}: {reason}"))
     return 0
+
+
+def _violations(path: str, splits: "Mapping[str, Sequence[Example]]") -> "list[Violation]":
+    import logging
+
+    from relx.readers.documents import by_document
+    from relx.schema import Schema, violations
+
+    schema = Schema.read(path)
+    examples = [example for split in splits.values() for example in split]
+    types = {entity.type for example in examples for entity in example.entities if entity.type is not None}
+    relations = {relation.type for example in examples for relation in example.relations}
+    for fault in schema.unknown_names(sorted(relations), sorted(types)):
+        logging.getLogger(__name__).warning("%s: %s", path, fault)
+    return [
+        violation
+        for name, split in splits.items()
+        for violation in violations(schema, name, (sentences for _, sentences in by_document(split)))
+    ]
 
 
 def _experiment(args: argparse.Namespace) -> dict[str, Any] | None:

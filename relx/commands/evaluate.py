@@ -17,10 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
-    parser.add_argument(
-        "--challenge", action="store_true",
-        help="also count false triples: between unrelated mentions, in negated sentences, with swapped mentions",
-    )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
     add_override_argument(parser, "the archive's experiment")
     add_score_arguments(
@@ -63,7 +59,7 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     evaluations = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
-            evaluations[file] = score_predictions(predictor, found[file], args.protocol, train, args.challenge)
+            evaluations[file] = score_predictions(predictor, found[file], args.protocol, train)
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluations[file].predicted)
     return evaluations

@@ -16,6 +16,7 @@ class Entity(NamedTuple):
 
     A located mention has a ``text`` only if that differs from its tokens: it is spelled otherwise, or it is a part of
     them (it cuts a token). Of a mention that cuts a token, ``characters`` is its own place in the sentence's text.
+    ``id`` is the user's own name of the mention.
     """
 
     start: int | None
@@ -24,6 +25,7 @@ class Entity(NamedTuple):
     text: str | None = None
     score: float | None = None
     characters: tuple[int, int] | None = None
+    id: str | None = None
 
     @property
     def located(self) -> bool:

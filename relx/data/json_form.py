@@ -26,7 +26,7 @@ from relx.registry import suggestion
 from relx.utils.text import json_text
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
-ENTITY_KEYS = ("start", "end", "type", "text", "score", "characters")
+ENTITY_KEYS = ("id", "start", "end", "type", "text", "score", "characters")
 # The labels and marks of other forms: a record that has one is not of this form.
 FOREIGN = frozenset(
     ("sentext", "triple_list", "sentText", "relationMentions", "spo_list", "spo_details", "sentences", "ner", "orig_id")
@@ -124,10 +124,10 @@ def _sentence(record: dict[str, Any]) -> Example:
     )
 
 
-def record_id(record: dict[str, Any], key: str) -> str | None:
+def record_id(record: dict[str, Any], key: str, where: str = "") -> str | None:
     """Return the id of a record as a string, converting integers; None if it is absent or null. Raises BadRecord."""
     value = record.get(key)
-    return str(value) if type(value) is int else optional(record, key, str)
+    return str(value) if type(value) is int else optional(record, key, str, where)
 
 
 def _meta(record: dict[str, Any]) -> dict[str, Any] | None:
@@ -175,7 +175,7 @@ def _entity(record: dict[str, Any], example: Example, where: str) -> Entity:
     only_keys(record, ENTITY_KEYS, where)
     entity = Entity(
         None, None, optional(record, "type", str, where), optional(record, "text", str, where),
-        optional(record, "score", float, where),
+        optional(record, "score", float, where), id=record_id(record, "id", where),
     )  # fmt: skip
     if record.get("start") is not None or record.get("end") is not None:
         return _at_tokens(entity, record, example, where)
@@ -293,6 +293,7 @@ def _relation_to_json(example: Example, relation: Relation, numbers: dict[Entity
 def _entity_to_json(example: Example, entity: Entity) -> dict[str, Any]:
     characters = example.characters(entity)
     return _without_none(
+        id=entity.id,
         start=entity.start,
         end=entity.end,
         type=entity.type,

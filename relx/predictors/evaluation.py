@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from relx import scoring
-from relx.challenge import ChallengeReport, challenge_report
 from relx.data.example import Example
 from relx.errors import DataError
 from relx.predictors.predictor import Predictor
@@ -20,13 +19,11 @@ class Evaluation:
     """Hold the scores of a model on labelled sentences.
 
     ``reports`` has a Report for each protocol. ``gold`` and ``predicted`` are the sentences, in the same order.
-    ``challenge`` holds the rates of false triples where they were asked for.
     """
 
     reports: Mapping[str, scoring.Report]
     gold: Sequence[Example]
     predicted: Sequence[Example]
-    challenge: ChallengeReport | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -35,16 +32,13 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return all scores by protocol, for programs."""
-        challenge = {} if self.challenge is None else {"challenge": self.challenge.to_json()}
-        return {**{protocol: report.to_json() for protocol, report in self.reports.items()}, **challenge}
+        return {protocol: report.to_json() for protocol, report in self.reports.items()}
 
     def __repr__(self) -> str:
-        tables = [scoring.render(*self.reports.values()), *([str(self.challenge)] if self.challenge else [])]
-        return "\n\n".join(tables)
+        return scoring.render(*self.reports.values())
 
     def _repr_html_(self) -> str:
-        challenge = self.challenge._repr_html_() if self.challenge else ""
-        return scoring.render_html(*self.reports.values()) + challenge
+        return scoring.render_html(*self.reports.values())
 
 
 def score_predictions(
@@ -52,28 +46,17 @@ def score_predictions(
     gold: Sequence[Example],
     protocols: Iterable[str] | None = None,
     train: Iterable[Example] | None = None,
-    challenge: bool = False,
 ) -> Evaluation:
     """Predict labelled sentences and score the predictions, by default under the protocols of the experiment.
 
-    With ``train`` the reports also score the triples that the training sentences do not hold. With ``challenge`` the
-    model also predicts changed copies of the sentences. Raises UnknownProtocol, and DataError for sentences that lack
-    what the model or a protocol needs.
+    With ``train`` the reports also score the triples that the training sentences do not hold. Raises UnknownProtocol,
+    and DataError for sentences that lack what the model or a protocol needs.
     """
     parts = predictor.archive.parts
     annotated = parts.annotated(list(gold))
     predicted = predictor.model.extract(annotated, parts.loader)
     names = parts.protocols if protocols is None else protocols
-    reports = scoring.score_all(annotated, predicted, names, train)
-
-    def extract(copies: list[Example]) -> list[Example]:
-        try:
-            return predictor.model.extract(parts.annotated(copies), parts.loader)
-        except DataError as error:
-            raise DataError(f"challenge: the changed sentences have no given tags and trees: {error}") from None
-
-    challenged = challenge_report(annotated, predicted, extract) if challenge else None
-    return Evaluation(reports, annotated, predicted, challenged)
+    return Evaluation(scoring.score_all(annotated, predicted, names, train), annotated, predicted)
 
 
 def read_labelled(

@@ -74,6 +74,11 @@ def test_the_form():
         Example(["Bogota"], [Entity(0, 1, None, "Bogotá")]),
         Example(["a\ud800", "\x00", "中"], [Entity(1, 2, "X")], text="not the tokens"),
         Example(["a", "a"], [Entity(0, 1), Entity(0, 1), Entity(0, 2, "T", score=0.0)]),
+        Example(
+            ["a", "a"],
+            [Entity(0, 1, id="T1"), Entity(0, 1, id="T2")],
+            [Relation(Entity(0, 1, id="T2"), "r", Entity(0, 1, id="T1"))],
+        ),
     ],
 )
 def test_round_trip_is_exact(example):
@@ -245,6 +250,7 @@ def test_bad_records(record, message):
         ({"start": 3, "end": 3}, "entities[0]: expected 0 <= start < end <= 5 (tokens), got 3, 3"),
         ({"start": 0, "end": 6}, "entities[0]: expected 0 <= start < end <= 5 (tokens), got 0, 6"),
         ({"start": 0.0, "end": 1}, "entities[0].start: expected a whole number, got 0.0"),
+        ({"start": 0, "end": 1, "id": ["T1"]}, "entities[0].id: expected a string, got a list of 1"),
         ({"start": 0, "end": 1, "typ": "X"}, "entities[0].typ: unknown key; did you mean 'type'?"),
         ({"start": 0, "end": 1, "type": 1}, "entities[0].type: expected a string, got 1"),
         ({"start": 0, "end": 1, "score": "1"}, 'entities[0].score: expected a number, got "1"'),
