@@ -1,9 +1,23 @@
 """An LSTM that is given its weights: one fused call runs a decoder over all tokens."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
-from relx.utils.precision import full_precision_on_cpu
+
+@contextmanager
+def full_precision_on_cpu(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Turn off autocast on a CPU and yield the tensors in float32; yield them unchanged otherwise.
+
+    An LSTM in bfloat16 needs instructions that few processors have.
+    """
+    if tensors[0].device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            yield tuple(tensor.float() for tensor in tensors)
+    else:
+        yield tensors
 
 
 def fused_lstm(inputs: Tensor, from_input: Tensor, from_state: Tensor, bias: Tensor) -> Tensor:

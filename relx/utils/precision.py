@@ -10,19 +10,6 @@ from relx.errors import RelxError
 
 
 @contextmanager
-def full_precision_on_cpu(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Turn off autocast on a CPU and yield the tensors in float32; yield them unchanged otherwise.
-
-    An LSTM in bfloat16 needs instructions that few processors have.
-    """
-    if tensors[0].device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-        with torch.autocast("cpu", enabled=False):
-            yield tuple(tensor.float() for tensor in tensors)
-    else:
-        yield tensors
-
-
-@contextmanager
 def bf16_matmul_on_cpu(enabled: bool) -> Iterator[None]:
     """While entered, and if ``enabled``, a CPU that can takes products of float32 matrices in bfloat16."""
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # made at run time

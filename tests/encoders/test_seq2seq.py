@@ -4,8 +4,7 @@ import torch
 from padding import LENGTHS, assert_every_parameter_learns, encoded, padded_inputs
 
 from relx.encoders.seq2seq.compose import ComposeEncoder, PassThroughEncoder
-from relx.encoders.seq2seq.directions import reverse
-from relx.encoders.seq2seq.lstm import LSTMEncoder, PeepholeLSTMEncoder
+from relx.encoders.seq2seq.lstm import LSTMEncoder, PeepholeLSTMEncoder, reverse
 from relx.registry import Lazy
 
 DIM = 4

@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from relx.encoders.seq2seq.directions import read_both_directions
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
+from relx.encoders.seq2seq.lstm import read_both_directions
 from relx.kernels.partitioned_recurrence import Cell, PartitionedRecurrence, tasks_of
 from relx.utils.argument_checks import require_shares, require_sizes
 
