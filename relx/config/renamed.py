@@ -20,6 +20,7 @@ VALUES = {"feed": "write true in place of 'gold' and false in place of 'own'"}
 """What to change in the value of a key whose meaning changed with its name."""
 
 COMPONENTS = {
+    "dataset_reader": {"label_studio": "labelstudio"},
     "dependency_parser": {"chain": "linear_chain"},
     "pair_scorer": {"additive": "decomposed", "mlp": "pfn_mlp", "relu_sum": "concat_mlp"},
 }

@@ -1,18 +1,26 @@
-"""doccano's export (JSONL) of projects for sequence labelling and for relations."""
+"""doccano's JSONL of projects for sequence labelling and for relations."""
 
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
 from typing import Any
 
+from relx.data.example import Example
+from relx.data.json_form import to_line
 from relx.data.json_validation import BadRecord, checked, optional, optional_items, required, shown
+from relx.readers.annotation_tools import CARRIED, carried, given_score, own_record, places, score_of
+from relx.readers.held import held
 from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
+from relx.utils.files import atomic_write
 
 SPAN = "[start, end, label]"
-_TAKEN = ("label", "labels", "entities", "relations")
+_TAKEN = ("label", "labels", "entities", "relations", CARRIED)
 
 
 @DatasetReader.register("doccano")
 class DoccanoReader(TextReader):
-    """Read doccano's JSONL: texts with labelled spans of characters, and relations between them by their ids."""
+    """Read and write doccano's JSONL: texts with labelled spans of characters, and relations between them by id."""
 
     @classmethod
     def recognises_record(cls, record: dict[str, Any]) -> bool:
@@ -37,7 +45,26 @@ class DoccanoReader(TextReader):
         place = "text" if "text" in record else "data"
         text = required(record, place, str)
         further = {key: item for key, item in record.items() if key != place and key not in _TAKEN}
-        return {**further, "text": text, "entities": entities, "relations": relations}
+        return own_record(text, entities, relations, further, record.get(CARRIED))
+
+    def write(self, examples: Iterable[Example], path: str | Path) -> None:
+        """Write a line for each sentence; ids of entities and relations count through. Raises DataError, RelxError."""
+        entity_ids, relation_ids = count(1), count(1)
+        with atomic_write(path) as file:
+            for example in held(examples, path, holds_characters=True):
+                text, spans = places(example)
+                ids = {entity: next(entity_ids) for entity in example.entities}
+                entities = [
+                    {"id": ids[e], "label": e.type, "start_offset": start, "end_offset": end, **score_of(e)}
+                    for e, (start, end) in zip(example.entities, spans, strict=True)
+                ]
+                relations = [
+                    {"id": next(relation_ids), "from_id": ids[r.head], "to_id": ids[r.tail], "type": r.type}
+                    | score_of(r)
+                    for r in example.relations
+                ]
+                record = {"text": text, "entities": entities, "relations": relations, CARRIED: carried(example)}
+                file.write(to_line(record) + "\n")
 
 
 def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
@@ -47,6 +74,7 @@ def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
         "id": optional(record, "id", int, where),
         "characters": [start, end],
         "type": required(record, "label", str, where),
+        **given_score(record, where),
     }
 
 
@@ -72,4 +100,5 @@ def _relation(record: dict[str, Any], numbers: dict[Any, int], where: str) -> di
     for key, id in (("from_id", head), ("to_id", tail)):
         if id not in numbers:
             raise BadRecord(f"{where}.{key}: no entity of this record has the id {id}")
-    return {"head": numbers[head], "type": required(record, "type", str, where), "tail": numbers[tail]}
+    ends = {"head": numbers[head], "type": required(record, "type", str, where), "tail": numbers[tail]}
+    return ends | given_score(record, where)

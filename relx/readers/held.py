@@ -2,11 +2,12 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from relx.data.example import Example
+from relx.data.alignment import Span, places_of_words
+from relx.data.example import Entity, Example, text_and_offsets
 from relx.errors import DataError, Faults
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,12 @@ def held(examples: Iterable[Example], path: str | Path, holds_characters: bool =
         left_out["mentions without a place"] += sum(not entity.located for entity in example.entities)
         left_out["relations with an argument without a place"] += len(example.relations) - len(kept.relations)
         changed["arguments that are no entities, as entities"] += len(set(kept.entities) - set(example.entities))
-        if not holds_characters:
+        if holds_characters:
+            text, offsets = text_and_offsets(kept)
+            widened = [entity for entity in kept.entities if _is_spelled_otherwise(entity, text, offsets)]
+            changed["mentions whose own words do not stand once in their tokens, as these"] += len(widened)
+            changed["texts in which the tokens have no place, as their tokens"] += text != (kept.text or text)
+        else:
             cut = [entity for entity in kept.entities if kept.cuts_token(entity)]
             places = {(*entity.span, entity.type) for entity in kept.entities}
             changed["mentions that cut a token, as whole tokens"] += len(cut)
@@ -41,6 +47,24 @@ def held(examples: Iterable[Example], path: str | Path, holds_characters: bool =
     for what, counts in ((LEFT_OUT, left_out), (CHANGED, changed)):
         if lost := " and ".join(f"{count} {cause}" for cause, count in counts.items() if count):
             logger.warning("%s: %s: %s", path, what, lost)
+
+
+def place_in_text(entity: Entity, text: str, offsets: Sequence[Span]) -> Span:
+    """Return the characters of a located mention: its own ones if they are known, else those of its tokens."""
+    if entity.characters is not None:
+        return entity.characters
+    places = _own_places(entity, text, offsets)
+    return places[0] if len(places) == 1 else (offsets[entity.span[0]][0], offsets[entity.span[1] - 1][1])
+
+
+def _own_places(entity: Entity, text: str, offsets: Sequence[Span]) -> list[Span]:
+    return places_of_words(entity.text, text, offsets, entity.span) if entity.text else []
+
+
+def _is_spelled_otherwise(entity: Entity, text: str, offsets: Sequence[Span]) -> bool:
+    """Return whether a mention has words of its own, and no place of its own in the text."""
+    without_place = entity.text is not None and entity.characters is None
+    return without_place and len(_own_places(entity, text, offsets)) != 1
 
 
 def _located(example: Example) -> Example:

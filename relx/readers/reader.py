@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from relx.config import renamed
 from relx.data.example import Example
 from relx.errors import DataError
 from relx.registry import Registrable, components
@@ -44,7 +45,9 @@ def require_writable(form: str | dict[str, Any]) -> None:
     A JSON description is left to ``make_reader``.
     """
     if isinstance(form, str) and not form.lstrip().startswith("{") and form not in _written():
-        reason = "is only read" if form in components(DatasetReader.__kind__) else "is not known"
+        if new := renamed.new_component(form, DatasetReader.__kind__.name, known := components(DatasetReader.__kind__)):
+            raise DataError(f"--to {form}: this form is now called {new!r}")
+        reason = "is only read" if form in known else "is not known"
         raise DataError(f"--to {form}: this form {reason}; {written_forms()}")
 
 

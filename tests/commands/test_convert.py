@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 from pathlib import Path
@@ -141,7 +142,12 @@ def test_a_bad_input_leaves_no_output(tmp_path, capsys):
 def test_forms_that_cannot_be_written_or_do_not_exist(tmp_path, capsys):
     source, target = FORMATS / "hrl.json", tmp_path / "out"
     message = error_of(capsys, source, target, "--to", "hrl")
-    assert "--to hrl: this form is only read; forms that are written: brat, conll04, dygie, jsonl, spert" in message
+    assert (
+        "--to hrl: this form is only read; forms that are written: brat, conll04, csv, doccano, dygie, jsonl" in message
+    )
+    for option in ("--to", "--from"):
+        assert "label_studio" in (message := error_of(capsys, source, target, option, "label_studio"))
+        assert "is now called 'labelstudio'" in message
     assert "--to jsnl: this form is not known; forms that are written: brat, conll04" in error_of(
         capsys, source, target, "--to", "jsnl"
     )
@@ -189,3 +195,31 @@ def test_a_tokenizer_may_split_at_mentions(tmp_path):
     )
     (example,) = read(out)
     assert (example.tokens, example.entities) == (["Paris", "-Berlin"], [Entity(0, 1)])
+
+
+def test_a_table_for_spreadsheets(tmp_path, caplog):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.csv"
+    ann, lyon = {"characters": [1, 4], "type": "PER", "score": 0.5}, {"characters": [15, 19], "type": "LOC"}
+    text = "=Ann moved to \nLyon, \u4e2d."
+    relation = {"head": 0, "type": "in", "tail": 1, "score": 0.25}
+    records = [
+        {"id": "a", "text": text, "entities": [ann, lyon], "relations": [relation], "meta": {"document": "d"}},
+        {"tokens": ["Bo", "left"], "entities": [{"start": 0, "end": 1, "type": "PER"}]},
+        {"tokens": ["-", "none"]},
+    ]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert main(["convert", str(source), str(out), "--to", "csv"]) == 0
+    with open(out, encoding="utf-8-sig", newline="") as file:
+        first, second, third = csv.DictReader(file)
+    assert [*first.values()] == [
+        "d", "a", f"'{text}", "Ann", "PER", "1", "4", "0.5", "in", "0.25", "Lyon", "LOC", "15", "19", "",
+    ]  # fmt: skip
+    assert [second[key] for key in ("sentence", "head_text", "head_start", "relation")] == ["2", "Bo", "0", ""]
+    assert (third["text"], third["head_text"]) == ("'- none", "")
+    assert "2 texts that look like formulas have an apostrophe before them" in caplog.text
+
+
+def test_a_table_is_only_written(tmp_path, capsys):
+    (tmp_path / "in.csv").write_text("a,b\n")
+    message = error_of(capsys, tmp_path / "in.csv", tmp_path / "out", "--from", "csv")
+    assert "in.csv: a table (csv) is only written" in message

@@ -1,12 +1,14 @@
-"""Exports of annotation tools: doccano's and Label Studio's."""
+"""Forms of annotation tools: doccano's, Label Studio's and Prodigy's."""
 
 import json
 
 import pytest
 
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Relation
+from relx.data.json_form import example_from_json
 from relx.errors import DataError
-from relx.readers import read, reader_for
+from relx.readers import make_reader, read, reader_for
 
 TEXT = "Mira Holt runs Acme."
 MIRA, ACME = Entity(0, 2, "PER"), Entity(3, 4, "ORG")
@@ -56,7 +58,7 @@ def test_doccanos_spans(tmp_path, key):
 
 def test_label_studios_spans_and_relations(tmp_path):
     path = file(tmp_path, task(relation("runs")), as_list=True)
-    assert reader_for(path) == "label_studio"
+    assert reader_for(path) == "labelstudio"
     (example,) = read(path)
     assert (example.id, example.entities, example.relations) == ("1", [MIRA, ACME], [Relation(MIRA, "runs", ACME)])
     assert example.meta == {"url": "x"}
@@ -88,9 +90,125 @@ def test_what_is_chosen_of_label_studio_is_logged(tmp_path, caplog):
     guessed = task(relation("runs", direction="bi"), predictions=[{"result": [span("a", 0, 4, "PER")]}])
     path = file(tmp_path, guessed, skipped, task(annotations=[]), as_list=True)
     assert [len(example.relations) for example in read(path)] == [1, 0, 0]
-    assert "1 tasks have predictions (pre-annotations), which are not read" in caplog.text
+    assert "1 tasks have predictions (pre-annotations), which are not read; the reader" in caplog.text
     assert "1 relations have both directions (bi); they are read from from_id to to_id alone" in caplog.text
     assert "2 tasks have no annotation, or only cancelled ones; they have no labels" in caplog.text
+
+
+def prodigy(*relations, **changes):
+    places = [(0, 4), (5, 9), (10, 14), (15, 19), (19, 20)]
+    tokens = [{"text": TEXT[s:e], "start": s, "end": e, "id": i, "ws": i != 3} for i, (s, e) in enumerate(places)]
+    spans = [
+        {"start": 0, "end": 9, "token_start": 0, "token_end": 1, "label": "PER"},
+        {"start": 15, "end": 19, "token_start": 3, "token_end": 3, "label": "ORG"},
+    ]
+    marks = {"_input_hash": 1, "_task_hash": 2, "answer": "accept", "meta": {"source": "x"}}
+    return {"text": TEXT, "tokens": tokens, "spans": spans, "relations": list(relations), **marks, **changes}
+
+
+def test_prodigys_spans_and_relations_between_the_last_tokens_of_spans(tmp_path):
+    path = file(tmp_path, prodigy({"head": 1, "child": 3, "label": "runs", "color": "#ddd"}))
+    assert reader_for(path) == "prodigy"
+    (example,) = read(path)
+    assert (example.entities, example.relations) == ([MIRA, ACME], [Relation(MIRA, "runs", ACME)])
+    assert (example.meta, len(example.tokens)) == ({"source": "x"}, 5)
+
+
+def test_prodigys_relations_name_their_spans_where_several_end_with_one_token(tmp_path):
+    holt = {"start": 5, "end": 9, "token_start": 1, "token_end": 1, "label": "NAME"}
+    boss = {"start": 10, "end": 14, "token_start": 2, "token_end": 2, "label": "VERB"}
+    spans = [*prodigy()["spans"], holt]
+    relation = {"head": 1, "child": 2, "head_span": holt, "child_span": boss, "label": "of"}
+    (example,) = read(file(tmp_path, prodigy(relation, spans=spans)))
+    assert example.relations == [Relation(Entity(1, 2, "NAME"), "of", Entity(2, 3, "VERB"))]
+    assert len(example.entities) == 4
+    with pytest.raises(DataError, match=r"relations\[0\].head: 2 spans end with the token 1; expected one"):
+        list(read(file(tmp_path, prodigy({"head": 1, "child": 3, "label": "of"}, spans=spans))))
+
+
+def test_what_an_annotator_of_prodigy_did_not_accept_is_left_out(tmp_path, caplog):
+    path = file(tmp_path, prodigy(answer="reject"), prodigy(), prodigy(answer="ignore"))
+    assert len(list(read(path))) == 1
+    assert "2 records that were rejected or ignored; they are left out (lines 1, 3)" in caplog.text
+
+
+def suggested():
+    """A sentence with emoji before its mentions, scores, an id and a document."""
+    record = {
+        "text": "\U0001f600 Mira runs\r\nAcme.", "id": "s1", "meta": {"document": "d", "start": 5},
+        "entities": [{"characters": [2, 6], "type": "PER", "score": 0.9}, {"characters": [13, 17], "type": "ORG"}],
+        "relations": [{"head": 0, "type": "runs", "tail": 1, "score": 0.25}],
+    }  # fmt: skip
+    return example_from_json(record, WhitespaceTokenizer())
+
+
+def test_predictions_for_label_studio(tmp_path):
+    path, reader = tmp_path / "tasks.json", make_reader({"type": "labelstudio", "labels": "predicted"})
+    reader.write([suggested()], path)
+    (task,) = json.loads(path.read_text())
+    (prediction,) = task["predictions"]
+    assert (prediction["score"], prediction["model_version"]) == (0.25, "relx")
+    span = {"start": 2, "end": 6, "text": "Mira", "labels": ["PER"]}
+    place = {"from_name": "label", "to_name": "text"}
+    assert prediction["result"][0] == {"id": "e1", **place, "type": "labels", "score": 0.9, "value": span}
+    assert prediction["result"][2]["labels"] == ["runs"] and prediction["result"][2]["score"] == 0.25
+    assert (tmp_path / "tasks.interface.xml").read_text().splitlines() == [
+        "<View>", "  <Relations>", '    <Relation value="runs"/>', "  </Relations>",
+        '  <Labels name="label" toName="text">', '    <Label value="ORG"/>', '    <Label value="PER"/>', "  </Labels>",
+        '  <Text name="text" value="$text"/>', "</View>",
+    ]  # fmt: skip
+    assert reader_for(path) == "labelstudio" and list(reader.read(path)) == [suggested()]
+
+
+def test_what_label_studio_adds_changes_no_sentence(tmp_path):
+    path, reader = tmp_path / "tasks.json", make_reader("labelstudio")
+    reader.write([suggested()], path)
+    (task,) = json.loads(path.read_text())
+    task |= {"id": 77, "project": 1, "meta": {}, "updated_at": "now"}
+    path.write_text(json.dumps([task]))
+    assert list(reader.read(path)) == [suggested()]
+
+
+def test_places_that_count_utf16_units_are_read_so(tmp_path, caplog):
+    shifted = [span("a", 3, 7, "PER", text="Mira"), span("b", 14, 18, "ORG", text="Acme")]
+    task = {"id": 1, "data": {"text": suggested().text}, "annotations": [{"result": shifted}]}
+    (example,) = read(file(tmp_path, task))
+    assert [example.mention_text(entity) for entity in example.entities] == ["Mira", "Acme"]
+    assert "1 tasks have places that count UTF-16 units" in caplog.text
+
+
+def test_what_doccano_reads_and_changes(tmp_path):
+    path, reader = tmp_path / "all.jsonl", make_reader("doccano")
+    reader.write([suggested(), suggested()], path)
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert [entity["id"] for record in (first, second) for entity in record["entities"]] == [1, 2, 3, 4]
+    assert second["relations"] == [{"id": 2, "from_id": 3, "to_id": 4, "type": "runs", "score": 0.25}]
+    path.write_text(json.dumps({**first, "id": 90, "Comments": []}))
+    (example,) = reader.read(path)
+    assert example.id == "s1" and example.entities == suggested().entities
+    assert example.meta == {"document": "d", "start": 5, "Comments": []}
+
+
+def test_what_prodigy_reads(tmp_path):
+    path, reader = tmp_path / "all.jsonl", make_reader("prodigy")
+    reader.write([suggested()], path)
+    record = json.loads(path.read_text())
+    assert record["tokens"][1] == {"text": "Mira", "start": 2, "end": 6, "id": 1, "ws": True}
+    mira = {"start": 2, "end": 6, "token_start": 1, "token_end": 1, "label": "PER", "score": 0.9}
+    assert record["spans"][0] == record["relations"][0]["head_span"] == mira
+    assert (record["relations"][0]["head"], record["relations"][0]["child"]) == (1, 3)
+    assert reader_for(path) == "prodigy" and list(reader.read(path)) == [suggested()]
+
+
+@pytest.mark.parametrize("form", ["labelstudio", "doccano", "prodigy"])
+def test_mentions_without_a_place_are_counted(tmp_path, caplog, form):
+    example = suggested()
+    far = Entity(None, None, "PER", "Bo Z")
+    example.entities.append(far)
+    example.relations.append(Relation(example.entities[0], "knows", far))
+    make_reader(form).write([example], tmp_path / "out")
+    assert "1 mentions without a place and 1 relations with an argument without a place" in caplog.text
+    assert list(make_reader(form).read(tmp_path / "out")) == [suggested()]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +231,11 @@ def test_what_is_chosen_of_label_studio_is_logged(tmp_path, caplog):
         (task(relation("runs", to_id="z")), "annotations[0].result[2].to_id: no span of this task has the id 'z'"),
         (task(relation()), "annotations[0].result[2].labels: expected the type of the relation"),
         (task(span("c", 0, 4, "PER", text="Acme")), 'text: "Acme", but characters 0 to 4 are "Mira"'),
+        (prodigy(spans=[{"start": 0, "end": 4}]), "spans[0].label: missing; expected a string"),
+        (prodigy({"head": 4, "child": 3, "label": "x"}), "relations[0].head: 0 spans end with the token 4"),
+        (prodigy(relx=[]), "relx: expected an object, got a list of 0"),
+        (doccano(relx={"tokenz": []}), "relx.tokenz: unknown key; did you mean 'tokens'?"),
+        (task(data={"text": TEXT, "relx": 1}), "data.relx: expected an object, got 1"),
         (task(data={"a": "x", "b": "y"}), "data: expected a text under the key text, or one string alone, got 2"),
     ],
 )

@@ -18,7 +18,7 @@ def placed(text, document, start, entities=()):
 
 
 def content(folder):
-    return {str(file.relative_to(folder)): file.read_text() for file in sorted(folder.rglob("*.*"))}
+    return {str(file.relative_to(folder)): file.read_text() for file in sorted(folder.rglob("*.[ta][xn][tn]"))}
 
 
 def test_sentences_of_no_document_are_the_lines_of_one(tmp_path):
@@ -28,6 +28,22 @@ def test_sentences_of_no_document_are_the_lines_of_one(tmp_path):
         "sentences.ann": "T1\tPER 0 7\tAnn Lee\nT2\tLOC 17 21\tLyon\nR1\tin Arg1:T1 Arg2:T2\n"
         "T3\tPER 24 31\tAnn Lee\nT4\tLOC 41 45\tLyon\nR2\tin Arg1:T3 Arg2:T4\n",
     }
+
+
+def test_scores_are_notes_and_the_types_are_declared(tmp_path):
+    ann, lyon = ANN._replace(score=0.5), LYON._replace(score=1e-5)
+    example = placed("Ann Lee moved to Lyon.", "a", 0, [ann, lyon])
+    example.relations = [Relation(ann, "in", lyon, 0.25), Relation(ann, "in", ann), Relation(lyon, "of", ann, 0.75)]
+    READER.write([example], tmp_path / "out")
+    notes = [line for line in (tmp_path / "out/a.ann").read_text().splitlines() if line.startswith("#")]
+    assert notes[:2] == ["#1\tAnnotatorNotes T1\tscore 0.5", "#2\tAnnotatorNotes T2\tscore 1e-05"]
+    assert notes[2:] == ["#3\tAnnotatorNotes R1\tscore 0.25", "#4\tAnnotatorNotes R3\tscore 0.75"]
+    assert (tmp_path / "out/annotation.conf").read_text().splitlines() == [
+        "[entities]", "LOC", "PER", "[relations]", "in\tArg1:PER, Arg2:LOC|PER", "of\tArg1:LOC, Arg2:PER",
+        "[events]", "[attributes]",
+    ]  # fmt: skip
+    (read,) = READER.read(tmp_path / "out")
+    assert (read.entities, read.relations) == (example.entities, example.relations)
 
 
 def test_words_are_written_as_they_stand_in_the_text_in_pieces_where_brat_demands_them(tmp_path):
@@ -123,7 +139,7 @@ def test_a_mention_that_cuts_a_token_stays_as_it_was_annotated(tmp_path, caplog,
 def test_own_words_that_stand_nowhere_or_twice_give_way_to_the_tokens(tmp_path, caplog, own):
     READER.write([placed("see Bagota", "a", 0, [Entity(1, 2, "X", own)])], tmp_path / "out")
     assert (tmp_path / "out/a.ann").read_text() == "T1\tX 4 10\tBagota\n"
-    assert f"{tmp_path / 'out'}: 1 mentions have words of their own that do not stand once" in caplog.text
+    assert "1 mentions whose own words do not stand once in their tokens, as these" in caplog.text
 
 
 def test_a_mention_whose_words_stand_twice_in_its_token_is_written_at_its_own_place(tmp_path, caplog):

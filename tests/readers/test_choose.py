@@ -85,7 +85,7 @@ def test_the_form_of_one_record():
     assert form_of({"error": "bad", "line": 2}) == "jsonl"
     assert form_of({"text": "a", "label": [[0, 1, "X"]]}) == "doccano"
     assert form_of({"text": "a", "entities": [{"id": 1, "start_offset": 0}], "relations": []}) == "doccano"
-    assert form_of({"id": 1, "data": {"text": "a"}, "annotations": []}) == "label_studio"
+    assert form_of({"id": 1, "data": {"text": "a"}, "annotations": []}) == "labelstudio"
     assert form_of({"tokens": [], "entities": [], "relations": []}) == "jsonl"
     assert form_of({"tokens": [], "entities": [], "relations": [], "orig_id": 1}) == "spert"
     assert form_of({"sentences": [], "doc_key": "a"}) == "dygie"

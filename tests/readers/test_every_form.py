@@ -1,6 +1,7 @@
 """Reader -> Example -> writer -> reader, for every pair of forms, on generated sentences."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import example_from_json, example_to_json
 from relx.readers import make_reader
 
-FORMS = ("jsonl", "dygie", "spert", "conll04", "brat")
+TOOLS = ("labelstudio", "doccano", "prodigy")
+FORMS = ("jsonl", "dygie", "spert", "conll04", "brat", *TOOLS)
 FEW = settings(max_examples=5, deadline=None)
 
 # Words that the tokenizer leaves whole, so that every form that finds the tokens anew finds these.
@@ -51,6 +53,38 @@ def test_what_every_form_holds_survives_any_two_of_them(first, second, gold):
             reader.write(found, path)
             found = list(reader.read(path))
     assert [held(example) for example in found] == [held(example) for example in gold]
+
+
+SCORES = st.none() | st.floats(0, 1)
+
+
+@st.composite
+def annotated_sentences(draw) -> Example:
+    """A text of any characters with nested, overlapping and cutting mentions, relations, scores, an id and a meta."""
+    text = draw(st.text(st.sampled_from("aB1. \r\n\t\u00e9\U0001f600\u4e2d-"), min_size=1, max_size=30))
+    places = draw(st.lists(st.tuples(st.integers(0, len(text)), st.integers(0, len(text))), max_size=5))
+    spans = {(*sorted(place), draw(TYPES)) for place in places if text[min(place) : max(place)].strip()}
+    entities = [
+        {"characters": [start, end], "type": type} | {"score": draw(SCORES)} for start, end, type in sorted(spans)
+    ]
+    number = st.integers(0, len(entities) - 1)
+    triples = draw(st.lists(st.tuples(number, TYPES, number, SCORES), max_size=3)) if entities else []
+    relations = [dict(zip(("head", "type", "tail", "score"), triple, strict=True)) for triple in triples]
+    meta = draw(st.none() | st.just({"document": "d", "start": 3, "own": [1, None]}))
+    record = {"text": text, "entities": entities, "relations": relations, "id": draw(st.none() | WORDS), "meta": meta}
+    return example_from_json(record, WhitespaceTokenizer())
+
+
+@pytest.mark.parametrize("form", [*TOOLS, '{"type": "labelstudio", "labels": "predicted"}'])
+@settings(max_examples=25, deadline=None)
+@given(gold=st.lists(annotated_sentences(), min_size=1, max_size=3))
+def test_the_forms_of_annotation_tools_lose_nothing(form, gold):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "out.json")
+        make_reader(form).write(gold, path)
+        assert list(make_reader(form).read(path)) == [
+            replace(example, entities=list(dict.fromkeys(example.entities))) for example in gold
+        ]
 
 
 CHARACTERS = st.text(

@@ -19,6 +19,10 @@ RELATIONS_OF_EVENTS, SURPLUS = "relations of events", "words behind those of a m
 
 HEAD, TAIL = "Arg1", "Arg2"
 
+NOTE, SCORE = "AnnotatorNotes", "score"
+"""A note of this type with this word and a number is the score of what it refers to."""
+
+_SCORE_NOTE = re.compile(rf"#\S*\t{NOTE} ([TR]\S*)\t{SCORE} ([-+0-9.eE]+)\s*")
 _PLACES = re.compile(r"\d{1,18} \d{1,18}(?:;\d{1,18} \d{1,18})*")
 _ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 
@@ -33,8 +37,9 @@ class Mention(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A relation between the mentions of two names."""
+    """A relation, by its own name, between the mentions of two names."""
 
+    name: str
     type: str
     head: str
     tail: str
@@ -43,10 +48,14 @@ class Link(NamedTuple):
 
 @dataclass
 class Annotations:
-    """What an .ann file says, its mentions by name; ``skipped`` has the numbers of the lines of each other kind."""
+    """What an .ann file says, its mentions by name; ``skipped`` has the numbers of the lines of each other kind.
+
+    ``scores`` are those that notes give to mentions and relations, by name.
+    """
 
     mentions: dict[str, Mention] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
     skipped: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -64,6 +73,8 @@ def read_annotations(path: Path, text: str) -> Annotations:
                     raise DataError(f"{where}: {name} names a mention above already")
             elif line.startswith("R"):
                 links.append(_link(line, number, where))
+            elif (note := _SCORE_NOTE.fullmatch(line)) and (score := _number(note[2])) is not None:
+                found.scores[note[1]] = score
             elif line.strip():
                 found.skipped[_kind(line, where)].append(number)
     faults.raise_any()  # a bad line may be the one that a relation refers to
@@ -142,13 +153,20 @@ def _joined(fragments: list[tuple[int, int]], text: str) -> list[tuple[int, int]
 
 def _link(line: str, number: int, where: str) -> Link:
     """Return the relation of a line; arguments not named Arg1 and Arg2 (in any case) are head and tail in order."""
-    cells = line.split("\t")
-    type, *arguments = cells[1].split() if len(cells) > 1 else [""]
+    name, *cells = line.split("\t")
+    type, *arguments = cells[0].split() if cells else [""]
     named = {match[1].capitalize(): match[2] for match in map(_ARGUMENT.fullmatch, arguments) if match}
     if len(arguments) != 2 or len(named) != 2:
         raise DataError(f"{where}: expected R1 <tab> type Arg1:T1 Arg2:T2, got {shown(line)}")
     head, tail = (named[HEAD], named[TAIL]) if named.keys() == {HEAD, TAIL} else named.values()
-    return Link(type, head, tail, number)
+    return Link(name, type, head, tail, number)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _joins_mentions(link: Link, found: Annotations, where: str) -> bool:

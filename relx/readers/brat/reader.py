@@ -155,7 +155,10 @@ class BratReader(DatasetReader):
             logger.warning("%s: %s", path, summary)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
-        """Write a .txt and an .ann for each document to a folder that is new or empty. Raises DataError, RelxError."""
+        """Write a .txt and an .ann for each document, and annotation.conf, to a folder that is new or empty.
+
+        Raises DataError, RelxError.
+        """
         write_folder(held(examples, path, holds_characters=True), Path(path))
 
     def _sentences(self, folder: Path, counts: Counts) -> Iterator[Example]:
@@ -226,7 +229,7 @@ class _Document:
         found, file = self.source.annotations, self.source.file.with_suffix(".ann")
         for what, lines in found.skipped.items():
             counts[what] += [f"{file.name}:{line}" for line in lines]
-        placed = {name: self._placed(mention) for name, mention in found.mentions.items()}
+        placed = {name: self._placed(mention, found.scores.get(name)) for name, mention in found.mentions.items()}
         for name, (number, entity) in placed.items():
             where = f"{file.name}:{found.mentions[name].line}"
             if not entity.located:
@@ -238,23 +241,25 @@ class _Document:
         for link in found.links:
             if placed[link.head][0] != placed[link.tail][0]:
                 counts[JOINING].append(f"{file.name}:{link.line}")
-            self._relate(placed[link.head], link.type, placed[link.tail])
+            self._relate(placed[link.head], link.type, placed[link.tail], found.scores.get(link.name))
 
-    def _placed(self, mention: Mention) -> Placed:
+    def _placed(self, mention: Mention, score: float | None) -> Placed:
         """Return a mention and the number of the sentence in which it begins."""
         (start, end), *others = mention.fragments
         number = max(0, bisect_right(self.begins, start) - 1)
         if others:
-            return number, Entity(None, None, mention.type, mention.text)
-        return number, _entity(self.sentences[number], start - self.begins[number], end - self.begins[number], mention)
+            return number, Entity(None, None, mention.type, mention.text, score)
+        begin = self.begins[number]
+        entity = _entity(self.sentences[number], start - begin, end - begin, mention)
+        return number, entity._replace(score=score)
 
-    def _relate(self, head: Placed, type: str, tail: Placed) -> None:
+    def _relate(self, head: Placed, type: str, tail: Placed, score: float | None) -> None:
         """Add a relation to the sentence of its head."""
         (number, subject), (other, object_) = head, tail
         example = self.sentences[number]
         if other != number:
             object_ = Entity(None, None, object_.type, self.sentences[other].mention_text(object_))
-        example.relations.append(Relation(subject, type, object_))
+        example.relations.append(Relation(subject, type, object_, score))
 
 
 def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:

@@ -1,6 +1,5 @@
 """Sentences as a folder of brat's .txt and .ann files."""
 
-import logging
 import re
 import shutil
 from collections import defaultdict
@@ -8,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from relx.data.alignment import places_of_words
 from relx.data.example import Entity, Example, text_and_offsets
 from relx.errors import DataError, Faults, RelxError
+from relx.readers.brat.annotations import NOTE, SCORE
 from relx.readers.documents import document_of, end_of, start_of
+from relx.readers.held import place_in_text
 from relx.utils.files import atomic_write
 
-logger = logging.getLogger(__name__)
-
-NAMELESS = "sentences"
+NAMELESS, CONFIGURATION = "sentences", "annotation.conf"
 # A start without an end may count something else than characters: more blanks than this before a sentence say so.
 MOST_BLANKS = 500
 # brat's lines hold no tab, and what reads them may take any of the others for the end of a line.
@@ -26,9 +24,10 @@ _ENDS_LINE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]")
 def write_folder(examples: Iterable[Example], folder: Path) -> None:
     """Write a .txt and an .ann for each document; write sentences without a document to one more file, one per line.
 
-    A mention that covers part of its tokens is written as that part if its characters are known; the log counts the
-    others. Raises DataError for a non-empty folder, and for all document names that cannot be file names, types that
-    are not one word, and contradictory positions in a document. Raises RelxError if the folder cannot be written.
+    A mention that covers part of its tokens is written as that part if its characters are known. Scores are notes.
+    ``annotation.conf`` declares the types. Raises DataError for a non-empty folder, and for all document names that
+    cannot be file names, types that are not one word, and contradictory positions in a document. Raises RelxError if
+    the folder cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: is there and not empty; brat's form is a folder, name a new one")
@@ -54,14 +53,25 @@ def _write_all(documents: dict[str, "_Document"], folder: Path) -> None:
         for name, document in documents.items():
             _write(folder / f"{name}.txt", "".join(document.parts) + "\n")
             _write(folder / f"{name}.ann", "".join(document.lines))
+        _write(folder / CONFIGURATION, _configuration(documents.values()))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    if widened := sum(document.widened for document in documents.values()):
-        logger.warning(
-            "%s: %d mentions have words of their own that do not stand once in their tokens; the tokens are written",
-            folder, widened,
-        )  # fmt: skip
+
+
+def _configuration(documents: Iterable["_Document"]) -> str:
+    """Return the text of annotation.conf, which declares all types and what each relation may join."""
+    entities = {type for document in documents for type in document.entity_types}
+    ends: defaultdict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for document in documents:
+        for relation, head, tail in document.signatures:
+            ends[relation][0].add(head)
+            ends[relation][1].add(tail)
+    relations = [
+        f"{type}\tArg1:{'|'.join(sorted(heads))}, Arg2:{'|'.join(sorted(tails))}"
+        for type, (heads, tails) in sorted(ends.items())
+    ]
+    return "\n".join(["[entities]", *sorted(entities), "[relations]", *relations, "[events]", "[attributes]", ""])
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,9 @@ class _Document:
     lines: list[str] = field(default_factory=list)
     mentions: int = 0
     relations: int = 0
-    widened: int = 0
+    notes: int = 0
+    entity_types: set[str] = field(default_factory=set)
+    signatures: set[tuple[str, str, str]] = field(default_factory=set)
 
     @classmethod
     def of(cls, sentences: Sequence[_Sentence], placed: bool) -> "_Document":
@@ -134,24 +146,23 @@ class _Document:
         for entity in example.entities:
             self.mentions += 1
             names[entity] = f"T{self.mentions}"
-            fragments = _fragments(text, *self._place(entity, text, offsets))
+            fragments = _fragments(text, *place_in_text(entity, text, offsets))
             places = ";".join(f"{begin + start} {begin + end}" for start, end in fragments)
             words = " ".join(text[start:end] for start, end in fragments)
-            self.lines.append(f"{names[entity]}\t{_one_word(entity.type, where)} {places}\t{words}\n")
+            self.entity_types.add(type := _one_word(entity.type, where))
+            self.lines.append(f"{names[entity]}\t{type} {places}\t{words}\n")
+            self._note_score(names[entity], entity.score)
         for relation in example.relations:
             self.relations += 1
-            arguments = f"Arg1:{names[relation.head]} Arg2:{names[relation.tail]}"
-            self.lines.append(f"R{self.relations}\t{_one_word(relation.type, where)} {arguments}\n")
+            head, tail, type = relation.head, relation.tail, _one_word(relation.type, where)
+            self.signatures.add((type, str(head.type), str(tail.type)))
+            self.lines.append(f"R{self.relations}\t{type} Arg1:{names[head]} Arg2:{names[tail]}\n")
+            self._note_score(f"R{self.relations}", relation.score)
 
-    def _place(self, entity: Entity, text: str, offsets: list[tuple[int, int]]) -> tuple[int, int]:
-        """Return the characters of a mention in its sentence."""
-        if entity.characters is not None:
-            return entity.characters
-        places = places_of_words(entity.text, text, offsets, entity.span) if entity.text else []
-        if len(places) == 1:
-            return places[0]
-        self.widened += entity.text is not None
-        return offsets[entity.span[0]][0], offsets[entity.span[1] - 1][1]
+    def _note_score(self, name: str, score: float | None) -> None:
+        if score is not None:
+            self.notes += 1
+            self.lines.append(f"#{self.notes}\t{NOTE} {name}\t{SCORE} {score!r}\n")
 
 
 def _fragments(text: str, start: int, end: int) -> list[tuple[int, int]]:
