@@ -28,6 +28,8 @@ HEADS: list[dict[str, Any]] = [
     {"type": "rin", "rounds": 2},
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},
     {"type": "rin_v2", "rounds": 2},
+    {"type": "spert", "max_width": 4, "width_dim": 3, "dropout": 0.0},
+    {"type": "spert", "max_width": 2, "width_dim": 3, "labels": "one", "train_on": "both", "negatives": None},
     {"type": "table"},
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
 ]

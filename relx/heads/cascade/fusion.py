@@ -1,39 +1,28 @@
 """How the later tasks of the cascade read what earlier ones found (Cascade-SRN, Wang et al. 2022, section 3.4)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from relx.data.batch import Batch
-from relx.data.example import Example
-from relx.data.loader import DataLoader
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
-from relx.heads.head import Encode
 from relx.heads.schemes.global_feature import GlobalFeature
+from relx.heads.schemes.marked_text import (
+    SUBJECT,
+    MarkedReader,
+    MarkedSentence,
+    Marking,
+    PlainSentences,
+    TextMarkers,
+    typed_markers,
+)
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import labels_of_tokens, mean_of_endpoints
 from relx.utils.argument_checks import require_sizes
 
 TaskContext = Literal["none", "global_feature", "lstm"]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class PlainSentences:
-    """A batch of plain sentences, what encodes sentences, and these encoded: [batch, length, size of the encoder]."""
-
-    batch: Batch
-    encode: Encode
-    encoded: Tensor
-
-    @property
-    def shape(self) -> torch.Size:
-        """(batch, length)."""
-        return self.batch.mask.shape
 
 
 class Fusion(nn.Module):
@@ -141,85 +130,6 @@ class LateFusion(Fusion):
         return self.contexts[task](vectors, mask) if task in self.contexts else vectors
 
 
-class Marking(NamedTuple):
-    """A span to mark, the tokens ``start`` to ``last``, as an entity with this ``label``, or as a subject (None)."""
-
-    start: int
-    last: int
-    label: int | None
-
-
-class MarkedSentence(NamedTuple):
-    """A sentence with markers, and the positions in it of the original tokens [length]."""
-
-    example: Example
-    positions: np.ndarray
-
-
-class TextMarkers:
-    """Write [S:S] and [S:E] around a subject, [e:TYPE:S] and [e:TYPE:E] around an entity.
-
-    Spans may overlap and cross. Where several markers meet, those that end a span come first; then each span lies
-    within the longer ones, and an entity within the subject that has the same tokens.
-    """
-
-    def __init__(self, types: Sequence[str]) -> None:
-        self.subject = ("[S:S]", "[S:E]")
-        self.entities = [(f"[e:{type}:S]", f"[e:{type}:E]") for type in types]
-
-    @property
-    def tokens(self) -> list[str]:
-        """All markers."""
-        return [marker for pair in (self.subject, *self.entities) for marker in pair]
-
-    def insert(self, example: Example, markings: Iterable[Marking]) -> MarkedSentence:
-        """Insert the markers. A marker's tag is itself; in a dependency tree its head is the token that it marks."""
-        marks = sorted(mark for marking in markings for mark in self._marks(marking))
-        tokens = np.arange(len(example))
-        positions = tokens + np.searchsorted([mark.before for mark in marks], tokens, side="right")
-        names = [mark.marker for mark in marks]
-        marked = Example(_merged(example.tokens, marks, names), id=example.id)
-        if example.pos_tags is not None:
-            marked.pos_tags = _merged(example.pos_tags, marks, names)
-        if example.dependency_heads is not None:
-            moved = [head and int(positions[head - 1]) + 1 for head in example.dependency_heads]
-            marked.dependency_heads = _merged(moved, marks, [int(positions[mark.token]) + 1 for mark in marks])
-        if example.deprels is not None:
-            marked.deprels = _merged(example.deprels, marks, names)
-        return MarkedSentence(marked, positions)
-
-    def _marks(self, marking: Marking) -> tuple["_Mark", "_Mark"]:
-        start, last, label = marking
-        opening, closing = self.subject if label is None else self.entities[label]
-        layer = 0 if label is None else label + 1
-        return (
-            _Mark(start, True, start - last, layer, opening, start),
-            _Mark(last + 1, False, last - start, -layer, closing, last),
-        )
-
-
-class _Mark(NamedTuple):
-    """A marker, sorted by its first four fields: it is written before the token ``before`` and marks ``token``."""
-
-    before: int
-    opens: bool
-    inward: int
-    layer: int
-    marker: str
-    token: int
-
-
-def _merged(items: list[T], marks: Sequence[_Mark], inserted: Sequence[T]) -> list[T]:
-    """Merge the items of a sentence's tokens with those of the markers."""
-    merged: list[T] = []
-    done = 0
-    for mark, item in zip(marks, inserted, strict=True):
-        merged += items[done : mark.before]
-        merged.append(item)
-        done = mark.before
-    return merged + items[done:]
-
-
 class EarlyFusion(Fusion):
     """Mark entities and subjects in the text, and encode it anew for each subject; markers themselves are not scored.
 
@@ -229,11 +139,10 @@ class EarlyFusion(Fusion):
 
     def __init__(self, task_features: TaskFeatures, types: Sequence[str], mark_entities: bool, max_tokens: int) -> None:
         super().__init__(task_features)
-        require_sizes(max_tokens=max_tokens)
         self.mark_entities = mark_entities
-        self.text_markers = TextMarkers(types if mark_entities else [])
+        self.text_markers = TextMarkers([SUBJECT, *typed_markers("e", types if mark_entities else [])])
         self.markers = self.text_markers.tokens
-        self.loader = DataLoader(batch_size=max_tokens, max_tokens=max_tokens)
+        self.reader = MarkedReader(max_tokens)
 
     def subject_object_features(
         self, plain: PlainSentences, entities: Spans, rows: Tensor, subjects: Spans
@@ -242,30 +151,17 @@ class EarlyFusion(Fusion):
         markings: list[list[Marking]] = [[] for _ in plain.batch.examples]
         if self.mark_entities:
             for row, label, start, last in entities.as_tensor().tolist():
-                markings[row].append(Marking(start, last, label))
+                markings[row].append(Marking(start, last, 1 + label))
 
         def mark(row: int, *subject: Marking) -> MarkedSentence:
             return self.text_markers.insert(plain.batch.examples[row], [*markings[row], *subject])
 
         marked = [mark(row) for row in rows.tolist()] if self.mark_entities else []
-        marked += [mark(row, Marking(start, last, None)) for row, _, start, last, _ in subjects.items()]
-        encoded = self._encode(plain, marked)
-        for_subjects = encoded[: len(rows)] if self.mark_entities else plain.encoded[rows]
-        for_objects = encoded[len(encoded) - len(subjects) :]
-        return self.task_features.of(for_subjects, "subject"), self.task_features.of(for_objects, "object")
-
-    def _encode(self, plain: PlainSentences, marked: Sequence[MarkedSentence]) -> Tensor:
-        """Encode marked sentences, and keep their original tokens: -> [marked, length, size of the encoder]."""
-        if not marked:
-            return plain.encoded[:0]
-        plan = self.loader.in_order(np.array([len(sentence.example) for sentence in marked]))
-        encoded = torch.cat([self._encode_together(plain, [marked[i] for i in indices]) for indices in plan])
-        return encoded[torch.from_numpy(np.concatenate(plan).argsort()).to(encoded.device)]
-
-    def _encode_together(self, plain: PlainSentences, marked: Sequence[MarkedSentence]) -> Tensor:
-        batch = plain.encode.batch_of([sentence.example for sentence in marked])
+        marked += [mark(row, Marking(start, last, 0)) for row, _, start, last, _ in subjects.items()]
         positions = np.zeros((len(marked), plain.shape[1]), dtype=np.int64)
         for row, sentence in enumerate(marked):
             positions[row, : len(sentence.positions)] = sentence.positions
-        rows = torch.arange(len(marked), device=batch.mask.device).unsqueeze(1)
-        return plain.encode(batch)[rows, torch.from_numpy(positions).to(rows.device)]
+        encoded = self.reader.read(plain, [sentence.example for sentence in marked], positions)
+        for_subjects = encoded[: len(rows)] if self.mark_entities else plain.encoded[rows]
+        for_objects = encoded[len(encoded) - len(subjects) :]
+        return self.task_features.of(for_subjects, "subject"), self.task_features.of(for_objects, "object")

@@ -12,12 +12,13 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
-from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, PlainSentences, TaskContext
+from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
 from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.pair_scorers.scorer import PairScorer, logit
 from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
+from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
 from relx.heads.spans.spans import best_labels, find

@@ -18,6 +18,7 @@ from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.cascade.head import NOT_EXTRACTED, Cascade
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
+from relx.heads.schemes.marked_text import MarkedReader
 from relx.heads.spans import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Injected, Lazy
@@ -232,7 +233,7 @@ def test_all_marked_sentences_of_a_batch_are_read_in_one_pass_as_far_as_the_budg
     with_entities, entities = 4, 9
     assert [size for size, _ in passes.sizes] == [len(EXAMPLES), with_entities + entities]
     passes.sizes.clear()
-    model.head.fusion.loader.max_tokens = model.head.fusion.loader.batch_size = 20
+    model.head.fusion.reader = MarkedReader(20)
     torch.testing.assert_close(model(batch), whole, rtol=1e-12, atol=0)
     assert len(passes.sizes) > 3
     assert all(sentences * length <= 20 or sentences == 1 for sentences, length in passes.sizes[1:])

@@ -3,14 +3,19 @@ import random
 import pytest
 
 from relx.data.example import Example
-from relx.heads.cascade.fusion import Marking, TextMarkers
+from relx.heads.schemes.marked_text import SUBJECT, Marking, TextMarkers, typed_markers
 
-MARKERS = TextMarkers(["A", "B"])
+MARKERS = TextMarkers([SUBJECT, *typed_markers("e", ["A", "B"])])
+
+
+def marking(start: int, last: int, label: int | None) -> Marking:
+    """An entity of this label, or a subject."""
+    return Marking(start, last, 0 if label is None else 1 + label)
 
 
 def marked(words: str, *markings: tuple[int, int, int | None]) -> str:
     """What becomes of a sentence; entity markers shortened to [A and A]."""
-    text = " ".join(MARKERS.insert(Example(words.split()), [Marking(*m) for m in markings]).example.tokens)
+    text = " ".join(MARKERS.insert(Example(words.split()), [marking(*m) for m in markings]).example.tokens)
     for name in ("e:A", "e:B", "S"):
         text = text.replace(f"[{name}:S]", f"[{name[-1]}").replace(f"[{name}:E]", f"{name[-1]}]")
     return text
@@ -42,40 +47,40 @@ def test_without_its_markers_a_sentence_is_as_it_was_whatever_overlaps() -> None
     for _ in range(200):
         example = Example([f"w{number}" for number in range(draw.randint(1, 9))])
         spans = [sorted(draw.choices(range(len(example)), k=2)) for _ in range(draw.randint(0, 6))]
-        markings = [Marking(start, last, draw.choice([None, 0, 1])) for start, last in spans]
-        text, places = MARKERS.insert(example, markings)
+        markings = [Marking(start, last, draw.choice([0, 1, 2])) for start, last in spans]
+        text, places, opens = MARKERS.insert(example, markings)
         assert [text.tokens[place] for place in places] == example.tokens
         assert len(text) == len(example) + 2 * len(markings)
-        for start, last, label in markings:
-            opening, closing = MARKERS.subject if label is None else MARKERS.entities[label]
+        assert [text.tokens[place] for place in opens] == [MARKERS.pairs[pair][0] for _, _, pair in markings]
+        assert len(set(opens)) == len(markings), "each marking has a marker of its own"
+        for start, last, pair in markings:
+            opening, closing = MARKERS.pairs[pair]
             before = text.tokens[places[start - 1] + 1 if start else 0 : places[start]]
             after = text.tokens[places[last] + 1 : places[last + 1] if last + 1 < len(example) else None]
             assert opening in before and closing in after
 
 
 def test_each_marker_differs_from_the_others_whatever_the_types_are_called() -> None:
-    tokens = TextMarkers(["S", "E", "", "e", "e:S", "S:S"]).tokens
+    tokens = TextMarkers([SUBJECT, *typed_markers("e", ["S", "E", "", "e", "e:S", "S:S"])]).tokens
     assert len(tokens) == len(set(tokens)) == 14
 
 
 def test_what_is_known_of_the_tokens_stays_with_them() -> None:
-    example = Example(
-        ["the", "cat", "sat"], pos_tags=["DT", "NN", "VB"], dependency_heads=[2, 3, 0], deprels=["d", "s", "root"]
-    )
-    text, places = MARKERS.insert(example, [Marking(0, 1, 0), Marking(0, 1, None)])
+    example = Example(["the", "cat", "sat"], pos_tags=["DT", "NN", "VB"], heads=[2, 3, 0], deprels=["d", "s", "root"])
+    text, places, opens = MARKERS.insert(example, [marking(0, 1, 0), marking(0, 1, None)])
     assert text.tokens == ["[S:S]", "[e:A:S]", "the", "cat", "[e:A:E]", "[S:E]", "sat"]
     assert text.pos_tags == ["[S:S]", "[e:A:S]", "DT", "NN", "[e:A:E]", "[S:E]", "VB"]
     assert text.deprels == ["[S:S]", "[e:A:S]", "d", "s", "[e:A:E]", "[S:E]", "root"]
-    assert text.dependency_heads == [3, 3, 4, 7, 4, 4, 0], "a marker hangs on the token that it marks"
-    assert places.tolist() == [2, 3, 6]
+    assert text.heads == [3, 3, 4, 7, 4, 4, 0], "a marker hangs on the token that it marks"
+    assert (places.tolist(), opens.tolist()) == ([2, 3, 6], [1, 0])
 
 
 def test_an_empty_sentence_stays_empty() -> None:
-    text, places = MARKERS.insert(Example([], pos_tags=[], dependency_heads=[]), [])
-    assert (text.tokens, text.pos_tags, text.dependency_heads, places.tolist()) == ([], [], [], [])
+    text, places, _ = MARKERS.insert(Example([], pos_tags=[], heads=[]), [])
+    assert (text.tokens, text.pos_tags, text.heads, places.tolist()) == ([], [], [], [])
 
 
 def test_the_sentence_itself_is_left_alone() -> None:
-    example = Example(["a", "b"], pos_tags=["X", "Y"], dependency_heads=[0, 1])
-    MARKERS.insert(example, [Marking(0, 0, None)])
-    assert (example.tokens, example.pos_tags, example.dependency_heads) == (["a", "b"], ["X", "Y"], [0, 1])
+    example = Example(["a", "b"], pos_tags=["X", "Y"], heads=[0, 1])
+    MARKERS.insert(example, [marking(0, 0, None)])
+    assert (example.tokens, example.pos_tags, example.heads) == (["a", "b"], ["X", "Y"], [0, 1])

@@ -1,0 +1,132 @@
+"""A classifier of enumerated spans (SpERT, Eberts & Ulges 2020; PURE, Zhong & Chen 2021)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from relx.encoders.seq2vec import Seq2VecEncoder
+from relx.heads.spans.spans import Spans, find
+from relx.heads.spans.vectors import EndpointsOfSpan, MaxOfSpan
+from relx.utils.argument_checks import require_shares, require_sizes
+
+# So many numbers describe the spans that are classified at a time in prediction.
+NUMBERS_AT_ONCE = 2**23
+
+
+def enumerate_spans(mask: Tensor, max_width: int) -> Spans:
+    """Return all spans of at most ``max_width`` real tokens, in the order of the text: ``mask`` [rows, length]."""
+    row, start = mask.nonzero(as_tuple=True)  # [tokens]
+    count = (mask.sum(dim=1)[row] - start).clamp(max=max_width)  # of the spans that begin at each token
+    token = torch.arange(len(row), device=row.device).repeat_interleave(count)
+    longer = torch.arange(len(token), device=row.device) - (count.cumsum(0) - count)[token]
+    none, certain = torch.zeros_like(token), torch.ones_like(token, dtype=torch.float)
+    return Spans(row[token], none, start[token], start[token] + longer, certain)
+
+
+def feed_forward(input_dim: int, hidden_sizes: Sequence[int], output_dim: int, dropout: float) -> nn.Sequential:
+    """Make a network of ReLU layers with dropout after each. Without hidden layers dropout acts on the input."""
+    layers: list[nn.Module] = [] if hidden_sizes else [nn.Dropout(dropout)]
+    for size in hidden_sizes:
+        layers += [nn.Linear(input_dim, size), nn.ReLU(), nn.Dropout(dropout)]
+        input_dim = size
+    return nn.Sequential(*layers, nn.Linear(input_dim, output_dim))
+
+
+class SpanClassifier(nn.Module):
+    """Give each span of at most ``max_width`` tokens one label, or none, by a softmax.
+
+    A span is [its tokens, ``pooling``; an embedding of its width; a vector of its sentence, if there is a ``sentence``
+    encoder]. ``pooling`` is ``max`` over the tokens, or ``endpoints``, the first and the last token. In training at
+    most ``negatives`` spans without label are drawn from each sentence; None learns all of them. With ``mean`` the loss
+    of a sentence is the mean over its spans, otherwise their sum.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        num_labels: int,
+        max_width: int,
+        pooling: Literal["max", "endpoints"],
+        width_dim: int,
+        hidden_sizes: Sequence[int] = (),
+        dropout: float = 0.0,
+        sentence: Seq2VecEncoder | None = None,
+        negatives: int | None = None,
+        mean: bool = False,
+    ) -> None:
+        super().__init__()
+        require_sizes(max_width=max_width, width_dim=width_dim, hidden_sizes=min(hidden_sizes, default=1))
+        require_sizes(negatives=negatives)
+        require_shares(dropout=dropout)
+        self.max_width, self.negatives, self.mean = max_width, negatives, mean
+        self.pooling = (MaxOfSpan if pooling == "max" else EndpointsOfSpan)(input_dim)
+        self.width = nn.Embedding(max_width, width_dim)
+        self.sentence = sentence
+        self.span_dim = self.pooling.output_dim + width_dim
+        size = self.span_dim + (sentence.output_dim if sentence is not None else 0)
+        self.scorer = feed_forward(size, hidden_sizes, 1 + num_labels, dropout)
+        self.at_once = max(1, NUMBERS_AT_ONCE // size)
+
+    def represent(self, h: Tensor, spans: Spans) -> Tensor:
+        """Compute [tokens; width] of any spans; one wider than ``max_width`` has its width: -> [spans, span_dim]."""
+        width = (spans.last - spans.start).clamp(max=self.max_width - 1)
+        return torch.cat((self.pooling(h, spans), self.width(width)), dim=-1)
+
+    def logits(self, h: Tensor, mask: Tensor, spans: Spans) -> Tensor:
+        """Score spans of ``h`` [rows, length, input_dim]: -> [spans, 1 + labels], no label first."""
+        parts = [self.represent(h, spans)]
+        if self.sentence is not None:
+            parts.append(self.sentence(h, mask)[spans.batch_index])
+        return self.scorer(torch.cat(parts, dim=-1))
+
+    def forward(self, h: Tensor, mask: Tensor) -> Spans:
+        """Find the spans whose best label is not none, in the order of the text, each with the label's probability."""
+        candidates = enumerate_spans(mask, self.max_width)
+        indices = torch.arange(len(candidates), device=h.device)
+        best = [
+            self.logits(h, mask, candidates.select(some)).softmax(-1).max(-1) for some in indices.split(self.at_once)
+        ]
+        score, label = (torch.cat(parts) for parts in zip(*best, strict=True))
+        found = Spans(candidates.batch_index, label - 1, candidates.start, candidates.last, score)
+        return found.select(label > 0)
+
+    def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
+        """Compute the cross entropy of all spans, or of the gold ones and of those drawn: a scalar.
+
+        It is the sum over sentences; a sentence counts the sum or the mean over its spans. ``h`` [rows, length,
+        input_dim], ``mask`` [rows, length]; ``gold`` holds each span once.
+        """
+        candidates = enumerate_spans(mask, self.max_width)
+        label = torch.zeros_like(candidates.label)  # 0 is none
+        index, known = find(gold, candidates, mask.shape[1])
+        label[index[known]] = gold.label[known] + 1
+        if self.training and self.negatives is not None:
+            learned = drawn(candidates.batch_index, label > 0, self.negatives)
+            candidates, label = candidates.select(learned), label[learned]
+        losses = F.cross_entropy(self.logits(h, mask, candidates), label, reduction="none")
+        return mean_of_rows(losses, candidates.batch_index) if self.mean else losses.sum()
+
+    def oracle(self, gold: Spans, shape: torch.Size) -> Spans:
+        """Return what a classifier finds that has learned these spans perfectly, of rows [rows, length]."""
+        return gold.select(gold.last - gold.start < self.max_width)
+
+
+def drawn(row: Tensor, positive: Tensor, negatives: int) -> Tensor:
+    """Draw at most so many negative items of each row at random: the sorted indices of these and of all positive ones.
+
+    ``row`` and ``positive`` [items].
+    """
+    negative = (~positive).nonzero().squeeze(1)
+    of_row = row[negative]
+    shuffled = (of_row + torch.rand(len(of_row), device=row.device, dtype=torch.float64)).argsort()
+    sorted_row = of_row[shuffled]
+    place = torch.arange(len(sorted_row), device=row.device) - torch.searchsorted(sorted_row, sorted_row)
+    return torch.cat((positive.nonzero().squeeze(1), negative[shuffled[place < negatives]])).sort().values
+
+
+def mean_of_rows(losses: Tensor, row: Tensor) -> Tensor:
+    """Sum over rows the mean of the items of each row, both [items]: a scalar; a row without items counts as 0."""
+    return (losses / torch.bincount(row)[row]).sum() if len(row) else losses.sum()
