@@ -73,9 +73,9 @@ class TextMarkers:
         marked = Example(_merged(example.tokens, marks, names), id=example.id)
         if example.pos_tags is not None:
             marked.pos_tags = _merged(example.pos_tags, marks, names)
-        if example.heads is not None:
-            moved = [head and int(positions[head - 1]) + 1 for head in example.heads]
-            marked.heads = _merged(moved, marks, [int(positions[mark.token]) + 1 for mark in marks])
+        if example.dependency_heads is not None:
+            moved = [head and int(positions[head - 1]) + 1 for head in example.dependency_heads]
+            marked.dependency_heads = _merged(moved, marks, [int(positions[mark.token]) + 1 for mark in marks])
         if example.deprels is not None:
             marked.deprels = _merged(example.deprels, marks, names)
         return MarkedSentence(marked, positions, opens)

@@ -66,21 +66,23 @@ def test_each_marker_differs_from_the_others_whatever_the_types_are_called() -> 
 
 
 def test_what_is_known_of_the_tokens_stays_with_them() -> None:
-    example = Example(["the", "cat", "sat"], pos_tags=["DT", "NN", "VB"], heads=[2, 3, 0], deprels=["d", "s", "root"])
+    example = Example(
+        ["the", "cat", "sat"], pos_tags=["DT", "NN", "VB"], dependency_heads=[2, 3, 0], deprels=["d", "s", "root"]
+    )
     text, places, opens = MARKERS.insert(example, [marking(0, 1, 0), marking(0, 1, None)])
     assert text.tokens == ["[S:S]", "[e:A:S]", "the", "cat", "[e:A:E]", "[S:E]", "sat"]
     assert text.pos_tags == ["[S:S]", "[e:A:S]", "DT", "NN", "[e:A:E]", "[S:E]", "VB"]
     assert text.deprels == ["[S:S]", "[e:A:S]", "d", "s", "[e:A:E]", "[S:E]", "root"]
-    assert text.heads == [3, 3, 4, 7, 4, 4, 0], "a marker hangs on the token that it marks"
+    assert text.dependency_heads == [3, 3, 4, 7, 4, 4, 0], "a marker hangs on the token that it marks"
     assert (places.tolist(), opens.tolist()) == ([2, 3, 6], [1, 0])
 
 
 def test_an_empty_sentence_stays_empty() -> None:
-    text, places, _ = MARKERS.insert(Example([], pos_tags=[], heads=[]), [])
-    assert (text.tokens, text.pos_tags, text.heads, places.tolist()) == ([], [], [], [])
+    text, places, _ = MARKERS.insert(Example([], pos_tags=[], dependency_heads=[]), [])
+    assert (text.tokens, text.pos_tags, text.dependency_heads, places.tolist()) == ([], [], [], [])
 
 
 def test_the_sentence_itself_is_left_alone() -> None:
-    example = Example(["a", "b"], pos_tags=["X", "Y"], heads=[0, 1])
+    example = Example(["a", "b"], pos_tags=["X", "Y"], dependency_heads=[0, 1])
     MARKERS.insert(example, [marking(0, 0, None)])
-    assert (example.tokens, example.pos_tags, example.heads) == (["a", "b"], ["X", "Y"], [0, 1])
+    assert (example.tokens, example.pos_tags, example.dependency_heads) == (["a", "b"], ["X", "Y"], [0, 1])
