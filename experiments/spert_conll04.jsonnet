@@ -10,16 +10,17 @@
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
 //
 // The published model trains on the training and the validation set together. Its batch has 2 sentences.
-local choose = import 'lib/choose.libsonnet';
-local corpus = import 'lib/corpus.libsonnet';
+local choose = import 'relx/choose.libsonnet';
+local corpus = import 'relx/corpora.libsonnet';
+local samples = import 'relx/samples.libsonnet';
 
 function(
-  data='fixtures/conll04',
+  data=samples + '/conll04',
   format='spert',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer='fixtures/tiny_transformer',
+  transformer=samples + '/tiny_transformer',
   frozen=false,
   hidden=100,
   max_width=10,

@@ -1,7 +1,7 @@
 """Joint-extraction heads.
 
 Registered: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``rin``, ``rin_v2``,
-``table``.
+``spert``, ``table``.
 """
 
 from relx.heads.head import Head

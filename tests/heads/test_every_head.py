@@ -34,7 +34,7 @@ HEADS: list[dict[str, Any]] = [
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
 ]
 TALKING: dict[str, JointExtractor] = {}
-RELATING = ("cascade", "casrel", "graphrel", "rin", "rin_v2", "table")
+RELATING = ("cascade", "casrel", "graphrel", "rin", "rin_v2", "spert", "table")
 
 
 class TestEveryHead(HeadTestCase):

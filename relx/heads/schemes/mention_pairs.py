@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from relx.data.example import Example
 from relx.data.vocabulary import Namespace
 from relx.heads.head import Targets
+from relx.heads.pair_scorers.scorer import pairs_within
 from relx.heads.schemes.triples import SpanTriples
 from relx.heads.spans import Spans
-from relx.heads.pair_scorers.scorer import pairs_within
 from relx.heads.spans.spans import find
 from relx.utils.argument_checks import require_inner_shares
 

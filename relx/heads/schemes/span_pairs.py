@@ -1,15 +1,17 @@
 """What heads share that classify spans, and then pairs of the mentions found."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example
+from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.schemes.entities import EntityTypes
+from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
@@ -108,6 +110,14 @@ class SpanPairHead(Head):
         logits = torch.cat([self.pair_logits(plain, mentions, pairs.select(some)) for some in parts])
         return self.pairs.read(logits, mentions, pairs)
 
+    def relations_between(
+        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
+    ) -> list[list[Relation]]:
+        """Classify the pairs of the given entities."""
+        given = given_spans(entities, batch, [self._given_label(e) or 0 for of_one in entities for e in of_one])
+        found = self.relate(PlainSentences(batch, encode, encode(batch)), given)
+        return given_relations(found, entities, self.pairs.relations)
+
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold labels of the pairs of gold mentions, as far as spans and pairs hold them."""
         gold = SpanTriples.gold(batch)
@@ -131,6 +141,9 @@ class SpanPairHead(Head):
 
     def _label_of(self, entity: Entity, example: Example) -> int | None:
         return None if self._too_wide(entity) else self.types.label(entity, example)
+
+    def _given_label(self, entity: Entity) -> int | None:
+        return self.types.label(entity, Example([]))
 
     def _too_wide(self, entity: Entity) -> bool:
         return entity.located and len(range(*entity.span)) > self.max_width

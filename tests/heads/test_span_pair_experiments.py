@@ -1,0 +1,50 @@
+"""The experiments of heads that classify spans and pairs of mentions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from experiment_files import EXPERIMENTS, arguments
+from tiny import write_corpus
+
+from relx.commands import main
+
+VARIABLES: dict[str, list[dict[str, Any]]] = {
+    "spert_conll04": [
+        {},
+        {"encoder": "transformer", "labels": "one", "train_on": "both", "negatives": "null"},
+        {"encoder": "transformer", "frozen": "true", "max_width": 5},
+        {"data": "corpus", "format": "jsonl", "vectors": "glove.txt", "hidden": 50, "lr": 0.01, "seed": 2},
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "variables"), [(name, one) for name, tried in VARIABLES.items() for one in tried])
+def test_every_variable_is_valid(name: str, variables: dict[str, Any]) -> None:
+    assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
+
+
+def trained(name: str, folder: Path, **variables: Any) -> dict[str, Any]:
+    """Train an experiment on a tiny corpus in ``folder``; return its scores."""
+    for split in ("train", "dev", "test"):
+        write_corpus(folder / f"{split}.jsonl")
+    given = {"data": folder, "format": "jsonl", **variables}
+    assert main(["train", str(EXPERIMENTS / f"{name}.jsonnet"), "-s", str(folder / name), *arguments(given)]) == 0
+    return json.loads((folder / name / "metrics.json").read_text())["test"]["strict"]
+
+
+def predicted(archive: Path, line: str, folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
+    """Have an archive answer a line on the command line."""
+    (folder / "input").write_text(line + "\n")
+    capsys.readouterr()
+    assert main(["predict", str(archive), str(folder / "input"), *more]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_spert_is_learnt_by_heart_and_read_from_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = trained("spert_conll04", tmp_path, dim=20, hidden=20, lr=0.01, epochs=8)
+    assert scores["triples"]["f1"] == 1.0
+    found = predicted(tmp_path / "spert_conll04/model.tar.gz", "Bob works in Oslo now .", tmp_path, capsys, "--text")
+    assert [relation["type"] for relation in found["relations"]] == ["works_in"]
+    assert [entity["type"] for entity in found["entities"]] == ["PER", "LOC"]
