@@ -21,7 +21,7 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans.spans import Spans, best_labels
+from relx.heads.spans.spans import Spans, best_labels, pairs_within
 from relx.heads.spans.triangle import predict_spans, triangle_loss
 from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.registry import Injected, Lazy
@@ -250,15 +250,6 @@ class EndpointTables:
             return indices
         token = self.token(self.anchors[0], entities.start, entities.last)
         return best_labels(replace(entities, label=indices, start=token, last=token), length).label.sort().values
-
-
-def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the indices of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
-    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
-    partners, begin = count[row], (count.cumsum(0) - count)[row]
-    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
-    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
-    return first, begin[first] + offset
 
 
 def _keys(cells: TableCells, length: int, num_relations: int) -> Tensor:

@@ -14,7 +14,8 @@ from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.heads.head import SHARED
 from relx.heads.pair_scorers.scorers import PFNPairScorer
-from relx.heads.table import TableFilling, pairs_within
+from relx.heads.spans.spans import pairs_within
+from relx.heads.table import TableFilling
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode
 

@@ -14,8 +14,7 @@ from relx.data.vocabulary import Namespace
 from relx.heads.head import Targets
 from relx.heads.schemes.triples import SpanTriples
 from relx.heads.spans import Spans
-from relx.heads.spans.spans import find
-from relx.heads.table import pairs_within
+from relx.heads.spans.spans import find, pairs_within
 from relx.utils.argument_checks import require_inner_shares
 
 SHARED_PAIR = "another relation holds between the same two mentions"

@@ -91,6 +91,15 @@ def find(wanted: Spans, spans: Spans, length: int) -> tuple[Tensor, Tensor]:
     return index, keys[index] == wanted_keys
 
 
+def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the indices of all ordered pairs, equal ones too, whose rows are equal: two vectors. ``rows`` ascend."""
+    _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
+    partners, begin = count[row], (count.cumsum(0) - count)[row]
+    first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
+    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
+    return first, begin[first] + offset
+
+
 def labels_of_tokens(spans: Spans, shape: torch.Size, num_labels: int) -> Tensor:
     """Give each token the label, from 1, of the longest span over it, 0 outside of all spans: -> [rows, length].
 
