@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The published size is hidden=300; a third of it learns the sample corpus in a minute.
 DEMO := --var hidden=100 --var lr=0.002 --var word_dropout=0.1 --var epochs=30
 
-.PHONY: help venv demo test lint components dist
+.PHONY: help venv demo test lint components docs dist
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,10 @@ lint: venv  ## run ruff, mypy and codespell
 
 components: venv  ## write docs/components.md from the source
 	$(BIN)/relx components --markdown > docs/components.md
+
+docs: venv  ## build the site in site/, without network; a broken link or an unlisted page is an error
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 dist: venv  ## build the wheel and the source distribution in DIST (dist), and check them
 	$(BIN)/python -m build --no-isolation --outdir $(DIST) .
