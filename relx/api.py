@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from relx import config
 from relx.data.example import Example
-from relx.errors import ConfigError
+from relx.errors import ConfigError, faults_in
 from relx.predictors.evaluation import Evaluation, read_labelled, score_predictions
 from relx.predictors.predictor import Predictor
 from relx.scoring import find_protocol
@@ -92,4 +93,5 @@ def evaluate(
     found = read_labelled(paths, predictor, reader)
     gold, train = (found[str(source)] if isinstance(source, str | Path) else source for source in (data, seen))
     assert gold is not None
-    return score_predictions(predictor, gold, protocols, train)
+    with faults_in(data) if isinstance(data, str | Path) else nullcontext():
+        return score_predictions(predictor, gold, protocols, train)

@@ -60,6 +60,15 @@ class Faults:
             raise DataError(*self._found)
 
 
+@contextmanager
+def faults_in(path: object) -> Iterator[None]:
+    """Put the name of a file in front of each fault of a DataError that ends the block."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(*(f"{path}: {fault}" for fault in error.faults)) from None
+
+
 class ArchiveError(RelxError):
     """A model archive that is damaged, foreign, unsafe, or of another format version."""
 

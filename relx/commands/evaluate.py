@@ -49,6 +49,7 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     from contextlib import nullcontext
 
     from relx.data.json_form import example_to_json, to_line
+    from relx.errors import faults_in
     from relx.predictors.evaluation import read_labelled, score_predictions
     from relx.predictors.predictor import Predictor
     from relx.utils.files import atomic_write
@@ -59,7 +60,8 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     evaluations = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
-            evaluations[file] = score_predictions(predictor, found[file], args.protocol, train)
+            with faults_in(file):
+                evaluations[file] = score_predictions(predictor, found[file], args.protocol, train)
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluations[file].predicted)
     return evaluations

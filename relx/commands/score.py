@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the scores. Raises PluginError, ConfigError, DataError, UnknownProtocol."""
     from relx import scoring
+    from relx.errors import faults_in
 
     prepare(args)
     gold, predicted, train = _read(args)
-    reports = scoring.score_all(gold, predicted, args.protocol or scoring.fitting_protocols(gold), train)
+    with faults_in(args.gold):
+        reports = scoring.score_all(gold, predicted, args.protocol or scoring.fitting_protocols(gold), train)
     if args.json:
         print_json(to_json(reports))
     else:

@@ -60,9 +60,10 @@ def _headlines(reports: tuple[Report, ...]) -> Iterator[Row]:
 
 
 def _parts(report: Report) -> Iterator[Iterator[Row]]:
-    name = report.protocol
-    yield (_row(name, f"{label} sentences", part) for label, part in report.per_overlap.items())
-    yield (_row(name, f"sentences of {size} gold triples", part) for size, part in report.per_size.items())
+    """Yield the rows of each group of parts; a group of sentences without a triple, gold or predicted, has no row."""
+    name, overlaps, sizes = report.protocol, report.per_overlap.items(), report.per_size.items()
+    yield (_row(name, f"{label} sentences", part) for label, part in overlaps if part.gold or part.predicted)
+    yield (_row(name, f"sentences of {size} gold triples", part) for size, part in sizes if part.gold or part.predicted)
     if report.unseen is not None:
         yield iter([_row(name, "triples unseen in training", report.unseen)])
     yield (_row(name, relation, part) for relation, part in _by_gold(report.per_relation))

@@ -13,7 +13,7 @@ from relx.annotators.annotation import annotated
 from relx.data.example import Example
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
-from relx.errors import ArchiveError, ConfigError, TrainingError
+from relx.errors import ArchiveError, ConfigError, TrainingError, faults_in
 from relx.model import JointExtractor
 from relx.readers import read_files
 from relx.training.checkpointing.randomness import seed_everything
@@ -132,7 +132,8 @@ def check_oracle(experiment: Experiment, model: JointExtractor, data: Data) -> d
     ceilings: dict[str, Any] = {}
     for split in ("train", "validation"):
         if split in data:
-            report = oracle_check(model.head, data[split], experiment.protocols[0])
+            with faults_in(experiment.files[split][1]):
+                report = oracle_check(model.head, data[split], experiment.protocols[0])
             report.require_no_fault(model.head)
             logger.info("oracle check on %s: %s", split, report)
             ceilings[split] = report.to_json()

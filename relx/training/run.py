@@ -172,7 +172,9 @@ def _newest_checkpoint(experiment: Experiment, folder: RunFolder, checkpoints: C
     """Return the checkpoint from which the run continues; None for a run that has not begun."""
     newest = checkpoints.newest()
     if newest is None and (folder.path / run_folder.ARCHIVE).exists():
-        raise TrainingError(f"{folder.path}: this run has no checkpoints any more; give --force to start anew")
+        raise TrainingError(
+            f"{folder.path}: this run has no checkpoints any more; start anew (--force, in Python force=True)"
+        )
     if newest is not None:
         snapshot.require_epochs(newest, experiment.trainer.stopping.epochs)
     return newest

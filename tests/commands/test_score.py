@@ -107,7 +107,7 @@ def test_what_the_user_can_mend_is_one_message_and_code_2(gold, predicted, argum
 def test_other_sentences_are_refused(gold, tmp_path, capsys):
     predicted = lines(tmp_path / "predicted.jsonl", PREDICTED[:1])
     assert main(["score", gold, predicted]) == 2
-    assert "error: sentence 2 is only in the gold data: 'Bob of Oslo knows Ann'" in capsys.readouterr().err
+    assert f"error: {gold}: sentence 2 is only in the gold data: 'Bob of Oslo knows Ann'" in capsys.readouterr().err
 
 
 def test_from_the_command_line_without_torch(gold, predicted):

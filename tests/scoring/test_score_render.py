@@ -15,7 +15,7 @@ def test_the_protocol_stands_in_each_line_of_the_table():
     table = render(score(GOLD, PREDICTED, seen=set())).split("\n\n")[:-1]
     lines = [line for group in table for line in group.splitlines()][1:]
     assert all(line.startswith(("exact_span ", "entity boundaries ")) for line in lines)
-    assert len(lines) == 2 + 3 + 6 + 1 + 2 + 2
+    assert len(lines) == 2 + 2 + 2 + 1 + 2 + 2
 
 
 def test_numbers_are_aligned_and_as_counted():
@@ -36,6 +36,13 @@ def test_several_protocols_give_one_headline_each_and_the_parts_of_the_first():
     assert [row[0] for row in rows(text) if row[1:3] == ["all", "triples"]] == ["last_word", "begin_offset"]
     assert "last_word" in text.split("\n\n")[1]
     assert text.count("begin_offset ") == 1
+
+
+def test_sentences_of_a_kind_without_triples_have_no_row():
+    report = score(GOLD, PREDICTED)
+    kinds = {label for label, part in report.per_overlap.items() if part.gold or part.predicted}
+    shown = {row[1] for row in rows(render(report)) if row[2:3] == ["sentences"] and row[1] != "sentences"}
+    assert shown == kinds < set(report.per_overlap)
 
 
 def test_unlocated_gold_is_told_where_positions_are_compared():

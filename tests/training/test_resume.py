@@ -250,7 +250,9 @@ class TestStarting:
         for file in (tmp_path / "run" / "checkpoints").iterdir():
             file.unlink()
         before = outcome(tmp_path / "run")
-        with pytest.raises(TrainingError, match="this run has no checkpoints any more; give --force to start anew"):
+        with pytest.raises(
+            TrainingError, match="this run has no checkpoints any more; start anew .--force, in Python force=True."
+        ):
             go_on(tiny, tmp_path / "run", epochs=2)
         assert outcome(tmp_path / "run") == before
 

@@ -58,7 +58,9 @@ class Checkpoints:
             return tree
         if damages:
             listed = "".join(f"\n  {damage}" for damage in damages)
-            raise TrainingError(f"{self.folder}: no checkpoint is whole:{listed}\nGive --force to start anew")
+            raise TrainingError(
+                f"{self.folder}: no checkpoint is whole:{listed}\nStart anew (--force, in Python force=True)"
+            )
         return None
 
     def _make_folder(self) -> None:

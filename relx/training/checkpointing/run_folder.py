@@ -44,10 +44,10 @@ class RunFolder:
             if not force:
                 raise TrainingError(
                     f"{path}: exists and is not empty; choose another folder (-s), or go on with the run in it "
-                    "(--recover), or give --force to replace it"
+                    "(--recover), or replace it (--force); in Python: output=, recover=True, force=True"
                 )
             if _config_of(path) is None:
-                raise TrainingError(f"{path}: --force replaces earlier runs only, and this folder holds none")
+                raise TrainingError(f"{path}: is no earlier run, and only an earlier run is replaced (--force)")
         return cls(path)
 
     @classmethod
@@ -143,7 +143,7 @@ def require_harmless(found: list[Difference], folder: Path) -> None:
     listed = "".join(f"\n  {difference}" for difference in found)
     raise TrainingError(
         f"{folder}: was started with another experiment:{listed}\nOnly {', '.join(HARMLESS)} may change; take the rest "
-        "back, choose another folder (-s), or give --force to start anew"
+        "back, choose another folder (-s), or start anew (--force, in Python force=True)"
     )
 
 

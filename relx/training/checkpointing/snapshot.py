@@ -93,11 +93,13 @@ def require_continuable(tree: Tree, present: Tree) -> None:
     """Raise TrainingError where a run cannot go on as it was; warn where its last digits may come out differently."""
     for split, digest in present["data"].items():
         if tree["data"][split] != digest:
-            raise TrainingError(f"the {split} data is not that of the checkpoint; give --force to start anew")
+            raise TrainingError(
+                f"the {split} data is not that of the checkpoint; start anew (--force, in Python force=True)"
+            )
     if tree["processes"] != present["processes"]:
         raise TrainingError(
             f"the checkpoint is that of {tree['processes']} processes, these are {present['processes']}; start as "
-            "many, or give --force to start anew"
+            "many, or start anew (--force, in Python force=True)"
         )
     before, now = tree["made_by"], present["made_by"]
     changed = ", ".join(f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name])
@@ -111,7 +113,7 @@ def require_epochs(tree: Tree, epochs: int) -> None:
     if reached > epochs:
         raise TrainingError(
             f"trainer.epochs is {epochs}, but the run has come to epoch {reached}; give it at least {reached}, or "
-            "--force to start anew"
+            "start anew (--force, in Python force=True)"
         )
 
 

@@ -74,7 +74,7 @@ class TestReading:
         checkpoints = saved(folder, 1, 2)
         for file in folder.iterdir():
             damage(file)
-        message = r"(?s)no checkpoint is whole:\n  \S+step_2.safetensors: .*\n  \S+step_1.safetensors: .*\nGive --force"
+        message = r"(?s)no checkpoint is whole:\n  \S+step_2.safetensors: .*\n  \S+step_1.safetensors: .*\nStart anew"
         with pytest.raises(TrainingError, match=message):
             checkpoints.newest()
 

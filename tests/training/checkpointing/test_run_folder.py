@@ -48,7 +48,7 @@ def test_an_empty_folder_is_taken_and_so_is_one_where_a_run_was_killed_before_it
 def test_a_folder_of_something_else_is_refused(place: Path, force: bool) -> None:
     place.mkdir(parents=True)
     (place / "notes.txt").touch()
-    with pytest.raises(TrainingError, match="is not empty" if not force else "this folder holds none"):
+    with pytest.raises(TrainingError, match="is not empty" if not force else "only an earlier run is replaced"):
         RunFolder.claim(place, force)
 
 
@@ -56,7 +56,7 @@ def test_a_folder_of_something_else_is_refused(place: Path, force: bool) -> None
 def test_a_config_of_another_program_makes_no_run(place: Path, content: str) -> None:
     place.mkdir(parents=True)
     (place / "config.json").write_text(content)
-    with pytest.raises(TrainingError, match="--force replaces earlier runs only"):
+    with pytest.raises(TrainingError, match="only an earlier run is replaced"):
         RunFolder.claim(place, force=True)
     with pytest.raises(TrainingError, match="holds no run to go on with"):
         RunFolder.resume(place, EXPERIMENT)
@@ -65,7 +65,9 @@ def test_a_config_of_another_program_makes_no_run(place: Path, content: str) -> 
 
 def test_an_earlier_run_is_refused_without_force(earlier: Path) -> None:
     before = sorted(earlier.rglob("*"))
-    with pytest.raises(TrainingError, match=r"choose another folder \(-s\), or go on with .*, or give --force"):
+    with pytest.raises(
+        TrainingError, match=r"folder \(-s\), .* it .--force.; in Python: output=, recover=True, force=True"
+    ):
         RunFolder.claim(earlier, force=False)
     assert sorted(earlier.rglob("*")) == before
 
