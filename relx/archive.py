@@ -33,6 +33,7 @@ from relx.annotators.taggers.tagger import POSTagger
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.archive_file import (
+    CALIBRATION,
     CONFIG,
     FORMAT,
     META,
@@ -42,6 +43,7 @@ from relx.archive_file import (
     ArchiveFacts,
     TrainingRecord,
     bounded,
+    calibration_of,
     json_bytes,
     json_object,
     library_versions,
@@ -52,6 +54,7 @@ from relx.archive_file import (
     vocabulary_of,
     write_members,
 )
+from relx.calibration.calibration import Calibration
 from relx.data.example import Example
 from relx.data.json_validation import items, optional, required
 from relx.data.loader import DataLoader
@@ -136,11 +139,12 @@ class Archive:
     config: dict[str, Any]
     meta: dict[str, Any]
     metrics: dict[str, Any]
+    calibration: Calibration | None = None
 
     @property
     def facts(self) -> ArchiveFacts:
         """What the archive tells about its model: labels, scores, versions, training data, date."""
-        return ArchiveFacts(self.meta, self.config, self.metrics, self.model.vocabulary)
+        return ArchiveFacts(self.meta, self.config, self.metrics, self.model.vocabulary, self.calibration)
 
 
 def save(
@@ -149,6 +153,7 @@ def save(
     model: JointExtractor,
     metrics: dict[str, Any],
     training: TrainingRecord | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write an archive. The file appears whole or not at all. Raises RelxError if it cannot be written.
 
@@ -164,6 +169,8 @@ def save(
         **{VOCABULARY + name: content for name, content in model.vocabulary.files().items()},
         WEIGHTS: weights_of(model),
     }
+    if calibration is not None:
+        files[CALIBRATION] = json_bytes(calibration.to_json())
     write_members(path, files)
 
 
@@ -234,7 +241,8 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     stored = vocabulary_of(files)
     model = built_for(weights, lambda: parts.model.build(vocabulary=stored), strict=not _foreign(tree))
     _warn_of_other_versions(meta)
-    return Archive(model.eval(), parts, experiment, meta, json_object(files, METRICS))
+    metrics, calibration = json_object(files, METRICS), calibration_of(files)
+    return Archive(model.eval(), parts, experiment, meta, metrics, calibration)
 
 
 def _require_plausible(tree: dict[str, Any], weights: Mapping[str, Tensor]) -> None:

@@ -1,7 +1,8 @@
 """Read and write the file ``model.tar.gz``, and the facts in it, without building the model.
 
 The members are ``meta.json`` (format, date, versions, plugins, training data), ``config.json`` (the experiment, with
-all defaults), ``vocabulary/``, ``weights.safetensors`` and ``metrics.json``. Nothing is unpacked to disk.
+all defaults), ``vocabulary/``, ``weights.safetensors``, ``metrics.json`` and, if the scores were calibrated,
+``calibration.json``. Nothing is unpacked to disk.
 """
 
 import gzip
@@ -17,6 +18,8 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from relx.calibration.calibration import Calibration
+from relx.data.json_validation import BadRecord
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, RelxError
 from relx.utils.files import atomic_binary
@@ -25,6 +28,7 @@ from relx.version import __version__
 
 FORMAT = 2
 META, CONFIG, METRICS, VOCABULARY = "meta.json", "config.json", "metrics.json", "vocabulary/"
+CALIBRATION = "calibration.json"
 WEIGHTS = "weights.safetensors"
 # Weights hardly compress: a file that grows more than this when unpacked was made to fill the memory.
 LARGEST_GROWTH = 100
@@ -57,6 +61,7 @@ class ArchiveFacts:
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
     vocabulary: Vocabulary
+    calibration: Calibration | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, for programs."""
@@ -72,6 +77,7 @@ class ArchiveFacts:
             "vocabulary": self.vocabulary.sizes(),
             "protocols": self.config.get("protocols"),
             "scores": {split: self.metrics[split] for split in ("validation", "test") if split in self.metrics},
+            "calibration": self.calibration and self.calibration.to_json(),
             "data": self.meta.get("data"),
             "annotators": {name: self.config[name] for name in parts if self.config.get(name) is not None},
             "trained_with": self.meta.get("trained_with"),
@@ -94,6 +100,7 @@ class ArchiveFacts:
               for name, key in (("relations", "relations"), ("entity types", "entity_types"))),
             ("vocabulary", _value(facts["vocabulary"])),
             ("protocols", _value(facts["protocols"])),
+            ("thresholds", self.calibration.summary() if self.calibration else "the head's; scores are not calibrated"),
             *((f"{split} data", _value(facts_of)) for split, facts_of in data.items()),
             *((name, _value(part)) for name, part in facts["annotators"].items()),
             ("trained with", _value(facts["trained_with"] or "no tagger or parser with models")),
@@ -128,7 +135,7 @@ def read_facts(path: str | Path) -> ArchiveFacts:
         meta, config, metrics = (json_object(files, name) for name in (META, CONFIG, METRICS))
         require_format(meta)
         member(files, WEIGHTS)
-        return ArchiveFacts(meta, config, metrics, vocabulary_of(files))
+        return ArchiveFacts(meta, config, metrics, vocabulary_of(files), calibration_of(files))
 
 
 @contextmanager
@@ -221,7 +228,7 @@ def _is_known(entry: tarfile.TarInfo) -> bool:
         return False
     path = PurePosixPath(entry.name)
     inside = entry.name.startswith(VOCABULARY) and ".." not in path.parts and str(path) == entry.name
-    return inside or entry.name in (META, CONFIG, WEIGHTS, METRICS)
+    return inside or entry.name in (META, CONFIG, WEIGHTS, METRICS, CALIBRATION)
 
 
 def member(files: Mapping[str, bytes], name: str) -> bytes:
@@ -254,6 +261,16 @@ def vocabulary_of(files: Mapping[str, bytes]) -> Vocabulary:
     return Vocabulary.from_files(
         {name.removeprefix(VOCABULARY): content for name, content in files.items() if name.startswith(VOCABULARY)}
     )
+
+
+def calibration_of(files: Mapping[str, bytes]) -> Calibration | None:
+    """Read the calibration from the members; None if there is none. Raises ArchiveError for a damaged one."""
+    if CALIBRATION not in files:
+        return None
+    try:
+        return Calibration.from_json(json_object(files, CALIBRATION))
+    except BadRecord as error:
+        raise ArchiveError(f"{CALIBRATION} is damaged: {error}") from None
 
 
 def require_format(meta: Mapping[str, Any]) -> None:

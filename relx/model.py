@@ -1,7 +1,7 @@
 """The model of every experiment: an embedder, an encoder and a head."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
 from relx.heads.faults import faults_of
-from relx.heads.head import Head, HeadOutput, relatable
+from relx.heads.head import Head, HeadOutput, Thresholds, relatable
 from relx.registry import Injected, Lazy, registered_name
 from relx.utils.precision import to_float32
 
@@ -98,32 +98,46 @@ class JointExtractor(nn.Module):
         """
         return self.head(batch, Encoding(self))
 
-    def extract(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
-        """Predict for sentences, in their order, in batches of similar lengths. ``over`` maps over the batches."""
-        corpus = TensorDataset(examples, self.index)
-        with self._evaluating():
-            return loader.apply(self._extract, corpus, over)
+    def extract(
+        self, examples: Iterable[Example], loader: DataLoader, over: Map = map, at: Thresholds | None = None
+    ) -> list[Example]:
+        """Predict for sentences, in their order, in batches of similar lengths. ``over`` maps over the batches.
 
-    def relate(self, examples: Iterable[Example], loader: DataLoader, over: Map = map) -> list[Example]:
+        ``at`` are thresholds below those of the head, for candidates that are less probable (``Head.at``).
+        """
+        head = self.head if at is None else self.head.at(at)
+
+        def extract(batch: Batch) -> list[Example]:
+            with faults_of(head, "extract"):
+                return head.extract(batch.to(self.device), Encoding(self))
+
+        return self._predict(extract, examples, loader, over)
+
+    def relate(
+        self, examples: Iterable[Example], loader: DataLoader, over: Map = map, at: Thresholds | None = None
+    ) -> list[Example]:
         """Predict the relations between the entities that the sentences hold, and return these with the relations.
 
         An entity without a place in the sentence, and one whose tokens another entity has, has no relations. The head
-        has to ``relates_given``, and the entities to have no ``fault_of_given``.
+        has to ``relates_given``, and the entities to have no ``fault_of_given``. ``at`` is that of ``extract``.
         """
+        head = self.head if at is None else self.head.at(at)
+
+        def relate(batch: Batch) -> list[Example]:
+            given = [relatable(example) for example in batch.examples]
+            with faults_of(head, "relations_between"):
+                found = head.relations_between(batch.to(self.device), Encoding(self), given)
+            pairs = zip(batch.examples, found, strict=True)
+            return [replace(example, entities=[*example.entities], relations=relations) for example, relations in pairs]
+
+        return self._predict(relate, examples, loader, over)
+
+    def _predict(
+        self, work: Callable[[Batch], list[Example]], examples: Iterable[Example], loader: DataLoader, over: Map
+    ) -> list[Example]:
         corpus = TensorDataset(examples, self.index)
         with self._evaluating():
-            return loader.apply(self._relate, corpus, over)
-
-    def _relate(self, batch: Batch) -> list[Example]:
-        given = [relatable(example) for example in batch.examples]
-        with faults_of(self.head, "relations_between"):
-            found = self.head.relations_between(batch.to(self.device), Encoding(self), given)
-        pairs = zip(batch.examples, found, strict=True)
-        return [replace(example, entities=[*example.entities], relations=relations) for example, relations in pairs]
-
-    def _extract(self, batch: Batch) -> list[Example]:
-        with faults_of(self.head, "extract"):
-            return self.head.extract(batch.to(self.device), Encoding(self))
+            return loader.apply(work, corpus, over)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

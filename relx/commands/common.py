@@ -4,6 +4,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from relx.calibration.decision import Decision
+    from relx.predictors.predictor import Predictor
     from relx.registry import Reference
 
 
@@ -47,6 +49,24 @@ def load_experiment(path: str, args: argparse.Namespace) -> dict[str, Any]:
 
     include_plugins(args)
     return config.override(config.load(path, _variables(args.var)), args.override)
+
+
+def add_score_choice(parser: argparse.ArgumentParser) -> None:
+    """Add ``--min-score`` and ``--raw-scores``."""
+    parser.add_argument(
+        "--min-score", action="append", default=[], metavar="[NAME=]SCORE",
+        help="the least score of what is returned: of all, of entities or relations, or of a type; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--raw-scores", action="store_true", help="take scores and thresholds of the model as if it were not calibrated"
+    )
+
+
+def decision_of(predictor: "Predictor", args: argparse.Namespace) -> "Decision":
+    """Return what decides on predictions as these arguments say. Raises ConfigError with all that is wrong."""
+    from relx.calibration.min_score import parse
+
+    return predictor.decision(parse(args.min_score), not args.raw_scores)
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_override_argument, print_json
+from relx.commands.common import add_override_argument, add_score_choice, decision_of, print_json
 from relx.commands.scores import add_score_arguments, prepare
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_score_choice(parser)
     add_override_argument(parser, "the archive's experiment")
     add_score_arguments(
         parser,
@@ -55,13 +56,14 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     from relx.utils.files import atomic_write
 
     predictor = Predictor.load(args.archive, args.device, args.override)
+    decision = decision_of(predictor, args)
     found = read_labelled([*args.files, *([args.seen] if args.seen else [])], predictor, args.reader)
     train = found[args.seen] if args.seen else None
     evaluations = {}
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
             with faults_in(file):
-                evaluations[file] = score_predictions(predictor, found[file], args.protocol, train)
+                evaluations[file] = score_predictions(predictor, found[file], args.protocol, train, decision)
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluations[file].predicted)
     return evaluations

@@ -4,7 +4,13 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from relx.commands.common import add_include_argument, add_override_argument, include_plugins
+from relx.commands.common import (
+    add_include_argument,
+    add_override_argument,
+    add_score_choice,
+    decision_of,
+    include_plugins,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -34,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_score_choice(parser)
     add_override_argument(parser, "the archive's experiment")
     add_include_argument(parser)
 
@@ -55,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     from relx.predictors.predictor import Predictor
 
     predictor = Predictor.load(args.archive, args.device, args.override)
-    lines = LinePredictor(predictor, args.input, args.text, args.on_error == "record", args.longest)
+    decision = decision_of(predictor, args)
+    lines = LinePredictor(predictor, args.input, args.text, args.on_error == "record", args.longest, decision)
     with _open_output(args.output) as out:
         for answer in lines.answers(_with_progress(args.input)):
             out.write((readable(answer) if args.triples else to_line(answer)) + "\n")

@@ -60,6 +60,8 @@ class Example:
     ``offsets`` are the (start, end) characters of each token in ``text``, end exclusive. ``dependency_heads``
     (``heads`` in JSON) has the 1-based number of each token's governing token, 0 for a root; ``deprels`` are the
     relations to them. ``meta`` is the user's own and is carried through unread.
+
+    ``only_arguments`` are the spans of those predicted entities that a model found only as arguments of its relations.
     """
 
     tokens: list[str]
@@ -72,6 +74,7 @@ class Example:
     deprels: list[str] | None = None
     id: str | None = None
     meta: dict[str, Any] | None = None
+    only_arguments: frozenset[tuple[int, int]] = field(default=frozenset(), compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -10,7 +10,7 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans, SpanTagger, SpanTask
@@ -64,6 +64,7 @@ class CasRel(Head):
         self.subject = SpanTagger(input_dim, 1, subject_spans)
         size = input_dim if self.summed else 2 * input_dim
         self.object = SpanTagger(size, len(self.relations), object_spans)
+        self.thresholds = Thresholds(relations=max(self.subject.task.threshold, self.object.task.threshold))
 
     def targets(self, example: Example) -> Targets:
         """Write what ``SpanTripleTargets.write`` makes of the sentence; all mentions have one label."""
@@ -111,8 +112,9 @@ class CasRel(Head):
     def extract(self, batch: Batch, encode: Encode) -> list[Example]:
         """Find subjects, then the objects of each."""
         x = encode(batch)  # [batch, length, input_dim]
-        subjects = self.subject(x, batch.mask)
-        objects = self.object(self.condition(x, subjects), batch.mask[subjects.batch_index])
+        threshold = self.thresholds.relations
+        subjects = self.subject(x, batch.mask, threshold)
+        objects = self.object(self.condition(x, subjects), batch.mask[subjects.batch_index], threshold)
         return self.read(subjects, objects, batch)
 
     def relations_between(
@@ -120,8 +122,9 @@ class CasRel(Head):
     ) -> list[list[Relation]]:
         """Decide which of the given entities are subjects, and which of them are the objects of each."""
         x, given, length = encode(batch), given_spans(entities, batch), batch.mask.shape[1]
-        subjects = self.subject.among(x, given)
-        objects = self.object.among(self.condition(x, subjects), candidate_objects(given, subjects))
+        threshold = self.thresholds.relations
+        subjects = self.subject.among(x, given, threshold)
+        objects = self.object.among(self.condition(x, subjects), candidate_objects(given, subjects), threshold)
         found = triples_of_subjects(given, subjects, objects, length, self.scheme.allow_self)
         return given_relations(found, entities, self.relations)
 

@@ -1,8 +1,9 @@
 """The contract of all heads. A head is one paper's scheme of joint extraction."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from relx.limits import Limit
 from relx.registry import Registrable
 
 HeadOutput = dict[str, Tensor]
+H = TypeVar("H", bound="Head")
 
 # Causes of lost relations that several schemes share.
 NOT_LOCATED = "mention not found among the tokens"
@@ -44,6 +46,13 @@ class Targets:
     lost_entities: list[tuple[Entity, str]] = field(default_factory=list)
 
 
+class Thresholds(NamedTuple):
+    """Hold the probabilities from which entities and relations count."""
+
+    entities: float = 0.0
+    relations: float = 0.0
+
+
 class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):
     """Extract entities and relations as one paper does: gold to targets, vectors to logits, logits to predictions.
 
@@ -52,11 +61,14 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     ``forward`` serves only the loss and may read the gold of the batch.
 
     ``markers`` are tokens that the head writes among the words of a sentence: each gets a vector of its own.
-    ``finds_relations`` is False for a head that finds only entities.
+    ``finds_relations`` is False for a head that finds only entities. ``thresholds`` are the probabilities from which
+    decoding counts what it finds; 0 where it takes the best label. A head that compares probabilities with a threshold
+    sets them in its constructor, and reads them when it decodes: ``at`` gives them other values.
     """
 
     markers: Sequence[str] = ()
     finds_relations: bool = True
+    thresholds: Thresholds = Thresholds()
 
     def index(self, example: Example) -> Arrays:
         """Write what the head needs to know of a sentence besides its vectors. The sentence may have no labels."""
@@ -112,6 +124,16 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
         """Whether the head predicts relations between given entities."""
         return self.finds_relations and type(self).relations_between is not Head.relations_between
 
+    def at(self: H, thresholds: Thresholds) -> H:
+        """Return this head, with the same weights, such that it also decodes what is less probable.
+
+        It returns what the head itself returns, and in addition what reaches ``thresholds``. Further entities may
+        change the relations of a head whose later steps read all entities of a sentence, such as ``cascade``.
+        """
+        lowered = copy(self)
+        lowered.thresholds = Thresholds(*map(min, self.thresholds, thresholds))
+        return lowered
+
     def oracle(self, batch: Batch) -> list[Example]:
         """Return what a model predicts that has learnt the targets of the batch perfectly."""
         raise NotImplementedError
@@ -121,15 +143,18 @@ def prediction(example: Example, entities: Iterable[Entity], relations: Iterable
     """Copy a sentence with these predictions in place of its labels.
 
     A mention of a relation that has the span of a predicted entity becomes that entity. The other mentions are added to
-    the entities.
+    the entities, and to ``only_arguments``; of several with one span, the one with the best score.
     """
+    relations = list(relations)
     by_span = {entity.span: entity for entity in entities}
+    found = set(by_span)
+    for mention in (mention for relation in relations for mention in (relation.head, relation.tail)):
+        if mention.span not in found:
+            by_span[mention.span] = max(by_span.get(mention.span, mention), mention, key=lambda one: one.score or 0)
     predicted = example.unlabelled()
-    for relation in relations:
-        head = by_span.setdefault(relation.head.span, relation.head)
-        tail = by_span.setdefault(relation.tail.span, relation.tail)
-        predicted.relations.append(relation._replace(head=head, tail=tail))
+    predicted.relations = [r._replace(head=by_span[r.head.span], tail=by_span[r.tail.span]) for r in relations]
     predicted.entities = sorted(by_span.values(), key=lambda entity: entity.span)
+    predicted.only_arguments = frozenset(by_span.keys() - found)
     return predicted
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
+from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
 from relx.heads.schemes.cells import TableCells
@@ -113,7 +113,7 @@ class PairTaggingHead(Head):
         self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
         self.anchor_table = AnchorTable(vocabulary.relations(), anchor, allow_self)
         self.rounds = rounds
-        self.threshold = threshold
+        self.thresholds = Thresholds(relations=threshold)
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_tags`` [length] and ``relation_cells`` [cells, 3]: relation from 1, head, tail."""
@@ -138,7 +138,7 @@ class PairTaggingHead(Head):
 
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         """Make a triple of each cell that reaches the threshold; its mentions have the spans of predicted entities."""
-        cells, probs = self.pair_scorer.predict(output["relation"], batch.mask, self.threshold)
+        cells, probs = self.pair_scorer.predict(output["relation"], batch.mask, self.thresholds.relations)
         return self.read(output["entity"], cells, probs, batch)
 
     def relations_between(
@@ -156,7 +156,7 @@ class PairTaggingHead(Head):
         cells = TableCells(*table.view(-1, 4).to(batch.mask.device).T)
         probs = probabilities_of_pairs(self.pair_scorer, self(batch, encode)["relation"], cells)  # [pairs, relations]
         between: list[list[Relation]] = [[] for _ in entities]
-        for pair, relation in (probs >= self.threshold).nonzero().tolist():
+        for pair, relation in (probs >= self.thresholds.relations).nonzero().tolist():
             sentence, head, tail = pairs[pair]
             name = self.anchor_table.relations[relation]
             between[sentence].append(Relation(head, name, tail, probs[pair, relation].item()))

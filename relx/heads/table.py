@@ -13,7 +13,7 @@ from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
-from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets
+from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
 from relx.heads.schemes.cells import TableCells
@@ -56,7 +56,8 @@ class TableFilling(Head):
         global_feature: Whether there is h_g.
         cells: What a cell reads of each token: the task's ``own`` memory, or its whole ``view``, h_s included.
         pair_scorer: The scorer of the cells, by default ``pfn_mlp`` with the bias -6.
-        threshold: The probability from which a cell counts.
+        threshold: The probability from which a cell of a table of relations counts.
+        entity_threshold: The probability from which a cell of the table of spans counts, by default ``threshold``.
         allow_self: Whether a mention may be related to itself.
         dropout: The dropout of the default pair scorer, before its ELU.
     """
@@ -71,19 +72,21 @@ class TableFilling(Head):
         cells: CellFeatures = "own",
         pair_scorer: Lazy[PairScorer] | None = None,
         threshold: float = 0.5,
+        entity_threshold: float | None = None,
         allow_self: bool = True,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         require_sizes(hidden_size=hidden_size)
-        require_inner_shares(threshold=threshold)
+        self.thresholds = Thresholds(threshold if entity_threshold is None else entity_threshold, threshold)
+        require_inner_shares(threshold=threshold, entity_threshold=self.thresholds.entities)
         require_shares(dropout=dropout)
         idle = {"dropout": dropout} | ({} if global_feature else {"hidden_size": hidden_size})
         one_task = task_features.own() is task_features
         unread: dict[str, dict[str, object]] = {"a pair_scorer of its own": {**idle} if pair_scorer else {}}
         unread["an encoder without features of its own for each task"] = {"cells": cells} if one_task else {}
         require_effect(TableFilling, unread)
-        self.types, self.threshold = EntityTypes(vocabulary, None), threshold
+        self.types = EntityTypes(vocabulary, None)
         types, relations = self.types.names.items, vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
         self.decoder = SpanTripleDecoder(relations, self.types.predicted)
@@ -125,7 +128,7 @@ class TableFilling(Head):
 
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         """Read the entities from their table, and the relations between them from theirs."""
-        spans = predict_spans(self.entity, output["entity"], batch.mask, self.threshold)
+        spans = predict_spans(self.entity, output["entity"], batch.mask, self.thresholds.entities)
         return self._read(best_labels(spans, batch.mask.shape[1]), self._reads(output["relation"]), batch)
 
     def relations_between(
@@ -168,7 +171,7 @@ class TableFilling(Head):
             token = self.tables.token(anchor, entities.start, entities.last)
             pairs = TableCells(entities.batch_index[head], token[head], token[tail], torch.zeros_like(head))
             probs = read(anchor, pairs)  # [pairs, relations]
-            kept, score = kept & (probs >= self.threshold), score * probs
+            kept, score = kept & (probs >= self.thresholds.relations), score * probs
         pair, relation = kept.nonzero(as_tuple=True)
         return SpanTriples(entities, relation, head[pair], tail[pair], score[pair, relation])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relx import scoring
+from relx.calibration.decision import Decision
 from relx.data.example import Example
 from relx.errors import DataError
 from relx.predictors.predictor import Predictor
@@ -46,15 +47,17 @@ def score_predictions(
     gold: Sequence[Example],
     protocols: Iterable[str] | None = None,
     train: Iterable[Example] | None = None,
+    decision: Decision | None = None,
 ) -> Evaluation:
     """Predict labelled sentences and score the predictions, by default under the protocols of the experiment.
 
-    With ``train`` the reports also score the triples that the training sentences do not hold. Raises UnknownProtocol,
-    and DataError for sentences that lack what the model or a protocol needs.
+    With ``train`` the reports also score the triples that the training sentences do not hold. ``decision`` is by
+    default that of the archive, with its thresholds if it is calibrated. Raises UnknownProtocol, and DataError for
+    sentences that lack what the model or a protocol needs.
     """
     parts = predictor.archive.parts
     annotated = parts.annotated(list(gold))
-    predicted = predictor.model.extract(annotated, parts.loader)
+    predicted = predictor.extract(annotated, parts.loader, decision)
     names = parts.protocols if protocols is None else protocols
     return Evaluation(scoring.score_all(annotated, predicted, names, train), annotated, predicted)
 

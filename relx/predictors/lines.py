@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from relx.calibration.decision import Decision
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord
@@ -42,6 +43,7 @@ class LinePredictor:
     Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. A bad line, one of more
     tokens than ``longest`` among them, raises DataError with its number. With ``record_errors`` it is answered by an
     object with ``error`` and ``line`` and counted in ``failures``; such an object in the input is answered by itself.
+    ``decision`` says which predictions count, by default that of the archive.
     """
 
     predictor: Predictor
@@ -49,6 +51,7 @@ class LinePredictor:
     plain_text: bool = False
     record_errors: bool = False
     longest: int | None = None
+    decision: Decision | None = None
     lines: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     first_failure: str = ""
@@ -65,7 +68,7 @@ class LinePredictor:
             pairs = zip(parsed, records, strict=True)
             examples = [value if isinstance(value, Failure) else self._example(record) for value, record in pairs]
             # The lines before a bad one are answered before it is reported.
-            for answer in self.predictor.answer(examples):
+            for answer in self.predictor.answer(examples, self.decision):
                 self.lines += 1
                 yield example_to_json(answer) if isinstance(answer, Example) else self._failure(answer)
 

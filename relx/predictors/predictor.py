@@ -13,6 +13,8 @@ from relx import archive
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.archive import Archive
 from relx.archive_file import ArchiveFacts
+from relx.calibration.decision import Decision
+from relx.calibration.min_score import MinScore
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, shown
@@ -195,22 +197,51 @@ class Predictor:
         return self.predict(inputs)
 
     @overload
-    def predict(self, inputs: SingleInput, on_error: Literal["raise"] = "raise") -> Example: ...  # type: ignore[overload-overlap]
+    def predict(  # type: ignore[overload-overlap]
+        self,
+        inputs: SingleInput,
+        on_error: Literal["raise"] = "raise",
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> Example: ...
     @overload
-    def predict(self, inputs: Iterable[Input], on_error: Literal["raise"] = "raise") -> list[Example]: ...
+    def predict(
+        self,
+        inputs: Iterable[Input],
+        on_error: Literal["raise"] = "raise",
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> list[Example]: ...
     @overload
-    def predict(self, inputs: SingleInput, on_error: Literal["record"]) -> Answer: ...  # type: ignore[overload-overlap]
+    def predict(  # type: ignore[overload-overlap]
+        self,
+        inputs: SingleInput,
+        on_error: Literal["record"],
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> Answer: ...
     @overload
-    def predict(self, inputs: Iterable[Input], on_error: Literal["record"]) -> list[Answer]: ...
-    def predict(self, inputs: Any, on_error: OnError = "raise") -> Any:
+    def predict(
+        self,
+        inputs: Iterable[Input],
+        on_error: Literal["record"],
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> list[Answer]: ...
+    def predict(
+        self, inputs: Any, on_error: OnError = "raise", min_score: MinScore | None = None, calibrated: bool = True
+    ) -> Any:
         """Return the Example for one input, or a list of Examples for several, in their order.
+
+        ``min_score`` and ``calibrated`` are those of ``decision``.
 
         ``on_error="record"`` puts the error in place of the prediction for an input that has none. With ``"raise"``, a
         BadRecord that names every input that cannot be read is raised before anything is predicted, and after that the
         errors of ``stream``.
         """
+        decision = self.decision(min_score, calibrated)
         if is_single(inputs):
-            [answer] = self.answer(read_inputs([inputs], self.tokenizer))
+            [answer] = self.answer(read_inputs([inputs], self.tokenizer), decision)
             if isinstance(answer, RelxError) and on_error == "raise":
                 raise answer
             return answer
@@ -218,26 +249,56 @@ class Predictor:
         if on_error == "raise":
             _require_readable(examples)
         chunks = (examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK))
-        answers = (answer for chunk in chunks for answer in self.answer(chunk))
+        answers = (answer for chunk in chunks for answer in self.answer(chunk, decision))
         return list(_raising(answers) if on_error == "raise" else answers)
 
     @overload
-    def stream(self, inputs: Iterable[Input], on_error: Literal["raise"] = "raise") -> Iterator[Example]: ...
+    def stream(
+        self,
+        inputs: Iterable[Input],
+        on_error: Literal["raise"] = "raise",
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> Iterator[Example]: ...
     @overload
-    def stream(self, inputs: Iterable[Input], on_error: Literal["record"]) -> Iterator[Answer]: ...
-    def stream(self, inputs: Iterable[Input], on_error: OnError = "raise") -> Iterator[Any]:
+    def stream(
+        self,
+        inputs: Iterable[Input],
+        on_error: Literal["record"],
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> Iterator[Answer]: ...
+    def stream(
+        self,
+        inputs: Iterable[Input],
+        on_error: OnError = "raise",
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+    ) -> Iterator[Any]:
         """Return an iterator over the predictions for any number of inputs, in order and in constant memory.
 
         Inputs are taken 1,024 at a time. Raises, with the number of the input, BadRecord for one that cannot be read,
         NoMemory for one that needs more memory than there is, and DataError for one that lacks what the model needs,
-        such as given tags. ``on_error="record"`` puts the error in place of the prediction.
+        such as given tags. ``on_error="record"`` puts the error in place of the prediction. ``min_score`` and
+        ``calibrated`` are those of ``decision``.
         """
-        answers = self.attempts(inputs)
+        answers = self._attempts(several(inputs), self.decision(min_score, calibrated))
         return _raising(answers) if on_error == "raise" else answers
+
+    def decision(self, min_score: MinScore | None = None, calibrated: bool = True) -> Decision:
+        """Return what decides on the candidates of the head.
+
+        ``min_score`` is the least score of all entities and relations, or a dict of least scores by name: a type of
+        entities or of relations, or ``entities`` or ``relations`` for all other types. Where it says nothing, the
+        thresholds of the calibration decide, and without a calibration those of the head. With ``calibrated=False`` the
+        scores are those of the head, as if there were no calibration. Raises ConfigError with all that is wrong.
+        """
+        calibration = self.archive.calibration if calibrated else None
+        return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score)
 
     def attempts(self, inputs: Iterable[Input]) -> Iterator[Answer]:
         """Return what ``stream(inputs, on_error="record")`` returns."""
-        return self._attempts(several(inputs))
+        return self._attempts(several(inputs), self.decision())
 
     def scores(self, inputs: SingleInput | Iterable[Input]) -> HeadOutput:
         """Return the output of the head, such as logits, for inputs as one padded batch: tensors by name.
@@ -254,23 +315,36 @@ class Predictor:
         with torch.inference_mode():
             return self.model.scores(Encoding(self.model).batch_of(readable))
 
-    def answer(self, examples: Sequence[Example | RelxError]) -> list[Answer]:
-        """Return the prediction for each Example, or the error in its place; errors stay as they are."""
+    def answer(self, examples: Sequence[Example | RelxError], decision: Decision | None = None) -> list[Answer]:
+        """Return the prediction for each Example, or the error in its place; errors stay as they are.
+
+        ``decision`` is by default that of the archive.
+        """
         sound = [example for example in examples if isinstance(example, Example)]
-        answers = iter(self._attempt(sound) if sound else [])
+        answers = iter(self._attempt(sound, decision or self.decision()) if sound else [])
         return [next(answers) if isinstance(example, Example) else example for example in examples]
 
-    def _attempts(self, inputs: Iterator[Any]) -> Iterator[Answer]:
-        while chunk := list(islice(inputs, CHUNK)):
-            yield from self.answer(read_inputs(chunk, self.tokenizer))
+    def extract(
+        self, annotated: Sequence[Example], loader: DataLoader, decision: Decision | None = None
+    ) -> list[Example]:
+        """Return the predictions for sentences that have the annotations of the archive's tagger and parser.
 
-    def _attempt(self, examples: list[Example], annotated: bool = False) -> list[Answer]:
+        ``decision`` is by default that of the archive.
+        """
+        decision = decision or self.decision()
+        return [decision(example) for example in self.model.extract(annotated, loader, at=decision.at)]
+
+    def _attempts(self, inputs: Iterator[Any], decision: Decision) -> Iterator[Answer]:
+        while chunk := list(islice(inputs, CHUNK)):
+            yield from self.answer(read_inputs(chunk, self.tokenizer), decision)
+
+    def _attempt(self, examples: list[Example], decision: Decision, annotated: bool = False) -> list[Answer]:
         """Predict; if that fails, predict each half by itself, until it is known which sentence is at fault."""
         fault: NoMemory | DataError
         try:
             examples = examples if annotated else self.archive.parts.annotated(examples)
             annotated = True
-            return [*self.model.extract(examples, LOADER)]
+            return [*self.extract(examples, LOADER, decision)]
         except DataError as error:
             fault = error
         except (RuntimeError, MemoryError) as error:
@@ -280,7 +354,8 @@ class Predictor:
         if len(examples) == 1:
             return [fault]
         half = len(examples) // 2
-        return self._attempt(examples[:half], annotated) + self._attempt(examples[half:], annotated)
+        halves = examples[:half], examples[half:]
+        return [answer for part in halves for answer in self._attempt(part, decision, annotated)]
 
 
 def _require_readable(examples: Sequence[Example | BadRecord]) -> list[Example]:

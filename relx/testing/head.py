@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from relx.data.example import Entity, Example, Relation
-from relx.heads.head import relatable
+from relx.heads.head import Thresholds, relatable
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
@@ -68,6 +68,15 @@ class HeadTestCase(ModelTestCase):
             "and that decode reads the logits as targets wrote them. A head that needs context needs an `encoder` here"
         )
 
+    def test_lower_thresholds_only_add_relations(self) -> None:
+        """What a head finds by itself, it also finds at a lower threshold of relations, with the same scores."""
+        model = self._talking()
+        plain = model.extract(self.copies(), LOADER)
+        lowered = model.extract(self.copies(), LOADER, at=Thresholds(1.0, 0.05))
+        for own, more in zip(plain, lowered, strict=True):
+            lost = [shown(own) for relation in own.relations if not any(_equal(relation, r) for r in more.relations)]
+            require(not lost, f"at a lower threshold it loses relations of {lost[:1]}; read self.thresholds in decode")
+
     def _triples(self, example: Example, relations: Sequence[Relation]) -> set[Key]:
         key = find_protocol(self.protocol).key
         return {key(example, relation) for relation in relations if relation.located}
@@ -106,6 +115,12 @@ def _of_every_type(model: JointExtractor, examples: Sequence[Example]) -> list[E
         for relation in [] if model.head.limits(held) else held.relations:
             chosen.setdefault(relation.type, example)
     return list({id(example): example for example in chosen.values()}.values())
+
+
+def _equal(one: Relation, other: Relation) -> bool:
+    """Return whether two relations are equal, and nearly equally probable."""
+    spans = (one.head.span, one.type, one.tail.span), (other.head.span, other.type, other.tail.span)
+    return spans[0] == spans[1] and abs((one.score or 0) - (other.score or 0)) < 1e-4
 
 
 def _within(entity: Entity, other: Entity) -> bool:

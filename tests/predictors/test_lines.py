@@ -6,6 +6,7 @@ import pytest
 from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.errors import DataError
+from relx.heads.head import Thresholds
 from relx.predictors import Predictor
 from relx.predictors.lines import LinePredictor
 from relx.predictors.predictor import CHUNK, NoMemory
@@ -189,10 +190,10 @@ class TestMemory:
         predictor = Predictor.load(archive)
         extract = predictor.model.extract
 
-        def limited(examples: list[Example], loader: DataLoader) -> list[Example]:
+        def limited(examples: list[Example], loader: DataLoader, at: Thresholds | None) -> list[Example]:
             if any(len(example) > 50 for example in examples):
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80 bytes")
-            return extract(examples, loader)
+            return extract(examples, loader, at=at)
 
         monkeypatch.setattr(predictor.model, "extract", limited)
         return predictor
@@ -212,7 +213,7 @@ class TestMemory:
             cramped(["a", "a " * 60])
 
     def test_any_other_error_is_not_taken_for_it(self, cramped: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(examples: list[Example], loader: DataLoader) -> list[Example]:
+        def broken(examples: list[Example], loader: DataLoader, at: Thresholds | None) -> list[Example]:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(cramped.model, "extract", broken)

@@ -13,7 +13,7 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit
 from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
@@ -54,21 +54,21 @@ class MatchingSpanTagger(SpanTagger):
         scorer = pair_scorer or PairScorer.named("pfn_mlp", bias=MATCH_BIAS)
         self.pair_scorer = scorer.build(input_dim=input_dim, num_relations=num_labels)
 
-    def pairs(self, starts: Tensor, ends: Tensor) -> TableCells:
+    def pairs(self, y_start: Tensor, y_end: Tensor, threshold: float) -> TableCells:
         """Pair each start with every end that is not before it."""
-        return pairs_in_order(starts, ends)
+        return pairs_in_order(y_start >= threshold, y_end >= threshold)
 
-    def forward(self, h: Tensor, mask: Tensor) -> Spans:
+    def forward(self, h: Tensor, mask: Tensor, threshold: float = 1.0) -> Spans:
         """Extract spans from h [rows, length, d]. A score is the product of the probabilities that made the span."""
-        return self._matched(h, super().forward(h, mask))
+        return self._matched(h, super().forward(h, mask, threshold), threshold)
 
-    def among(self, h: Tensor, candidates: Spans) -> Spans:
+    def among(self, h: Tensor, candidates: Spans, threshold: float = 1.0) -> Spans:
         """Return the labels that hold of given spans: start, end and match reach the threshold."""
-        return self._matched(h, super().among(h, candidates))
+        return self._matched(h, super().among(h, candidates, threshold), threshold)
 
-    def _matched(self, h: Tensor, found: Spans) -> Spans:
+    def _matched(self, h: Tensor, found: Spans, threshold: float) -> Spans:
         match = logits_of_cells(self.pair_scorer, h, found.cells)  # Eq. 13, of these pairs only: [spans]
-        kept = match >= logit(self.task.threshold)
+        kept = match >= logit(min(self.task.threshold, threshold))
         return replace(found, score=found.score * match.sigmoid()).select(kept)
 
     def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
@@ -166,9 +166,12 @@ class Cascade(Head):
             return MatchingSpanTagger(sizes[task], num_labels, settings, pair_scorer)
 
         self.entity = tagger("entity", len(types), entity_spans)
+        self.thresholds = Thresholds(self.entity.task.threshold)
         if joint:
             self.subject = tagger("subject", 1, subject_spans)
             self.object = tagger("object", len(relations), object_spans)
+            of_relations = max(self.subject.task.threshold, self.object.task.threshold)
+            self.thresholds = Thresholds(self.entity.task.threshold, of_relations)
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``)."""
@@ -324,20 +327,21 @@ class ModelFinder:
 
     def entities(self) -> Spans:
         """Read the plain sentences."""
-        return self.head.entity(self.head.fusion.entity_features(self.plain), self.mask)
+        features = self.head.fusion.entity_features(self.plain)
+        return self.head.entity(features, self.mask, self.head.thresholds.entities)
 
     def subjects(self, entities: Spans, rows: Tensor) -> Spans:
         """Read sentences with their entities."""
         none = entities.select(rows[:0])
         features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
-        found = self.head.subject(features, self.mask[rows])
+        found = self.head.subject(features, self.mask[rows], self.head.thresholds.relations)
         return found.with_rows(rows[found.batch_index])
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
         """Read sentences with their entities and one subject."""
         none = subjects.batch_index[:0]
         _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
-        return self.head.object(features, self.mask[subjects.batch_index])
+        return self.head.object(features, self.mask[subjects.batch_index], self.head.thresholds.relations)
 
 
 class GivenFinder(ModelFinder):
@@ -348,14 +352,15 @@ class GivenFinder(ModelFinder):
         none = entities.select(rows[:0])
         features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
         candidates = entities.with_rows(torch.searchsorted(rows, entities.batch_index))
-        found = self.head.subject.among(features, candidates)
+        found = self.head.subject.among(features, candidates, self.head.thresholds.relations)
         return found.with_rows(rows[found.batch_index])
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
         """Read sentences with their entities and one subject."""
         none = subjects.batch_index[:0]
         _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
-        return self.head.object.among(features, candidate_objects(entities, subjects))
+        candidates = candidate_objects(entities, subjects)
+        return self.head.object.among(features, candidates, self.head.thresholds.relations)
 
 
 class GoldFinder:

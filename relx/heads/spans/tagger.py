@@ -50,27 +50,36 @@ class SpanTagger(nn.Module):
         for layer in (self.start, self.end):
             nn.init.constant_(layer.bias, -math.log(TYPICAL_LENGTH * max(1, num_labels)))
 
-    def pairs(self, starts: Tensor, ends: Tensor) -> TableCells:
-        """Decide which of the starts and ends, [rows, length, labels] each, belong together."""
-        return pairs_with_nearest_end(starts, ends)
+    def pairs(self, y_start: Tensor, y_end: Tensor, threshold: float) -> TableCells:
+        """Decide which starts and ends belong together, from their probabilities, [rows, length, labels] each.
 
-    def forward(self, h: Tensor, mask: Tensor) -> Spans:
-        """Extract spans from h [rows, length, d]. A score is the product of the probabilities that made the span."""
+        At a threshold below that of the task, the starts that have no end at the latter get one in addition.
+        """
+        if threshold < self.task.threshold:
+            return pairs_with_probable_end(y_start, y_end, self.task.threshold, threshold)
+        return pairs_with_nearest_end(y_start >= threshold, y_end >= threshold)
+
+    def forward(self, h: Tensor, mask: Tensor, threshold: float = 1.0) -> Spans:
+        """Extract spans from h [rows, length, d]. A score is the product of the probabilities that made the span.
+
+        A ``threshold`` below that of the task adds less probable spans.
+        """
         y_start = self.start(h).sigmoid() * mask.unsqueeze(-1)  # [rows, length, labels]
         y_end = self.end(h).sigmoid() * mask.unsqueeze(-1)
-        row, start, last, label = self.pairs(y_start >= self.task.threshold, y_end >= self.task.threshold)
+        row, start, last, label = self.pairs(y_start, y_end, min(self.task.threshold, threshold))
         score = y_start[row, start, label] * y_end[row, last, label]  # [spans]
         return Spans(row, label, start, last, score)
 
-    def among(self, h: Tensor, candidates: Spans) -> Spans:
+    def among(self, h: Tensor, candidates: Spans, threshold: float = 1.0) -> Spans:
         """Return the labels that hold of given spans in h [rows, length, d]: start and end reach the threshold.
 
-        A score is that of ``forward``. Other ends between a start and its end do not count.
+        It is that of the task, or a lower ``threshold``. A score is that of ``forward``. Other ends between a start and
+        its end do not count.
         """
-        row = candidates.batch_index
+        row, least = candidates.batch_index, min(self.task.threshold, threshold)
         y_start = self.start(h[row, candidates.start]).sigmoid()  # [spans, labels]
         y_end = self.end(h[row, candidates.last]).sigmoid()
-        held = (y_start >= self.task.threshold) & (y_end >= self.task.threshold)
+        held = (y_start >= least) & (y_end >= least)
         span, label = held.nonzero(as_tuple=True)
         return replace(candidates.select(span), label=label, score=y_start[span, label] * y_end[span, label])
 
@@ -84,10 +93,10 @@ class SpanTagger(nn.Module):
 
     def oracle(self, gold: Spans, shape: torch.Size) -> Spans:
         """Return what a tagger extracts that has learned these spans perfectly, of rows of the shape [rows, length]."""
-        starts, ends = gold.label.new_zeros(2, *shape, self.num_labels, dtype=torch.bool)
-        starts[gold.batch_index, gold.start, gold.label] = True
-        ends[gold.batch_index, gold.last, gold.label] = True
-        return Spans.from_cells(self.pairs(starts, ends))
+        starts, ends = gold.score.new_zeros(2, *shape, self.num_labels)
+        starts[gold.batch_index, gold.start, gold.label] = 1.0
+        ends[gold.batch_index, gold.last, gold.label] = 1.0
+        return Spans.from_cells(self.pairs(starts, ends, self.task.threshold))
 
 
 def _token_loss(logits: Tensor, mask: Tensor, gold: Spans, tokens: Tensor) -> Tensor:
@@ -109,6 +118,21 @@ def pairs_with_nearest_end(starts: Tensor, ends: Tensor) -> TableCells:
     nearest = end_here.flip(1).cummin(dim=1).values.flip(1)
     row, start, label = (starts & (nearest < length)).nonzero(as_tuple=True)
     return TableCells(row, start, nearest[row, start, label], label)
+
+
+def pairs_with_probable_end(starts: Tensor, ends: Tensor, most: float, least: float) -> TableCells:
+    """Pair starts and ends by ``pairs_with_nearest_end`` at falling thresholds; the first pair of each start counts.
+
+    The thresholds fall from ``most`` to ``least``. Whatever is found at a threshold is found at each lower one, too.
+    ``starts`` and ``ends`` are probabilities, [rows, length, labels] each.
+    """
+    best_end = ends.flip(1).cummax(dim=1).values.flip(1)  # of the ends that are not before a token
+    reached = torch.minimum(starts, best_end).clamp(max=most)  # the threshold at which a start has its pair
+    row, start, label = (reached >= least).nonzero(as_tuple=True)
+    position = torch.arange(starts.shape[1], device=starts.device)
+    candidates = ends.transpose(1, 2)[row, label] >= reached[row, start, label].unsqueeze(1)  # [pairs, length]
+    nearest = (candidates & (position >= start.unsqueeze(1))).int().argmax(dim=1)
+    return TableCells(row, start, nearest, label)
 
 
 def gammas(tasks: Mapping[str, SpanTask | None]) -> dict[str, float]:

@@ -1,0 +1,77 @@
+"""The least scores that a user asks for: for all, for a task, or for a type of entities or relations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from relx.calibration.calibration import TASKS, Task
+from relx.data.vocabulary import ENTITY_TYPES, Vocabulary
+from relx.errors import ConfigError
+from relx.registry import nearest
+from relx.utils.text import LONGEST_NAME, printable
+
+MinScore = float | Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class LeastScores:
+    """Hold the least scores of one task: ``by_type``, and for all other types ``rest``. None is no bound."""
+
+    rest: float | None = None
+    by_type: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, type: str | None) -> float | None:
+        """Return the bound of a type."""
+        return self.rest if type is None else self.by_type.get(type, self.rest)
+
+
+def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastScores]:
+    """Return the bounds of both tasks; names are ``entities``, ``relations`` or a type that the model knows.
+
+    A name that is both a type of entities and of relations bounds both. Raises ConfigError with all that is wrong.
+    """
+    pairs = given.items() if isinstance(given, Mapping) else [] if given is None else [(None, given)]
+    typed = vocabulary.facts.get(ENTITY_TYPES) == "data"
+    known = {"entities": vocabulary.namespaces.get(ENTITY_TYPES) if typed else None}
+    known["relations"] = vocabulary.namespaces.get("relations")
+    types = {task: list(known[task] or ()) for task in TASKS}
+    rest: dict[str, float] = {}
+    by_type: dict[str, dict[str, float]] = {task: {} for task in TASKS}
+    faults = []
+    for name, score in pairs:
+        tasks = [task for task in TASKS if name is None or name in (task, *types[task])]
+        shown = "" if name is None else f"{printable(str(name), LONGEST_NAME)}="
+        if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+            faults.append(f"{shown}{score}: expected a number from 0 to 1")
+        if not tasks:
+            faults.append(f"{shown}{score}: no such type{nearest(str(name), [*TASKS, *sum(types.values(), [])])}")
+        for task in tasks:
+            if name is None or name == task:
+                rest[task] = score
+            else:
+                by_type[task][name] = score
+    if faults:
+        raise ConfigError("\n".join(f"minimum score {fault}" for fault in faults))
+    return {task: LeastScores(rest.get(task), by_type[task]) for task in TASKS}
+
+
+def parse(arguments: Sequence[str]) -> MinScore | None:
+    """Read the values of ``--min-score``: SCORE or NAME=SCORE. Raises ConfigError with all that is wrong."""
+    found: dict[str | None, float] = {}
+    faults = []
+    for argument in arguments:
+        name, equals, value = argument.rpartition("=")
+        key = name if equals else None
+        try:
+            score = float(value)
+        except ValueError:
+            faults.append(f"--min-score {printable(argument)}: expected SCORE or NAME=SCORE, with a number from 0 to 1")
+            continue
+        if key in found:
+            faults.append(f"--min-score {printable(argument)}: given twice")
+        found[key] = score
+    if faults:
+        raise ConfigError("\n".join(faults))
+    named = {name: score for name, score in found.items() if name is not None}
+    if None in found:
+        named = {**dict.fromkeys(TASKS, found[None]), **named}
+    return named or None
