@@ -43,6 +43,7 @@ function(
   lr=if encoder == 'words' then 1e-3 else 5e-4,
   transformer_lr=1e-5,
   warmup=null,
+  hard_negatives=false,
   seed=13
 )
   local srn = { type: 'srn', hidden_size: hidden, tasks: ['entity', 'subject', 'object'] };
@@ -99,5 +100,6 @@ function(
       validation_metric: if joint then '+triple_f1' else '+entity_f1',
     },
     protocols: ['strict', 'boundaries'],
+    hard_negatives: hard_negatives,
     seed: seed,
   }

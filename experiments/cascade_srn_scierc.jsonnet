@@ -44,6 +44,7 @@ function(
   lr=if encoder == 'words' then 1e-3 else 5e-4,
   transformer_lr=1e-5,
   warmup=null,
+  hard_negatives=false,
   seed=13
 )
   local srn = { type: 'srn', hidden_size: hidden, tasks: ['entity', 'subject', 'object'] };
@@ -102,5 +103,6 @@ function(
     // Which relations are symmetric is known for the published files only.
     protocols: ['strict', 'boundaries']
                + if std.member(['dygie', 'spert'], format) then ['symmetric_canonical'] else [],
+    hard_negatives: hard_negatives,
     seed: seed,
   }

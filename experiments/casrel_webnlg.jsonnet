@@ -27,6 +27,7 @@ function(
   epochs=100,
   patience=7,
   lr=if encoder == 'transformer' && !frozen then 1e-5 else 1e-3,
+  hard_negatives=false,
   seed=13
 ) corpus(data, format) + {
   model: choose('encoder', encoder, {
@@ -52,5 +53,6 @@ function(
     star: ['last_word', 'exact_span'],
     exact: ['exact_span', 'last_word'],
   }),
+  hard_negatives: hard_negatives,
   seed: seed,
 }

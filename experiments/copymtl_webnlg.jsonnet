@@ -30,6 +30,7 @@ function(
   epochs=30,
   patience=10,
   lr=2e-3,
+  hard_negatives=false,
   seed=13
 )
   local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
@@ -54,5 +55,6 @@ function(
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),
+    hard_negatives: hard_negatives,
     seed: seed,
   }

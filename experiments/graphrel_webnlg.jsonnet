@@ -22,6 +22,7 @@ function(
   epochs=30,
   patience=10,
   lr=2e-3,
+  hard_negatives=false,
   seed=13
 )
   assert hidden % 2 == 0 : 'hidden is %s; use an even number: each direction of the LSTM has half of it' % hidden;
@@ -48,5 +49,6 @@ function(
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),
+    hard_negatives: hard_negatives,
     seed: seed,
   }

@@ -20,6 +20,7 @@ function(
   epochs=100,
   patience=10,
   lr=1e-3,
+  hard_negatives=false,
   seed=13
 ) corpus(data, format) + {
   model: {
@@ -47,5 +48,6 @@ function(
   data_loader: { batch_size: 32 },
   trainer: { epochs: epochs, patience: patience, optimizer: { type: 'rmsprop', lr: lr }, grad_norm: 5 },
   protocols: ['exact_span', 'begin_offset'],
+  hard_negatives: hard_negatives,
   seed: seed,
 }

@@ -50,6 +50,7 @@ function(
   epochs=30,
   patience=10,
   lr=2e-3,
+  hard_negatives=false,
   seed=13
 )
   local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
@@ -78,5 +79,6 @@ function(
     protocols:
       if std.startsWith(head, 'copyre') then ['last_word', 'exact_span']
       else ['exact_span', 'begin_offset', 'last_word'],
+    hard_negatives: hard_negatives,
     seed: seed,
   }

@@ -36,6 +36,7 @@ function(
   lr=if encoder == 'words' then 1e-3 else 5e-4,
   transformer_lr=1e-5,
   warmup=null,
+  hard_negatives=false,
   seed=13
 )
   local recurrent_encoder = choose('recurrent', recurrent, {
@@ -80,5 +81,6 @@ function(
       schedule: if warmup == null then { type: 'constant' } else { type: 'linear', warmup: warmup },
     },
     protocols: ['strict', 'boundaries'],
+    hard_negatives: hard_negatives,
     seed: seed,
   }

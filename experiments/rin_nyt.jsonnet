@@ -41,6 +41,7 @@ function(
   patience=20,
   lr=if encoder == 'transformer' then 2e-4 else 1e-3,
   transformer_lr=lr,
+  hard_negatives=false,
   seed=13
 )
   local embedder = choose('encoder', encoder, {
@@ -85,5 +86,6 @@ function(
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),
+    hard_negatives: hard_negatives,
     seed: seed,
   }

@@ -42,6 +42,7 @@ function(
   patience=20,
   lr=if encoder == 'transformer' then 2e-4 else if head == 'rin_v2' then 5e-4 else 1e-3,
   transformer_lr=lr,
+  hard_negatives=false,
   seed=13
 )
   local embedder = choose('encoder', encoder, {
@@ -86,5 +87,6 @@ function(
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),
+    hard_negatives: hard_negatives,
     seed: seed,
   }

@@ -73,6 +73,7 @@ def evaluate(
     protocols: Sequence[str] | None = None,
     reader: str | None = None,
     seen: Labelled | None = None,
+    challenge: bool = False,
 ) -> Evaluation:
     """Score a trained model on labelled sentences, as ``relx evaluate`` does.
 
@@ -83,6 +84,8 @@ def evaluate(
         reader: The name of the reader of the files. The default is the reader of the experiment, or another one if
             only that recognizes the file.
         seen: Training data, a path or Examples: the reports then also score the triples that it does not hold.
+        challenge: Also count false triples between unrelated mentions, in negated copies and in copies with swapped
+            mentions.
 
     Raises ArchiveError, UnknownProtocol, ConfigError for a reader that does not exist, and DataError for bad data.
     """
@@ -94,4 +97,4 @@ def evaluate(
     gold, train = (found[str(source)] if isinstance(source, str | Path) else source for source in (data, seen))
     assert gold is not None
     with faults_in(data) if isinstance(data, str | Path) else nullcontext():
-        return score_predictions(predictor, gold, protocols, train)
+        return score_predictions(predictor, gold, protocols, train, challenge=challenge)

@@ -143,6 +143,15 @@ class TestEvaluate:
         with pytest.raises(UnknownProtocol, match="unknown scoring protocol 'exact'"):
             relx.evaluate("gone.tar.gz", "gone.jsonl", protocols=["exact"])
 
+    def test_challenges_are_a_part_of_the_result(self, archive: str, tiny: Path) -> None:
+        path = tiny.parent / "test.jsonl"
+        found = relx.evaluate(archive, path, challenge=True)
+        assert found.challenge is not None and found.challenge.challenges["negated"].total.cases == 24
+        assert found.to_json()["challenge"] == found.challenge.to_json()
+        assert str(found.challenge) in repr(found) and found.challenge._repr_html_() in found._repr_html_()
+        plain = relx.evaluate(archive, path)
+        assert plain.challenge is None and "challenge" not in plain.to_json() and "negated" not in repr(plain)
+
     def test_the_result_shows_its_tables_and_escapes_labels(self, archive: str) -> None:
         bob, oslo = Entity(0, 1, "PER"), Entity(3, 4, "LOC")
         evil = "<script>alert(1)</script>\u202e"

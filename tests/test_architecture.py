@@ -42,6 +42,7 @@ ABOVE: dict[str, set[str]] = {
     "schema": {"data"},
     "scoring": {"data"},
     "calibration": {"data", "heads", "scoring"},
+    "challenge": {"data", "scoring"},
     "archive_file": {"calibration", "data"},
     "archive": {"annotators", "archive_file", "calibration", "config", "data", "model", "plugins", "readers"},
     "training": {
@@ -49,6 +50,7 @@ ABOVE: dict[str, set[str]] = {
         "archive",
         "archive_file",
         "calibration",
+        "challenge",
         "config",
         "data",
         "embedders",
@@ -64,6 +66,7 @@ ABOVE: dict[str, set[str]] = {
         "archive",
         "archive_file",
         "calibration",
+        "challenge",
         "data",
         "heads",
         "model",

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from relx.challenge.negation import negation
+from relx.challenge.negation import is_subject, negation
 from relx.challenge.rewrite import Edit, Rewriting, can_rewrite, words, words_of
 from relx.data.example import Entity, Example, Relation
 from relx.scoring.protocols import SYMMETRIC_TYPES
@@ -32,9 +32,9 @@ def negated_copies(examples: Sequence[Example]) -> tuple[list[Copy], Counter[str
     for number, example in enumerate(examples):
         for relation in example.relations:
             reason = _cannot_change(example, relation)
-            first, last = sorted((relation.head, relation.tail), key=lambda mention: mention.start or 0)
-            if reason is None and any(_overlaps(m, first.span[1], last.span[0]) for m in _mentions(example)):
-                reason = "another mention between the two"
+            first, last = _in_order(relation)
+            if reason is None and not is_subject(example.tokens[: first.span[0]]):
+                reason = "the verb may have another subject"
             found = None if reason else negation(example.tokens[first.span[1] : last.span[0]])
             if found is None:
                 left_out[reason or "no rule for the words between the mentions"] += 1
@@ -59,7 +59,7 @@ def swapped_copies(examples: Sequence[Example]) -> tuple[list[Copy], Counter[str
             if reason:
                 left_out[reason] += 1
                 continue
-            first, last = sorted((relation.head, relation.tail), key=lambda mention: mention.start or 0)
+            first, last = _in_order(relation)
             edits = [
                 Edit(*first.span, words_of(example, last)),
                 Edit(*last.span, words_of(example, first)),
@@ -102,6 +102,9 @@ def _cannot_change(example: Example, relation: Relation) -> str | None:
         return "a mention is not made of whole tokens"
     if _overlaps(relation.head, *relation.tail.span):
         return "the mentions overlap"
+    first, last = _in_order(relation)
+    if any(_overlaps(mention, first.span[1], last.span[0]) for mention in _mentions(example)):
+        return "another mention between the two"
     return None
 
 
@@ -111,8 +114,8 @@ def _cannot_swap(example: Example, relation: Relation, symmetric: set[str]) -> s
         return "the mentions have different types, or none"
     if relation.type in symmetric:
         return "the relation has no direction"
-    first, last = sorted((head.span, tail.span))
-    if not any(token.isalpha() for token in example.tokens[first[1] : last[0]]):
+    first, last = _in_order(relation)
+    if not any(token.isalpha() for token in example.tokens[first.span[1] : last.span[0]]):
         return "no word between the mentions"
     if len(_texts(example, head, tail)) == 1:
         return "the mentions have the same text"
@@ -120,6 +123,10 @@ def _cannot_swap(example: Example, relation: Relation, symmetric: set[str]) -> s
     if any(_overlaps(mention, *argument.span) for mention in others for argument in (head, tail)):
         return "another mention overlaps one of the two"
     return None
+
+
+def _in_order(relation: Relation) -> list[Entity]:
+    return sorted((relation.head, relation.tail), key=lambda mention: mention.start or 0)
 
 
 def _undirected(examples: Sequence[Example]) -> set[str]:

@@ -5,6 +5,8 @@ between commas, then the verb, then at most six words without punctuation, conju
 verb is that of the first mention, and the second mention stands in its clause. Everything else stays as it is.
 """
 
+# ruff: noqa: SIM905  (lists of words are easier to read as text)
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -60,17 +62,18 @@ BASES = {verb.base: verb for verb in VERBS}
 PLAIN = frozenset({"live", "reside", "belong", "contain"})  # plain forms that are no nouns
 STATES = frozenset("born based located situated headquartered buried stationed".split())  # and are no past tense
 NOUNS = frozenset(
-    "a an the one another part home president director chairman chairwoman head leader chief mayor governor secretary "
+    "one another part home president director chairman chairwoman head leader chief mayor governor secretary "
     "minister ambassador editor professor member founder owner spokesman spokeswoman author manager capital king "
     "queen".split()
 )
+DETERMINERS = frozenset({"a", "an", "the"})
 PREPOSITIONS = frozenset("of in at for from near with to on by".split())
 BE = frozenset("is are was were".split())
 AUXILIARIES = frozenset("has have had will would can could may might must should".split())
 ADVERBS = frozenset("originally previously formerly currently fatally also now still".split())
 NEGATORS = frozenset("not n't 't n’t ’t never no nobody neither nor without denied denies".split())
-# Words after which another clause may begin.
-CLAUSE = NEGATORS | BE | AUXILIARIES | frozenset(
+# Words after which another clause may begin; "may" is rather the month.
+CLAUSE = NEGATORS | BE | AUXILIARIES - {"may"} | frozenset(
     "and or but who whom whose which that what because while when where after before if although though since until "
     "as than he she it they we i you said says had been be".split()
 )  # fmt: skip
@@ -84,6 +87,14 @@ class Negation(NamedTuple):
     start: int
     end: int
     tokens: tuple[str, ...]
+
+
+def is_subject(before: Sequence[str]) -> bool:
+    """Return whether a mention behind these tokens may be the subject of the verb that follows; not behind "of the"."""
+    words = [token.lower() for token in before]
+    while words and words[-1] in DETERMINERS:
+        words.pop()
+    return not words or words[-1] not in PREPOSITIONS
 
 
 def negation(between: Sequence[str]) -> Negation | None:
@@ -108,7 +119,11 @@ def _at_verb(words: list[str], start: int, at: int) -> tuple[Negation, int] | No
     after = at + skipped + 2
     if word in BE and (following in PARTICIPLES or following in STATES):
         return Negation("be + participle", at + 1, at + 1, ("not",)), after
-    if word in BE and words[-1] in PREPOSITIONS | {"the"} and (following in NOUNS or following in PREPOSITIONS - {"by"}):
+    if (
+        word in BE
+        and words[-1] in PREPOSITIONS | {"the"}
+        and (following in NOUNS | DETERMINERS or following in PREPOSITIONS - {"by"})
+    ):
         return Negation("be + noun or preposition", at + 1, at + 1, ("not",)), after
     if word in AUXILIARIES and (following in PARTICIPLES or following in BASES):
         return Negation("auxiliary + verb", at + 1, at + 1, ("not",)), after
@@ -129,7 +144,7 @@ def _after_lead_in(words: list[str]) -> int:
     if words[:1] == [","]:
         end = words.index(",", 1) if "," in words[1:] else 0
         inside = words[1:end]
-        apposition = inside and (inside[0].isdigit() or inside[0] in NOUNS) and _is_one_clause(inside)
+        apposition = inside and (inside[0].isdigit() or inside[0] in NOUNS | DETERMINERS) and _is_one_clause(inside)
         start = end + 1 if apposition else 1
     return start + (words[start : start + 1] != [] and words[start] in {"who", "which", "that"})
 

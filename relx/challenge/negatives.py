@@ -8,8 +8,6 @@ from relx.challenge.copies import negated_copies, swapped_copies, unrelated_pair
 from relx.challenge.rewrite import Edit, Rewriting, Words, can_rewrite, words_of
 from relx.data.example import Entity, Example
 
-Types = tuple[str | None, str | None]
-
 
 def hard_negatives(examples: Sequence[Example], seed: int) -> tuple[list[Example], Counter[str]]:
     """Return changed copies of sentences with their gold labels, and how many there are of each form.
@@ -39,7 +37,7 @@ def hard_negatives(examples: Sequence[Example], seed: int) -> tuple[list[Example
 
 def _with_related_names(examples: Sequence[Example], draw: random.Random) -> list[tuple[int, Example]]:
     """Return a copy for a pair of unrelated mentions of each sentence: it has the words of a related pair."""
-    related = defaultdict(list)
+    related: defaultdict[tuple[str | None, str | None], list[tuple[Words, Words]]] = defaultdict(list)
     for example in filter(can_rewrite, examples):
         for relation in example.relations:
             if relation.located and relation.head.type is not None:

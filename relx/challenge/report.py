@@ -13,6 +13,7 @@ from relx.utils import html
 from relx.utils.text import aligned, counted, printable
 
 SHOWN = 3
+LONGEST = 240
 NORMAL_QUANTILE = 1.959964  # of a two-sided interval of 95 %
 HEADER = ("challenge", "cases", "false", "rate %", "95 % interval", "found before")
 UNSTATED = "-"
@@ -22,7 +23,7 @@ Pair = tuple[Entity, Entity]
 
 @dataclass
 class Rate:
-    """Count cases and those with a false triple; ``found_before``: whose triple the model finds in the sentence itself."""
+    """Count cases, those with a false triple, and those whose triple the model finds in the unchanged sentence."""
 
     cases: int = 0
     false: int = 0
@@ -67,7 +68,7 @@ class Rate:
 
 @dataclass
 class Challenge:
-    """Hold one challenge: its rate, also by types, the triples that it leaves out, and some sentences with a false one."""
+    """Hold one challenge: its rate, also by types, the triples without a copy, and some false triples."""
 
     cases_are: str
     total: Rate = field(default_factory=Rate)
@@ -80,7 +81,7 @@ class Challenge:
         self.total.add(bool(false), found_before)
         if by is not None:
             self.by[by].add(bool(false), found_before)
-        self.shown += false[: SHOWN - len(self.shown)]
+        self.shown += false[:1] if len(self.shown) < SHOWN else []
 
     def to_json(self) -> dict[str, Any]:
         """Return all counts for programs."""
@@ -90,7 +91,7 @@ class Challenge:
 
 @dataclass(frozen=True)
 class ChallengeReport:
-    """Hold the challenges by name, and how many copies each rule of negation made."""
+    """Hold the challenges by name."""
 
     challenges: Mapping[str, Challenge]
 
@@ -117,7 +118,7 @@ class ChallengeReport:
     def _notes(self, name: str) -> str:
         challenge = self.challenges[name]
         lines = [f"{name}: no copy of {counted(n, 'triple')}: {why}" for why, n in challenge.left_out.most_common()]
-        lines += [f"{name}: {printable(text)}" for text in challenge.shown]
+        lines += [f"{name}: {printable(text, LONGEST)}" for text in challenge.shown]
         return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from relx.data.example import Entity, Example, Relation
 
 
 class Words(NamedTuple):
-    """Tokens with their text, and the places of the tokens in that text; ``mention`` is ``Entity.text`` of a mention."""
+    """Tokens, their text and their places in it; ``mention`` is the ``Entity.text`` of a mention with these words."""
 
     tokens: Sequence[str]
     text: str
@@ -17,7 +17,7 @@ class Words(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """The tokens ``start`` (inclusive) to ``end`` (exclusive) become other words; with ``start == end`` they are added."""
+    """Other words for the tokens ``start`` to ``end`` (exclusive), or words to add before token ``start == end``."""
 
     start: int
     end: int
@@ -86,9 +86,7 @@ class Rewriting:
         return relation._replace(head=self.moved(relation.head), tail=self.moved(relation.tail))
 
 
-def _text_and_offsets(
-    example: Example, edits: Sequence[Edit]
-) -> tuple[str | None, list[tuple[int, int]] | None]:
+def _text_and_offsets(example: Example, edits: Sequence[Edit]) -> tuple[str | None, list[tuple[int, int]] | None]:
     """Return the text of the copy and the places of its tokens; words are added after the token before them."""
     if example.text is None or example.offsets is None:
         return None, None

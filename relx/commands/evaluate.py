@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
+    parser.add_argument(
+        "--challenge", action="store_true",
+        help="also count false triples: between unrelated mentions, in negated sentences, with swapped mentions",
+    )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
     add_score_choice(parser)
     add_override_argument(parser, "the archive's experiment")
@@ -63,7 +67,9 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
         for file in args.files:
             with faults_in(file):
-                evaluations[file] = score_predictions(predictor, found[file], args.protocol, train, decision)
+                evaluations[file] = score_predictions(
+                    predictor, found[file], args.protocol, train, decision, args.challenge
+                )
             if out is not None:
                 out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluations[file].predicted)
     return evaluations

@@ -7,6 +7,7 @@ from typing import Any
 
 from relx import scoring
 from relx.calibration.decision import Decision
+from relx.challenge import ChallengeReport, challenge_report
 from relx.data.example import Example
 from relx.errors import DataError
 from relx.predictors.predictor import Predictor
@@ -20,11 +21,13 @@ class Evaluation:
     """Hold the scores of a model on labelled sentences.
 
     ``reports`` has a Report for each protocol. ``gold`` and ``predicted`` are the sentences, in the same order.
+    ``challenge`` holds the rates of false triples where they were asked for.
     """
 
     reports: Mapping[str, scoring.Report]
     gold: Sequence[Example]
     predicted: Sequence[Example]
+    challenge: ChallengeReport | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -33,13 +36,16 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return all scores by protocol, for programs."""
-        return {protocol: report.to_json() for protocol, report in self.reports.items()}
+        challenge = {} if self.challenge is None else {"challenge": self.challenge.to_json()}
+        return {**{protocol: report.to_json() for protocol, report in self.reports.items()}, **challenge}
 
     def __repr__(self) -> str:
-        return scoring.render(*self.reports.values())
+        tables = [scoring.render(*self.reports.values()), *([str(self.challenge)] if self.challenge else [])]
+        return "\n\n".join(tables)
 
     def _repr_html_(self) -> str:
-        return scoring.render_html(*self.reports.values())
+        challenge = self.challenge._repr_html_() if self.challenge else ""
+        return scoring.render_html(*self.reports.values()) + challenge
 
 
 def score_predictions(
@@ -48,18 +54,29 @@ def score_predictions(
     protocols: Iterable[str] | None = None,
     train: Iterable[Example] | None = None,
     decision: Decision | None = None,
+    challenge: bool = False,
 ) -> Evaluation:
     """Predict labelled sentences and score the predictions, by default under the protocols of the experiment.
 
     With ``train`` the reports also score the triples that the training sentences do not hold. ``decision`` is by
-    default that of the archive, with its thresholds if it is calibrated. Raises UnknownProtocol, and DataError for
-    sentences that lack what the model or a protocol needs.
+    default that of the archive, with its thresholds if it is calibrated. With ``challenge`` the model also predicts
+    changed copies of the sentences. Raises UnknownProtocol, and DataError for sentences that lack what the model or a
+    protocol needs.
     """
     parts = predictor.archive.parts
     annotated = parts.annotated(list(gold))
     predicted = predictor.extract(annotated, parts.loader, decision)
     names = parts.protocols if protocols is None else protocols
-    return Evaluation(scoring.score_all(annotated, predicted, names, train), annotated, predicted)
+    reports = scoring.score_all(annotated, predicted, names, train)
+
+    def extract(copies: list[Example]) -> list[Example]:
+        try:
+            return predictor.extract(parts.annotated(copies), parts.loader, decision)
+        except DataError as error:
+            raise DataError(f"challenge: the changed sentences have no given tags and trees: {error}") from None
+
+    challenged = challenge_report(annotated, predicted, extract) if challenge else None
+    return Evaluation(reports, annotated, predicted, challenged)
 
 
 def read_labelled(

@@ -42,6 +42,8 @@ class Experiment:
         tokenizer: The tokenizer of raw text, in the data and at prediction time; by white space unless it is given.
         pos_tagger: The tagger of sentences that come without tags, in the data and at prediction time.
         dependency_parser: The parser of all sentences, in the data and at prediction time.
+        hard_negatives: Also train on changed copies of sentences that no longer state a triple: negated, with swapped
+            mentions, and with the names of a related pair in the place of an unrelated one.
         protocols: The rules by which triples are counted as correct. The first one selects the best weights.
         seed: The seed of all random numbers.
     """
@@ -58,6 +60,7 @@ class Experiment:
         tokenizer: Tokenizer | None = None,
         pos_tagger: POSTagger | None = None,
         dependency_parser: DependencyParser | None = None,
+        hard_negatives: bool = False,
         protocols: list[ProtocolName] | None = None,
         seed: int = 13,
     ) -> None:
@@ -80,5 +83,6 @@ class Experiment:
         self.loader = data_loader or DataLoader()
         self.tagger = pos_tagger
         self.parser = dependency_parser
+        self.hard_negatives = hard_negatives
         self.protocols: Sequence[str] = protocols or ("exact_span",)
         self.seed = seed

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from relx import archive
 from relx.annotators.annotation import annotated
+from relx.challenge import hard_negatives
 from relx.data.example import Example
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.embedders.embedder import TokenEmbedder
@@ -24,7 +25,10 @@ from relx.utils.files import require_file, sha256_of
 logger = logging.getLogger(__name__)
 
 Data = dict[str, list[Example]]
-"""The sentences of each split: ``train``, and ``validation`` and ``test`` where the experiment has them."""
+"""The sentences of each split: ``train``, and ``validation`` and ``test`` where the experiment has them.
+
+``hard_negatives`` are copies of training sentences, where the experiment asks for them.
+"""
 
 
 def prepare(experiment: Experiment, vocabulary_files: dict[str, Any] | None = None) -> tuple[Data, JointExtractor]:
@@ -37,9 +41,25 @@ def prepare(experiment: Experiment, vocabulary_files: dict[str, Any] | None = No
         require_sources(experiment)
     seed_everything(experiment.seed)
     data = read_data(experiment)
+    if experiment.hard_negatives:
+        data["hard_negatives"] = _hard_negatives(experiment, data["train"])
     seed_everything(experiment.seed)
-    vocabulary = Vocabulary(data["train"]) if vocabulary_files is None else Vocabulary.from_files(vocabulary_files)
+    vocabulary = (
+        Vocabulary(training_sentences(data)) if vocabulary_files is None else Vocabulary.from_files(vocabulary_files)
+    )
     return data, build_model(experiment, vocabulary)
+
+
+def training_sentences(data: Data) -> list[Example]:
+    """Return the sentences of the training file and the hard negatives made of them."""
+    return [*data["train"], *data.get("hard_negatives", ())]
+
+
+def _hard_negatives(experiment: Experiment, examples: list[Example]) -> list[Example]:
+    copies, counts = hard_negatives(examples, experiment.seed)
+    forms = ", ".join(f"{count} {form}" for form, count in counts.items())
+    logger.info("%d hard negatives are added to the training data: %s", len(copies), forms)
+    return annotated(copies, experiment.tagger, experiment.parser)
 
 
 def require_sources(experiment: Experiment) -> None:
@@ -91,6 +111,7 @@ def describe_data(experiment: Experiment, data: Data) -> dict[str, dict[str, Any
             "triples": sum(len(example.relations) for example in examples),
         }
         for split, examples in data.items()
+        if split in experiment.files
     }
 
 

@@ -33,7 +33,7 @@ from relx.training.checkpointing.state import Metrics, TrainingState
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.interrupts import sigterm_interrupts
-from relx.training.preparation import Data, check_oracle, describe_data, judge_by_entities, prepare
+from relx.training.preparation import Data, check_oracle, describe_data, judge_by_entities, prepare, training_sentences
 from relx.utils import html
 from relx.utils.runtime import prepare_process, random_state_kept
 from relx.utils.text import aligned
@@ -139,7 +139,7 @@ def train(
     sources = distributed.on_main(lambda: describe_data(experiment, data))
 
     distributed.on_main(lambda: folder.start(config, anew=resumed is None))
-    dataset = TensorDataset(data["train"], model.index_labelled)
+    dataset = TensorDataset(training_sentences(data), model.index_labelled)
     _log_size(experiment, model, dataset)
     fingerprint = snapshot.fingerprint(model, dataset, data.get("validation", ()), distributed)
     if resumed is not None:

@@ -133,3 +133,14 @@ def test_what_the_user_can_mend_is_one_message_and_code_2(
 def test_a_file_that_fails_leaves_no_predictions(archive: str) -> None:
     assert main(["evaluate", archive, "gone.jsonl", "--predictions", "predicted.jsonl"]) == 2
     assert not Path("predicted.jsonl").exists()
+
+
+def test_challenges_count_false_triples(archive: str, test_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = reports(capsys, archive, test_file, "--challenge")[test_file]["challenge"]
+    assert list(found) == ["unrelated sentences", "unrelated pairs", "negated", "swapped"]
+    assert (found["unrelated sentences"]["cases"], found["unrelated sentences"]["false"]) == (12, 0)
+    # Nothing that the model has seen is negated.
+    assert (found["negated"]["cases"], found["negated"]["found_before"]) == (24, 24)
+    assert found["negated"]["false"] > 0
+    assert main(["evaluate", archive, test_file, "--challenge"]) == 0
+    assert "negated: English, 5 rules" in capsys.readouterr().out

@@ -28,7 +28,7 @@ from relx.training.checks.oracle import OracleReport, oracle_check
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.optim.parameter_groups import parameter_groups
-from relx.training.preparation import check_oracle, prepare
+from relx.training.preparation import check_oracle, prepare, training_sentences
 from relx.training.train_step import TrainStep
 from relx.utils.runtime import prepare_process
 from relx.utils.text import counted
@@ -82,7 +82,7 @@ def dry_run(experiment: Experiment, distributed: Distributed) -> str:
     callbacks_of(experiment.trainer, Path(), experiment.protocols[0])
     run = DryRun(experiment, distributed)
     check_oracle(experiment, run.model, run.data)
-    report = report_corpus({SPLITS[split]: examples for split, examples in run.data.items()})
+    report = report_corpus({name: run.data[split] for split, name in SPLITS.items() if split in run.data})
     return "\n".join([render(report), "", _vocabulary(run.model), _step(run), _prediction(run)])
 
 
@@ -95,7 +95,7 @@ def _vocabulary(model: JointExtractor) -> str:
 
 
 def _step(run: DryRun) -> str:
-    dataset = run.dataset(run.data["train"])
+    dataset = run.dataset(training_sentences(run.data))
     plan = run.plan(dataset, 0)
     trainer = run.experiment.trainer
     if trainer.schedule is not None:

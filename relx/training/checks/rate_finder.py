@@ -13,6 +13,7 @@ from relx.training.checks.dry_run import DryRun
 from relx.training.distributed import Distributed
 from relx.training.experiment import Experiment
 from relx.training.optim.schedules import Schedule
+from relx.training.preparation import training_sentences
 from relx.training.train_step import BadLoss, TrainStep
 
 SMOOTHING = 0.9
@@ -57,7 +58,7 @@ def find_rate(experiment: Experiment, low: float, high: float, steps: int, distr
     if not 0 < low < high or steps < 10:
         raise ConfigError("expected rates above 0, the low one below the high one, and at least 10 steps")
     run = DryRun(experiment, distributed)
-    dataset, train_step = run.dataset(run.data["train"]), run.train_step(total=steps)
+    dataset, train_step = run.dataset(training_sentences(run.data)), run.train_step(total=steps)
     train_step.schedule = growth = _Growth(low, high, train_step.optimizer.defaults["lr"])
     batches = _batches(experiment, dataset)
     plan = (list(itertools.islice(batches, experiment.trainer.gradient_accumulation_steps)) for _ in range(steps))
