@@ -9,6 +9,16 @@ from relx.commands import main
 from relx.registry import Reference, registrable
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_diagrams() -> Iterator[None]:
+    """Leave the diagrams, a tenth of a second, out of the page of each run; tests/reports draws them."""
+    from relx.reports import page
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "_pictures", lambda points, bins: None)
+        yield
+
+
 @pytest.fixture
 def registry() -> Iterator[None]:
     """Forgets, at the end of a test, the kinds and components that the test registered."""

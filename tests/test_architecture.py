@@ -43,6 +43,7 @@ ABOVE: dict[str, set[str]] = {
     "scoring": {"data"},
     "calibration": {"data", "heads", "scoring"},
     "challenge": {"data", "scoring"},
+    "reports": {"data", "scoring"},
     "archive_file": {"calibration", "data"},
     "archive": {"annotators", "archive_file", "calibration", "config", "data", "model", "plugins", "readers"},
     "training": {
@@ -58,6 +59,7 @@ ABOVE: dict[str, set[str]] = {
         "limits",
         "model",
         "readers",
+        "reports",
         "scoring",
     },  # fmt: skip
     "testing": {"archive", "config", "data", "heads", "model", "scoring", "training"},
@@ -71,6 +73,7 @@ ABOVE: dict[str, set[str]] = {
         "heads",
         "model",
         "readers",
+        "reports",
         "schema",
         "scoring",
     },  # fmt: skip

@@ -32,12 +32,12 @@ def identities(**annotators: Annotator | None) -> dict[str, str]:
 
     An annotator whose models are missing raises its error later, when it is used.
     """
-    identities: dict[str, str] = {}
+    told: dict[str, str] = {}
     for name, annotator in annotators.items():
         with suppress(RelxError):
             identity = annotator and annotator.identity()
-            identities |= {name: identity} if identity else {}
-    return identities
+            told |= {name: identity} if identity else {}
+    return told
 
 
 def checked_answers(

@@ -1,7 +1,8 @@
 """``relx evaluate``: a trained archive scored on labelled files."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TextIO
 
 from relx.commands.common import add_override_argument, add_score_choice, decision_of, print_json
 from relx.commands.scores import add_score_arguments, prepare
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from relx.predictors.evaluation import Evaluation
 
 HELP = "score a trained archive on labelled files"
+OUTPUTS = ("predictions", "report", "errors")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
+    parser.add_argument("--report", metavar="PAGE.html", help="write a page of the scores and errors of one FILE here")
+    parser.add_argument("--errors", metavar="TABLE.tsv", help="write the errors of one FILE here, for a spreadsheet")
     parser.add_argument(
         "--challenge", action="store_true",
         help="also count false triples: between unrelated mentions, in negated sentences, with swapped mentions",
@@ -37,11 +41,12 @@ def run(args: argparse.Namespace) -> int:
     from relx.utils.text import printable
 
     prepare(args)
-    if args.predictions and len(args.files) > 1:
-        raise ConfigError(
-            f"--predictions {args.predictions}: holds the predictions of one file, and {len(args.files)} are given; "
-            "evaluate them one by one"
-        )
+    for option in OUTPUTS:
+        if (path := getattr(args, option)) is not None and len(args.files) > 1:
+            raise ConfigError(
+                f"--{option} {path}: holds the {option} of one file, and {len(args.files)} are given; "
+                "evaluate them one by one"
+            )
     evaluations = _evaluate(args)
     if args.json:
         print_json({file: evaluation.to_json() for file, evaluation in evaluations.items()})
@@ -51,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
-    from contextlib import nullcontext
+    from contextlib import ExitStack
 
-    from relx.data.json_form import example_to_json, to_line
     from relx.errors import faults_in
     from relx.predictors.evaluation import read_labelled, score_predictions
     from relx.predictors.predictor import Predictor
@@ -64,12 +68,27 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     found = read_labelled([*args.files, *([args.seen] if args.seen else [])], predictor, args.reader)
     train = found[args.seen] if args.seen else None
     evaluations = {}
-    with atomic_write(args.predictions) if args.predictions else nullcontext() as out:
+    with ExitStack() as stack:
+        paths = {option: getattr(args, option) for option in OUTPUTS}
+        outputs = {option: stack.enter_context(atomic_write(path)) for option, path in paths.items() if path}
         for file in args.files:
             with faults_in(file):
                 evaluations[file] = score_predictions(
                     predictor, found[file], args.protocol, train, decision, args.challenge
                 )
-            if out is not None:
-                out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluations[file].predicted)
+            _write(evaluations[file], outputs, file, predictor.facts.rows())
     return evaluations
+
+
+def _write(
+    evaluation: "Evaluation", outputs: Mapping[str, TextIO], file: str, facts: Iterable[tuple[str, str]]
+) -> None:
+    """Write what the options ask for; only one file is evaluated then."""
+    from relx.data.json_form import example_to_json, to_line
+
+    if (out := outputs.get("predictions")) is not None:
+        out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluation.predicted)
+    if (out := outputs.get("report")) is not None:
+        out.write(evaluation.page(f"Evaluation of {file}", facts))
+    if (out := outputs.get("errors")) is not None:
+        evaluation.write_errors(out)

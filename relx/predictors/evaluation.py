@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from relx import scoring
 from relx.calibration.decision import Decision
@@ -13,6 +13,9 @@ from relx.errors import DataError
 from relx.predictors.predictor import Predictor
 from relx.readers import make_reader, read_files, reader_for
 from relx.readers.reader import DatasetReader
+from relx.reports.errors import errors_of, write_errors
+from relx.reports.page import evaluation_page
+from relx.scoring.outcomes import outcomes
 from relx.utils.files import require_file
 
 
@@ -38,6 +41,15 @@ class Evaluation:
         """Return all scores by protocol, for programs."""
         challenge = {} if self.challenge is None else {"challenge": self.challenge.to_json()}
         return {**{protocol: report.to_json() for protocol, report in self.reports.items()}, **challenge}
+
+    def page(self, title: str, facts: Iterable[tuple[str, str]] = ()) -> str:
+        """Return one HTML page with the scores, diagrams and every error in its sentence; it needs no network."""
+        return evaluation_page(title, self.gold, self.predicted, self.reports, facts)
+
+    def write_errors(self, file: TextIO) -> None:
+        """Write the errors under the first protocol as tab-separated values, suspected errors of gold first."""
+        found = outcomes(self.gold, self.predicted, next(iter(self.reports)))
+        write_errors(file, errors_of(found), self.gold)
 
     def __repr__(self) -> str:
         tables = [scoring.render(*self.reports.values()), *([str(self.challenge)] if self.challenge else [])]

@@ -19,6 +19,7 @@ from relx.data.loader import padding_waste
 from relx.errors import TrainingError
 from relx.model import JointExtractor
 from relx.registry import Reference
+from relx.reports.page import evaluation_page
 from relx.scoring import corpus_triples, metric_rows, score
 from relx.scoring.render import percentages
 from relx.scoring.sentences import save_counts, sentence_counts
@@ -40,6 +41,7 @@ from relx.utils.text import aligned
 
 logger = logging.getLogger(__name__)
 
+Page = Callable[[], str]
 EXPERIMENT = Reference("relx.training.experiment", "Experiment")
 
 
@@ -152,7 +154,7 @@ def train(
         validate, callbacks, distributed, checkpoints, fingerprint, resumed,
     )  # fmt: skip
 
-    scores = _final_scores(experiment, model, data, state, folder, distributed)
+    scores, page = _final_scores(experiment, model, data, state, folder, distributed)
     seconds_before = resumed["state"]["seconds"] if resumed is not None else 0.0
     metrics = {
         "best_epoch": state.best_epoch,
@@ -165,6 +167,8 @@ def train(
         **scores,
     }
     distributed.on_main(lambda: _save(experiment, model, folder, config, metrics, state, sources))
+    if page is not None:
+        distributed.on_main(lambda: folder.write_page(page()))
     return TrainedRun(folder.path, folder.path / run_folder.ARCHIVE, metrics, state, distributed.main)
 
 
@@ -215,11 +219,16 @@ def _final_scores(
     state: TrainingState,
     folder: RunFolder,
     distributed: Distributed,
-) -> dict[str, Any]:
-    """Score the best weights on the validation and the test set; return nothing for a run that was cut short."""
+) -> tuple[dict[str, Any], Page | None]:
+    """Score the best weights on the validation and the test set; return nothing for a run that was cut short.
+
+    The page is that of the test set, or of the validation set if there is no other. It is made after the model is
+    saved.
+    """
     if state.interrupted or state.failure:
-        return {}
+        return {}, None
     seen = set(corpus_triples(data["train"]))
+    pages: list[Page] = []
 
     def score_split(split: str) -> dict[str, Any]:
         gold, predicted = data[split], model.extract(data[split], experiment.loader, distributed.map)
@@ -229,15 +238,18 @@ def _final_scores(
         logger.info("%s: entities %s (%s)", split, percentages(reports[0].entities), reports[0].entity_protocol)
         counts = sentence_counts(gold, predicted, experiment.protocols)
         distributed.on_main(lambda: save_counts(folder.path, split, counts))
+        title, by_protocol = f"Evaluation of {experiment.files[split][1]}", {r.protocol: r for r in reports}
+        pages.append(lambda: evaluation_page(title, gold, predicted, by_protocol))
         return {report.protocol: report.to_json() for report in reports}
 
     try:
-        return {split: score_split(split) for split in ("validation", "test") if split in data}
+        scores: dict[str, Any] = {split: score_split(split) for split in ("validation", "test") if split in data}
     except KeyboardInterrupt:  # the weights are worth keeping without their scores too
         if distributed.count > 1:  # the other processes wait for this one's share
             raise
         state.interrupted = True
-        return {}
+        return {}, None
+    return scores, pages[-1] if pages else None
 
 
 def _save(

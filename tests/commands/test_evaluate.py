@@ -80,12 +80,26 @@ def test_predictions_are_written_and_score_the_same(
     assert json.loads(capsys.readouterr().out) == found[test_file]
 
 
-def test_predictions_of_several_files_are_refused(
-    archive: str, test_file: str, other: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["predictions", "report", "errors"])
+def test_outputs_of_several_files_are_refused(
+    archive: str, test_file: str, other: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", archive, test_file, other, "--predictions", "predicted.jsonl"]) == 2
-    assert "--predictions predicted.jsonl: holds the predictions of one file, and 2" in capsys.readouterr().err
-    assert not Path("predicted.jsonl").exists()
+    assert main(["evaluate", archive, test_file, other, f"--{option}", "out"]) == 2
+    assert f"--{option} out: holds the {option} of one file, and 2" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_a_page_and_a_table_of_the_errors_are_written(archive: str, other: str) -> None:
+    assert main(["evaluate", archive, other, "--report", "page.html", "--errors", "errors.tsv"]) == 0
+    page, table = Path("page.html").read_text(), Path("errors.tsv").read_text().splitlines()
+    assert f"<h1>Evaluation of {other}</h1>" in page and "<th>trained</th>" in page
+    assert [line.split("\t")[:1] for line in table] == [["kind"], ["missed"]]
+    assert "made_up" in table[1]
+
+
+def test_an_output_that_cannot_be_written_leaves_no_other(archive: str, other: str) -> None:
+    assert main(["evaluate", archive, other, "--report", "page.html", "--errors", "gone/errors.tsv"]) == 2
+    assert not Path("page.html").exists()
 
 
 def test_a_file_of_another_form_is_recognised(archive: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,7 @@ class TestLearning:
         assert not equal(weights(one), weights(two))
         assert epochs(two)[1]["metrics"] == {}
         assert read(two / "metrics.json").keys() & {"validation", "test"} == set()
+        assert not (two / "report.html").exists()
 
     def test_patience_needs_something_to_watch(self, tiny: Path) -> None:
         with pytest.raises(ConfigError, match="trainer.patience needs a validation_data_path to watch"):
@@ -149,6 +150,9 @@ class TestRecords:
         for split in ("train", "validation"):
             ceiling = metrics["oracle"][split]
             assert (ceiling["protocol"], ceiling["f1"], ceiling["losses"]) == ("exact_span", 1.0, {})
+
+    def test_the_run_has_a_page_of_the_test_set(self, trained: Path, tiny: Path) -> None:
+        assert f"<h1>Evaluation of {tiny.parent / 'test.jsonl'}</h1>" in (trained / "report.html").read_text()
 
     def test_each_epoch_is_a_line(self, trained: Path) -> None:
         reports = epochs(trained)

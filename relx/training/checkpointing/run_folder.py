@@ -20,9 +20,10 @@ METRICS = "metrics.json"
 EPOCHS = "epochs.jsonl"
 SAMPLES = "samples.txt"
 ARCHIVE = "model.tar.gz"
+PAGE = "report.html"
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
-FILES = (CONFIG, METRICS, EPOCHS, SAMPLES, ARCHIVE, *sentences.FILES.values())
+FILES = (CONFIG, METRICS, EPOCHS, SAMPLES, ARCHIVE, PAGE, *sentences.FILES.values())
 FOLDERS = (CHECKPOINTS, TENSORBOARD)
 HARMLESS = ("trainer.epochs", "trainer.patience", "trainer.keep_checkpoints", "trainer.callbacks", "test_data_path")
 ABSENT = "nothing"
@@ -91,8 +92,8 @@ class RunFolder:
     def _holds_something(cls, path: Path) -> bool:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            own = {path / LOCK, *(half for name in FILES for half in leftovers(path, name))}
-            return any(file not in own for file in path.iterdir())
+            ours = {path / LOCK, *(half for name in FILES for half in leftovers(path, name))}
+            return any(file not in ours for file in path.iterdir())
         except OSError as error:
             raise TrainingError(f"{path}: cannot be used as output folder: {error.strerror}") from None
 
@@ -101,6 +102,11 @@ class RunFolder:
         with atomic_write(self.path / name) as file:
             file.write(json_text(content, indent=2) + "\n")
 
+    def write_page(self, page: str) -> None:
+        """Write the page of the final scores. Raises RelxError when it cannot be written."""
+        with atomic_write(self.path / PAGE) as file:
+            file.write(page)
+
 
 def _config_of(path: Path) -> dict[str, Any] | None:
     """Return the configuration of the run in a folder; None for a ``config.json`` of another program."""
@@ -108,8 +114,8 @@ def _config_of(path: Path) -> dict[str, Any] | None:
         content = json.loads((path / CONFIG).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    own = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
-    return content if own else None
+    ours = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
+    return content if ours else None
 
 
 class Difference(NamedTuple):

@@ -1,0 +1,223 @@
+"""The page of an evaluation: one HTML file with scores, diagrams and every error in its sentence, without network."""
+
+import base64
+import gzip
+import hashlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from relx.data.example import Entity, Example, Relation
+from relx.reports import figures
+from relx.reports.errors import SUSPICIOUS, errors_of, is_suspicious
+from relx.reports.figures import Confusion, Point
+from relx.scoring.outcomes import CORRECT, KINDS, Outcome, outcomes
+from relx.scoring.report import Report
+from relx.utils.drawing import STYLE, Arc, Span, draw
+from relx.utils.text import counted, printable
+from relx.version import __version__
+
+logger = logging.getLogger(__name__)
+
+MOST_POINTS = 300
+WIDTH = 900  # of a drawing
+
+
+def evaluation_page(
+    title: str,
+    gold: Sequence[Example],
+    predicted: Sequence[Example],
+    reports: Mapping[str, Report],
+    facts: Iterable[tuple[str, str]] = (),
+) -> str:
+    """Return the page of an evaluation as HTML.
+
+    ``reports`` are the scores by protocol; the first one decides what is an error. ``facts`` are names and values that
+    the page shows about the model. All texts are escaped, and the page forbids the browser to load anything. Without
+    matplotlib the page has tables in place of the diagrams, and the log says so.
+    """
+    report = next(iter(reports.values()))
+    found = outcomes(gold, predicted, report.protocol)
+    pairs = {"triples": figures.scored(found), "entities": _scored_entities(gold, predicted)}
+    bins = {name: figures.reliability(pairs[name]) for name in pairs if pairs[name]}
+    points = figures.precision_recall(found)
+    errors = errors_of(found)
+    typed = bool(report.per_entity_type)
+    script = _own_file("page.js")
+    content = {
+        "title": title,
+        "summary": f"{counted(len(gold), 'sentence')}, protocol {report.protocol}, relx {__version__}",
+        "facts": list(facts),
+        "style": Markup(_own_file("page.css") + STYLE),
+        "script": Markup(script),
+        "script_hash": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **_scores(reports),
+        "protocol": report.protocol,
+        "kinds": [(kind, sum(error.kind == kind for error in errors), meaning) for kind, meaning in KINDS.items()],
+        "suspected": sum(map(is_suspicious, errors)),
+        "suspicious": SUSPICIOUS,
+        "lengths": figures.by_length(found, gold).items(),
+        "distances": figures.by_distance(found).items(),
+        "points": figures.at_tenths(points),
+        "bins": [(name, {"bins": inside, "error": figures.calibration_error(inside)}) for name, inside in bins.items()],
+        "pictures": _pictures(points, bins) if points else None,
+        "relation_confusion": _shaded(figures.relation_confusion(found)),
+        "entity_confusion": _shaded(figures.entity_confusion(gold, predicted)) if typed else None,
+        "cards": bool(errors),
+        "packed": Markup(_packed(_cards(errors, found, gold, predicted, figures.types_of(gold)))),
+    }
+    return _template("page.html").render(content)
+
+
+def _scores(reports: Mapping[str, Report]) -> dict[str, Any]:
+    report = next(iter(reports.values()))
+    headlines = [(f"{r.protocol}, triples", r.triples) for r in reports.values()]
+    by_gold = [sorted(part.items(), key=lambda pair: (-pair[1].gold, pair[0])) for part in
+               (report.per_relation, report.per_entity_type)]  # fmt: skip
+    return {
+        "headlines": [*headlines, (f"{report.entity_protocol}, entities", report.entities)],
+        "relations": by_gold[0],
+        "entity_types": by_gold[1],
+        "overlap": report.per_overlap.items(),
+        "unseen": [] if report.unseen is None else [("triples unseen in training", report.unseen)],
+    }
+
+
+def _pictures(points: Sequence[Point], bins: Mapping[str, Sequence[figures.Bin]]) -> dict[str, Markup] | None:
+    if find_spec("matplotlib") is None:
+        logger.warning("the page has no diagrams, which need matplotlib: pip install 'relx[plots]'")
+        return None
+    from relx.reports import pictures  # noqa: PLC0415 (an optional package)
+
+    thinned = points[:: 1 + len(points) // MOST_POINTS]
+    return {
+        "precision_recall": Markup(pictures.draw_precision_recall([*thinned, points[-1]], points[-1])),
+        "reliability": Markup(pictures.draw_reliability(bins)),
+    }
+
+
+def _shaded(table: Confusion) -> dict[str, Any]:
+    """Return the rows of a table, each cell with its share of the row and whether it is correct."""
+    rows = []
+    for i, (type, counts) in enumerate(zip(table.types, table.cells, strict=True)):
+        total = max(1, sum(counts))
+        right = [i == j and i < len(table.types) - 1 for j in range(len(counts))]
+        rows.append((type, [(count, round(count / total, 2), r) for count, r in zip(counts, right, strict=True)]))
+    return {"types": table.types, "rows": rows}
+
+
+def _scored_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> list[tuple[float, bool]]:
+    """Return the score of each predicted entity that has one, and whether gold has an entity equal to it."""
+    found = []
+    for theirs, ours in zip(gold, predicted, strict=True):
+        typed = all(entity.type is not None for entity in (*theirs.entities, *ours.entities))
+        known = {(e.span, e.type if typed else None) for e in theirs.entities if e.located}
+        found += [(e.score, (e.span, e.type if typed else None) in known) for e in ours.entities if e.score is not None]
+    return found
+
+
+def _cards(
+    errors: Sequence[Outcome],
+    found: Sequence[Outcome],
+    gold: Sequence[Example],
+    predicted: Sequence[Example],
+    types: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Return what the script of the page shows: for each sentence with errors its HTML, and what the filters need."""
+    by_sentence: defaultdict[int, list[Outcome]] = defaultdict(list)
+    for error in errors:
+        by_sentence[error.sentence].append(error)
+    all_by_sentence: defaultdict[int, list[Outcome]] = defaultdict(list)
+    for outcome in found:
+        all_by_sentence[outcome.sentence].append(outcome)
+    template, cards = _template("card.html"), []
+    for number, own in by_sentence.items():
+        pair = gold[number], predicted[number]
+        shown = {
+            "number": number + 1,
+            "id": pair[0].id,
+            "drawing": Markup(_drawing(*pair, all_by_sentence[number], types)),
+            "errors": [_error(error, *pair) for error in own],
+        }
+        filters = [(error.kind, is_suspicious(error), _relations(error)) for error in own]
+        cards.append({"errors": filters, "html": template.render(shown)})
+    return cards
+
+
+def _relations(error: Outcome) -> list[str]:
+    return list(dict.fromkeys(printable(r.type) for r in (error.gold, error.predicted) if r is not None))
+
+
+def _error(error: Outcome, gold: Example, predicted: Example) -> dict[str, Any]:
+    sides = {"gold": (gold, error.gold), "predicted": (predicted, error.predicted)}
+    triples = {side: relation and _triple(example, relation) for side, (example, relation) in sides.items()}
+    return {"kind": error.kind, "suspected": is_suspicious(error), **triples}
+
+
+def _triple(example: Example, relation: Relation) -> dict[str, Any]:
+    return {
+        "head": example.mention_text(relation.head),
+        "head_type": relation.head.type,
+        "relation": relation.type,
+        "tail": example.mention_text(relation.tail),
+        "tail_type": relation.tail.type,
+        "score": relation.score,
+        "located": relation.located,
+    }
+
+
+def _drawing(gold: Example, predicted: Example, found: Iterable[Outcome], types: Sequence[str]) -> str:
+    """Draw gold and predictions over one another: what only gold has looks missed, what it lacks looks spurious."""
+    spans: dict[tuple[int, int, str], Span] = {}
+    typed = {entity.span: entity.type for entity in _mentions(gold)}
+
+    def key(entity: Entity) -> tuple[int, int, str]:
+        return *entity.span, entity.type or typed.get(entity.span) or ""
+
+    theirs, ours = ({key(entity) for entity in _mentions(example)} for example in (gold, predicted))
+    for place in sorted(theirs | ours):
+        look = "" if place in theirs & ours else "missed" if place in theirs else "spurious"
+        spans[place] = Span(*place, look)
+    number = {place: i for i, place in enumerate(spans)}
+    arcs = []
+    for outcome in found:
+        looks = (("faint", outcome.gold),) if outcome.kind == CORRECT else (
+            ("missed", outcome.gold), ("spurious", outcome.predicted))  # fmt: skip
+        for look, relation in looks:
+            if relation is not None and relation.located:
+                arcs.append(Arc(number[key(relation.head)], number[key(relation.tail)], relation.type, look))
+    return draw(gold.tokens, list(spans.values()), arcs, gold.glued(), types, WIDTH)
+
+
+def _mentions(example: Example) -> list[Entity]:
+    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
+    return [entity for entity in (*example.entities, *arguments) if entity.located]
+
+
+def _packed(cards: Sequence[dict[str, Any]]) -> str:
+    """Return the cards as compressed JSON in base64, which the script of the page unpacks."""
+    content = json.dumps(cards, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    return environment.from_string(_own_file(name))
+
+
+def _own_file(name: str) -> str:
+    return (files("relx.reports") / name).read_text(encoding="utf-8")
