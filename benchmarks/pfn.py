@@ -69,7 +69,7 @@ def training(model: JointExtractor, examples: list[Example], arguments: argparse
     """Sentences a second of training steps, and of the transformer alone."""
     corpus, loader = TensorDataset(examples, model.index_labelled), DataLoader(arguments.batch)
     batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=1)[: arguments.steps]))
-    optimizer = Adam(lr=1e-7).of(model.train().parameters())
+    optimizer = Adam(lr=1e-7).build(model.train().parameters())
 
     def step(batch: Batch) -> None:
         model(batch).backward()

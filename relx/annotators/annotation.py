@@ -32,12 +32,12 @@ def identities(**annotators: Annotator | None) -> dict[str, str]:
 
     An annotator whose models are missing raises its error later, when it is used.
     """
-    told: dict[str, str] = {}
+    identities: dict[str, str] = {}
     for name, annotator in annotators.items():
         with suppress(RelxError):
             identity = annotator and annotator.identity()
-            told |= {name: identity} if identity else {}
-    return told
+            identities |= {name: identity} if identity else {}
+    return identities
 
 
 def checked_answers(

@@ -69,4 +69,4 @@ def _answered(gold: "list[Example]", predicted: "list[Example]", path: str) -> "
     if failed:
         logging.getLogger(__name__).warning("%s: %d errors count as sentences without predictions", path, failed)
     pairs = zip(predicted, chain(gold, repeat(None)), strict=False)
-    return [theirs.unlabelled() if theirs and holds_error(ours) else ours for ours, theirs in pairs]
+    return [wanted.unlabelled() if wanted and holds_error(found) else found for found, wanted in pairs]

@@ -56,11 +56,11 @@ def _draw_panel(panel: Axes, name: str, systems: Mapping[str, Sequence[Sequence[
     names = map(_legend, distinct_names(systems))
     for system, runs, colour in zip(names, systems.values(), itertools.cycle(COLOURS)):
         for number, run in enumerate(runs):
-            told = [report for report in run if name == "loss" or name in report.metrics]
-            places = [report.step if by_step else report.epoch for report in told]
-            values = [report.loss if name == "loss" else 100 * report.metrics[name] for report in told]
+            reported = [report for report in run if name == "loss" or name in report.metrics]
+            places = [report.step if by_step else report.epoch for report in reported]
+            values = [report.loss if name == "loss" else 100 * report.metrics[name] for report in reported]
             panel.plot(places, values, color=colour, label=system if number == 0 else None, linewidth=1.2)
-            kept = [place for place, report in enumerate(told) if report.improved][-1:]
+            kept = [place for place, report in enumerate(reported) if report.improved][-1:]
             panel.plot([places[k] for k in kept], [values[k] for k in kept], "o", color=colour, markersize=4)
     panel.grid(alpha=0.3)
 

@@ -44,13 +44,16 @@ class DataLoader:
         """Return the rows of each batch, with sentences of all lengths mixed, so that batch losses are comparable."""
         return self._cut(np.random.default_rng((seed, epoch)).permutation(len(lengths)), lengths)
 
-    def steps(self, lengths: np.ndarray, seed: int, epoch: int, accumulate: int) -> list[list[np.ndarray]]:
-        """Return the plan of an epoch in groups of ``accumulate`` batches, one per optimizer step.
+    def steps(
+        self, lengths: np.ndarray, seed: int, epoch: int, gradient_accumulation_steps: int
+    ) -> list[list[np.ndarray]]:
+        """Return the plan of an epoch in groups of ``gradient_accumulation_steps`` batches, one per optimizer step.
 
         The last group may be smaller.
         """
         plan = self.plan(lengths, seed, epoch)
-        return [plan[start : start + accumulate] for start in range(0, len(plan), accumulate)]
+        size = gradient_accumulation_steps
+        return [plan[start : start + size] for start in range(0, len(plan), size)]
 
     def in_order(self, lengths: np.ndarray) -> list[np.ndarray]:
         """Return the rows of each batch for evaluation: the longest sentences first, without shuffling."""

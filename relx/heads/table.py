@@ -205,10 +205,10 @@ class TableFeatures(nn.Module):
 
     def forward(self, encoded: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, size of the encoder] -> [batch, length, output_dim]."""
-        h_t = self.of_token.of(encoded, self.task)
+        h_t = self.of_token.select(encoded, self.task)
         if self.of_sentence is None:
             return h_t
-        h_g = self.of_sentence(self.task_features.of(encoded, self.task), mask)  # [batch, length, hidden_size]
+        h_g = self.of_sentence(self.task_features.select(encoded, self.task), mask)  # [batch, length, hidden_size]
         return torch.cat((h_t, h_g), dim=-1)
 
 

@@ -101,7 +101,7 @@ def sum_in_chunks(
     that what ``part`` computes never exists for all rows at once.
     """
     tensors = (*rows, *shared)
-    if not torch.is_grad_enabled():  # which a Function is not told
+    if not torch.is_grad_enabled():  # a Function does not see this
         tensors = tuple(tensor.detach() for tensor in tensors)
     return _SumInChunks.apply(part, rows_at_once, len(rows), *tensors)
 

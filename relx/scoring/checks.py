@@ -12,10 +12,10 @@ logger = logging.getLogger(__name__)
 
 def check_same_sentences(gold: Sequence[Example], predicted: Sequence[Example]) -> None:
     """Raise DataError at the first sentence whose tokens differ, or that only one side has."""
-    for number, (theirs, ours) in enumerate(zip(gold, predicted, strict=False), start=1):
-        if theirs.tokens != ours.tokens:
+    for number, (wanted, found) in enumerate(zip(gold, predicted, strict=False), start=1):
+        if wanted.tokens != found.tokens:
             raise DataError(
-                f"sentence {number}: {_difference(theirs.tokens, ours.tokens)}; "
+                f"sentence {number}: {_difference(wanted.tokens, found.tokens)}; "
                 "predictions are scored against the same sentences, in the same order and with the same tokens"
             )
     if len(gold) != len(predicted):
@@ -75,7 +75,7 @@ def _is_typed(relation: Relation) -> bool:
 
 
 def _difference(gold: list[str], predicted: list[str]) -> str:
-    for number, (theirs, ours) in enumerate(zip(gold, predicted, strict=False), start=1):
-        if theirs != ours:
-            return f"token {number} is {theirs!r} in the gold data and {ours!r} in the predicted"
+    for number, (wanted, found) in enumerate(zip(gold, predicted, strict=False), start=1):
+        if wanted != found:
+            return f"token {number} is {wanted!r} in the gold data and {found!r} in the predicted"
     return f"it has {len(gold)} tokens in the gold data and {len(predicted)} in the predicted"

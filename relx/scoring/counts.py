@@ -53,8 +53,8 @@ class Matching:
     @classmethod
     def of(cls, gold: Iterable[Item], predicted: Iterable[Item], multiset: bool = False) -> "Matching":
         """Match equal items; without ``multiset`` repetitions count once."""
-        theirs, ours = (Counter(items if multiset else dict.fromkeys(items, 1)) for items in (gold, predicted))
-        return cls(ours, theirs, ours & theirs)
+        wanted, found = (Counter(items if multiset else dict.fromkeys(items, 1)) for items in (gold, predicted))
+        return cls(found, wanted, found & wanted)
 
     def total(self) -> Counts:
         """Return the counts of all items."""

@@ -76,29 +76,29 @@ class _Sentence:
         wanted: defaultdict[Key, list[Relation]] = defaultdict(list)
         for relation in filter(self._can_match, self.missed):
             wanted[self.rule.key(self.gold, relation)].append(relation)
-        for ours in list(filter(self._can_match, self.left)):
-            if equal := wanted[self.rule.key(self.predicted, ours)]:
-                self._pair(CORRECT, equal.pop(0), ours)
+        for predicted in list(filter(self._can_match, self.left)):
+            if equal := wanted[self.rule.key(self.predicted, predicted)]:
+                self._pair(CORRECT, equal.pop(0), predicted)
 
     def _take(self, kind: str, points: "Points") -> None:
         """Take each prediction with the gold triple that has the most points, if one has any."""
-        for ours in list(filter(self._can_match, self.left)):
-            rated = [(points(self, theirs, ours), theirs) for theirs in self.missed if self._can_match(theirs)]
-            best, theirs = max(rated, key=lambda pair: pair[0], default=(0, None))
-            if best and theirs is not None:
-                self._pair(kind, theirs, ours)
+        for predicted in list(filter(self._can_match, self.left)):
+            rated = [(points(self, gold, predicted), gold) for gold in self.missed if self._can_match(gold)]
+            best, gold = max(rated, key=lambda pair: pair[0], default=(0, None))
+            if best and gold is not None:
+                self._pair(kind, gold, predicted)
 
-    def _pair(self, kind: str, theirs: Relation, ours: Relation) -> None:
-        self.pairs.append(Outcome(kind, self.number, theirs, ours))
-        self.missed.remove(theirs)
-        self.left.remove(ours)
+    def _pair(self, kind: str, gold: Relation, predicted: Relation) -> None:
+        self.pairs.append(Outcome(kind, self.number, gold, predicted))
+        self.missed.remove(gold)
+        self.left.remove(predicted)
 
     def _can_match(self, relation: Relation) -> bool:
         return relation.located or not self.rule.located
 
-    def same(self, theirs: Relation, ours: Relation) -> bool:
+    def same(self, gold: Relation, predicted: Relation) -> bool:
         """Return whether two triples are equal with their entity types left aside."""
-        pair = ((self.gold, theirs), (self.predicted, ours))
+        pair = ((self.gold, gold), (self.predicted, predicted))
         keys = [self.rule.key(example, _untyped(relation)) for example, relation in pair]
         return keys[0] == keys[1]
 
@@ -106,24 +106,26 @@ class _Sentence:
 Points = Callable[[_Sentence, Relation, Relation], int]
 
 
-def _same_type(sentence: _Sentence, theirs: Relation, ours: Relation) -> int:
-    return sentence.same(theirs, ours)
+def _same_type(sentence: _Sentence, gold: Relation, predicted: Relation) -> int:
+    return sentence.same(gold, predicted)
 
 
-def _reversed(sentence: _Sentence, theirs: Relation, ours: Relation) -> int:
-    return sentence.same(theirs, ours._replace(head=ours.tail, tail=ours.head))
+def _reversed(sentence: _Sentence, gold: Relation, predicted: Relation) -> int:
+    return sentence.same(gold, predicted._replace(head=predicted.tail, tail=predicted.head))
 
 
-def _renamed(sentence: _Sentence, theirs: Relation, ours: Relation) -> int:
-    renamed = ours._replace(type=theirs.type)
-    return _same_type(sentence, theirs, renamed) or _reversed(sentence, theirs, renamed)
+def _renamed(sentence: _Sentence, gold: Relation, predicted: Relation) -> int:
+    renamed = predicted._replace(type=gold.type)
+    return _same_type(sentence, gold, renamed) or _reversed(sentence, gold, renamed)
 
 
-def _shared(sentence: _Sentence, theirs: Relation, ours: Relation) -> int:
-    if theirs.type != ours.type:
+def _shared(sentence: _Sentence, gold: Relation, predicted: Relation) -> int:
+    if gold.type != predicted.type:
         return 0
-    ways = [(ours.head, ours.tail)] + [(ours.tail, ours.head)] * (ours.type in sentence.rule.symmetric)
-    shared = [(_shared_tokens(theirs.head, head), _shared_tokens(theirs.tail, tail)) for head, tail in ways]
+    ways = [(predicted.head, predicted.tail)]
+    if predicted.type in sentence.rule.symmetric:
+        ways.append((predicted.tail, predicted.head))
+    shared = [(_shared_tokens(gold.head, head), _shared_tokens(gold.tail, tail)) for head, tail in ways]
     return max(sum(pair) if all(pair) else 0 for pair in shared)
 
 

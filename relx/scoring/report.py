@@ -40,10 +40,10 @@ def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> Ent
     typed = all(_types(gold)) and (any(_types(predicted)) or not any(example.entities for example in predicted))
     key: Key = typed_span if typed else span
     matching = Matching.of(_entities(gold, key, "gold"), _entities(predicted, key, "predicted"))
-    theirs, ours = set(_arguments(gold, key, "gold")), set(_arguments(predicted, key, "predicted"))
+    wanted, found = set(_arguments(gold, key, "gold")), set(_arguments(predicted, key, "predicted"))
 
     def participation(item: Item) -> tuple[str]:
-        arguments = theirs if item in matching.gold else ours
+        arguments = wanted if item in matching.gold else found
         return (IN_TRIPLE if item in arguments else OUT_OF_TRIPLE,)
 
     parts = matching.by(participation)
@@ -149,13 +149,13 @@ def score(
     if rule.typed:
         check_typed(gold)
     warn_of_unused(rule, gold)
-    theirs, ours = triple_items(gold, rule, "gold"), triple_items(predicted, rule, "predicted")
-    triples = Matching.of(theirs, ours, rule.multiset)
+    wanted, found = triple_items(gold, rule, "gold"), triple_items(predicted, rule, "predicted")
+    triples = Matching.of(wanted, found, rule.multiset)
     entities = score_entities(gold, predicted)
     distinct = [list(dict.fromkeys(overlap.text_triples(example))) for example in gold]
     unseen = None
     if seen is not None:
-        unseen = _unseen(_with_text(theirs, gold), _with_text(ours, predicted), frozenset(seen), rule.multiset)
+        unseen = _unseen(_with_text(wanted, gold), _with_text(found, predicted), frozenset(seen), rule.multiset)
     return Report(
         protocol=rule.name,
         triples=triples.total(),

@@ -30,17 +30,17 @@ def shown(example: Example) -> str:
 
 def require_same(one: Sequence[Example], other: Sequence[Example], what: str, advice: str) -> None:
     """Raise AssertionError for the first sentence whose predictions differ by more than rounding."""
-    for ours, theirs in zip(one, other, strict=True):
-        if not _same(_said(ours), _said(theirs)):
-            fail(f"{what}: for {shown(ours)} it said {_said(ours)}, and then {_said(theirs)}. {advice}")
+    for first, second in zip(one, other, strict=True):
+        if not _same(_said(first), _said(second)):
+            fail(f"{what}: for {shown(first)} it said {_said(first)}, and then {_said(second)}. {advice}")
 
 
-def require_close(ours: Tensor, theirs: Tensor, what: str, advice: str) -> None:
+def require_close(first: Tensor, second: Tensor, what: str, advice: str) -> None:
     """Raise AssertionError for tensors that differ by more than rounding."""
-    if ours.shape != theirs.shape:
-        fail(f"{what}: the shapes are {list(ours.shape)} and {list(theirs.shape)}. {advice}")
-    difference = (ours - theirs).abs().max().item() if ours.numel() else 0.0
-    scale = max(1.0, theirs.abs().max().item()) if theirs.numel() else 1.0
+    if first.shape != second.shape:
+        fail(f"{what}: the shapes are {list(first.shape)} and {list(second.shape)}. {advice}")
+    difference = (first - second).abs().max().item() if first.numel() else 0.0
+    scale = max(1.0, second.abs().max().item()) if second.numel() else 1.0
     require(difference <= TOLERANCE * scale, f"{what}: they differ by up to {difference:.3g}. {advice}")
 
 
@@ -96,7 +96,7 @@ def _rounded(score: float | None) -> float | None:
 
 def _same(one: Said, other: Said) -> bool:
     return len(one) == len(other) and all(
-        ours[:-1] == theirs[:-1] and _close(ours[-1], theirs[-1]) for ours, theirs in zip(one, other, strict=True)
+        first[:-1] == second[:-1] and _close(first[-1], second[-1]) for first, second in zip(one, other, strict=True)
     )
 
 

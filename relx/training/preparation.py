@@ -176,15 +176,15 @@ def initialize(model: JointExtractor, parts: Mapping[str, str]) -> None:
     transfers = [_Transfer(name, path, model, others[path]) for name, path in parts.items()]
     found = [transfer.weights() for transfer in transfers]
     for transfer, weights in zip(transfers, found, strict=True):
-        transfer.ours.load_state_dict(weights)
+        transfer.own.load_state_dict(weights)
         logger.info("%s: %d weights from %s%s", transfer.name, len(weights), transfer.path, transfer.coverage())
 
 
 class _Rows(NamedTuple):
     """The rows of a weight here, and the rows of the same items there."""
 
-    ours: list[int]
-    theirs: list[int]
+    own: list[int]
+    other: list[int]
     total: int
 
 
@@ -194,32 +194,32 @@ class _Transfer:
     def __init__(self, name: str, path: str, model: JointExtractor, other: JointExtractor) -> None:
         self.name = name
         self.path = path
-        self.ours = self._part(model, "this model")
-        self.theirs = self._part(other, path)
+        self.own = self._part(model, "this model")
+        self.other = self._part(other, path)
         self.rows = self._matched_rows()
         if name.partition(".")[0] == "head":
             self._require_equal(_labels(model), _labels(other))
-        self._require_equal(_other_items(self.ours), _other_items(self.theirs))
+        self._require_equal(_other_items(self.own), _other_items(self.other))
 
     def weights(self) -> dict[str, Tensor]:
         """Return the new weights of the part. Raises ConfigError if the two do not fit."""
-        ours, theirs = self.ours.state_dict(), self.theirs.state_dict()
-        if not ours:
+        own, other = self.own.state_dict(), self.other.state_dict()
+        if not own:
             raise self._error("has no weights")
-        if ours.keys() != theirs.keys():
+        if own.keys() != other.keys():
             differences = [
-                *_some("not there", ours.keys() - theirs.keys()),
-                *_some("only there", theirs.keys() - ours.keys()),
+                *_some("not there", own.keys() - other.keys()),
+                *_some("only there", other.keys() - own.keys()),
             ]
             raise self._error(f"is of another make in {self.path}: {'; '.join(differences)}")
-        wrong = [_shapes(name, ours[name], theirs[name]) for name in ours if not self._fits(name, ours, theirs)]
+        wrong = [_shapes(name, own[name], other[name]) for name in own if not self._fits(name, own, other)]
         if wrong:
             raise self._error(f"has other sizes in {self.path}: {'; '.join(wrong[:SHOWN])}")
-        return {name: self._taken(name, ours[name], theirs[name]) for name in ours}
+        return {name: self._taken(name, own[name], other[name]) for name in own}
 
     def coverage(self) -> str:
         """Describe how many rows of the tables were found."""
-        found = [f"{len(rows.ours)} of {rows.total} rows of {name}" for name, rows in self.rows.items() if rows.total]
+        found = [f"{len(rows.own)} of {rows.total} rows of {name}" for name, rows in self.rows.items() if rows.total]
         return f" ({', '.join(found)})" if found else ""
 
     def _part(self, model: JointExtractor, owner: str) -> nn.Module:
@@ -230,31 +230,31 @@ class _Transfer:
             raise self._error(f"is no part of {owner}; its parts are: {known}") from None
 
     def _matched_rows(self) -> dict[str, _Rows]:
-        ours, theirs = dict(_row_keys(self.ours)), dict(_row_keys(self.theirs))
+        own, other = dict(_row_keys(self.own)), dict(_row_keys(self.other))
         matched = {}
-        for name in ours.keys() & theirs.keys():
-            places = {key: place for place, key in enumerate(theirs[name])}
-            pairs = [(place, places[key]) for place, key in enumerate(ours[name]) if key in places]
-            matched[name] = _Rows([own for own, _ in pairs], [other for _, other in pairs], len(ours[name]))
+        for name in own.keys() & other.keys():
+            places = {key: place for place, key in enumerate(other[name])}
+            pairs = [(place, places[key]) for place, key in enumerate(own[name]) if key in places]
+            matched[name] = _Rows([here for here, _ in pairs], [there for _, there in pairs], len(own[name]))
         return matched
 
-    def _fits(self, name: str, ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
+    def _fits(self, name: str, own: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
         first = 1 if name in self.rows else 0
-        return ours[name].shape[first:] == theirs[name].shape[first:]
+        return own[name].shape[first:] == other[name].shape[first:]
 
-    def _taken(self, name: str, ours: Tensor, theirs: Tensor) -> Tensor:
+    def _taken(self, name: str, own: Tensor, other: Tensor) -> Tensor:
         if name not in self.rows:
-            return theirs
-        taken = ours.clone()
-        taken[self.rows[name].ours] = theirs[torch.tensor(self.rows[name].theirs, dtype=torch.long)].to(taken.device)
+            return other
+        taken = own.clone()
+        taken[self.rows[name].own] = other[torch.tensor(self.rows[name].other, dtype=torch.long)].to(taken.device)
         return taken
 
-    def _require_equal(self, ours: Mapping[str, Namespace], theirs: Mapping[str, Namespace]) -> None:
-        for name in ours.keys() & theirs.keys():
-            if ours[name].items != theirs[name].items:
+    def _require_equal(self, own: Mapping[str, Namespace], other: Mapping[str, Namespace]) -> None:
+        for name in own.keys() & other.keys():
+            if own[name].items != other[name].items:
                 raise self._error(
                     f"was trained on other {name} in {self.path}: "
-                    f"{len(theirs[name])} there, {len(ours[name])} here, and they must be the same in the same order"
+                    f"{len(other[name])} there, {len(own[name])} here, and they must be the same in the same order"
                 )
 
     def _error(self, message: str) -> ConfigError:
@@ -284,8 +284,8 @@ def _other_items(part: nn.Module) -> dict[str, Namespace]:
     }
 
 
-def _shapes(name: str, ours: Tensor, theirs: Tensor) -> str:
-    return f"{name} is {list(theirs.shape)} there, {list(ours.shape)} here"
+def _shapes(name: str, own: Tensor, other: Tensor) -> str:
+    return f"{name} is {list(other.shape)} there, {list(own.shape)} here"
 
 
 def _some(what: str, names: set[str]) -> Iterator[str]:

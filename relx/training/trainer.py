@@ -131,7 +131,7 @@ class Trainer:
         groups = parameter_groups(model.named_parameters(), self.groups)
         total = len(plan(0)) * self.stopping.epochs
         train_step = TrainStep(
-            model, self.optimizer.of(groups), distributed, self.grad_norm, self.schedule, self.ema, total
+            model, self.optimizer.build(groups), distributed, self.grad_norm, self.schedule, self.ema, total
         )
         self._warn_of_odd_settings(model, [group["lr"] for group in train_step.optimizer.param_groups], total)
         state = TrainingState() if resumed is None else snapshot.restore(resumed, train_step, callbacks)

@@ -59,7 +59,7 @@ INTERRUPTED = 130
 PAUSE = 0.3
 
 Watch = Callable[[int, float], bool]
-"""Is told the number and the value of each report, and says whether to give the trial up."""
+"""Given the number and the value of each report, return whether to give up the trial."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ class Trial:
             raise
 
     def _follow(self, process: "subprocess.Popen[bytes]", interrupts: Interrupts) -> int | None:
-        told = 0
+        seen = 0
         while process.poll() is None:
             interrupts.raise_requested()
             time.sleep(PAUSE)
-            for number, report in enumerate(self._reports()[told:], told + 1):
-                told = number
+            for number, report in enumerate(self._reports()[seen:], seen + 1):
+                seen = number
                 if self.watch(number, report.metrics[self.metric]):
                     process.send_signal(signal.SIGTERM)
                     process.wait()

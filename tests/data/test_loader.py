@@ -55,7 +55,7 @@ def test_the_first_epoch_begins_with_the_batches_of_the_most_positions_and_of_th
 
 
 def test_a_step_takes_so_many_batches_of_the_plan_and_the_last_one_what_is_left(lengths):
-    plan, steps = DataLoader().plan(lengths, 1, 0), DataLoader().steps(lengths, 1, 0, accumulate=5)
+    plan, steps = DataLoader().plan(lengths, 1, 0), DataLoader().steps(lengths, 1, 0, gradient_accumulation_steps=5)
     assert [len(step) for step in steps] == [5] * (len(plan) // 5) + [len(plan) % 5]
     assert [rows.tolist() for step in steps for rows in step] == [rows.tolist() for rows in plan]
 

@@ -102,7 +102,7 @@ def test_a_memory_is_the_product_of_its_tasks_gates_and_a_task_alone_leaves_out_
 
 def test_a_task_sees_the_memories_it_has_a_part_in():
     encoder, encoded = SRNEncoder(DIM, 1), torch.arange(7.0)
-    seen = {task: [SRN_MEMORIES[int(place)] for place in encoder.task_features.of(encoded, task)]
+    seen = {task: [SRN_MEMORIES[int(place)] for place in encoder.task_features.select(encoded, task)]
             for task in ("entity", "subject", "object")}  # fmt: skip
     assert seen == {"entity": ["e", "es", "eo", "eso"], "subject": ["s", "es", "so", "eso"],
                     "object": ["o", "eo", "so", "eso"]}  # fmt: skip
@@ -111,8 +111,8 @@ def test_a_task_sees_the_memories_it_has_a_part_in():
 def test_both_directions_are_in_a_view():
     encoder = PartitionFilterEncoder(DIM, 2, bidirectional=True)
     assert encoder.output_dim == 12
-    assert encoder.task_features.of(torch.arange(12), "entity").tolist() == [0, 1, 4, 5, 6, 7, 10, 11]
-    assert encoder.task_features.of(torch.arange(12), "relation").tolist() == [2, 3, 4, 5, 8, 9, 10, 11]
+    assert encoder.task_features.select(torch.arange(12), "entity").tolist() == [0, 1, 4, 5, 6, 7, 10, 11]
+    assert encoder.task_features.select(torch.arange(12), "relation").tolist() == [2, 3, 4, 5, 8, 9, 10, 11]
 
 
 def test_neither_padding_nor_neighbours_change_an_answer(name):

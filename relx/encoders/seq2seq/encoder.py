@@ -35,7 +35,7 @@ class TaskFeatures:
         """Count the features that a task reads. Raises ValueError for a task that the encoder does not know."""
         return sum(end - start for start, end in self._ranges(task))
 
-    def of(self, encoded: Tensor, task: str) -> Tensor:
+    def select(self, encoded: Tensor, task: str) -> Tensor:
         """[..., size of the encoder] -> [..., size of the task]. Raises as ``size`` does."""
         ranges = self._ranges(task)
         # One split, because the gradient of each slice would have the size of the whole.

@@ -90,7 +90,7 @@ class GCNEncoder(Seq2SeqEncoder):
 
     def encode(self, inputs: Tensor, batch: Batch) -> Tensor:
         """[batch, length, input_dim] -> [batch, length, hidden_size], zero at padding."""
-        graph = self.graph.of(batch, inputs.dtype)
+        graph = self.graph.build(batch, inputs.dtype)
         states = inputs
         for layer in self.layers:
             made = self.dropout(layer(states, graph))
@@ -159,7 +159,7 @@ class DependencyGraph:
                         found.append((receiver, sender, d, sort))
             yield found
 
-    def of(self, batch: Batch, dtype: torch.dtype) -> Graph:
+    def build(self, batch: Batch, dtype: torch.dtype) -> Graph:
         """Return the graph of the batch's trees. Padding gets a message from itself only, and sends none to tokens."""
         below = dependents(batch["dependency_heads"], dtype)
         above = below.transpose(1, 2)

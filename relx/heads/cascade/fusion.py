@@ -43,7 +43,7 @@ class Fusion(nn.Module):
 
     def entity_features(self, plain: PlainSentences) -> Tensor:
         """Compute the features for extracting entities: [batch, length, entity]."""
-        return self.task_features.of(plain.encoded, "entity")
+        return self.task_features.select(plain.encoded, "entity")
 
     def subject_object_features(
         self, plain: PlainSentences, entities: Spans, rows: Tensor, subjects: Spans
@@ -112,8 +112,8 @@ class LateFusion(Fusion):
         e_e = []  # [batch, length, tag_dim]: of the longest entity over each token
         if self.types is not None:
             e_e = [self.types(labels_of_tokens(entities, plain.shape, self.types.num_embeddings - 1))]
-        h_s = self.task_features.of(plain.encoded, "subject")  # [batch, length, subject]
-        h_o = self.task_features.of(plain.encoded, "object")  # [batch, length, object]
+        h_s = self.task_features.select(plain.encoded, "subject")  # [batch, length, subject]
+        h_o = self.task_features.select(plain.encoded, "object")  # [batch, length, object]
         own = subjects.with_rows(torch.arange(len(subjects), device=subjects.label.device)).unlabelled()
         e_s = self.subject(labels_of_tokens(own, torch.Size((len(subjects), length)), 1))  # [subjects, length, tag_dim]
         for_subjects = [part[rows] for part in (*e_e, h_s)]
@@ -164,4 +164,4 @@ class EarlyFusion(Fusion):
         encoded = self.reader.read(plain, [sentence.example for sentence in marked], positions)
         for_subjects = encoded[: len(rows)] if self.mark_entities else plain.encoded[rows]
         for_objects = encoded[len(encoded) - len(subjects) :]
-        return self.task_features.of(for_subjects, "subject"), self.task_features.of(for_objects, "object")
+        return self.task_features.select(for_subjects, "subject"), self.task_features.select(for_objects, "object")

@@ -26,7 +26,7 @@ class EntityTypes:
         self.source = vocabulary.fact(ENTITY_TYPES, lambda: self._find_source(vocabulary))
         self.names = vocabulary.namespace(ENTITY_TYPES, self._all_of)
 
-    def of(self, entity: Entity, example: Example) -> str:
+    def type_of(self, entity: Entity, example: Example) -> str:
         """Return the type of one gold entity of a sentence."""
         if self.source == "data":
             return entity.type or OTHER
@@ -36,7 +36,7 @@ class EntityTypes:
 
     def label(self, entity: Entity, example: Example) -> int | None:
         """Return the id of a gold entity's type; None for a type that training did not show."""
-        return self.names.get(self.of(entity, example))
+        return self.names.get(self.type_of(entity, example))
 
     @property
     def predicted(self) -> list[str | None]:
@@ -44,7 +44,7 @@ class EntityTypes:
         return [name if self.source == "data" else None for name in self.names]
 
     def _all_of(self, example: Example) -> Iterable[str]:
-        return (self.of(entity, example) for entity in example.entities)
+        return (self.type_of(entity, example) for entity in example.entities)
 
     def _implied(self, relation: str, argument: int) -> str:
         signature = self.signatures.get(relation)

@@ -51,7 +51,7 @@ class TagScheme(Generic[L]):
 
         An inside tag that continues nothing is dropped, and so is a BIES span that never ends.
         """
-        return [self._scored(start, end, number, scores) for start, end, number in self._runs(tags)]
+        return [self._scored(start, end, index, scores) for start, end, index in self._runs(tags)]
 
     def _tag(self, position: str, label: L) -> int:
         return 1 + self.index_of[label] * len(self.positions) + self.positions.index(position)
@@ -60,21 +60,21 @@ class TagScheme(Generic[L]):
         """Find (start, end, index of the label) of each complete span."""
         start, current = 0, -1
         for place, tag in enumerate([*tags, OUTSIDE]):
-            number, position = divmod(tag - 1, len(self.positions)) if tag != OUTSIDE else (-1, 0)
+            index, position = divmod(tag - 1, len(self.positions)) if tag != OUTSIDE else (-1, 0)
             name = self.positions[position] if tag != OUTSIDE else "O"
-            if current >= 0 and name == "E" and number == current:
-                yield start, place + 1, number
-            if name in "IE" and number == current:
-                current = number if name == "I" else -1
+            if current >= 0 and name == "E" and index == current:
+                yield start, place + 1, index
+            if name in "IE" and index == current:
+                current = index if name == "I" else -1
                 continue
             if current >= 0 and self.positions == "BI":
                 yield start, place, current
             if name == "S":
-                yield place, place + 1, number
-            start, current = place, number if name == "B" else -1
+                yield place, place + 1, index
+            start, current = place, index if name == "B" else -1
 
-    def _scored(self, start: int, end: int, number: int, scores: Sequence[float]) -> TaggedSpan[L]:
-        return TaggedSpan(start, end, self.labels[number], sum(scores[start:end]) / (end - start))
+    def _scored(self, start: int, end: int, index: int, scores: Sequence[float]) -> TaggedSpan[L]:
+        return TaggedSpan(start, end, self.labels[index], sum(scores[start:end]) / (end - start))
 
 
 class EntityTags:
@@ -90,7 +90,7 @@ class EntityTags:
         located = [entity for entity in example.entities if entity.located]
         for entity in sorted(located, key=lambda entity: entity.span[0] - entity.span[1]):
             start, end = entity.span
-            label = self.types.of(entity, example)
+            label = self.types.type_of(entity, example)
             if label in self.scheme.index_of and not tags[start:end].any():
                 tags[start:end] = self.scheme.span(end - start, label)
         return tags

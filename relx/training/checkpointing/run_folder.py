@@ -92,8 +92,8 @@ class RunFolder:
     def _holds_something(cls, path: Path) -> bool:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            ours = {path / LOCK, *(half for name in FILES for half in leftovers(path, name))}
-            return any(file not in ours for file in path.iterdir())
+            own = {path / LOCK, *(half for name in FILES for half in leftovers(path, name))}
+            return any(file not in own for file in path.iterdir())
         except OSError as error:
             raise TrainingError(f"{path}: cannot be used as output folder: {error.strerror}") from None
 
@@ -114,8 +114,8 @@ def _config_of(path: Path) -> dict[str, Any] | None:
         content = json.loads((path / CONFIG).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    ours = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
-    return content if ours else None
+    own = isinstance(content, dict) and content.keys() >= {"dataset_reader", "model", "trainer"}
+    return content if own else None
 
 
 class Difference(NamedTuple):

@@ -64,7 +64,7 @@ class DryRun:
     def train_step(self, total: int) -> TrainStep:
         """Return the model with its optimizer, for so many steps."""
         trainer = self.experiment.trainer
-        optimizer = trainer.optimizer.of(parameter_groups(self.model.named_parameters(), trainer.groups))
+        optimizer = trainer.optimizer.build(parameter_groups(self.model.named_parameters(), trainer.groups))
         return TrainStep(self.model, optimizer, self.distributed, trainer.grad_norm, trainer.schedule, total=total)
 
     def plan(self, dataset: TensorDataset, epoch: int) -> list[list[np.ndarray]]:

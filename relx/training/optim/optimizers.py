@@ -16,7 +16,7 @@ Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
 class Optimizer(Registrable, kind="optimizer"):
     """Create an optimizer of a model's parameters from its settings."""
 
-    def of(self, parameters: Parameters) -> torch.optim.Optimizer:
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         """Return the optimizer of these parameters, or of these groups of them, each with settings of its own."""
         raise NotImplementedError
 
@@ -27,9 +27,9 @@ class TorchOptimizer(Optimizer):
     def __init__(self, algorithm: Callable[..., torch.optim.Optimizer], settings: dict[str, Any]) -> None:
         self.algorithm = algorithm
         self.settings = settings
-        self.of([nn.Parameter(torch.zeros(1))])  # torch knows the ranges
+        self.build([nn.Parameter(torch.zeros(1))])  # torch knows the ranges
 
-    def of(self, parameters: Parameters) -> torch.optim.Optimizer:
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         """Return the optimizer of these parameters."""
         return self.algorithm(parameters, **self.settings)
 
@@ -84,9 +84,9 @@ class AdamW(TorchOptimizer):
         settings = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": weight_decay, "fused": _fused()}
         super().__init__(with_sparse_row_updates(torch.optim.AdamW), settings)
 
-    def of(self, parameters: Parameters) -> torch.optim.Optimizer:
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         """Return the optimizer of these parameters."""
-        return super().of(parameters if self.decay_biases else _without_decay_of_biases(parameters))
+        return super().build(parameters if self.decay_biases else _without_decay_of_biases(parameters))
 
 
 @Optimizer.register("adagrad")

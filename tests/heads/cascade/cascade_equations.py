@@ -36,7 +36,7 @@ class Reader:
         return self.model.encode(batch)[0, : len(tokens)]
 
     def view(self, encoded: Tensor, task: str) -> Tensor:
-        return self.head.fusion.task_features.of(encoded, task)
+        return self.head.fusion.task_features.select(encoded, task)
 
     def entity(self) -> Tensor:
         return self.view(self.encode(self.tokens), "entity")

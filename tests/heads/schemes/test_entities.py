@@ -23,15 +23,15 @@ def read(tags, written):
 def test_types_of_the_data_go_before_signatures():
     known = types(TYPED, UNTYPED, signatures=SIGNATURES)
     assert known.source == "data"
-    assert [known.of(entity, TYPED) for entity in TYPED.entities] == ["PER", "PER", "ORG"]
-    assert known.of(UNTYPED.entities[0], UNTYPED) == "MISC"
+    assert [known.type_of(entity, TYPED) for entity in TYPED.entities] == ["PER", "PER", "ORG"]
+    assert known.type_of(UNTYPED.entities[0], UNTYPED) == "MISC"
     assert known.names.items == ["MISC", "PER", "ORG"]
 
 
 def test_types_are_induced_from_the_relations_where_these_agree():
     known = types(UNTYPED, signatures=SIGNATURES)
     assert known.source == "induced from relation signatures"
-    by_span = {entity.span: known.of(entity, UNTYPED) for entity in UNTYPED.entities}
+    by_span = {entity.span: known.type_of(entity, UNTYPED) for entity in UNTYPED.entities}
     assert by_span == {(0, 1): "PER", (2, 3): "LOC", (4, 5): "MISC"}
 
 
@@ -39,7 +39,7 @@ def test_an_entity_of_no_relation_and_one_without_signature_are_misc():
     example = sentence(6, ((0, 1), "unheard_of", (2, 3)))
     example.entities.append(Entity(4, 5))
     known = types(example, signatures=SIGNATURES)
-    assert {known.of(entity, example) for entity in example.entities} == {"MISC"}
+    assert {known.type_of(entity, example) for entity in example.entities} == {"MISC"}
 
 
 def test_without_types_and_signatures_all_are_misc():

@@ -16,7 +16,7 @@ TRAINER = Reference("relx.training.trainer", "Trainer")
 
 
 def made(optimizer: Optimizer) -> torch.optim.Optimizer:
-    return optimizer.of([nn.Parameter(torch.ones(2))])
+    return optimizer.build([nn.Parameter(torch.ones(2))])
 
 
 def test_all_are_registered() -> None:
@@ -57,7 +57,7 @@ ALL = [Adam(lr=0.1), AdamW(lr=0.1), RMSprop(lr=0.1), SGD(lr=0.1), Adagrad(lr=0.1
 class TestSteps:
     def test_a_step_goes_down(self, optimizer: Optimizer) -> None:
         weight = nn.Parameter(torch.tensor([2.0, -3.0]))
-        built = optimizer.of([weight])
+        built = optimizer.build([weight])
         before = (weight**2).sum()
         before.backward()
         built.step()
@@ -71,11 +71,11 @@ class TestSteps:
                 built.step()
 
         whole, before = (nn.Parameter(torch.ones(3, 2)) for _ in range(2))
-        steps(whole, optimizer.of([whole]), range(6))
-        first = optimizer.of([before])
+        steps(whole, optimizer.build([whole]), range(6))
+        first = optimizer.build([before])
         steps(before, first, range(4))
         after = nn.Parameter(before.detach().clone())
-        second = optimizer.of([after])
+        second = optimizer.build([after])
         second.load_state_dict(copy.deepcopy(first.state_dict()))
         steps(after, second, range(4, 6))
         assert torch.equal(after, whole)
@@ -83,7 +83,7 @@ class TestSteps:
 
 def test_a_closure_is_evaluated_before_the_step() -> None:
     weight = nn.Parameter(torch.tensor([2.0]))
-    built = SGD(lr=0.25).of([weight])
+    built = SGD(lr=0.25).build([weight])
 
     def closure() -> torch.Tensor:
         loss = (weight**2).sum()
@@ -108,7 +108,7 @@ class TestDecayOfBiases:
     def moved(self, decay_biases: bool, *groups: list[str], **settings: float) -> set[str]:
         model = nn.ModuleDict({"linear": nn.Linear(2, 2), "norm": nn.LayerNorm(2), "lstm": nn.LSTM(2, 2)})
         named = dict(model.named_parameters())
-        optimizer = AdamW(lr=0.1, weight_decay=0.5, decay_biases=decay_biases).of(
+        optimizer = AdamW(lr=0.1, weight_decay=0.5, decay_biases=decay_biases).build(
             [{"params": [named[name] for name in group], **settings} for group in groups] or model.parameters()
         )
         before = {name: parameter.detach().clone() for name, parameter in named.items()}
@@ -132,7 +132,7 @@ class TestDecayOfBiases:
 
     def test_the_groups_other_settings_are_kept(self) -> None:
         group = {"params": [nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))], "lr": 0.5}
-        optimizer = AdamW(decay_biases=False).of([group])
+        optimizer = AdamW(decay_biases=False).build([group])
         found = [(len(group["params"]), group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
         assert found == [(1, 0.5, 0.01), (1, 0.5, 0.0)]
 
@@ -141,7 +141,7 @@ def test_adam_by_hand() -> None:
     lr, beta1, beta2, eps, decay = 0.1, 0.8, 0.9, 1e-3, 0.2
     w, m, v = 2.0, 0.0, 0.0
     weight = nn.Parameter(torch.tensor([w], dtype=torch.float64))
-    built = Adam(lr, beta1, beta2, eps, decay).of([weight])
+    built = Adam(lr, beta1, beta2, eps, decay).build([weight])
     for t in range(1, 5):
         built.zero_grad()
         (weight**3).sum().backward()

@@ -41,7 +41,7 @@ def test_a_regex_takes_the_weights_in_whose_name_it_is_found():
         ({"head.bias"}, {"lr": 0.5}),
         ({"head.weight"}, {}),
     ]
-    rates = [(g["lr"], g["weight_decay"]) for g in AdamW(lr=0.1, weight_decay=0.2).of(made_groups).param_groups]
+    rates = [(g["lr"], g["weight_decay"]) for g in AdamW(lr=0.1, weight_decay=0.2).build(made_groups).param_groups]
     assert rates == [(2e-5, 0.0), (0.5, 0.2), (0.1, 0.2)]
 
 
@@ -53,7 +53,7 @@ def test_a_group_may_take_everything():
 def test_the_steps_are_the_groups_own():
     made = model()
     before = {name: parameter.detach().clone() for name, parameter in made.named_parameters()}
-    optimizer = SGD(lr=1.0).of(groups_of(made, **{"^head": {"lr": 0.25}}))
+    optimizer = SGD(lr=1.0).build(groups_of(made, **{"^head": {"lr": 0.25}}))
     for parameter in made.parameters():
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()

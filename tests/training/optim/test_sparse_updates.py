@@ -50,7 +50,7 @@ def run(optimizer: torch.optim.Optimizer, weights: nn.Parameter, sparse: bool = 
 
 def test_adam_is_torchs_sparse_adam() -> None:
     ours, theirs = table(), table()
-    run(Adam(lr=0.1, beta1=0.8, beta2=0.95, eps=1e-12).of([ours]), ours)
+    run(Adam(lr=0.1, beta1=0.8, beta2=0.95, eps=1e-12).build([ours]), ours)
     run(torch.optim.SparseAdam([theirs], lr=0.1, betas=(0.8, 0.95), eps=1e-12), theirs)
     torch.testing.assert_close(ours, theirs)
 
@@ -75,7 +75,7 @@ def test_adamw_by_hand() -> None:
                 v[i][j] = beta2 * v[i][j] + (1 - beta2) * g * g
                 w[i][j] -= lr * (m[i][j] / (1 - beta1**t)) / (math.sqrt(v[i][j] / (1 - beta2**t)) + eps)
     weights = table()
-    run(AdamW(lr, beta1, beta2, eps, decay).of([weights]), weights)
+    run(AdamW(lr, beta1, beta2, eps, decay).build([weights]), weights)
     torch.testing.assert_close(weights.detach(), torch.tensor(w, dtype=torch.float64))
 
 
@@ -90,7 +90,7 @@ def test_rmsprop_by_hand() -> None:
                 buffer[i][j] = momentum * buffer[i][j] + g / (math.sqrt(v[i][j]) + eps)
                 w[i][j] -= lr * buffer[i][j]
     weights = table()
-    run(RMSprop(lr, alpha, eps, momentum).of([weights]), weights)
+    run(RMSprop(lr, alpha, eps, momentum).build([weights]), weights)
     torch.testing.assert_close(weights.detach(), torch.tensor(w, dtype=torch.float64))
 
 
@@ -98,7 +98,7 @@ def test_rmsprop_by_hand() -> None:
 class TestEveryAlgorithm:
     def test_rows_that_are_not_looked_up_stay_with_their_state(self, made: Optimizer) -> None:
         weights = table()
-        optimizer = made.of([weights])
+        optimizer = made.build([weights])
         for step, rows in enumerate(LOOKED_UP):
             before, state = weights.detach().clone(), copy.deepcopy(optimizer.state[weights])
             backward(weights, rows, True, step)
@@ -112,7 +112,7 @@ class TestEveryAlgorithm:
 
     def test_where_all_rows_are_looked_up_it_is_the_dense_algorithm(self, made: Optimizer) -> None:
         lazy, dense = table(), table()
-        optimizers = made.of([lazy]), made.of([dense])
+        optimizers = made.build([lazy]), made.build([dense])
         for step in range(4):
             for weights, optimizer, sparse in zip((lazy, dense), optimizers, (True, False), strict=True):
                 backward(weights, list(range(ROWS)), sparse, step)
@@ -124,24 +124,24 @@ class TestEveryAlgorithm:
 
     def test_a_resumed_run_is_the_run_never_stopped_bit_by_bit(self, made: Optimizer) -> None:
         whole = table()
-        run(made.of([whole]), whole)
+        run(made.build([whole]), whole)
         for stop in range(len(LOOKED_UP)):
             before, after = table(), table()
-            first = made.of([before])
+            first = made.build([before])
             for step, rows in enumerate(LOOKED_UP[:stop]):
                 backward(before, rows, True, step)
                 first.step()
                 first.zero_grad()
             with torch.no_grad():
                 after.copy_(before)
-            second = made.of([after])
+            second = made.build([after])
             second.load_state_dict(copy.deepcopy(first.state_dict()))
             run(second, after, first=stop)
             assert torch.equal(after, whole)
 
     def test_dense_parameters_beside_a_table_are_updated_as_ever(self, made: Optimizer) -> None:
         alone, beside, weights = table(), table(), table()
-        one, both = made.of([alone]), made.of([{"params": [weights, beside]}])
+        one, both = made.build([alone]), made.build([{"params": [weights, beside]}])
         for step in range(3):
             backward(weights, [1, 2], True, step)
             for parameter in (alone, beside):
@@ -155,7 +155,7 @@ class TestEveryAlgorithm:
 
 def test_an_error_in_the_step_leaves_the_groups_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = table()
-    optimizer = Adam().of([weights])
+    optimizer = Adam().build([weights])
     backward(weights, [1], True)
     optimizer.param_groups[0]["betas"] = "nonsense"
     with pytest.raises(ValueError):
@@ -170,13 +170,13 @@ def test_gradients_that_were_accumulated_count_with_their_sum() -> None:
             backward(weights, rows, sparse, step)
     looked_up = sorted({row for rows in LOOKED_UP[:3] for row in rows})
     for weights in (lazy, dense):
-        SGD(lr=0.1).of([weights]).step()
+        SGD(lr=0.1).build([weights]).step()
     torch.testing.assert_close(lazy[looked_up], dense[looked_up])
 
 
 def test_adafactor_says_that_it_cannot() -> None:
     weights = table()
-    optimizer = Adafactor().of([weights])
+    optimizer = Adafactor().build([weights])
     backward(weights, [1], True)
     with pytest.raises(ConfigError, match="adafactor cannot update single rows"):
         optimizer.step()
@@ -225,7 +225,7 @@ class TestWords:
 
     def test_a_step_changes_the_vectors_of_the_batchs_words_alone(self, tiny: Path) -> None:
         model, corpus = self.model(tiny, sparse=True)
-        optimizer = Adam(lr=0.1).of(model.parameters())
+        optimizer = Adam(lr=0.1).build(model.parameters())
         for rows in ([0, 1, 2], [20]):
             batch = corpus.batch(rows)
             before = model.embedder.table.detach().clone()
