@@ -13,6 +13,7 @@ import pytest
 
 from relx.commands import main
 from relx.config import load
+from relx.predictors.given import relating
 from relx.registry import components, kinds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -241,6 +242,12 @@ def test_the_page_on_schemas_shows_what_is_printed(capsys: pytest.CaptureFixture
     (shown,) = blocks("schema.md", "json")
     printed = json.loads(capsys.readouterr().out)["relations"]
     assert json.loads(shown)["relations"]["expressed_in"] == printed["expressed_in"]
-    (code,), (output,) = blocks("schema.md", "python"), blocks("schema.md", "text")
+    (code,), (_, output) = blocks("schema.md", "python"), blocks("schema.md", "text")
     exec(code, {})
     assert capsys.readouterr().out == output
+
+
+def test_the_guide_names_the_heads_that_relate_given_entities() -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    named = re.search(r"^The heads (.*?) can do this", guide, re.MULTILINE | re.DOTALL)
+    assert named is not None and re.findall(r"`(\w+)`", named[1]) == relating()

@@ -24,12 +24,12 @@ class Gazetteer:
 
     ``names`` maps each name to its type, None for none. ``tokenizer`` splits the names as it splits texts. With
     ``ignore_case`` the case of letters does not matter. Raises DataError for a name without tokens, and for names that
-    have the same tokens and two types.
+    have the same tokens and two types. ``samples`` has an entity of each type, with one of its names as text.
     """
 
     def __init__(self, names: Mapping[str, str | None], tokenizer: Tokenizer, ignore_case: bool = False) -> None:
         self.fold = str.casefold if ignore_case else str
-        self.types = list(dict.fromkeys(names.values()))
+        self.samples = [Entity(0, 1, type, name) for type, name in {type: name for name, type in names.items()}.items()]
         self._trie: Trie = {}
         faults = Faults()
         for (name, type), tokens in zip(names.items(), tokenizer.tokenize(list(names)), strict=True):

@@ -1,5 +1,8 @@
 """Decide which candidates of a head are returned, and with which score."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 from relx.calibration.calibration import LEAST_PROBABILITY, TASKS, Calibration, TaskCalibration
 from relx.calibration.curves import least_score
 from relx.calibration.min_score import LeastScores, MinScore, resolve
@@ -8,6 +11,8 @@ from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
 from relx.heads.head import Thresholds
 
+# What makes the sentences with the entities between which relations are predicted.
+Given = Callable[[Sequence[Example]], list[Example]]
 NO_SCORES = "the predictions of this head have no scores, so a minimum score cannot act on them"
 
 
@@ -45,11 +50,17 @@ class Decision:
 
     Every entity and every relation has at least the score that is asked of its type, and a relation has both its
     arguments among the entities. An entity that the head found only as an argument stays as long as one of its
-    relations does. Without ``calibration`` the scores are those of the head.
+    relations does. Without ``calibration`` the scores are those of the head. ``given`` prepares sentences whose
+    entities are given: these stay as they are.
     """
 
     def __init__(
-        self, own: Thresholds, vocabulary: Vocabulary, calibration: Calibration | None, min_score: MinScore | None
+        self,
+        own: Thresholds,
+        vocabulary: Vocabulary,
+        calibration: Calibration | None,
+        min_score: MinScore | None,
+        given: Given | None = None,
     ) -> None:
         least = resolve(min_score, vocabulary)
         calibration = calibration or Calibration()
@@ -59,9 +70,12 @@ class Decision:
         floors = Thresholds(self.entities.floor, self.relations.floor)
         self.at = None if floors == own else floors
         """The thresholds at which the head has to decode; None for its own."""
+        self.given = given
 
     def __call__(self, example: Example) -> Example:
         """Return the sentence with those candidates that count. Raises ConfigError for a bound without scores."""
+        if self.given is not None:
+            return self._between_given(example)
         entities: dict[Entity, Entity] = {}
         for entity in dict.fromkeys([*example.entities, *(a for r in example.relations for a in (r.head, r.tail))]):
             kept, score = self.entities(entity.type, entity.score)
@@ -77,4 +91,13 @@ class Decision:
         gone = example.only_arguments - related
         decided.entities = [entities[e] for e in example.entities if e in entities and e.span not in gone]
         decided.only_arguments = example.only_arguments & related
+        return decided
+
+    def _between_given(self, example: Example) -> Example:
+        """Decide on the relations alone."""
+        decided = replace(example, relations=[])
+        for relation in example.relations:
+            kept, score = self.relations(relation.type, relation.score)
+            if kept:
+                decided.relations.append(relation._replace(score=score))
         return decided

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from relx.annotators.gazetteer import Gazetteer
     from relx.calibration.decision import Decision
     from relx.predictors.predictor import Predictor
     from relx.registry import Reference
@@ -62,11 +63,20 @@ def add_score_choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def decision_of(predictor: "Predictor", args: argparse.Namespace) -> "Decision":
+def add_given_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--given-entities``."""
+    parser.add_argument(
+        "--given-entities", action="store_true", help="predict relations between the entities that the input holds"
+    )
+
+
+def decision_of(
+    predictor: "Predictor", args: argparse.Namespace, given_entities: "bool | Gazetteer" = False
+) -> "Decision":
     """Return what decides on predictions as these arguments say. Raises ConfigError with all that is wrong."""
     from relx.calibration.min_score import parse
 
-    return predictor.decision(parse(args.min_score), not args.raw_scores)
+    return predictor.decision(parse(args.min_score), not args.raw_scores, given_entities)
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from relx.commands.common import add_override_argument, add_score_choice, decision_of, print_json
+from relx.commands.common import add_given_argument, add_override_argument, add_score_choice, decision_of, print_json
 from relx.commands.scores import add_score_arguments, prepare
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
     add_score_choice(parser)
+    add_given_argument(parser)
     add_override_argument(parser, "the archive's experiment")
     add_score_arguments(
         parser,
@@ -64,7 +65,7 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     from relx.utils.files import atomic_write
 
     predictor = Predictor.load(args.archive, args.device, args.override)
-    decision = decision_of(predictor, args)
+    decision = decision_of(predictor, args, args.given_entities)
     found = read_labelled([*args.files, *([args.seen] if args.seen else [])], predictor, args.reader)
     train = found[args.seen] if args.seen else None
     evaluations = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
+    add_given_argument,
     add_include_argument,
     add_override_argument,
     add_score_choice,
@@ -15,6 +16,10 @@ from relx.commands.common import (
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TextIO
+
+    from relx.annotators.gazetteer import Gazetteer
+    from relx.predictors.predictor import Predictor
+    from relx.schema import Enforcement
 
 MINUTE = 60.0
 HELP = "extract entities and relations with a trained archive"
@@ -41,6 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
     parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
     add_score_choice(parser)
+    add_given_argument(parser)
+    parser.add_argument(
+        "--entities", metavar="FILE",
+        help="predict relations between the names of this CSV file (columns name, type) that a text holds",
+    )  # fmt: skip
+    parser.add_argument("--ignore-case", action="store_true", help="match the names of --entities in any case")
+    parser.add_argument("--schema", metavar="FILE", help="drop the relations that break this schema (relx schema)")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print each relation that --schema drops, with its rule, on standard error",
+    )
     add_override_argument(parser, "the archive's experiment")
     add_include_argument(parser)
 
@@ -55,23 +72,68 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--max-errors {args.max_errors}: expected a share from 0 to 1")
     if args.longest is not None and args.longest < 1:
         raise ConfigError(f"--longest {args.longest}: expected a number of tokens, at least 1")
+    _require_effect(args)
     include_plugins(args)
 
     from relx.data.json_form import to_line
+    from relx.predictors.given import GivenEntities
     from relx.predictors.lines import LinePredictor, readable
     from relx.predictors.predictor import Predictor
 
     predictor = Predictor.load(args.archive, args.device, args.override)
-    decision = decision_of(predictor, args)
-    lines = LinePredictor(predictor, args.input, args.text, args.on_error == "record", args.longest, decision)
+    enforcement = _enforcement(args, predictor)
+    decision = decision_of(predictor, args, _given(args, predictor))
+    lines = LinePredictor(
+        predictor, args.input, args.text, args.on_error == "record", args.longest, decision, enforcement
+    )
     with _open_output(args.output) as out:
         for answer in lines.answers(_with_progress(args.input)):
             out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
-    if lines.failures:
-        print(lines.summary(), file=sys.stderr)
+    facts = [decision.given.summary()] if isinstance(decision.given, GivenEntities) else []
+    facts += [enforcement.summary()] if enforcement is not None else []
+    facts += [lines.summary()] if lines.failures else []
+    for fact in facts:
+        print(fact, file=sys.stderr)
     if lines.failures.total() > args.max_errors * lines.lines:
         raise DataError(f"{args.input}: more than {args.max_errors:.0%} of the lines have no prediction (--max-errors)")
     return 0
+
+
+def _require_effect(args: argparse.Namespace) -> None:
+    """Raise ConfigError for an option that others leave without effect."""
+    from relx.errors import ConfigError
+
+    if args.given_entities and args.entities is not None:
+        raise ConfigError(
+            "--given-entities takes the entities of the input, --entities those of a list; give one of them"
+        )
+    if args.given_entities and args.text:
+        raise ConfigError(
+            "--given-entities needs records with entities, and --text reads plain text: use --entities FILE"
+        )
+    if args.ignore_case and args.entities is None:
+        raise ConfigError("--ignore-case has no effect without --entities")
+    if args.explain and args.schema is None:
+        raise ConfigError("--explain has no effect without --schema")
+
+
+def _given(args: argparse.Namespace, predictor: "Predictor") -> "bool | Gazetteer":
+    """Return whether entities are given, or the names of the list. Raises DataError."""
+    return predictor.gazetteer(args.entities, args.ignore_case) if args.entities is not None else args.given_entities
+
+
+def _enforcement(args: argparse.Namespace, predictor: "Predictor") -> "Enforcement | None":
+    """Return what enforces the schema. Raises DataError for a bad file, ConfigError for names unknown to the model."""
+    import sys
+    from functools import partial
+
+    from relx.schema import Enforcement, Schema
+
+    if args.schema is None:
+        return None
+    schema = Schema.read(args.schema)
+    predictor.require_known(schema, args.schema)
+    return Enforcement(schema, partial(print, file=sys.stderr) if args.explain else None)
 
 
 def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":

@@ -15,6 +15,7 @@ from relx.errors import DataError, RelxError
 from relx.predictors.predictor import CHUNK, NoMemory, Predictor
 from relx.readers import form_of
 from relx.readers.records import parse_record
+from relx.schema import Enforcement
 from relx.utils.text import printable
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ class LinePredictor:
     Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. A bad line, one of more
     tokens than ``longest`` among them, raises DataError with its number. With ``record_errors`` it is answered by an
     object with ``error`` and ``line`` and counted in ``failures``; such an object in the input is answered by itself.
-    ``decision`` says which predictions count, by default that of the archive.
+    ``decision`` says which predictions count, by default that of the archive. ``enforcement`` drops relations that
+    break a schema.
     """
 
     predictor: Predictor
@@ -52,6 +54,7 @@ class LinePredictor:
     record_errors: bool = False
     longest: int | None = None
     decision: Decision | None = None
+    enforcement: Enforcement | None = None
     lines: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     first_failure: str = ""
@@ -70,7 +73,14 @@ class LinePredictor:
             # The lines before a bad one are answered before it is reported.
             for answer in self.predictor.answer(examples, self.decision):
                 self.lines += 1
-                yield example_to_json(answer) if isinstance(answer, Example) else self._failure(answer)
+                yield self._answer(answer)
+
+    def _answer(self, answer: Example | RelxError) -> dict[str, Any]:
+        if isinstance(answer, RelxError):
+            return self._failure(answer)
+        if self.enforcement is not None:
+            answer = self.enforcement.sentence(answer, f"{self.name}:{self.lines}")
+        return example_to_json(answer)
 
     def summary(self) -> str:
         """Return how many lines have no prediction, and why; nothing if all have one."""

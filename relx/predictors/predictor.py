@@ -1,15 +1,17 @@
 """Predict with a trained model from Python: single inputs, lists and streams."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, time
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 import torch
 
 from relx import archive
+from relx.annotators.gazetteer import Gazetteer
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.archive import Archive
 from relx.archive_file import ArchiveFacts
@@ -19,13 +21,19 @@ from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, shown
 from relx.data.loader import DataLoader
-from relx.errors import DataError, RelxError
+from relx.data.vocabulary import ENTITY_TYPES
+from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
+from relx.predictors.given import GivenEntities
+from relx.schema import Enforcement, Schema
 from relx.scoring import metric_rows
 from relx.utils import html
 from relx.utils.runtime import lacks_memory, prepare_process, require_device
 from relx.utils.text import aligned
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SingleInput = str | Mapping[str, Any] | Example
 Input = SingleInput | Sequence[str]
@@ -59,9 +67,12 @@ def several(inputs: Any) -> Iterator[Any]:
         raise BadRecord(f"{SEVERAL}, got {shown(inputs)}") from None
 
 
-def read_inputs(inputs: Iterable[Any], tokenizer: Tokenizer) -> list[Example | BadRecord]:
-    """Return each input as an Example, raw texts split by the tokenizer, or what is wrong with it."""
-    records = tokenized([_record(value) for value in inputs], tokenizer)
+def read_inputs(inputs: Iterable[Any], tokenizer: Tokenizer, with_entities: bool = False) -> list[Example | BadRecord]:
+    """Return each input as an Example, raw texts split by the tokenizer, or what is wrong with it.
+
+    The labels of an Example are not read, except its entities ``with_entities``.
+    """
+    records = tokenized([_record(value, with_entities) for value in inputs], tokenizer)
     return [record if isinstance(record, BadRecord) else _example(record) for record in records]
 
 
@@ -72,10 +83,10 @@ def _example(record: dict[str, Any]) -> Example | BadRecord:
         return error
 
 
-def _record(value: Any) -> dict[str, Any] | BadRecord:
+def _record(value: Any, with_entities: bool) -> dict[str, Any] | BadRecord:
     """Return the record that a file would hold for an input: values of numpy as Python's, ``meta`` as it is."""
     try:
-        given = _described(value)
+        given = _described(value, with_entities)
         record = {key: _plain(key, item) for key, item in given.items() if key != "meta"}
         if _counts_characters(record) and len(record["text"]) != len(given["text"]):
             raise BadRecord(PAIRS)
@@ -88,10 +99,10 @@ def _record(value: Any) -> dict[str, Any] | BadRecord:
     return record | ({"meta": given["meta"]} if "meta" in given else {})
 
 
-def _described(value: Any) -> Mapping[Any, Any]:
+def _described(value: Any, with_entities: bool) -> Mapping[Any, Any]:
     if isinstance(value, Example):
         try:
-            return example_to_json(value.unlabelled())
+            return example_to_json(replace(value, relations=[]) if with_entities else value.unlabelled())
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise BadRecord(f"an Example with fields of wrong types: {error}") from None
     row = _row(value)
@@ -137,6 +148,15 @@ def _counts_characters(record: dict[str, Any]) -> bool:
     mentions = [item for item in entities if isinstance(item, dict)] if isinstance(entities, list) else []
     places = record.get("offsets") or any(mention.get("characters") for mention in mentions)
     return isinstance(record.get("text"), str) and bool(places)
+
+
+class Choices(TypedDict, total=False):
+    """How to predict; see ``Predictor.predict``."""
+
+    min_score: MinScore | None
+    calibrated: bool
+    given_entities: bool | Gazetteer
+    schema: Schema | None
 
 
 class NoMemory(RelxError):
@@ -198,103 +218,109 @@ class Predictor:
 
     @overload
     def predict(  # type: ignore[overload-overlap]
-        self,
-        inputs: SingleInput,
-        on_error: Literal["raise"] = "raise",
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: SingleInput, on_error: Literal["raise"] = "raise", **choices: "Unpack[Choices]"
     ) -> Example: ...
     @overload
     def predict(
-        self,
-        inputs: Iterable[Input],
-        on_error: Literal["raise"] = "raise",
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: Iterable[Input], on_error: Literal["raise"] = "raise", **choices: "Unpack[Choices]"
     ) -> list[Example]: ...
     @overload
     def predict(  # type: ignore[overload-overlap]
-        self,
-        inputs: SingleInput,
-        on_error: Literal["record"],
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: SingleInput, on_error: Literal["record"], **choices: "Unpack[Choices]"
     ) -> Answer: ...
     @overload
     def predict(
-        self,
-        inputs: Iterable[Input],
-        on_error: Literal["record"],
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: Iterable[Input], on_error: Literal["record"], **choices: "Unpack[Choices]"
     ) -> list[Answer]: ...
-    def predict(
-        self, inputs: Any, on_error: OnError = "raise", min_score: MinScore | None = None, calibrated: bool = True
-    ) -> Any:
+    def predict(self, inputs: Any, on_error: OnError = "raise", **choices: "Unpack[Choices]") -> Any:
         """Return the Example for one input, or a list of Examples for several, in their order.
 
-        ``min_score`` and ``calibrated`` are those of ``decision``.
+        ``schema`` drops the relations that break it (``relx.schema``); the other ``choices`` are those of ``decision``.
 
         ``on_error="record"`` puts the error in place of the prediction for an input that has none. With ``"raise"``, a
         BadRecord that names every input that cannot be read is raised before anything is predicted, and after that the
         errors of ``stream``.
         """
-        decision = self.decision(min_score, calibrated)
+        decision, enforced = self._chosen(choices)
         if is_single(inputs):
-            [answer] = self.answer(read_inputs([inputs], self.tokenizer), decision)
+            [answer] = map(enforced, self.answer(self._read([inputs], decision), decision))
             if isinstance(answer, RelxError) and on_error == "raise":
                 raise answer
             return answer
-        examples = read_inputs(several(inputs), self.tokenizer)
+        examples = self._read(several(inputs), decision)
         if on_error == "raise":
             _require_readable(examples)
         chunks = (examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK))
-        answers = (answer for chunk in chunks for answer in self.answer(chunk, decision))
+        answers = (enforced(answer) for chunk in chunks for answer in self.answer(chunk, decision))
         return list(_raising(answers) if on_error == "raise" else answers)
 
     @overload
     def stream(
-        self,
-        inputs: Iterable[Input],
-        on_error: Literal["raise"] = "raise",
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: Iterable[Input], on_error: Literal["raise"] = "raise", **choices: "Unpack[Choices]"
     ) -> Iterator[Example]: ...
     @overload
     def stream(
-        self,
-        inputs: Iterable[Input],
-        on_error: Literal["record"],
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: Iterable[Input], on_error: Literal["record"], **choices: "Unpack[Choices]"
     ) -> Iterator[Answer]: ...
     def stream(
-        self,
-        inputs: Iterable[Input],
-        on_error: OnError = "raise",
-        min_score: MinScore | None = None,
-        calibrated: bool = True,
+        self, inputs: Iterable[Input], on_error: OnError = "raise", **choices: "Unpack[Choices]"
     ) -> Iterator[Any]:
         """Return an iterator over the predictions for any number of inputs, in order and in constant memory.
 
         Inputs are taken 1,024 at a time. Raises, with the number of the input, BadRecord for one that cannot be read,
         NoMemory for one that needs more memory than there is, and DataError for one that lacks what the model needs,
-        such as given tags. ``on_error="record"`` puts the error in place of the prediction. ``min_score`` and
-        ``calibrated`` are those of ``decision``.
+        such as given tags. ``on_error="record"`` puts the error in place of the prediction. ``choices`` are those of
+        ``predict``.
         """
-        answers = self._attempts(several(inputs), self.decision(min_score, calibrated))
+        decision, enforced = self._chosen(choices)
+        answers = map(enforced, self._attempts(several(inputs), decision))
         return _raising(answers) if on_error == "raise" else answers
 
-    def decision(self, min_score: MinScore | None = None, calibrated: bool = True) -> Decision:
+    def decision(
+        self,
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+        given_entities: bool | Gazetteer = False,
+    ) -> Decision:
         """Return what decides on the candidates of the head.
 
         ``min_score`` is the least score of all entities and relations, or a dict of least scores by name: a type of
         entities or of relations, or ``entities`` or ``relations`` for all other types. Where it says nothing, the
         thresholds of the calibration decide, and without a calibration those of the head. With ``calibrated=False`` the
-        scores are those of the head, as if there were no calibration. Raises ConfigError with all that is wrong.
+        scores are those of the head, as if there were no calibration. With ``given_entities=True`` relations are
+        predicted between the entities that the inputs hold, and with a gazetteer between its names. Raises ConfigError
+        with all that is wrong.
         """
         calibration = self.archive.calibration if calibrated else None
-        return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score)
+        given = None
+        if given_entities is not False:
+            given = GivenEntities(self.model.head, None if given_entities is True else given_entities)
+        return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score, given)
+
+    def gazetteer(self, path: str | Path, ignore_case: bool = False) -> Gazetteer:
+        """Read the names of a CSV file with the columns ``name`` and ``type``, for ``given_entities``.
+
+        They are split into tokens as texts are. Raises DataError with all faults of the file.
+        """
+        return Gazetteer.read(path, self.tokenizer, ignore_case)
+
+    def require_known(self, schema: Schema, name: str = "schema") -> None:
+        """Raise ConfigError for all names of a schema that the model does not know. ``name`` is that of its file."""
+        vocabulary = self.model.vocabulary
+        known = vocabulary.shown.get(ENTITY_TYPES, ()) if vocabulary.facts.get(ENTITY_TYPES) == "data" else ()
+        if faults := schema.unknown_names(vocabulary.relations(), known):
+            raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
+
+    def _chosen(self, choices: "Choices") -> tuple[Decision, Callable[[Answer], Answer]]:
+        """Return the decision on candidates, and what enforces the schema on an answer."""
+        rest = dict(choices)
+        schema: Schema | None = rest.pop("schema", None)  # type: ignore[assignment]
+        decision = self.decision(**rest)  # type: ignore[arg-type]
+        if schema is None:
+            return decision, lambda answer: answer
+        self.require_known(schema)
+        enforcement = Enforcement(schema)
+        return decision, lambda answer: enforcement.sentence(answer) if isinstance(answer, Example) else answer
 
     def attempts(self, inputs: Iterable[Input]) -> Iterator[Answer]:
         """Return what ``stream(inputs, on_error="record")`` returns."""
@@ -332,11 +358,18 @@ class Predictor:
         ``decision`` is by default that of the archive.
         """
         decision = decision or self.decision()
-        return [decision(example) for example in self.model.extract(annotated, loader, at=decision.at)]
+        if decision.given is None:
+            predicted = self.model.extract(annotated, loader, at=decision.at)
+        else:
+            predicted = self.model.relate(decision.given(annotated), loader, at=decision.at)
+        return [*map(decision, predicted)]
+
+    def _read(self, inputs: Iterable[Any], decision: Decision) -> list[Example | BadRecord]:
+        return read_inputs(inputs, self.tokenizer, with_entities=decision.given is not None)
 
     def _attempts(self, inputs: Iterator[Any], decision: Decision) -> Iterator[Answer]:
         while chunk := list(islice(inputs, CHUNK)):
-            yield from self.answer(read_inputs(chunk, self.tokenizer), decision)
+            yield from self.answer(self._read(chunk, decision), decision)
 
     def _attempt(self, examples: list[Example], decision: Decision, annotated: bool = False) -> list[Answer]:
         """Predict; if that fails, predict each half by itself, until it is known which sentence is at fault."""

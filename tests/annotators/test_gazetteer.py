@@ -70,7 +70,7 @@ def test_a_table_of_names_is_read(tmp_path: Path) -> None:
     gazetteer = Gazetteer.read(file, TOKENIZER)
     found = gazetteer.annotate(Example(["Ann", ",", "the", "first", "Bo"]))
     assert found.entities == [Entity(0, 4, "PER"), Entity(4, 5)]
-    assert gazetteer.types == ["PER", None]
+    assert [(sample.type, sample.text) for sample in gazetteer.samples] == [("PER", "Ann, the first"), (None, "Bo")]
 
 
 @pytest.mark.parametrize(
