@@ -26,13 +26,14 @@ class PluginError(RelxError):
 class DataError(RelxError):
     """A corpus file or an input line that does not hold what was expected. Starts with ``file:line``.
 
-    Several faults of one file or of several are reported together; ``faults`` has a message for each.
+    Several faults of one file or of several are reported together; ``faults`` has a message for each. The error shows
+    the first ones, as many as ``most``.
     """
 
-    def __init__(self, *faults: str) -> None:
+    def __init__(self, *faults: str, most: int = MOST_FAULTS) -> None:
         self.faults = faults
-        shown = [f"  {fault}" for fault in faults[:MOST_FAULTS]]
-        more = [f"  and {len(faults) - MOST_FAULTS:,} more"] if len(faults) > MOST_FAULTS else []
+        shown = [f"  {fault}" for fault in faults[:most]]
+        more = [f"  and {len(faults) - most:,} more; relx data lists all of a corpus"] if len(faults) > most else []
         super().__init__(faults[0] if len(faults) == 1 else "\n".join([f"{len(faults):,} faults", *shown, *more]))
 
 
@@ -54,10 +55,10 @@ class Faults:
         except DataError as error:
             self.add(error)
 
-    def raise_any(self) -> None:
-        """Raise DataError with everything that was kept, if anything was."""
+    def raise_any(self, in_full: bool = False) -> None:
+        """Raise DataError with everything that was kept, if anything was; ``in_full`` shows each fault."""
         if self._found:
-            raise DataError(*self._found)
+            raise DataError(*self._found, most=len(self._found) if in_full else MOST_FAULTS)
 
 
 @contextmanager

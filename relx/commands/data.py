@@ -15,10 +15,11 @@ from relx.commands.common import (
 
 if TYPE_CHECKING:
     from relx.data.example import Example
+    from relx.errors import Faults
     from relx.readers.reader import DatasetReader
     from relx.schema import Violation
 
-HELP = "show what a corpus holds: counts, types, overlap, duplicates, leakage between splits, unlocatable mentions"
+HELP = "show what a corpus holds: its faults, counts, types, overlap, leakage between splits, inconsistent labels"
 
 SPLITS = {"train": "train_data_path", "dev": "validation_data_path", "test": "test_data_path"}
 
@@ -36,14 +37,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the report. Raises DataError, ConfigError, PluginError."""
     from relx.data.report import report_corpus
     from relx.data.report_text import render
-    from relx.readers import read_files
     from relx.utils.text import counted, printable
 
     include_plugins(args)
     experiment = _experiment(args)
-    files = _files_of(experiment, args) if experiment is not None else _named_files(args)
     vectors = _vectors((experiment or {}).get("model", {}))
-    splits = read_files(files)
+    splits = _read(experiment, args)
     report = report_corpus(splits, vectors)
     broken = None if args.schema is None else _violations(args.schema, splits)
     if args.json:
@@ -55,6 +54,19 @@ def run(args: argparse.Namespace) -> int:
         for file, sentence, _, reason in broken:
             print(printable(f"  {file}, sentence {sentence:,}: {reason}"))
     return 0
+
+
+def _read(experiment: dict[str, Any] | None, args: argparse.Namespace) -> "dict[str, list[Example]]":
+    """Return the sentences of each file. Raises one DataError that shows every fault of every file."""
+    from relx.errors import Faults
+    from relx.readers import read_files
+
+    faults, splits = Faults(), {}
+    files = _named_files(args, faults) if experiment is None else _files_of(experiment, args)
+    with faults.gathered():
+        splits = read_files(files)
+    faults.raise_any(in_full=True)
+    return splits
 
 
 def _violations(path: str, splits: "Mapping[str, Sequence[Example]]") -> "list[Violation]":
@@ -115,16 +127,14 @@ def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "dict[str
     return {name: (reader, experiment[key]) for name, key in SPLITS.items() if experiment.get(key) is not None}
 
 
-def _named_files(args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, str]]":
-    """Return the reader and the path of each file. Raises one DataError for all files of unknown format."""
-    from relx.errors import Faults
+def _named_files(args: argparse.Namespace, faults: "Faults") -> "dict[str, tuple[DatasetReader, str]]":
+    """Return the reader and the path of each file. Files of unknown format become faults."""
     from relx.readers import make_reader, reader_for
 
-    faults, files = Faults(), {}
+    files = {}
     for name, path in _short_names(dict.fromkeys(args.paths)).items():
         with faults.gathered():
             files[name] = make_reader(args.reader or reader_for(path)), path
-    faults.raise_any()
     return files
 
 

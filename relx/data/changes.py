@@ -36,13 +36,18 @@ class Change(NamedTuple):
         return f"{printable(self.sentence, LONGEST)}: {' in '.join(map(repr, words))}"
 
 
+def name_of(example: Example, number: int) -> str:
+    """Return the name of a sentence in messages: its id, or its number in the file, from 1."""
+    return example.id if example.id is not None else f"sentence {number}"
+
+
 def changes_of(example: Example, number: int) -> Iterator[Change]:
     """Yield a Change for each mention that differs from its tokens; ``number`` counts sentences from 1."""
     arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
     mentions = list(dict.fromkeys([*example.entities, *arguments]))
     if all(mention.located and mention.text is None for mention in mentions):
         return
-    name = example.id if example.id is not None else f"sentence {number}"
+    name = name_of(example, number)
     taken: set[tuple[int, int]] = set()
     for mention in mentions:
         cause = _cause(example, mention, taken)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.changes import CUT, RESPELLED, SHARED, UNLOCATED, Change, changes_of
+from relx.data.consistency import Arguments, Bare, Conflict, argument_types, bare_mentions, conflicts
 from relx.data.example import Entity, Example
 from relx.data.overlap import OVERLAP_CLASSES, classes_of, text_triples
 from relx.data.vectors import read_vectors
@@ -88,6 +89,9 @@ class CorpusReport:
     """The figures of all files together."""
 
     splits: list[SplitReport]
+    argument_types: list[Arguments]
+    conflicts: list[Conflict]
+    bare: list[Bare]
     leakage: list[Leakage]
     coverage: list[Coverage]
 
@@ -100,6 +104,9 @@ def report_corpus(splits: Mapping[str, Sequence[Example]], vectors: Iterable[str
     """Return the figures of a corpus by split and the coverage of each vectors file. Raises DataError for a bad one."""
     return CorpusReport(
         [report_split(name, examples) for name, examples in splits.items()],
+        argument_types(splits),
+        conflicts(splits),
+        bare_mentions(splits),
         [_leakage(*pair) for pair in combinations(sorted(splits.items(), key=lambda split: -len(split[1])), 2)],
         [coverage for path in vectors for coverage in _coverage(splits, path)],
     )

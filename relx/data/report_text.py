@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from relx.data.changes import CUT, RESPELLED, SHARED, UNLOCATED
+from relx.data.consistency import Bare, Conflict, Place
 from relx.data.overlap import OVERLAP_CLASSES
 from relx.data.report import PERCENTILES, SIZES, CorpusReport, Coverage, Leakage, SplitReport
 from relx.utils.text import aligned, distinct_names, printable
@@ -46,6 +47,9 @@ def render(report: CorpusReport) -> str:
         _overlap(splits),
         _types("relation types", splits, "relation_types"),
         _types("entity types", splits, "entity_types"),
+        _argument_types(report),
+        "\n".join(_conflicts(report.conflicts)),
+        "\n".join(_bare(report.bare)),
         "\n".join(_coverage(report.coverage)),
         "\n".join(map(_leakage, report.leakage)),
         *("\n".join(_mentions(f"mentions {cause}", field, splits)) for field, cause in CHANGES.items()),
@@ -80,8 +84,47 @@ def _types(title: str, splits: Sequence[SplitReport], field: str) -> str:
         return ""
     counts = [[getattr(split, field).get(name, 0) for split in splits] for name in names[:MOST_TYPES]]
     rows: list[Row] = [(f"  {name}", row) for name, row in zip(distinct_names(names)[:MOST_TYPES], counts, strict=True)]
-    more = f"\n  and {len(names) - MOST_TYPES} more; --json lists them all" if len(names) > MOST_TYPES else ""
-    return _table(title, splits, rows) + more
+    return _table(title, splits, rows) + _more(len(names))
+
+
+def _more(count: int) -> str:
+    return f"\n  and {count - MOST_TYPES} more; --json lists them all" if count > MOST_TYPES else ""
+
+
+def _argument_types(report: CorpusReport) -> str:
+    listed = report.argument_types
+    names = [f"{part.relation}: {part.head or '?'} to {part.tail or '?'}" for part in listed[:MOST_TYPES]]
+    rows: list[Row] = [(f"  {name}", list(part.counts.values())) for name, part in zip(names, listed, strict=False)]
+    return _table("arguments of relations", report.splits, rows) + _more(len(listed)) if listed else ""
+
+
+def _conflicts(conflicts: Sequence[Conflict]) -> Iterator[str]:
+    """Yield lines that list the first words with several types."""
+    if conflicts:
+        yield f"words annotated with several types: {len(conflicts):,}{_first(len(conflicts))}"
+    for conflict in conflicts[:SHOWN]:
+        types = ", ".join(f"{type} {count:,}" for type, count in conflict.types.items())
+        yield "  " + printable(f"{conflict.words!r}: {types} ({_places(conflict.places)})", WIDTH - 6)
+
+
+def _bare(bare: Sequence[Bare]) -> Iterator[str]:
+    """Yield lines that list the first words that are mostly annotated, with the places where they are not."""
+    if bare:
+        places = sum(len(part.places) for part in bare)
+        title = f"words that are mostly annotated, but not everywhere: {len(bare):,}, not in {places:,} places"
+        yield title + _first(len(bare))
+    for part in bare[:SHOWN]:
+        where = f"annotated {part.annotated:,} of {part.annotated + len(part.places):,} times, not here:"
+        yield "  " + printable(f"{part.words!r}: {where} {_places(part.places)}", WIDTH - 6)
+
+
+def _places(places: Sequence[Place]) -> str:
+    shown = "; ".join(f"{file}: {sentence}" for file, sentence in places[:SHOWN])
+    return shown + "; ..." * (len(places) > SHOWN)
+
+
+def _first(count: int) -> str:
+    return f", the first {SHOWN} (--json lists all)" if count > SHOWN else ""
 
 
 def _coverage(coverage: Sequence[Coverage]) -> Iterator[str]:

@@ -124,3 +124,11 @@ def test_the_faults_of_all_files_are_reported(capsys, tmp_path):
     (tmp_path / "c.json").write_text('{"words": 1}')
     error = error_of(capsys, tmp_path / "c.json", tmp_path / "none")
     assert "no reader knows this form" in error and "no such file" in error
+
+
+def test_every_fault_is_shown_whatever_their_number_and_kind(capsys, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"tokens": [1]}\n' * 30)
+    (tmp_path / "c.json").write_text('{"words": 1}')
+    error = error_of(capsys, tmp_path / "a.jsonl", tmp_path / "c.json").splitlines()
+    assert error[0] == "error: 31 faults"
+    assert len(error) == 32 and error[-1].startswith(f"  {tmp_path / 'a.jsonl'}:30: ")

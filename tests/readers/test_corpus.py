@@ -57,7 +57,7 @@ def test_many_faults_are_counted(tmp_path):
     with pytest.raises(DataError) as error:
         list(read(path, "jsonl"))
     assert str(error.value).splitlines()[0] == f"{MOST_FAULTS + 5} faults"
-    assert str(error.value).splitlines()[-1] == "  and 5 more"
+    assert str(error.value).splitlines()[-1] == "  and 5 more; relx data lists all of a corpus"
     assert len(str(error.value).splitlines()) == MOST_FAULTS + 2
 
 
