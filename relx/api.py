@@ -54,12 +54,12 @@ def train(
         return train_in_folder(tree, folder, device, recover, force)
 
 
-def load(archive: str | Path, device: str = "cpu", overrides: Sequence[str] = ()) -> Predictor:
+def load(archive: str | Path, device: str | None = None, overrides: Sequence[str] = ()) -> Predictor:
     """Open an archive for prediction.
 
     Args:
         archive: The path of a model.tar.gz.
-        device: Where to predict, for example ``"cuda"``.
+        device: Where to predict, for example ``"cpu"`` or ``"cuda:1"``. The default is a GPU if there is one.
         overrides: Changes of the experiment in the archive, such as ``"model.head.threshold=0.3"``.
 
     Raises ArchiveError for an archive that cannot be used, and RelxError for a device that is not there.

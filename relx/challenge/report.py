@@ -131,7 +131,7 @@ def challenge_report(
     one, such as one with another boundary, is not counted.
     """
     (negated, no_negation), (swapped, no_swap) = negated_copies(gold), swapped_copies(gold)
-    answers = list(extract([copy.example.unlabelled() for copy in (*negated, *swapped)]))
+    answers = list(extract([copy.example for copy in (*negated, *swapped)]))
     count = len(negated)
     return ChallengeReport(
         {

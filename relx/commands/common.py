@@ -26,6 +26,13 @@ def add_override_argument(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_device_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add ``--device``; ``purpose`` is a verb."""
+    parser.add_argument(
+        "--device", help=f"where to {purpose}: cpu, cuda, cuda:1 (default: a GPU if there is one)"
+    )  # fmt: skip
+
+
 def add_include_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--include``."""
     parser.add_argument(

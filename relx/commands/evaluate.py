@@ -4,7 +4,14 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from relx.commands.common import add_given_argument, add_override_argument, add_score_choice, decision_of, print_json
+from relx.commands.common import (
+    add_device_argument,
+    add_given_argument,
+    add_override_argument,
+    add_score_choice,
+    decision_of,
+    print_json,
+)
 from relx.commands.scores import add_score_arguments, prepare
 
 if TYPE_CHECKING:
@@ -25,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--challenge", action="store_true",
         help="also count false triples: between unrelated mentions, in negated sentences, with swapped mentions",
     )  # fmt: skip
-    parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_device_argument(parser, "predict")
     add_score_choice(parser)
     add_given_argument(parser)
     add_override_argument(parser, "the archive's experiment")

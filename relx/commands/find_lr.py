@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
+    add_device_argument,
     add_experiment_arguments,
     experiment_class,
     load_experiment,
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--high", type=float, default=1.0, help="the last rate (default: %(default)g)")
     parser.add_argument("--steps", type=int, default=200, help="of the optimizer (default: %(default)s)")
     parser.add_argument("--output", metavar="FILE", default="find_lr.png", help="the drawing (default: %(default)s)")
-    parser.add_argument("--device", help="where to train: cpu, cuda, cuda:1 (default: a GPU where there is one)")
+    add_device_argument(parser, "train")
     add_experiment_arguments(parser)
 
 

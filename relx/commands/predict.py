@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
+    add_device_argument,
     add_given_argument,
     add_include_argument,
     add_override_argument,
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a line of more tokens is a bad line: heads that score pairs take the square of its length",
     )  # fmt: skip
     parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
-    parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_device_argument(parser, "predict")
     add_score_choice(parser)
     add_given_argument(parser)
     parser.add_argument(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from relx.commands.common import (
+    add_device_argument,
     add_experiment_arguments,
     experiment_class,
     load_experiment,
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overfit", type=int, metavar="N", help="see whether the model learns N sentences by heart; write nothing"
     )
     parser.add_argument("--seeds", metavar="N,N,...", help="one run for each seed, in FOLDER/seed_N")
-    parser.add_argument("--device", help="where to train: cpu, cuda, cuda:1 (default: a GPU where there is one)")
+    add_device_argument(parser, "train")
     add_experiment_arguments(parser)
 
 

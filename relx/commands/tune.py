@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment
+from relx.commands.common import add_device_argument, add_experiment_arguments, experiment_class, load_experiment
 
 if TYPE_CHECKING:
     from relx.tuning.space import Space
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials", type=int, default=20, help="in all, those done before included (default: 20)")
     parser.add_argument("--prune", action="store_true", help="give up trials that do worse than half of those before")
     parser.add_argument("--search-seed", type=int, default=13, metavar="N", help="of the search (default: %(default)s)")
-    parser.add_argument("--device", help="where to train: cpu, cuda, cuda:1 (default: a GPU where there is one)")
+    add_device_argument(parser, "train")
     add_experiment_arguments(parser)
 
 

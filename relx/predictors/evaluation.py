@@ -77,13 +77,13 @@ def score_predictions(
     """
     parts = predictor.archive.parts
     annotated = parts.annotated(list(gold))
-    predicted = predictor.extract(annotated, parts.loader, decision)
+    predicted = predictor.extract_all(annotated, decision)
     names = parts.protocols if protocols is None else protocols
     reports = scoring.score_all(annotated, predicted, names, train)
 
     def extract(copies: list[Example]) -> list[Example]:
         try:
-            return predictor.extract(parts.annotated(copies), parts.loader, decision)
+            return predictor.extract_all(parts.annotated(copies), decision, "changed sentences")
         except DataError as error:
             raise DataError(f"challenge: the changed sentences have no given tags and trees: {error}") from None
 

@@ -20,7 +20,7 @@ from relx.calibration.min_score import MinScore
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, shown
-from relx.data.loader import DataLoader
+from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import ENTITY_TYPES
 from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
@@ -29,7 +29,8 @@ from relx.predictors.given import GivenEntities
 from relx.schema import Enforcement, Schema
 from relx.scoring import metric_rows
 from relx.utils import html
-from relx.utils.runtime import lacks_memory, prepare_process, require_device
+from relx.utils.logs import with_progress
+from relx.utils.runtime import choose_device, lacks_memory, prepare_process
 from relx.utils.text import aligned
 
 if TYPE_CHECKING:
@@ -184,13 +185,13 @@ class Predictor:
         self.tokenizer = opened.parts.tokenizer
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", overrides: Iterable[str] = ()) -> "Predictor":
-        """Open an archive for prediction; ``overrides`` are those of ``archive.load``.
+    def load(cls, path: str | Path, device: str | None = None, overrides: Iterable[str] = ()) -> "Predictor":
+        """Open an archive, by default on a GPU if there is one; ``overrides`` are those of ``archive.load``.
 
         Raises ArchiveError, and RelxError for a device that is not there.
         """
         prepare_process()
-        require_device(device)
+        device = choose_device(device)
         opened = archive.load(path, overrides)
         opened.model.to(device)
         return cls(opened)
@@ -351,18 +352,36 @@ class Predictor:
         return [next(answers) if isinstance(example, Example) else example for example in examples]
 
     def extract(
-        self, annotated: Sequence[Example], loader: DataLoader, decision: Decision | None = None
+        self, annotated: Sequence[Example], loader: DataLoader, decision: Decision | None = None, over: Map = map
     ) -> list[Example]:
         """Return the predictions for sentences that have the annotations of the archive's tagger and parser.
 
-        ``decision`` is by default that of the archive.
+        ``decision`` is by default that of the archive. ``over`` maps over the batches.
         """
         decision = decision or self.decision()
         if decision.given is None:
-            predicted = self.model.extract(annotated, loader, at=decision.at)
+            predicted = self.model.extract(annotated, loader, over, at=decision.at)
         else:
-            predicted = self.model.relate(decision.given(annotated), loader, at=decision.at)
+            predicted = self.model.relate(decision.given(annotated), loader, over, at=decision.at)
         return [*map(decision, predicted)]
+
+    def extract_all(
+        self, annotated: Sequence[Example], decision: Decision | None = None, name: str = "sentences"
+    ) -> list[Example]:
+        """Return what ``extract`` returns, in the batches of the experiment, with the progress under this name.
+
+        Raises NoMemory.
+        """
+        try:
+            return self.extract(annotated, self.archive.parts.loader, decision, with_progress(name))
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            longest = max(map(len, annotated))
+            raise NoMemory(
+                f"the memory does not suffice; the longest sentence has {longest:,} tokens: split it, or take smaller "
+                "batches (-o data_loader.batch_size=1)"
+            ) from None
 
     def _read(self, inputs: Iterable[Any], decision: Decision) -> list[Example | BadRecord]:
         return read_inputs(inputs, self.tokenizer, with_entities=decision.given is not None)

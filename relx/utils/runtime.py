@@ -49,6 +49,14 @@ def lacks_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(reason in str(error) for reason in NO_MEMORY)
 
 
+def choose_device(name: str | None) -> str:
+    """Return the name of a device; the default is a GPU if there is one. Raises RelxError for one that is not there."""
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    require_device(name)
+    return name
+
+
 def require_device(name: str) -> None:
     """Raise RelxError for a device that cannot be used here."""
     message = f"device {name!r} cannot be used here; try cpu, cuda or cuda:1"

@@ -158,3 +158,16 @@ def test_challenges_count_false_triples(archive: str, test_file: str, capsys: py
     assert found["negated"]["false"] > 0
     assert main(["evaluate", archive, test_file, "--challenge"]) == 0
     assert "negated: English, 5 rules" in capsys.readouterr().out
+
+
+def test_a_sentence_too_long_for_the_memory_is_one_message(
+    archive: str, test_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000800000 bytes")
+
+    monkeypatch.setattr("relx.heads.hmt.HMT.forward", full)
+    assert main(["evaluate", archive, test_file, "--predictions", "predicted.jsonl"]) == 2
+    error = capsys.readouterr().err
+    assert "the memory does not suffice; the longest sentence has 8 tokens: split it" in error
+    assert "Traceback" not in error and not list(Path().iterdir())

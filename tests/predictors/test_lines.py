@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from relx.data.example import Example
-from relx.data.loader import DataLoader
+from relx.data.loader import DataLoader, Map
 from relx.errors import DataError
 from relx.heads.head import Thresholds
 from relx.predictors import Predictor
@@ -190,10 +190,10 @@ class TestMemory:
         predictor = Predictor.load(archive)
         extract = predictor.model.extract
 
-        def limited(examples: list[Example], loader: DataLoader, at: Thresholds | None) -> list[Example]:
+        def limited(examples: list[Example], loader: DataLoader, over: Map, at: Thresholds | None) -> list[Example]:
             if any(len(example) > 50 for example in examples):
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80 bytes")
-            return extract(examples, loader, at=at)
+            return extract(examples, loader, over, at=at)
 
         monkeypatch.setattr(predictor.model, "extract", limited)
         return predictor
@@ -213,7 +213,7 @@ class TestMemory:
             cramped(["a", "a " * 60])
 
     def test_any_other_error_is_not_taken_for_it(self, cramped: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(examples: list[Example], loader: DataLoader, at: Thresholds | None) -> list[Example]:
+        def broken(examples: list[Example], loader: DataLoader, over: Map, at: Thresholds | None) -> list[Example]:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(cramped.model, "extract", broken)

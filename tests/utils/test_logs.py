@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from relx.utils.logs import visible_log
+from relx.utils import logs
+from relx.utils.logs import visible_log, with_progress
 
 RELX = logging.getLogger("relx")
 
@@ -54,3 +55,19 @@ def test_the_level_of_a_program_stays(capsys: pytest.CaptureFixture[str]) -> Non
         speak()
         assert RELX.level == logging.CRITICAL
     assert capsys.readouterr().err == ""
+
+
+def test_progress_is_a_line_a_minute_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = iter([0.0, 59.0, 61.0, 70.0, 125.0, 125.0])
+    monkeypatch.setattr(logs, "monotonic", lambda: next(clock))
+    with caplog.at_level(logging.INFO):
+        assert list(with_progress("sentences")(lambda number: number + 1, [1, 2, 3])) == [2, 3, 4]
+    assert caplog.messages == ["sentences: 2 of 3 batches"]
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert list(with_progress("sentences")(abs, [-1, 2])) == [1, 2]
+    assert "sentences:   0%" in capsys.readouterr().err

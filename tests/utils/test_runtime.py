@@ -1,6 +1,12 @@
 import subprocess
 import sys
 
+import pytest
+import torch
+
+from relx.errors import RelxError
+from relx.utils.runtime import choose_device
+
 ASK = """
 import torch
 from relx.utils.runtime import prepare_process
@@ -14,3 +20,15 @@ print(before > 0, (tiny * 1).sum().item())
 def test_denormal_numbers_become_zero() -> None:
     done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "0.0"]
+
+
+@pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_the_default_device_is_a_gpu_if_there_is_one(
+    cuda: bool, mps: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device(None) == chosen
+    assert choose_device("cpu") == "cpu"
+    with pytest.raises(RelxError, match="device 'gpu' cannot be used here; try cpu, cuda or cuda:1"):
+        choose_device("gpu")
