@@ -29,6 +29,8 @@ from relx import config, plugins
 from relx.annotators.annotation import annotated, identities
 from relx.annotators.cache import FILE as ANNOTATIONS
 from relx.annotators.parsers.parser import DependencyParser
+from relx.annotators.sentence_splitters.rules import RuleSplitter
+from relx.annotators.sentence_splitters.splitter import SentenceSplitter
 from relx.annotators.taggers.tagger import POSTagger
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
@@ -99,6 +101,7 @@ class ArchivedParts:
         model: Lazy[JointExtractor],
         dataset_reader: Lazy[DatasetReader],
         tokenizer: Tokenizer | None = None,
+        sentence_splitter: SentenceSplitter | None = None,
         pos_tagger: POSTagger | None = None,
         dependency_parser: DependencyParser | None = None,
         data_loader: DataLoader | None = None,
@@ -106,7 +109,8 @@ class ArchivedParts:
     ) -> None:
         self.model = model
         self.tokenizer = (tokenizer or WhitespaceTokenizer()).of_raw_text()
-        self.reader = dataset_reader.build(tokenizer=self.tokenizer)
+        self.splitter = sentence_splitter or RuleSplitter()
+        self.reader = dataset_reader.build(tokenizer=self.tokenizer, sentence_splitter=self.splitter)
         self.tagger = pos_tagger
         self.parser = dependency_parser
         self.loader = data_loader or DataLoader()
@@ -227,7 +231,7 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
 def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     meta = json_object(files, META)
     require_format(meta)
-    experiment = json_object(files, CONFIG)
+    experiment = _with_splitter(json_object(files, CONFIG))
     _check_plugins(meta)
     if overrides:
         experiment = config.override(experiment, overrides)
@@ -243,6 +247,16 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     _warn_of_other_versions(meta)
     metrics, calibration = json_object(files, METRICS), calibration_of(files)
     return Archive(model.eval(), parts, experiment, meta, metrics, calibration)
+
+
+def _with_splitter(experiment: dict[str, Any]) -> dict[str, Any]:
+    """Return the experiment of an archive from before sentence splitters, when brat's reader split into sentences."""
+    reader = experiment.get("dataset_reader")
+    if not isinstance(reader, dict) or reader.get("type") != "brat" or "sentences" not in reader:
+        return experiment
+    name = "lines" if reader["sentences"] == "lines" else "rules"
+    kept = {key: value for key, value in reader.items() if key != "sentences"}
+    return {**experiment, "dataset_reader": kept, "sentence_splitter": {"type": name}}
 
 
 def _require_plausible(tree: dict[str, Any], weights: Mapping[str, Tensor]) -> None:
@@ -302,7 +316,8 @@ def _require_used(overrides: list[str]) -> None:
 
 
 def _with_absolute_folders(experiment: dict[str, Any]) -> dict[str, Any]:
-    parts = {name: experiment.get(name) for name in ("tokenizer", "pos_tagger", "dependency_parser")}
+    names = ("tokenizer", "sentence_splitter", "pos_tagger", "dependency_parser")
+    parts = {name: experiment.get(name) for name in names}
     absolute = {
         name: {**part, "model_dir": os.path.abspath(part["model_dir"])}
         for name, part in parts.items()

@@ -66,7 +66,7 @@ class ArchiveFacts:
     def to_json(self) -> dict[str, Any]:
         """Return everything, for programs."""
         namespaces = self.vocabulary.shown
-        parts = ("tokenizer", "pos_tagger", "dependency_parser")
+        parts = ("tokenizer", "sentence_splitter", "pos_tagger", "dependency_parser")
         return {
             "format": self.meta["format"],
             "date": self.meta.get("date"),

@@ -30,9 +30,10 @@ BASE = {"errors", "registry", "utils", "version"}
 ABOVE: dict[str, set[str]] = {
     "annotators.stanza_models": set(),
     "annotators.tokenizers": {"annotators.stanza_models"},
+    "annotators.sentence_splitters": {"annotators.stanza_models", "annotators.tokenizers"},
     "data": {"annotators.tokenizers"},
     "annotators": {"data"},
-    "readers": {"annotators.tokenizers", "config", "data"},
+    "readers": {"annotators.sentence_splitters", "annotators.tokenizers", "config", "data"},
     "kernels": set(),
     "limits": {"data"},
     "encoders": {"data", "kernels"},

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: judged by content)")
     parser.add_argument("--to", default="jsonl", metavar="READER", help="the form of OUT (default: jsonl)")
     parser.add_argument("--tokenizer", metavar="NAME", help="what splits raw texts (default: whitespace)")
+    parser.add_argument("--sentence-splitter", metavar="NAME", help="what splits documents (default: rules)")
     parser.add_argument("--untyped", metavar="TYPE", help="the type of mentions without one, for forms that need one")
     add_include_argument(parser)
 
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from relx import config
+    from relx.annotators.sentence_splitters.splitter import SentenceSplitter
     from relx.annotators.tokenizers.tokenizer import Tokenizer
     from relx.readers import holds_error, make_reader, reader_for, require_writable, sentences_of
 
@@ -40,8 +42,10 @@ def run(args: argparse.Namespace) -> int:
     require_writable(args.to)
     source = args.source or reader_for(args.input)
     tokenizer = config.build_part(Tokenizer.__kind__, args.tokenizer) if args.tokenizer else None
+    described = args.sentence_splitter
+    splitter = config.build_part(SentenceSplitter.__kind__, described) if described else None
     counts = dict.fromkeys(("sentences", "entities", "triples", *UNLOCATED), 0)
-    read = sentences_of(make_reader(source, tokenizer), args.input)
+    read = sentences_of(make_reader(source, tokenizer, splitter), args.input)
     examples = (example for example in read if not holds_error(example))
     if args.untyped:
         examples = (_typed(example, args.untyped) for example in examples)

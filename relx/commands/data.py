@@ -118,12 +118,16 @@ def _is_experiment(path: str) -> bool:
 
 def _files_of(experiment: dict[str, Any], args: argparse.Namespace) -> "dict[str, tuple[DatasetReader, str]]":
     from relx import config
+    from relx.annotators.sentence_splitters.splitter import SentenceSplitter
     from relx.annotators.tokenizers.tokenizer import Tokenizer
     from relx.readers import make_reader
 
-    described = experiment.get("tokenizer")
-    tokenizer = None if described is None else config.build_part(Tokenizer.__kind__, described)
-    reader = make_reader(args.reader or experiment["dataset_reader"], tokenizer)
+    kinds = {"tokenizer": Tokenizer.__kind__, "sentence_splitter": SentenceSplitter.__kind__}
+    described = {name: kind for name, kind in kinds.items() if experiment.get(name) is not None}
+    parts = {name: config.build_part(kind, experiment[name]) for name, kind in described.items()}
+    reader = make_reader(
+        args.reader or experiment["dataset_reader"], parts.get("tokenizer"), parts.get("sentence_splitter")
+    )
     return {name: (reader, experiment[key]) for name, key in SPLITS.items() if experiment.get(key) is not None}
 
 

@@ -75,6 +75,13 @@ class Document:
         document.text = "\n".join(texts)
         return document
 
+    def relate(self, head: DocumentMention, type: str, tail: DocumentMention, score: float | None = None) -> None:
+        """Add a relation between two mentions of the document; the sentence of the head lists it."""
+        if head.sentence == tail.sentence:
+            self.sentences[head.sentence].relations.append(Relation(head.entity, type, tail.entity, score))
+        else:
+            self.crossing.append(DocumentRelation(head, type, tail, score, head.sentence))
+
     def mentions(self) -> Iterator[DocumentMention]:
         """Yield the mentions of each sentence: its entities, then the arguments of relations that are no entities."""
         further: defaultdict[int, list[Entity]] = defaultdict(list)
@@ -126,8 +133,8 @@ class Document:
     def window(self, first: int, stop: int) -> Example:
         """Return the sentences ``first`` to ``stop`` (exclusive) as one Example, with the relations between them.
 
-        A relation that leads out of the window is kept if the sentence that lists it is in the window. Its argument
-        elsewhere has no position.
+        A relation that is too long for any window of this size is kept if the sentence that lists it is in the window.
+        Its argument elsewhere has no position.
         """
         sentences = self.sentences[first:stop]
         begins = [0]
@@ -136,15 +143,17 @@ class Document:
         example = self._joined(first, stop, begins)
         for number, sentence in enumerate(sentences, first):
             shift = (begins[number - first], self.starts[number] - self.starts[first])
-            example.entities += [_shifted(entity, *shift) for entity in sentence.entities]
+            example.entities += [shifted(entity, *shift) for entity in sentence.entities]
             example.relations += [
-                Relation(_shifted(head, *shift), type, _shifted(tail, *shift), score)
+                Relation(shifted(head, *shift), type, shifted(tail, *shift), score)
                 for head, type, tail, score in sentence.relations
             ]
         for relation in self.crossing:
-            if first <= relation.sentence < stop:
+            distance = abs(relation.head.sentence - relation.tail.sentence)
+            inside = all(first <= number < stop for number, _ in (relation.head, relation.tail))
+            if inside or (distance >= stop - first and first <= relation.sentence < stop):
                 ends = (
-                    _shifted(entity, begins[number - first], self.starts[number] - self.starts[first])
+                    shifted(entity, begins[number - first], self.starts[number] - self.starts[first])
                     if first <= number < stop
                     else self._elsewhere(DocumentMention(number, entity))
                     for number, entity in (relation.head, relation.tail)
@@ -192,7 +201,8 @@ def most_frequent(names: Iterable[str]) -> str:
     return max(count, key=lambda name: count[name])
 
 
-def _shifted(entity: Entity, tokens: int, characters: int) -> Entity:
+def shifted(entity: Entity, tokens: int, characters: int) -> Entity:
+    """Return a mention further on by so many tokens and characters."""
     if entity.start is not None and entity.end is not None:
         entity = entity._replace(start=entity.start + tokens, end=entity.end + tokens)
     if entity.characters is not None:

@@ -4,10 +4,11 @@ Reading what was written gives an equal Document.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Any
 
 from relx.data.document import Document, DocumentMention, DocumentRelation, Name
-from relx.data.example import Example, Relation, text_and_offsets
+from relx.data.example import Example, text_and_offsets
 from relx.data.json_form import example_from_json, record_id
 from relx.data.json_validation import BadRecord, check_span, items, optional, optional_items, required, shown
 
@@ -22,7 +23,7 @@ def is_document(record: object) -> bool:
 
 def document_to_json(document: Document) -> dict[str, Any]:
     """Return the JSON form of a Document; omit what is missing, except entities, relations and mentions."""
-    ids = {mention: f"T{number}" for number, mention in enumerate(document.mentions(), 1)}
+    ids = _ids(document.mentions())
     return _without_none(
         id=document.id,
         text=document.text,
@@ -49,10 +50,9 @@ def document_from_json(record: dict[str, Any]) -> Document:
     of_sentence: list[list[dict[str, Any]]] = [[] for _ in sentences]
     places: dict[str, tuple[int, int]] = {}
     for i, entity in enumerate(optional_items(record, "entities", dict) or ()):
-        id, (number, given) = (
-            required(entity, "id", str, f"entities[{i}]"),
-            _mention(entity, document, f"entities[{i}]"),
-        )
+        id = required(entity, "id", str, f"entities[{i}]")
+        number, given = _mention(entity, document, f"entities[{i}]")
+        given |= {} if id == f"T{i + 1}" else {"id": id}
         if id in places:
             raise BadRecord(f"entities[{i}].id: {shown(id)} is the id of another entity already")
         places[id] = number, len(of_sentence[number])
@@ -62,6 +62,17 @@ def document_from_json(record: dict[str, Any]) -> Document:
     for i, relation in enumerate(optional_items(record, "relations", dict) or ()):
         _add_relation(relation, places, document, f"relations[{i}]")
     return document
+
+
+def _ids(mentions: Iterable[DocumentMention]) -> dict[DocumentMention, str]:
+    """Return an id for each mention: its own, or its number if it has none or the id is taken."""
+    ids: dict[DocumentMention, str] = {}
+    taken: set[str] = set()
+    for number, mention in enumerate(mentions, 1):
+        own = mention.entity.id
+        ids[mention] = f"T{number}" if own is None or own in taken else own
+        taken.add(ids[mention])
+    return ids
 
 
 def _sentence_to_json(start: int, sentence: Example) -> dict[str, Any]:
@@ -149,10 +160,7 @@ def _add_relation(relation: dict[str, Any], places: dict[str, tuple[int, int]], 
         for number, i in (places[id] for id in ids.values())
     )
     type, score = required(relation, "type", str, where), optional(relation, "score", float, where)
-    if head.sentence != tail.sentence:
-        document.crossing.append(DocumentRelation(head, type, tail, score, head.sentence))
-    else:
-        document.sentences[head.sentence].relations.append(Relation(head.entity, type, tail.entity, score))
+    document.relate(head, type, tail, score)
 
 
 def _without_none(**fields: Any) -> dict[str, Any]:

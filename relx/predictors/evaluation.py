@@ -99,7 +99,7 @@ def read_labelled(
     The default is the reader of the experiment, or another one if only that recognises the file.
     """
     parts = predictor.archive.parts
-    named = make_reader(reader, parts.tokenizer) if reader is not None else None
+    named = make_reader(reader, parts.tokenizer, parts.splitter) if reader is not None else None
     return read_files({str(path): (named or _reader_of(path, predictor), path) for path in paths})
 
 
@@ -109,6 +109,6 @@ def _reader_of(path: str | Path, predictor: Predictor) -> DatasetReader:
     if parts.reader.recognises(path):
         return parts.reader
     try:
-        return make_reader(reader_for(path), parts.tokenizer)
+        return make_reader(reader_for(path), parts.tokenizer, parts.splitter)
     except DataError:  # the reader of a plugin need not recognize its form
         return parts.reader

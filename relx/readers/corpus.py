@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from relx import config
+from relx.annotators.sentence_splitters.rules import RuleSplitter
+from relx.annotators.sentence_splitters.splitter import SentenceSplitter
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.changes import Changes
@@ -65,13 +67,16 @@ def _without_own(names: list[str]) -> list[str]:
     return [name for name in names if name != OWN] or names
 
 
-def make_reader(description: str | dict[str, Any], tokenizer: Tokenizer | None = None) -> DatasetReader:
+def make_reader(
+    description: str | dict[str, Any], tokenizer: Tokenizer | None = None, splitter: SentenceSplitter | None = None
+) -> DatasetReader:
     """Build the reader of a name, or of an object with ``type`` as in an experiment file (also as JSON text).
 
-    The tokenizer, ``whitespace`` by default, splits raw texts. Raises ConfigError for an unknown name and for arguments
-    that do not fit.
+    The tokenizer, ``whitespace`` by default, and the sentence splitter, ``rules`` by default, split raw texts. Raises
+    ConfigError for an unknown name and for arguments that do not fit.
     """
-    reader = config.build_part(KIND, description, tokenizer=tokenizer or WhitespaceTokenizer())
+    parts = {"tokenizer": tokenizer or WhitespaceTokenizer(), "sentence_splitter": splitter or RuleSplitter()}
+    reader = config.build_part(KIND, description, **parts)
     assert isinstance(reader, DatasetReader)
     return reader
 

@@ -1,14 +1,45 @@
 """Sentences that know their document: ``meta`` holds its name and, for raw text, where in it the sentence begins."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from relx.annotators.sentence_splitters.splitter import RawSentence, Span, uncut
 from relx.data.document import Document
 from relx.data.example import Example
+from relx.data.windows import DOCUMENT, END, START, labelled
 
-DOCUMENT = "document"
-START, END = "start", "end"  # of the sentence's text in the document's, in characters
+
+def raw_document(
+    text: str, sentences: Iterable[RawSentence], id: str | None = None, meta: dict[str, Any] | None = None
+) -> Document:
+    """Return the document of a text and its sentences, without labels."""
+    document = Document(text, id=id, meta=meta)
+    for start, of_sentence, tokens in sentences:
+        document.starts.append(start)
+        document.sentences.append(Example(tokens.words, text=of_sentence, offsets=tokens.offsets))
+    return document
+
+
+def cut_document(example: Example, spans: Sequence[Span]) -> Document:
+    """Return the document of an Example whose text has sentences at these spans; no sentence ends inside a mention.
+
+    A mention without a position belongs to the sentence of the mention that it is related to, or to the first one.
+    """
+    assert example.text is not None and example.offsets is not None
+    arguments = (entity for relation in example.relations for entity in (relation.head, relation.tail))
+    places = (example.characters(entity) for entity in (*example.entities, *arguments))
+    document = Document(example.text, id=example.id, meta=example.meta)
+    starts = [start for start, _ in example.offsets]
+    for start, end in uncut(spans, filter(None, places)):
+        first, stop = bisect_left(starts, start), bisect_left(starts, end)
+        offsets = [(a - start, b - start) for a, b in example.offsets[first:stop]]
+        if first < stop:
+            document.starts.append(start)
+            sentence = Example(example.tokens[first:stop], text=example.text[start:end], offsets=offsets)
+            document.sentences.append(sentence)
+    return labelled(document, example)[0]
 
 
 def document_of(example: Example) -> str | None:
@@ -24,22 +55,6 @@ def start_of(example: Example) -> int | None:
 def end_of(example: Example) -> int | None:
     """Return the character of its document at which a sentence ends, exclusive; None if it is unknown."""
     return _meta(example, END, int)
-
-
-def examples_of(document: Document) -> list[Example]:
-    """Return the sentences of a document, each with the name of the document and its place in the text.
-
-    A relation between two sentences belongs to the sentence that lists it; its argument elsewhere has no position.
-    """
-    examples = []
-    for number, start in enumerate(document.starts):
-        example = document.window(number, number + 1)
-        place = {} if example.text is None else {START: start, END: start + len(example.text)}
-        name = {} if document.id is None else {DOCUMENT: document.id}
-        example.meta = {**(document.meta or {}), **name, **place} or None
-        example.id = None if document.id is None else f"{document.id}:{number}"
-        examples.append(example)
-    return examples
 
 
 def by_document(examples: Iterable[Example]) -> Iterator[tuple[str | None, list[Example]]]:

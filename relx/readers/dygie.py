@@ -1,21 +1,25 @@
 """DyGIE's form (Wadden et al. 2019), in which SciERC is published and ACE05 is prepared."""
 
 import logging
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from relx.data.document import Document, DocumentMention, DocumentRelation
 from relx.data.document_json import is_document
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Entity, Example
 from relx.data.json_form import record_id, to_line
 from relx.data.json_validation import BadRecord, checked, items, optional_items, shown
-from relx.readers.documents import DOCUMENT, by_document
+from relx.data.windows import windows
+from relx.readers.documents import by_document
 from relx.readers.held import held
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
+from relx.utils.argument_checks import require_sizes
 from relx.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
@@ -32,10 +36,15 @@ class DygieReader(JsonReader):
     Args:
         labels: The annotations to read: ``gold``, the keys ``ner`` and ``relations``, or ``predicted``, what DyGIE
             predicted (``predicted_ner``, ``predicted_relations``) in place of the keys that have a prediction.
+        window: The number of neighboring sentences that the model reads as one. Each relation between mentions of such
+            a window can be learnt.
     """
 
-    def __init__(self, labels: Literal["gold", "predicted"] = "gold"):
+    def __init__(self, labels: Literal["gold", "predicted"] = "gold", window: int = 1):
+        require_sizes(window=window)
         self.labels = labels
+        self.window = window
+        self._across = 0
         self._keys: set[str | None] = set()
 
     @classmethod
@@ -50,16 +59,14 @@ class DygieReader(JsonReader):
     def read(self, path: str | Path) -> Iterator[Example]:
         """Yield the sentences of a file, in order. Raises DataError for bad records, each with its ``file:line``.
 
-        A relation across two sentences belongs to the sentence that lists it, and its mention in the other sentence has
-        no position; the log counts these relations.
+        A relation of two sentences that no window holds belongs to the sentence that lists it, and its mention in the
+        other sentence has no position; the log counts these relations.
         """
-        across, self._keys = 0, set()
-        for example in at_least_one(super().read(path), path):
-            across += sum(not relation.located for relation in example.relations)
-            yield example
-        if across:
+        self._across, self._keys = 0, set()
+        yield from at_least_one(super().read(path), path)
+        if self._across:
             logger.warning(
-                "%s: %d relations join two sentences; none can be predicted, recall counts them", path, across
+                "%s: %d relations join two sentences; none can be predicted, recall counts them", path, self._across
             )
 
     def examples(self, record: Any) -> list[Example]:
@@ -67,11 +74,15 @@ class DygieReader(JsonReader):
         record = checked(record, dict, "record")
         if self.labels == "predicted":
             record = {**record, **{key: _predicted(record, key) for key in LABELS if PREDICTED + key in record}}
-        document = _Document.of(record)
+        document = _Record.of(record)
         if document.key in self._keys:
             self.note(REPEATED)
         self._keys |= {document.key} - {None}
-        return [document.example(number) for number in range(len(document.sentences))]
+        found = document.read()
+        self._across += sum(
+            abs(relation.head.sentence - relation.tail.sentence) >= self.window for relation in found.crossing
+        )
+        return windows(found, self.window)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """One line for each document, or for each sentence that has none. Raises DataError, RelxError."""
@@ -81,7 +92,7 @@ class DygieReader(JsonReader):
 
 
 @dataclass(frozen=True)
-class _Document:
+class _Record:
     key: str | None
     sentences: list[list[str]]
     begins: list[int]
@@ -90,7 +101,7 @@ class _Document:
     types: dict[tuple[int, int], str]
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> "_Document":
+    def of(cls, record: dict[str, Any]) -> "_Record":
         sentences = items(record, "sentences", list)
         for i, tokens in enumerate(sentences):
             for j, token in enumerate(tokens):
@@ -102,18 +113,20 @@ class _Document:
         document._find_types()
         return document
 
-    def example(self, number: int) -> Example:
-        """Return a sentence with positions relative to its first token, ends exclusive."""
-        id, meta = (None, None) if self.key is None else (f"{self.key}:{number}", {DOCUMENT: self.key})
-        example = Example(self.sentences[number], id=id, meta=meta)
-        begin = self.begins[number]
-        mentions = ((start, end, type) for start, end, type in self.ner[number])
-        example.entities = [Entity(start - begin, end + 1 - begin, type) for start, end, type in mentions]
-        example.relations = [
-            self._relation(relation, number, f"relations[{number}][{i}]")
-            for i, relation in enumerate(self.relations[number])
-        ]
-        return example
+    def read(self) -> Document:
+        """Return the sentences, with positions relative to their first tokens, ends exclusive."""
+        document = Document.of_sentences(map(Example, self.sentences), id=self.key)
+        for number, mentions in enumerate(self.ner):
+            begin = self.begins[number]
+            document.sentences[number].entities = [Entity(s - begin, e + 1 - begin, type) for s, e, type in mentions]
+        for number, relations in enumerate(self.relations):
+            for i, fields in enumerate(relations):
+                relation = self._relation(fields, number, f"relations[{number}][{i}]")
+                if relation.crosses:
+                    document.crossing.append(relation)
+                else:
+                    document.relate(*relation[:3])
+        return document
 
     def _find_types(self) -> None:
         """Check the mentions of every sentence, and learn which type each has."""
@@ -124,18 +137,19 @@ class _Document:
                 self._check_span(start, end, self.begins[number], self.begins[number + 1], where)
                 self.types.setdefault((start, end), type)
 
-    def _relation(self, fields: Any, number: int, where: str) -> Relation:
+    def _relation(self, fields: Any, number: int, where: str) -> DocumentRelation:
         *ends, type = _fields(fields, RELATION, where)
-        head, tail = (self._argument(ends[i], ends[i + 1], number, where) for i in (0, 2))
-        return Relation(head, type, tail)
+        for start, end in (ends[:2], ends[2:]):
+            self._check_span(start, end, 0, self.begins[-1], where)
+        return DocumentRelation(self._mention(*ends[:2]), type, self._mention(*ends[2:]), None, number)
 
-    def _argument(self, start: int, end: int, number: int, where: str) -> Entity:
-        self._check_span(start, end, 0, self.begins[-1], where)
-        type, begin = self.types.get((start, end)), self.begins[number]
-        if begin <= start and end < self.begins[number + 1]:
-            return Entity(start - begin, end + 1 - begin, type)
+    def _mention(self, start: int, end: int) -> DocumentMention:
+        number = bisect_right(self.begins, start) - 1
+        begin, type = self.begins[number], self.types.get((start, end))
+        if end < self.begins[number + 1]:
+            return DocumentMention(number, Entity(start - begin, end + 1 - begin, type))
         words = [token for tokens in self.sentences for token in tokens]
-        return Entity(None, None, type, " ".join(words[start : end + 1]))
+        return DocumentMention(number, Entity(None, None, type, " ".join(words[start : end + 1])))
 
     def _check_span(self, start: int, end: int, first: int, stop: int, where: str) -> None:
         if not first <= start <= end < stop:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from xml.sax.saxutils import quoteattr
 
+from relx.annotators.sentence_splitters.splitter import SentenceSplitter
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.data.example import Example
 from relx.data.json_form import to_line
@@ -44,12 +45,20 @@ class LabelStudioReader(TextReader):
 
     Args:
         tokenizer: The tokenizer of the experiment.
+        sentence_splitter: The sentence splitter of the experiment.
         labels: The labels that are read and written: ``annotations`` of people (``gold``), or ``predictions``, which
             Label Studio shows as suggestions (``predicted``).
+        window: The number of neighboring sentences that the model reads as one. Without it each text is one sentence.
     """
 
-    def __init__(self, tokenizer: Injected[Tokenizer], labels: Literal["gold", "predicted"] = "gold"):
-        super().__init__(tokenizer)
+    def __init__(
+        self,
+        tokenizer: Injected[Tokenizer],
+        sentence_splitter: Injected[SentenceSplitter],
+        labels: Literal["gold", "predicted"] = "gold",
+        window: int | None = None,
+    ) -> None:
+        super().__init__(tokenizer, sentence_splitter, window)
         self.key = "annotations" if labels == "gold" else "predictions"
         self._found: Counter[str] = Counter()
 

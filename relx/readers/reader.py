@@ -11,7 +11,7 @@ from relx.errors import DataError
 from relx.registry import Registrable, components
 
 
-class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer",)):
+class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer", "sentence_splitter")):
     """Reads one corpus form: path -> iterator of Examples. Knows no vocabulary and no tensors."""
 
     @classmethod

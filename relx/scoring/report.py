@@ -7,6 +7,7 @@ from typing import Any
 from relx.data import overlap
 from relx.data.example import Entity, Example
 from relx.data.overlap import OVERLAP_CLASSES, TextTriple
+from relx.data.windows import merged
 from relx.scoring.checks import check_same_sentences, check_typed, warn_of_unused
 from relx.scoring.counts import Counts, Item, Matching
 from relx.scoring.protocols import Protocol, find_protocol, span, typed_span
@@ -141,10 +142,13 @@ def score(
 ) -> Report:
     """Score predictions against gold, sentence by sentence; ``seen`` are the training triples, by text.
 
+    Windows of sentences are first merged into their documents, so that each triple counts once.
+
     Raises UnknownProtocol for an unknown name, DataError when the sentences differ or when a protocol that compares
     entity types meets gold without them.
     """
     rule = find_protocol(protocol)
+    gold, predicted = merged(gold), merged(predicted)
     check_same_sentences(gold, predicted)
     if rule.typed:
         check_typed(gold)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relx.data.example import Example
+from relx.data.windows import merged
 from relx.errors import DataError
 from relx.scoring.checks import check_same_sentences, check_typed
 from relx.scoring.counts import Counts, Matching
@@ -45,6 +46,7 @@ class SentenceCounts:
 
 def sentence_counts(gold: Sequence[Example], predicted: Sequence[Example], protocols: Iterable[str]) -> SentenceCounts:
     """Count the triples sentence by sentence; the sums are what ``score`` counts. Raises as ``score`` does."""
+    gold, predicted = merged(gold), merged(predicted)
     check_same_sentences(gold, predicted)
     by_protocol = {}
     for protocol in protocols:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from relx.annotators.parsers.parser import DependencyParser
+from relx.annotators.sentence_splitters.rules import RuleSplitter
+from relx.annotators.sentence_splitters.splitter import SentenceSplitter
 from relx.annotators.taggers.tagger import POSTagger
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
@@ -40,6 +42,7 @@ class Experiment:
         test_data_path: The data that the final model is scored on.
         data_loader: The size of the batches.
         tokenizer: The tokenizer of raw text, in the data and at prediction time; by white space unless it is given.
+        sentence_splitter: The sentence splitter of documents, in the data and at prediction time; ``rules`` by default.
         pos_tagger: The tagger of sentences that come without tags, in the data and at prediction time.
         dependency_parser: The parser of all sentences, in the data and at prediction time.
         hard_negatives: Also train on changed copies of sentences that no longer state a triple: negated, with swapped
@@ -58,6 +61,7 @@ class Experiment:
         test_data_path: str | None = None,
         data_loader: DataLoader | None = None,
         tokenizer: Tokenizer | None = None,
+        sentence_splitter: SentenceSplitter | None = None,
         pos_tagger: POSTagger | None = None,
         dependency_parser: DependencyParser | None = None,
         hard_negatives: bool = False,
@@ -73,7 +77,10 @@ class Experiment:
         if protocols is not None and (not protocols or len(set(protocols)) < len(protocols)):
             raise ValueError(f"protocols are {', '.join(protocols) or 'none'}; name at least one, and each once")
         tokenizer = tokenizer or WhitespaceTokenizer()
-        trained, scored = (dataset_reader.build(tokenizer=t) for t in (tokenizer, tokenizer.of_raw_text()))
+        splitter = sentence_splitter or RuleSplitter()
+        trained, scored = (
+            dataset_reader.build(tokenizer=t, sentence_splitter=splitter) for t in (tokenizer, tokenizer.of_raw_text())
+        )
         paths = {"train": train_data_path, "validation": validation_data_path, "test": test_data_path}
         self.files = {
             split: (trained if split == "train" else scored, path) for split, path in paths.items() if path is not None

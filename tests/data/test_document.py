@@ -78,6 +78,14 @@ def test_what_was_written_is_read_again(document: Document) -> None:
     assert document_from_json(record) == document
 
 
+def test_mentions_keep_their_ids(document: Document) -> None:
+    document.sentences[0].entities[1] = MOVED._replace(id="m1")
+    document.sentences[0].relations = []
+    record = document_to_json(document)
+    assert [entity["id"] for entity in record["entities"]] == ["T1", "m1", "T3", "T4"]
+    assert document_from_json(record) == document
+
+
 def test_arguments_that_are_no_entities_and_mentions_without_a_place_are_written(document: Document) -> None:
     gone = Entity(None, None, "PER", "Bo")
     document.sentences[0].entities = [gone]

@@ -2,6 +2,8 @@ import os
 
 import pytest
 
+from relx.annotators.sentence_splitters.lines import LineSplitter
+from relx.annotators.sentence_splitters.rules import RuleSplitter
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Relation
 from relx.errors import DataError
@@ -24,8 +26,8 @@ def annotate(folder, *lines, text=TEXT, name="a"):
     (folder / f"{name}.ann").write_text("".join(f"{line}\n" for line in lines))
 
 
-def read(folder, **options):
-    return list(BratReader(WhitespaceTokenizer(), **options).read(folder))
+def read(folder, splitter=RuleSplitter, window=1):
+    return list(BratReader(WhitespaceTokenizer(), splitter(), window).read(folder))
 
 
 def mention(number, type, words, text=TEXT, nth=0):
@@ -73,7 +75,7 @@ def test_places_in_the_document_follow_from_the_sentences(notes):
 
 def test_lines_as_sentences(notes):
     annotate(notes)
-    assert [len(example) for example in read(notes, sentences="lines")] == [9, 6, 2]
+    assert [len(example) for example in read(notes, LineSplitter)] == [9, 6, 2]
 
 
 def test_a_mention_that_cuts_a_token_keeps_its_words(notes):
@@ -137,11 +139,11 @@ class TestWithoutAPlace:
 
 
 class TestSentenceEndsInsideAMention:
-    @pytest.mark.parametrize("sentences", ["marks", "lines"])
-    def test_a_line_end_is_none(self, notes, caplog, sentences):
+    @pytest.mark.parametrize("splitter", [RuleSplitter, LineSplitter])
+    def test_a_line_end_is_none(self, notes, caplog, splitter):
         start = TEXT.index("Ann\nLee")
         annotate(notes, f"T1\tPER {start} {start + 3};{start + 4} {start + 7}\tAnn Lee")
-        last = read(notes, sentences=sentences)[-1]
+        last = read(notes, splitter)[-1]
         assert last.tokens == ["The", "U.S.-born", "Bo", "wrote", "to", "Ann", "Lee", "."]
         assert last.entities == [Entity(5, 7, "PER")]
         assert [last.text[slice(*offset)] for offset in last.offsets] == last.tokens
@@ -149,12 +151,12 @@ class TestSentenceEndsInsideAMention:
         assert "1 sentence ends inside a mention (a at 64): not taken as sentence ends" in caplog.text
 
     def test_a_mark_is_none(self, notes, caplog):
-        text = "The strain Ps. Tabaci grew at Univ. Lyon in May. Bo left."
-        annotate(notes, mention(1, "ORG", "Ps. Tabaci", text), mention(2, "LOC", "Univ. Lyon", text), text=text)
+        text = "The strain Ps. Tabaci grew at Hosp. Lyon in May. Bo left."
+        annotate(notes, mention(1, "ORG", "Ps. Tabaci", text), mention(2, "LOC", "Hosp. Lyon", text), text=text)
         first, second = read(notes)
         assert [first.text[slice(*first.characters(entity))] for entity in first.entities] == [
             "Ps. Tabaci",
-            "Univ. Lyon",
+            "Hosp. Lyon",
         ]
         assert (second.text, second.meta["start"]) == ("Bo left.", 49)
         assert "2 sentence ends inside a mention (a at 15, a at 36)" in caplog.text

@@ -1,5 +1,6 @@
 import pytest
 
+from relx.annotators.sentence_splitters.rules import RuleSplitter
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
 from relx.errors import DataError, RelxError
@@ -8,7 +9,7 @@ from relx.readers.brat.reader import BratReader
 ANN, LYON = Entity(0, 2, "PER"), Entity(4, 5, "LOC")
 WORDS = ["Ann", "Lee", "moved", "to", "Lyon", "."]
 EXAMPLE = Example(WORDS, [ANN, LYON], [Relation(ANN, "in", LYON)])
-READER = BratReader(WhitespaceTokenizer())
+READER = BratReader(WhitespaceTokenizer(), RuleSplitter())
 
 
 def placed(text, document, start, entities=()):

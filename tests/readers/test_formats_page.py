@@ -27,7 +27,7 @@ def test_an_example(tmp_path, number):
 
 
 def test_every_reader_is_on_the_page():
-    assert len(RECORDS) == 11
+    assert len(RECORDS) == 12
     assert all(f"| [`{name}`](#{name}" in PAGE for name in components(DatasetReader.__kind__))
 
 

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from relx.annotators.sentence_splitters.rules import RuleSplitter
 from relx.annotators.tokenizers.tokenizer import Tokens
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Entity, Example, Relation
@@ -11,7 +12,7 @@ from relx.readers import jsonl, read
 from relx.readers.jsonl import JsonlReader
 
 HEAD, TAIL = Entity(0, 1, "X"), Entity(None, None, None, "lost")
-READER = JsonlReader(WhitespaceTokenizer())
+READER = JsonlReader(WhitespaceTokenizer(), RuleSplitter())
 EXAMPLES = [Example(["a", "é"], [HEAD, TAIL], [Relation(HEAD, "r", TAIL)], id="1"), Example(["b"], meta={"n": 1})]
 
 
@@ -52,7 +53,7 @@ def test_raw_texts_are_tokenized_many_at_a_time(tmp_path, monkeypatch):
     lines = ['{"text": "a, bee."}', '{"tokens": ["c"]}', '{"text": "d", "tokens": ["D"]}'] * 3
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     tokenizer = CountingTokenizer()
-    examples = list(JsonlReader(tokenizer).read(tmp_path / "a.jsonl"))
+    examples = list(JsonlReader(tokenizer, RuleSplitter()).read(tmp_path / "a.jsonl"))
     assert [example.tokens for example in examples] == [["a", ",", "bee", "."], ["c"], ["D"]] * 3
     assert tokenizer.calls == [2, 1]
 

@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 from corpora import CORPORA
 
+from relx.annotators.sentence_splitters.lines import LineSplitter
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.data.example import Relation
 from relx.data.json_form import example_from_json, example_to_json
@@ -127,8 +128,7 @@ def test_scierc_goes_through_other_forms_and_back(tmp_path, form):
 
 
 def reader_of_tokens(form: str) -> DatasetReader:
-    options = {"sentences": "lines"} if form == "brat" else {}
-    return make_reader({"type": form, **options}, WhitespaceTokenizer(split_punctuation=False))
+    return make_reader(form, WhitespaceTokenizer(split_punctuation=False), LineSplitter())
 
 
 def test_conll04_goes_through_its_columns_and_back(tmp_path):

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -38,20 +38,28 @@ class StanzaTokenizer(Tokenizer):
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """Return the tokens of each text, with its sentences joined. Raises RelxError if the model is missing."""
         results = [Tokens([], []) for _ in texts]
-        shown = [_STRETCH.sub(_beginning, text.translate(_BLANKS)) for text in texts]
-        visible = [i for i, text in enumerate(shown) if text.strip()]
-        for i, document in zip(visible, self._process([shown[i] for i in visible]), strict=True):
-            stretches = [match.span() for match in _STRETCH.finditer(texts[i])]
-            results[i] = visible_tokens(texts[i], _with_stretches(_offsets(document), stretches))
+        for i, document in enumerate(stanza_documents(lambda: self._pipeline, texts)):
+            if document is not None:
+                stretches = [match.span() for match in _STRETCH.finditer(texts[i])]
+                results[i] = visible_tokens(texts[i], _with_stretches(_offsets(document), stretches))
         return results
-
-    def _process(self, texts: list[str]) -> list[Any]:
-        document = stanza_package().Document
-        return self._pipeline.bulk_process([document([], text=text) for text in texts]) if texts else []
 
     @cached_property
     def _pipeline(self) -> Any:
         return self.models.pipeline()
+
+
+def stanza_documents(pipeline: Callable[[], Any], texts: Sequence[str]) -> list[Any | None]:
+    """Return Stanza's document for each text; None for a text without a visible character."""
+    shown = [_STRETCH.sub(_beginning, text.translate(_BLANKS)) for text in texts]
+    visible = [i for i, text in enumerate(shown) if text.strip()]
+    made: list[Any | None] = [None] * len(texts)
+    if visible:
+        document = stanza_package().Document
+        processed = pipeline().bulk_process([document([], text=shown[i]) for i in visible])
+        for i, of_text in zip(visible, processed, strict=True):
+            made[i] = of_text
+    return made
 
 
 def _beginning(stretch: re.Match[str]) -> str:

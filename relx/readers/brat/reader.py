@@ -2,103 +2,29 @@
 
 import codecs
 import logging
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-from relx.annotators.tokenizers.tokenizer import Tokenizer, Tokens, split_tokens
+from relx.annotators.sentence_splitters.splitter import SentenceSplitter, raw_sentences, uncut
+from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.data.alignment import token_span
-from relx.data.example import Entity, Example, Relation
+from relx.data.document import Document, DocumentMention
+from relx.data.example import Entity, Example
+from relx.data.windows import windows
 from relx.errors import DataError, Faults
 from relx.readers.brat.annotations import Annotations, Mention, read_annotations
 from relx.readers.brat.writer import write_folder
-from relx.readers.documents import DOCUMENT, END, START
+from relx.readers.documents import raw_document
 from relx.readers.held import held
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
 from relx.registry import Injected
+from relx.utils.argument_checks import require_sizes
 from relx.utils.files import byte_lines, require_file, text_lines
-
-_STOPS = frozenset((".", "!", "?"))
-_CLOSING = frozenset(("'", '"', "''", "”", "’", ")", "]"))
-_OPENING = "“\"'`‘"
-
-
-class RawSentence(NamedTuple):
-    """A sentence, the character of its text at which it begins, and its tokens with places in the sentence."""
-
-    start: int
-    text: str
-    tokens: Tokens
-
-
-def lines_of(text: str) -> list[tuple[int, str]]:
-    """Return the lines of a text, each with the offset of its first character."""
-    lines, start = [], 0
-    for line in text.split("\n"):
-        lines.append((start, line))
-        start += len(line) + 1
-    return lines
-
-
-def line_sentence(start: int, line: str, tokens: Tokens) -> Iterator[RawSentence]:
-    """Yield a line as one sentence; yield nothing if the line has no token."""
-    yield from _between(start, line, tokens, [0, len(tokens.words)])
-
-
-def marked_sentences(start: int, line: str, tokens: Tokens) -> Iterator[RawSentence]:
-    """Yield the sentences of a line.
-
-    A sentence ends at a full stop, question mark or exclamation mark that is a separate token, together with the quotes
-    and brackets that close directly after it. A blank must follow, and then a capital letter, a letter of a script
-    without capitals, or an opening quote.
-    """
-    ends = [i for i in range(1, len(tokens.words)) if _parts(tokens, i)]
-    yield from _between(start, line, tokens, [0, *ends, len(tokens.words)])
-
-
-def unparted(text: str, sentences: Sequence[RawSentence], mentions: Iterable[tuple[int, int]]) -> list[RawSentence]:
-    """Return the sentences of a text after joining those that a mention (a span of characters) crosses."""
-    begins = [sentence.start for sentence in sentences]
-    inside = {
-        begin for start, end in mentions for begin in begins[bisect_right(begins, start) : bisect_left(begins, end)]
-    }
-    joined: list[RawSentence] = []
-    for sentence in sentences:
-        joined.append(_join(text, joined.pop(), sentence) if sentence.start in inside else sentence)
-    return joined
-
-
-def _join(text: str, before: RawSentence, after: RawSentence) -> RawSentence:
-    shift = after.start - before.start
-    offsets = [*before.tokens.offsets, *((start + shift, end + shift) for start, end in after.tokens.offsets)]
-    joined = text[before.start : after.start + len(after.text)]
-    return RawSentence(before.start, joined, Tokens(before.tokens.words + after.tokens.words, offsets))
-
-
-def _between(start: int, line: str, tokens: Tokens, ends: Sequence[int]) -> Iterator[RawSentence]:
-    for first, stop in pairwise(ends):
-        if first < stop:
-            begin, end = tokens.offsets[first][0], tokens.offsets[stop - 1][1]
-            offsets = [(a - begin, b - begin) for a, b in tokens.offsets[first:stop]]
-            yield RawSentence(start + begin, line[begin:end], Tokens(tokens.words[first:stop], offsets))
-
-
-def _parts(tokens: Tokens, i: int) -> bool:
-    """Whether a sentence ends right before this token."""
-    word, offsets = tokens.words[i], tokens.offsets
-    begins = word[0].isalpha() and not word[0].islower() or word[0] in _OPENING
-    if offsets[i - 1][1] == offsets[i][0] or not begins:
-        return False
-    last = i - 1
-    while last > 0 and tokens.words[last] in _CLOSING and offsets[last - 1][1] == offsets[last][0]:
-        last -= 1
-    return tokens.words[last] in _STOPS
-
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +41,6 @@ EFFECTS = {
     TWICE: "taken once",
 }
 
-Placed = tuple[int, Entity]
-"""The number of a sentence, and a mention in it."""
 Counts = defaultdict[str, list[str]]
 """Where each thing to be reported was met, by what it is."""
 
@@ -125,15 +49,22 @@ Counts = defaultdict[str, list[str]]
 class BratReader(DatasetReader):
     """Read a folder of brat's .txt and .ann files, split into sentences that know their place in the document.
 
+    No sentence ends inside an annotated mention.
+
     Args:
         tokenizer: The tokenizer of the experiment.
-        sentences: Where a sentence ends: at the end of a line (``lines``), or also at a full stop, a question mark or
-            an exclamation mark within it (``marks``). No sentence ends inside an annotated mention.
+        sentence_splitter: The sentence splitter of the experiment.
+        window: The number of neighboring sentences that the model reads as one. Each relation between mentions of such
+            a window can be learnt.
     """
 
-    def __init__(self, tokenizer: Injected[Tokenizer], sentences: Literal["marks", "lines"] = "marks"):
+    def __init__(
+        self, tokenizer: Injected[Tokenizer], sentence_splitter: Injected[SentenceSplitter], window: int = 1
+    ) -> None:
         self.tokenizer = tokenizer
-        self.sentences_of = marked_sentences if sentences == "marks" else line_sentence
+        self.sentence_splitter = sentence_splitter
+        require_sizes(window=window)
+        self.window = window
 
     @classmethod
     def recognises(cls, path: str | Path) -> bool:
@@ -170,35 +101,24 @@ class BratReader(DatasetReader):
             for file in chunk:
                 with faults.gathered():
                     sources.append(_Source.of(file, counts))
-            for document in self._documents(folder, sources, counts):
-                document.annotate(counts)
-                yield from document.sentences
+            for source, document in zip(sources, self._documents(folder, sources, counts), strict=True):
+                _annotate(document, source, counts, self.window)
+                yield from windows(document, self.window)
         faults.raise_any()
 
-    def _documents(self, folder: Path, sources: Sequence["_Source"], counts: Counts) -> Iterator["_Document"]:
-        """Documents whose sentences have no labels yet; the lines of all are tokenized in one call."""
-        lines = [lines_of(source.text) for source in sources]
-        tokens = iter(self.tokenizer.tokenize([line for of_text in lines for _, line in of_text]))
-        for source, of_text in zip(sources, lines, strict=True):
-            name = source.file.relative_to(folder).with_suffix("").as_posix()
-            mentions = [m.fragments[0] for m in source.annotations.mentions.values() if len(m.fragments) == 1]
-            cut: list[RawSentence] = []
-            for (start, line), words in zip(of_text, islice(tokens, len(of_text)), strict=True):
-                if self.tokenizer.split_at_mentions:
-                    words = split_tokens(line, words, (place - start for span in mentions for place in span))
-                cut += self.sentences_of(start, line, words)
-            whole = unparted(source.text, cut, mentions)
-            counts[JOINED] += [
-                f"{name} at {place}" for place in sorted({s.start for s in cut} - {s.start for s in whole})
-            ]
-            sentences = [
-                Example(
-                    each.tokens.words, text=each.text, offsets=each.tokens.offsets, id=f"{name}:{number}",
-                    meta={DOCUMENT: name, START: each.start, END: each.start + len(each.text)},
-                )
-                for number, each in enumerate(whole)
-            ]  # fmt: skip
-            yield _Document(source, sentences, [each.start for each in whole])
+    def _documents(self, folder: Path, sources: Sequence["_Source"], counts: Counts) -> Iterator[Document]:
+        """Documents whose sentences have no labels yet; the texts of all are split in one call."""
+        texts = [source.text for source in sources]
+        mentions = [source.mentions_in_one_piece() for source in sources]
+        names = [source.file.relative_to(folder).with_suffix("").as_posix() for source in sources]
+        cut = self.sentence_splitter.split(texts)
+        whole = [uncut(spans, inside) for spans, inside in zip(cut, mentions, strict=True)]
+        for name, before, after in zip(names, cut, whole, strict=True):
+            starts = {start for start, _ in before} - {start for start, _ in after}
+            counts[JOINED] += [f"{name} at {start}" for start in sorted(starts)]
+        found = raw_sentences(texts, whole, self.tokenizer, mentions)
+        for name, text, sentences in zip(names, texts, found, strict=True):
+            yield raw_document(text, sentences, name)
 
 
 @dataclass(frozen=True)
@@ -217,49 +137,41 @@ class _Source:
         counts[UNANNOTATED].append(file.name)
         return cls(file, text, Annotations())
 
+    def mentions_in_one_piece(self) -> list[tuple[int, int]]:
+        """Return the characters of the mentions that are not discontinuous."""
+        return [m.fragments[0] for m in self.annotations.mentions.values() if len(m.fragments) == 1]
 
-@dataclass(frozen=True)
-class _Document:
-    source: _Source
-    sentences: list[Example]
-    begins: list[int]
 
-    def annotate(self, counts: Counts) -> None:
-        """Give the sentences their labels, and count what they cannot hold."""
-        found, file = self.source.annotations, self.source.file.with_suffix(".ann")
-        for what, lines in found.skipped.items():
-            counts[what] += [f"{file.name}:{line}" for line in lines]
-        placed = {name: self._placed(mention, found.scores.get(name)) for name, mention in found.mentions.items()}
-        for name, (number, entity) in placed.items():
-            where = f"{file.name}:{found.mentions[name].line}"
-            if not entity.located:
-                counts[DISCONTINUOUS].append(where)
-            if entity in self.sentences[number].entities:
-                counts[TWICE].append(where)
-            else:
-                self.sentences[number].entities.append(entity)
-        for link in found.links:
-            if placed[link.head][0] != placed[link.tail][0]:
-                counts[JOINING].append(f"{file.name}:{link.line}")
-            self._relate(placed[link.head], link.type, placed[link.tail], found.scores.get(link.name))
+def _annotate(document: Document, source: _Source, counts: Counts, window: int) -> None:
+    """Give the sentences of a document their labels, and count what they cannot hold."""
+    found, file = source.annotations, source.file.with_suffix(".ann")
+    for what, lines in found.skipped.items():
+        counts[what] += [f"{file.name}:{line}" for line in lines]
+    placed = {name: _placed(mention, document, found.scores.get(name)) for name, mention in found.mentions.items()}
+    for name, (number, entity) in placed.items():
+        where = f"{file.name}:{found.mentions[name].line}"
+        if not entity.located:
+            counts[DISCONTINUOUS].append(where)
+        if entity in document.sentences[number].entities:
+            counts[TWICE].append(where)
+        else:
+            document.sentences[number].entities.append(entity)
+    for link in found.links:
+        head, tail = placed[link.head], placed[link.tail]
+        if abs(head.sentence - tail.sentence) >= window:
+            counts[JOINING].append(f"{file.name}:{link.line}")
+        document.relate(head, link.type, tail, found.scores.get(link.name))
 
-    def _placed(self, mention: Mention, score: float | None) -> Placed:
-        """Return a mention and the number of the sentence in which it begins."""
-        (start, end), *others = mention.fragments
-        number = max(0, bisect_right(self.begins, start) - 1)
-        if others:
-            return number, Entity(None, None, mention.type, mention.text, score)
-        begin = self.begins[number]
-        entity = _entity(self.sentences[number], start - begin, end - begin, mention)
-        return number, entity._replace(score=score)
 
-    def _relate(self, head: Placed, type: str, tail: Placed, score: float | None) -> None:
-        """Add a relation to the sentence of its head."""
-        (number, subject), (other, object_) = head, tail
-        example = self.sentences[number]
-        if other != number:
-            object_ = Entity(None, None, object_.type, self.sentences[other].mention_text(object_))
-        example.relations.append(Relation(subject, type, object_, score))
+def _placed(mention: Mention, document: Document, score: float | None) -> DocumentMention:
+    """Return a mention in the sentence in which it begins."""
+    (start, end), *others = mention.fragments
+    number = max(0, bisect_right(document.starts, start) - 1)
+    if others:
+        return DocumentMention(number, Entity(None, None, mention.type, mention.text, score))
+    begin = document.starts[number]
+    entity = _entity(document.sentences[number], start - begin, end - begin, mention)
+    return DocumentMention(number, entity._replace(score=score))
 
 
 def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:

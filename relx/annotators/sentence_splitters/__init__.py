@@ -1,0 +1,1 @@
+"""Sentence splitters: ``rules``, ``stanza``, ``lines``."""
