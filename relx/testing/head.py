@@ -1,17 +1,28 @@
 """What must hold of every head."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from relx.data.example import Entity, Example, Relation
-from relx.heads.head import Thresholds, relatable
+from relx.heads.head import Head, Thresholds, relatable
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
 from relx.testing.checks import fail, require, require_same, shown
-from relx.testing.model import LEAKS, LOADER, Description, ModelTestCase
+from relx.testing.model import LEAKS, LOADER, Description, ModelTestCase, labelled
 from relx.training.checks.oracle import oracle_decode
+
+# Two relations of one ordered pair of mentions; a relation in both directions, and another one back.
+SHARED_PAIRS = (
+    labelled("Grace Hopper founded Acme Corp .", ((0, 2, "PER"), "works_for", (3, 5, "ORG")),
+             ((0, 2, "PER"), "founded", (3, 5, "ORG"))),
+    labelled("Ada Lovelace and Alan Turing know each other .", ((0, 2, "PER"), "knows", (3, 5, "PER")),
+             ((3, 5, "PER"), "knows", (0, 2, "PER"))),
+    labelled("Edith Stein owns New Intel .", ((0, 2, "PER"), "founded", (3, 5, "ORG")),
+             ((3, 5, "ORG"), "belongs_to", (0, 2, "PER"))),
+)  # fmt: skip
 
 # So many times the steps of the case are the most that learning by heart may take.
 BY_HEART = 10
@@ -38,8 +49,26 @@ class HeadTestCase(ModelTestCase):
     def test_its_targets_decode_to_gold(self) -> None:
         """Every gold relation is decoded, or listed as lost with its cause; nothing else is."""
         head = self.build().head
-        decoded = oracle_decode(head, self.copies())
-        for gold, found in zip(self.sentences, decoded, strict=True):
+        self._require_decoded(head, self.copies())
+        found = any(example.relations for example in oracle_decode(head, self.copies()))
+        require(found, "no gold relation at all is decoded: the scheme is empty")
+
+    def test_relations_that_share_their_mentions_come_back(self) -> None:
+        """A pair may have two relations, and relations in both directions: these are returned, or declared as lost.
+
+        The oracle returns them, or ``targets`` lists them as lost. A model that has learned them returns them, unless
+        ``limits`` says that no weights do.
+        """
+        sentences = copy.deepcopy(list(SHARED_PAIRS))
+        model = self.build([*self.copies(), *sentences])
+        self._require_decoded(model.head, sentences)
+        held = oracle_decode(model.head, sentences)
+        chosen = [s for s, found in zip(sentences, held, strict=True) if not model.head.limits(found)]
+        if chosen:
+            self._require_learned(model, chosen)
+
+    def _require_decoded(self, head: Head, sentences: Sequence[Example]) -> None:
+        for gold, found in zip(sentences, oracle_decode(head, sentences), strict=True):
             lost = self._triples(gold, [relation for relation, _ in head.targets(gold).lost])
             wanted, read = self._triples(gold, gold.relations), self._triples(found, found.relations)
             where = f"of {shown(gold)}, the oracle"
@@ -48,12 +77,13 @@ class HeadTestCase(ModelTestCase):
             require(read <= wanted, f"{where} holds {read - wanted}, which are not gold")
             stray = [e.span for e in found.entities if not any(_within(e, other) for other in gold.entities)]
             require(not stray, f"{where} finds entities at {stray}, where gold has none")
-        require(any(found.relations for found in decoded), "no gold relation at all is decoded: the scheme is empty")
 
     def test_it_learns_every_relation_by_heart(self) -> None:
         """A model that has learned sentences by heart returns what their targets decode to, of every relation type."""
         model = self.build()
-        chosen = _of_every_type(model, self.copies())
+        self._require_learned(model, _of_every_type(model, self.copies()))
+
+    def _require_learned(self, model: JointExtractor, chosen: Sequence[Example]) -> None:
         wanted = [self._triples(example, example.relations) for example in oracle_decode(model.head, chosen)]
         missing: set[Key] = set()
         for _ in range(BY_HEART):
@@ -65,7 +95,8 @@ class HeadTestCase(ModelTestCase):
         fail(
             f"after {BY_HEART * self.steps} steps of Adam on {len(chosen)} sentences it does not predict {missing}, "
             "which it was trained on. Make sure that forward scores every relation, that loss asks for the targets, "
-            "and that decode reads the logits as targets wrote them. A head that needs context needs an `encoder` here"
+            "and that decode reads the logits as targets wrote them. If no weights return these together, say so in "
+            "`limits`. A head that needs context needs an `encoder` here"
         )
 
     def test_lower_thresholds_only_add_relations(self) -> None:

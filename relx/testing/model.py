@@ -34,7 +34,8 @@ from relx.testing.checks import (
 Mention = tuple[int, int, str]
 
 
-def _sentence(text: str, *relations: tuple[Mention, str, Mention], others: tuple[Mention, ...] = ()) -> Example:
+def labelled(text: str, *relations: tuple[Mention, str, Mention], others: tuple[Mention, ...] = ()) -> Example:
+    """Return a sentence with these relations, and with their mentions and others as entities, tags and a tree."""
     tokens = text.split(" ") if text else []
     found = [Relation(Entity(*head), name, Entity(*tail)) for head, name, tail in relations]
     mentions = dict.fromkeys([m for r in found for m in (r.head, r.tail)] + [Entity(*other) for other in others])
@@ -54,15 +55,15 @@ def _sentence(text: str, *relations: tuple[Mention, str, Mention], others: tuple
 # Of several lengths, 0 and 1 among them; mentions of one word and of several; relations that go forwards, backwards and
 # share a mention; an entity without relation, a sentence without entity.
 SENTENCES = (
-    _sentence("Ada Lovelace was born in London .", ((0, 2, "PER"), "born_in", (5, 6, "LOC"))),
-    _sentence("Acme Corp , which is in New York , hired Grace Hopper .", ((0, 2, "ORG"), "based_in", (6, 8, "LOC")),
+    labelled("Ada Lovelace was born in London .", ((0, 2, "PER"), "born_in", (5, 6, "LOC"))),
+    labelled("Acme Corp , which is in New York , hired Grace Hopper .", ((0, 2, "ORG"), "based_in", (6, 8, "LOC")),
               ((10, 12, "PER"), "works_for", (0, 2, "ORG"))),
-    _sentence("Oslo is where Linus was born .", ((3, 4, "PER"), "born_in", (0, 1, "LOC"))),
-    _sentence(""),
-    _sentence("Edith works for Intel in Oslo .", ((0, 1, "PER"), "works_for", (3, 4, "ORG")), others=((5, 6, "LOC"),)),
-    _sentence("London", others=((0, 1, "LOC"),)),
-    _sentence("Nothing happens here ."),
-    _sentence("Alan Turing was born in London and worked for Acme Corp , as everybody knows .",
+    labelled("Oslo is where Linus was born .", ((3, 4, "PER"), "born_in", (0, 1, "LOC"))),
+    labelled(""),
+    labelled("Edith works for Intel in Oslo .", ((0, 1, "PER"), "works_for", (3, 4, "ORG")), others=((5, 6, "LOC"),)),
+    labelled("London", others=((0, 1, "LOC"),)),
+    labelled("Nothing happens here ."),
+    labelled("Alan Turing was born in London and worked for Acme Corp , as everybody knows .",
               ((0, 2, "PER"), "born_in", (5, 6, "LOC")), others=((9, 11, "ORG"),)),
 )  # fmt: skip
 

@@ -93,7 +93,7 @@ def entities() -> st.SearchStrategy[Entity]:
 
 
 def examples() -> st.SearchStrategy[Example]:
-    scores = st.none() | st.floats(0, 1)
+    scores = st.none() | st.floats(0, 1, allow_subnormal=False)
     relations = st.builds(Relation, entities(), st.sampled_from(["r", "s"]), entities(), scores)
     return st.builds(lambda found: Example(list("wxyz"), relations=found), st.lists(relations, max_size=5))
 
