@@ -39,6 +39,13 @@ def test_a_head_without_self_pairs_relates_no_entity_to_itself() -> None:
         assert {(r.head.span, r.tail.span) for r in found.relations} == {((0, 2), (3, 5)), ((3, 5), (0, 2))}
 
 
+def test_of_entities_with_equal_tokens_the_first_has_the_relations() -> None:
+    model = built(type="rin", threshold=1e-6)
+    given = Example(WORDS, [Entity(3, 5, "PER"), FULL._replace(type="ORG"), FULL])
+    heads = {r.head for r in model.relate([given], LOADER)[0].relations}
+    assert heads == {given.entities[0], given.entities[1]}
+
+
 @pytest.mark.parametrize("decoding", ["match", "nearest"])
 def test_a_cascade_scores_each_subject_and_object_by_its_own_tokens(decoding: str) -> None:
     spans = {"threshold": 1e-6}

@@ -11,6 +11,7 @@ from relx import archive, config
 from relx.annotators.gazetteer import Gazetteer
 from relx.commands import main
 from relx.data.example import Entity, Example
+from relx.data.json_validation import BadRecord
 from relx.errors import ConfigError, DataError
 from relx.predictors import Predictor
 from relx.predictors.predictor import CHUNK
@@ -79,7 +80,10 @@ def test_every_form_of_input_can_have_entities(predictor: Predictor) -> None:
     streamed = list(predictor.stream([RECORD, example, "Nothing ."], given_entities=True))
     assert several == streamed and several[0] == several[1] == example
     assert (several[2].entities, several[2].relations) == ([], [])
-    assert predictor.predict(example).entities[0].id is None  # without given_entities they are not read
+    faulty = Example(TEXT.split(), [Entity(7, 3)])
+    assert triples(predictor.predict(faulty)) == triples(example)  # without given_entities they are not read
+    with pytest.raises(BadRecord, match="0 <= start < end <= 7"):
+        predictor.predict(faulty, given_entities=True)
 
 
 def test_a_gazetteer_makes_the_entities(predictor: Predictor) -> None:

@@ -86,6 +86,14 @@ def test_a_relation_can_break_a_rule_by_itself(rules: RelationRules, fact: Fact,
     assert dropped.reason([fact]) == f"{fact} breaks {rule}: {reason}"
 
 
+def test_a_relation_of_an_entity_to_itself_is_no_pair_of_directions() -> None:
+    twice = [Fact(ANN, "r", ANN), Fact(ANN, "r", ANN)]
+    assert enforce(Schema({"r": RelationRules(symmetric=False)}), twice) == []
+    assert enforce(Schema({"r": RelationRules(symmetric=False)}), [Fact(ANN, "r", BO), Fact(BO, "r", ANN)]) == [
+        (1, "symmetric", 0)
+    ]
+
+
 def test_a_relation_that_the_schema_does_not_name_is_not_restricted() -> None:
     assert enforce(Schema({"r": RelationRules(self=False)}), [Fact(ANN, "other", ANN)]) == []
 
