@@ -1,0 +1,113 @@
+"""The rules of CONTRIBUTING.md that a linter does not know, read from the source."""
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_architecture import ROOT, imports, module_name, modules
+
+from relx import config
+
+LONGEST_FUNCTION = 60
+LONGEST_HEAD = 420
+# What several heads share. Everything else in heads/ is a paper.
+SHARED = {"", "faults", "head", "pair_scorers", "schemes", "spans"}
+# A module with one importer is better folded into it. These stay apart: what does the work of one command, since a
+# command imports nothing heavy before it runs; and halves of what would be too long as one file.
+ONE_IMPORTER = {
+    "relx.comparison.table",
+    "relx.doctor",
+    "relx.predictors.lines",
+    "relx.readers.split",
+    "relx.registry.listing",
+    "relx.tuning.search",
+    "relx.embedders.pretrained",
+    "relx.heads.cascade.fusion",
+    "relx.heads.interactive.decoding",
+    "relx.heads.schemes.span_pairs",
+    "relx.readers.brat.writer",
+    "relx.reports.pictures",
+    "relx.utils.output",
+}
+EXPERIMENTS = sorted(Path(ROOT.parent, "experiments").glob("*.jsonnet"))
+
+
+def paper(module: str) -> str | None:
+    """The paper of a module of heads/: the file or the folder; None for what several heads share."""
+    name = module.removeprefix("relx.heads").removeprefix(".").partition(".")[0]
+    return None if name in SHARED else name
+
+
+def test_no_head_imports_another_head() -> None:
+    of_heads = [path for path in modules() if path.is_relative_to(ROOT / "heads")]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in of_heads
+        for name, line in imports(path)
+        if name.startswith("relx.heads") and paper(name) not in (None, paper(module_name(path)))
+    ]
+    assert wrong == [], "what several heads share belongs into schemes/, spans/ or pair_scorers/"
+
+
+def test_a_paper_is_one_file_or_one_folder() -> None:
+    registering = [path for path in modules() if re.search(r"^@Head\.register\(", path.read_text("utf-8"), re.M)]
+    assert registering
+    for path in registering:
+        assert paper(module_name(path)) is not None, f"{path}: a head is a file or a folder of its own"
+        own = [path] if path.parent == ROOT / "heads" else list(path.parent.glob("*.py"))
+        long = [file.name for file in own if len(file.read_text("utf-8").splitlines()) > LONGEST_HEAD]
+        assert long == [], f"{path}: {long} have more than {LONGEST_HEAD} lines"
+
+
+def test_a_module_has_two_importers_or_registers_something() -> None:
+    importers = defaultdict(set)
+    for path in modules():
+        for name, _ in imports(path):
+            if module_name(path) != name.rpartition(".")[0] or path.stem != "__init__":  # the face of its own package
+                importers[name].add(module_name(path))
+    lonely = {
+        name
+        for path in modules()
+        if len(importers[name := module_name(path)]) == 1
+        and path.stem != "__init__"
+        and not name.startswith("relx.commands")
+        and not re.search(r"^@\w+\.register\(", path.read_text("utf-8"), re.M)
+    }
+    assert lonely <= ONE_IMPORTER, "fold each of these into its importer, or give a reason in ONE_IMPORTER"
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name} has {lines} lines"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_shows_its_model(experiment: Path) -> None:
+    text = experiment.read_text(encoding="utf-8")
+    hidden = [name for name in types_of(config.load(experiment)["model"]) if not re.search(rf"\b{name}\b", text)]
+    assert hidden == [], "embedder, encoder and head stand in the file; libraries hold corpora and signatures"
+
+
+def types_of(tree: Any) -> list[str]:
+    """The names of the components in a tree."""
+    parts = tree if isinstance(tree, list) else tree.values() if isinstance(tree, dict) else []
+    own = [tree["type"]] if isinstance(tree, dict) and "type" in tree else []
+    return own + [name for part in parts for name in types_of(part)]
+
+
+def test_libraries_describe_no_model() -> None:
+    libraries = list(Path(ROOT.parent, "experiments").rglob("*.libsonnet"))
+    assert libraries
+    describing = [
+        path.name for path in libraries if re.search(r"\b(model|embedder|head)\b *:", path.read_text("utf-8"))
+    ]
+    assert describing == []
