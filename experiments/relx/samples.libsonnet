@@ -1,5 +1,6 @@
 // The folder of the sample corpora, and of the small models that go with them, as seen from the importing file.
-local above = std.split(std.thisFile, '/')[:-2];  // without relx/samples.libsonnet: the folder of the experiments
+local parts = std.split(std.thisFile, '/');
+local depth = std.length(parts) - 3;  // of the folder above the experiments
 
-if above == [] then '../fixtures'
-else std.join('/', above[:-1] + ['fixtures'])
+if depth < 0 then '../fixtures'
+else std.join('/', parts[:depth] + ['fixtures'])

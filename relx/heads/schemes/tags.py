@@ -1,7 +1,8 @@
 """Labeled spans, such as entities, as one tag for each token."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Generic, Literal, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ Positions = Literal["BIO", "BIES"]
 OUTSIDE = 0
 
 
-class TaggedSpan(NamedTuple, Generic[L]):
+@dataclass(frozen=True)
+class TaggedSpan(Generic[L]):
     """Hold the tokens ``start`` to ``end`` (exclusive), all tagged as one mention of ``label``."""
 
     start: int
