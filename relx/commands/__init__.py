@@ -28,6 +28,7 @@ COMMANDS = (
     "data",
     "schema",
     "convert",
+    "graph",
     "split",
     "compare",
     "curves",

@@ -1,11 +1,14 @@
 """doccano's JSONL of projects for sequence labelling and for relations."""
 
+import logging
+import re
+from collections import Counter
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from relx.data.example import Example
+from relx.data.example import Entity, Example
 from relx.data.json_form import to_line
 from relx.data.json_validation import BadRecord, checked, optional, optional_items, required, shown
 from relx.readers.annotation_tools import CARRIED, carried, given_score, own_record, places, score_of
@@ -14,7 +17,10 @@ from relx.readers.jsonl import TextReader
 from relx.readers.reader import DatasetReader
 from relx.utils.files import atomic_write
 
+logger = logging.getLogger(__name__)
+
 SPAN = "[start, end, label]"
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 _TAKEN = ("label", "labels", "entities", "relations", CARRIED)
 
 
@@ -48,12 +54,17 @@ class DoccanoReader(TextReader):
         return own_record(text, entities, relations, further, record.get(CARRIED))
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
-        """Write a line for each sentence; ids of entities and relations count through. Raises DataError, RelxError."""
-        entity_ids, relation_ids = count(1), count(1)
+        """Write a line for each sentence; mentions without a number as their id get negative ones.
+
+        Raises DataError, RelxError.
+        """
+        relation_ids = count(1)
+        unheld = 0
         with atomic_write(path) as file:
             for example in held(examples, path, holds_characters=True):
                 text, spans = places(example)
-                ids = {entity: next(entity_ids) for entity in example.entities}
+                ids = _numbers(example)
+                unheld += sum(entity.id not in (None, str(number)) for entity, number in ids.items())
                 entities = [
                     {"id": ids[e], "label": e.type, "start_offset": start, "end_offset": end, **score_of(e)}
                     for e, (start, end) in zip(example.entities, spans, strict=True)
@@ -65,6 +76,17 @@ class DoccanoReader(TextReader):
                 ]
                 record = {"text": text, "entities": entities, "relations": relations, CARRIED: carried(example)}
                 file.write(to_line(record) + "\n")
+        if unheld:
+            logger.warning("%s: %d ids of mentions are left out, since doccano's are numbers", path, unheld)
+
+
+def _numbers(example: Example) -> dict[Entity, int]:
+    """Return doccano's id for each mention: its own one if that is a number and the only one, else a negative one."""
+    own = Counter(entity.id for entity in example.entities)
+    return {
+        entity: int(entity.id) if entity.id is not None and _NUMBER.fullmatch(entity.id) and own[entity.id] == 1 else -i
+        for i, entity in enumerate(example.entities, 1)
+    }
 
 
 def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
@@ -79,12 +101,14 @@ def _entity(record: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _numbers_by_id(entities: list[dict[str, Any]]) -> dict[int, int]:
-    """Map each entity's id to its number, and remove the ids. Raises BadRecord for a duplicate id."""
+    """Map each entity's id to its number, and remove negative ids. Raises BadRecord for a duplicate id."""
     numbers: dict[int, int] = {}
     for number, entity in enumerate(entities):
-        id = entity.pop("id")
+        id = entity["id"]
         if id is not None and numbers.setdefault(id, number) != number:
             raise BadRecord(f"entities[{number}].id: {id} is the id of entities[{numbers[id]}] already")
+        if id is not None and id < 0:
+            entity["id"] = None
     return numbers
 
 

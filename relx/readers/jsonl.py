@@ -67,7 +67,7 @@ class TextReader(JsonReader):
         further: Counter[str] = Counter()
         while chunk := list(islice(plain, TEXTS_AT_ONCE)):
             for record in chunk:
-                if isinstance(record.value, dict) and _is_error(record.value):
+                if isinstance(record.value, dict) and is_error(record.value):
                     errors.append(record.line)
                 elif isinstance(record.value, dict) and not is_document(record.value):
                     further.update(key for key in record.value if key not in KEYS)
@@ -111,7 +111,7 @@ class TextReader(JsonReader):
 
     def example(self, record: Any) -> Example:
         """Return the Example of one record. Raises BadRecord, which says what was expected."""
-        if isinstance(record, dict) and _is_error(record):
+        if isinstance(record, dict) and is_error(record):
             return Example([], meta=record)
         example = example_from_json(record)
         text, pairs = example.text or "", zip(example.tokens, example.offsets or (), strict=False)
@@ -145,7 +145,7 @@ class JsonlReader(TextReader):
         """Whether the sentence is there, or an error in its place. A record of another form may look so too."""
         return (
             is_document(record)
-            or ("tokens" in record or "text" in record or _is_error(record))
+            or ("tokens" in record or "text" in record or is_error(record))
             and not (FOREIGN & record.keys())
         )
 
@@ -161,5 +161,6 @@ def holds_error(example: Example) -> bool:
     return not example.tokens and ERROR in (example.meta or {})
 
 
-def _is_error(record: dict[str, Any]) -> bool:
+def is_error(record: dict[str, Any]) -> bool:
+    """Return whether a record holds an error in place of a sentence."""
     return record.keys() == {ERROR, LINE}

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 from relx.annotators.sentence_splitters.splitter import SentenceSplitter
 from relx.annotators.tokenizers.tokenizer import Tokenizer
-from relx.data.example import Example
+from relx.data.example import Entity, Example
 from relx.data.json_form import to_line
 from relx.data.json_validation import BadRecord, checked, items, optional_items, required, shown
 from relx.readers.annotation_tools import CARRIED, carried, given_score, own_record, places, score_of
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 RELATION = "relation"
 LABEL, TEXT = "label", "text"
+MADE = "relx-"
+"""What the id of a region begins with whose mention has no id of its own."""
 SEVERAL = "tasks have several annotations; the first was read"
 NONE = "tasks have no annotation, or only cancelled ones; they have no labels"
 UNPREDICTED = "tasks have no prediction; they have no labels"
@@ -30,6 +32,7 @@ PREDICTED = (
     "tasks have predictions (pre-annotations), which are not read; the reader "
     '{"type": "labelstudio", "labels": "predicted"} reads them'
 )
+NUMBERS = "the export has their numbers in place of them; get the tasks with fields=all from Label Studio's API"
 BOTH_WAYS = "relations have both directions (bi); they are read from from_id to to_id alone"
 OTHERS = "results other than spans with labels and relations are not read"
 UNITS = "tasks have places that count UTF-16 units, as releases before 1.5 wrote them; they are read so"
@@ -88,7 +91,7 @@ class LabelStudioReader(TextReader):
             found = [] if result.get("type") == RELATION else _entities(result, place)
             if found:
                 # Two controls that label one region give two results of its id.
-                labels = numbers.setdefault(id := required(result, "id", str, place), [])
+                labels = numbers.setdefault(id := result["id"], [])
                 if labels and entities[labels[0]]["characters"] != found[0]["characters"]:
                     raise BadRecord(f"{place}.id: {shown(id)} is the id of another span of this task already")
                 labels += range(len(entities), len(entities) + len(found))
@@ -126,6 +129,8 @@ class LabelStudioReader(TextReader):
 
     def _results(self, task: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
         """Return the results that count, and where they stand in the task."""
+        if any(type(labels) is int for labels in task.get(self.key) or ()):
+            raise BadRecord(f"{self.key}: {NUMBERS}")
         given = optional_items(task, self.key, dict) or []
         kept = [labels for labels in given if not labels.get("was_cancelled")]
         self._found[SEVERAL] += len(kept) > 1
@@ -139,7 +144,7 @@ class LabelStudioReader(TextReader):
 
     def _task(self, example: Example) -> dict[str, Any]:
         text, spans = places(example)
-        ids = {entity: f"e{number}" for number, entity in enumerate(example.entities, 1)}
+        ids = _region_ids(example)
         results = [
             {
                 "id": ids[entity], "from_name": LABEL, "to_name": TEXT, "type": "labels", **score_of(entity),
@@ -160,6 +165,15 @@ class LabelStudioReader(TextReader):
             scores += [float(label.score) for label in example.relations if label.score is not None]
             labels |= {"model_version": "relx"} | ({"score": min(scores)} if scores else {})
         return {"data": {TEXT: text, CARRIED: carried(example)}, self.key: [labels]}
+
+
+def _region_ids(example: Example) -> dict[Entity, str]:
+    """Return a region's id for each mention: its own one where no other mention has it, else one that relx makes."""
+    own = Counter(entity.id for entity in example.entities)
+    numbered = ((f"{MADE}{number}", entity) for number, entity in enumerate(example.entities, 1))
+    return {
+        e: e.id if e.id is not None and own[e.id] == 1 and not e.id.startswith(MADE) else made for made, e in numbered
+    }
 
 
 def labeling_interface(entity_types: Iterable[str], relation_types: Iterable[str]) -> str:
@@ -193,7 +207,9 @@ def _entities(result: dict[str, Any], where: str) -> list[dict[str, Any]]:
     place = [required(value, "start", int, inside), required(value, "end", int, inside)]
     words = {"text": value["text"]} if value.get("text") is not None else {}
     score = given_score(result, where)
-    return [{"characters": place, "type": label, **words, **score} for label in labels]
+    id = required(result, "id", str, where)
+    own = {} if id.startswith(MADE) else {"id": id}
+    return [{"characters": place, "type": label, **words, **score, **own} for label in labels]
 
 
 def _count_code_points(entities: list[dict[str, Any]], text: str) -> bool:

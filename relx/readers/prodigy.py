@@ -68,7 +68,8 @@ class ProdigyReader(TextReader):
 
 def _span(record: dict[str, Any], where: str) -> dict[str, Any]:
     place = [required(record, key, int, where) for key in ("start", "end")]
-    return {"characters": place, "type": required(record, "label", str, where), **given_score(record, where)}
+    own = {"id": record["id"]} if record.get("id") is not None else {}
+    return {"characters": place, "type": required(record, "label", str, where), **given_score(record, where), **own}
 
 
 def _token(record: dict[str, Any], where: str) -> tuple[int, int]:
@@ -115,7 +116,8 @@ def _record(example: Example) -> dict[str, Any]:
     for entity, (start, end) in zip(example.entities, characters, strict=True):
         first, stop = entity.span
         place = {"start": start, "end": end, "token_start": first, "token_end": stop - 1}
-        spans[entity] = {**place, "label": entity.type, **score_of(entity)}
+        own = {} if entity.id is None else {"id": entity.id}
+        spans[entity] = {**place, "label": entity.type, **score_of(entity), **own}
     relations = [
         {
             "head": spans[relation.head]["token_end"], "child": spans[relation.tail]["token_end"],

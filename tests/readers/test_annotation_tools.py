@@ -14,6 +14,11 @@ TEXT = "Mira Holt runs Acme."
 MIRA, ACME = Entity(0, 2, "PER"), Entity(3, 4, "ORG")
 
 
+def named(one, other):
+    """The two mentions with ids of a tool."""
+    return MIRA._replace(id=one), ACME._replace(id=other)
+
+
 def file(tmp_path, *records, as_list=False):
     path = tmp_path / "export.json"
     path.write_text(json.dumps(records) if as_list else "\n".join(map(json.dumps, records)))
@@ -46,7 +51,8 @@ def test_doccanos_entities_and_relations(tmp_path):
     path = file(tmp_path, doccano())
     assert reader_for(path) == "doccano"
     (example,) = read(path)
-    assert (example.id, example.entities, example.relations) == ("7", [MIRA, ACME], [Relation(MIRA, "runs", ACME)])
+    mira, acme = named("31", "32")
+    assert (example.id, example.entities, example.relations) == ("7", [mira, acme], [Relation(mira, "runs", acme)])
     assert example.meta == {"Comments": []}
 
 
@@ -60,27 +66,30 @@ def test_label_studios_spans_and_relations(tmp_path):
     path = file(tmp_path, task(relation("runs")), as_list=True)
     assert reader_for(path) == "labelstudio"
     (example,) = read(path)
-    assert (example.id, example.entities, example.relations) == ("1", [MIRA, ACME], [Relation(MIRA, "runs", ACME)])
+    mira, acme = named("a", "b")
+    assert (example.id, example.entities, example.relations) == ("1", [mira, acme], [Relation(mira, "runs", acme)])
     assert example.meta == {"url": "x"}
 
 
 def test_two_results_of_label_studio_may_label_one_region(tmp_path):
     (example,) = read(file(tmp_path, task(span("a", 0, 9, "BOSS"), relation("runs")), as_list=True))
-    boss = Entity(0, 2, "BOSS")
-    assert example.entities == [MIRA, ACME, boss]
-    assert example.relations == [Relation(MIRA, "runs", ACME), Relation(boss, "runs", ACME)]
+    mira, acme = named("a", "b")
+    boss = Entity(0, 2, "BOSS", id="a")
+    assert example.entities == [mira, acme, boss]
+    assert example.relations == [Relation(mira, "runs", acme), Relation(boss, "runs", acme)]
 
 
 def test_the_direction_of_label_studios_relation(tmp_path):
     (example,) = read(file(tmp_path, task(relation("run by", direction="left")), as_list=True))
-    assert example.relations == [Relation(ACME, "run by", MIRA)]
+    mira, acme = named("a", "b")
+    assert example.relations == [Relation(acme, "run by", mira)]
 
 
 def test_what_is_not_read_of_label_studio_is_logged(tmp_path, caplog):
     others = [{"result": [], "was_cancelled": True}, task()["annotations"][0], {"result": []}]
     choice = {"id": "c", "type": "choices", "value": {"choices": ["good"]}}
     path = file(tmp_path, task(choice), task(annotations=others), as_list=True)
-    assert [example.entities for example in read(path)] == [[MIRA, ACME]] * 2
+    assert [example.entities for example in read(path)] == [[*named("a", "b")]] * 2
     assert "1 tasks have several annotations; the first was read" in caplog.text
     assert "1 results other than spans with labels and relations are not read" in caplog.text
 
@@ -150,7 +159,7 @@ def test_predictions_for_label_studio(tmp_path):
     assert (prediction["score"], prediction["model_version"]) == (0.25, "relx")
     span = {"start": 2, "end": 6, "text": "Mira", "labels": ["PER"]}
     place = {"from_name": "label", "to_name": "text"}
-    assert prediction["result"][0] == {"id": "e1", **place, "type": "labels", "score": 0.9, "value": span}
+    assert prediction["result"][0] == {"id": "relx-1", **place, "type": "labels", "score": 0.9, "value": span}
     assert prediction["result"][2]["labels"] == ["runs"] and prediction["result"][2]["score"] == 0.25
     assert (tmp_path / "tasks.interface.xml").read_text().splitlines() == [
         "<View>", "  <Relations>", '    <Relation value="runs"/>', "  </Relations>",
@@ -181,12 +190,22 @@ def test_what_doccano_reads_and_changes(tmp_path):
     path, reader = tmp_path / "all.jsonl", make_reader("doccano")
     reader.write([suggested(), suggested()], path)
     first, second = map(json.loads, path.read_text().splitlines())
-    assert [entity["id"] for record in (first, second) for entity in record["entities"]] == [1, 2, 3, 4]
-    assert second["relations"] == [{"id": 2, "from_id": 3, "to_id": 4, "type": "runs", "score": 0.25}]
+    assert [entity["id"] for record in (first, second) for entity in record["entities"]] == [-1, -2, -1, -2]
+    assert second["relations"] == [{"id": 2, "from_id": -1, "to_id": -2, "type": "runs", "score": 0.25}]
     path.write_text(json.dumps({**first, "id": 90, "Comments": []}))
     (example,) = reader.read(path)
     assert example.id == "s1" and example.entities == suggested().entities
     assert example.meta == {"document": "d", "start": 5, "Comments": []}
+
+
+def test_ids_that_doccano_cannot_hold_are_counted(tmp_path, caplog):
+    one, other = named("31", "T2")
+    path, reader = tmp_path / "all.jsonl", make_reader("doccano")
+    example = example_from_json({"text": TEXT}, WhitespaceTokenizer())
+    example.entities = [one, other, one._replace(type="BOSS")]
+    reader.write([example], path)
+    assert [entity["id"] for entity in json.loads(path.read_text())["entities"]] == [-1, -2, -3]
+    assert "3 ids of mentions are left out, since doccano's are numbers" in caplog.text
 
 
 def test_what_prodigy_reads(tmp_path):
@@ -198,6 +217,13 @@ def test_what_prodigy_reads(tmp_path):
     assert record["spans"][0] == record["relations"][0]["head_span"] == mira
     assert (record["relations"][0]["head"], record["relations"][0]["child"]) == (1, 3)
     assert reader_for(path) == "prodigy" and list(reader.read(path)) == [suggested()]
+
+
+def test_an_export_with_the_numbers_of_predictions(tmp_path):
+    path = file(tmp_path, task(predictions=[3]))
+    assert len(list(read(path))) == 1
+    with pytest.raises(DataError, match="export.json:1: predictions: the export has their numbers in place of them"):
+        list(read(path, '{"type": "labelstudio", "labels": "predicted"}'))
 
 
 @pytest.mark.parametrize("form", ["labelstudio", "doccano", "prodigy"])

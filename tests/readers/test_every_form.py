@@ -65,7 +65,8 @@ def annotated_sentences(draw) -> Example:
     places = draw(st.lists(st.tuples(st.integers(0, len(text)), st.integers(0, len(text))), max_size=5))
     spans = {(*sorted(place), draw(TYPES)) for place in places if text[min(place) : max(place)].strip()}
     entities = [
-        {"characters": [start, end], "type": type} | {"score": draw(SCORES)} for start, end, type in sorted(spans)
+        {"characters": [start, end], "type": type, "score": draw(SCORES), "id": draw(st.none() | st.just(str(number)))}
+        for number, (start, end, type) in enumerate(sorted(spans))
     ]
     number = st.integers(0, len(entities) - 1)
     triples = draw(st.lists(st.tuples(number, TYPES, number, SCORES), max_size=3)) if entities else []
