@@ -294,6 +294,8 @@ class Predictor:
         """
         calibration = self.archive.calibration if calibrated else None
         given = None
+        if not isinstance(given_entities, bool | Gazetteer):
+            raise ConfigError(f"given_entities: expected True or a gazetteer of this predictor, got {given_entities!r}")
         if given_entities is not False:
             given = GivenEntities(self.model.head, None if given_entities is True else given_entities)
         return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score, given)
@@ -319,6 +321,8 @@ class Predictor:
         decision = self.decision(**rest)  # type: ignore[arg-type]
         if schema is None:
             return decision, lambda answer: answer
+        if not isinstance(schema, Schema):
+            raise ConfigError(f"schema: expected a Schema, such as Schema.read(path), got {schema!r}")
         self.require_known(schema)
         enforcement = Enforcement(schema)
         return decision, lambda answer: enforcement.sentence(answer) if isinstance(answer, Example) else answer

@@ -142,6 +142,12 @@ def test_a_head_that_cannot_refuses_and_names_those_that_can(archive: str) -> No
         Predictor.load(archive).predict(RECORD, given_entities=True)
 
 
+@pytest.mark.parametrize("choice", [{"given_entities": "names.csv"}, {"given_entities": None}, {"schema": "a.json"}])
+def test_a_choice_of_a_wrong_type_is_an_error(predictor: Predictor, choice: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"^{[*choice][0]}: expected .*, got {[*choice.values()][0]!r}$"):
+        predictor.predict(RECORD, **choice)
+
+
 def test_a_schema_drops_relations(predictor: Predictor) -> None:
     schema = Schema({"born_in": RelationRules(types=frozenset({("PER", "ORG")}))})
     assert not predictor.predict(RECORD, given_entities=True, schema=schema).relations
