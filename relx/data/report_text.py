@@ -92,7 +92,7 @@ def _more(count: int) -> str:
 
 
 def _argument_types(report: CorpusReport) -> str:
-    listed = report.argument_types
+    listed = [part for part in report.argument_types if (part.head, part.tail) != (None, None)]
     names = [f"{part.relation}: {part.head or '?'} to {part.tail or '?'}" for part in listed[:MOST_TYPES]]
     rows: list[Row] = [(f"  {name}", list(part.counts.values())) for name, part in zip(names, listed, strict=False)]
     return _table("arguments of relations", report.splits, rows) + _more(len(listed)) if listed else ""
