@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn
 from relx.config import bundled, renamed
 from relx.errors import ConfigError
 from relx.registry import suggestion
-from relx.utils.text import unique_keys
+from relx.utils.text import json_text, unique_keys
 
 MAX_DEPTH = 100
 # What the evaluation of a file may take; the published experiments take milliseconds.
@@ -46,7 +46,7 @@ def load(path: str | Path, variables: Mapping[str, str] | None = None) -> dict[s
     else:
         tree = _parse(_evaluate(path, text, variables), path)
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: an experiment is an object, this is {json.dumps(tree)[:60]}")
+        raise ConfigError(f"{path}: an experiment is an object, this is {json_text(tree)[:60]}")
     return tree
 
 

@@ -26,6 +26,7 @@ from relx.registry import suggestion
 from relx.utils.text import json_text
 
 KEYS = ("id", "text", "tokens", "offsets", "entities", "relations", "pos_tags", "heads", "deprels", "meta")
+LONGEST_TEXT, LONGEST_SENTENCE = 10_000_000, 1_000_000  # characters and tokens of a record: beyond it is no sentence
 ENTITY_KEYS = ("id", "start", "end", "type", "text", "score", "characters")
 # The labels and marks of other forms: a record that has one is not of this form.
 FOREIGN = frozenset(
@@ -73,7 +74,7 @@ def example_to_json(example: Example) -> dict[str, Any]:
 
 def tokenized(records: Sequence[Any], tokenizer: Tokenizer | None) -> list[Any]:
     """Return the records; the tokenizer adds tokens to those with only text, in one call for all texts."""
-    bare = [i for i, record in enumerate(records) if _has_only_text(record)]
+    bare = [i for i, record in enumerate(records) if _has_only_text(record) and len(record["text"]) <= LONGEST_TEXT]
     if tokenizer is None or not bare:
         return list(records)
     completed = list(records)
@@ -101,10 +102,14 @@ def _has_only_text(record: Any) -> bool:
 
 
 def _sentence(record: dict[str, Any]) -> Example:
+    meta, text = _meta(record), optional(record, "text", str)
+    if text is not None and len(text) > LONGEST_TEXT:
+        raise BadRecord(f"text: {len(text):,} characters, more than {LONGEST_TEXT:,}; divide it into several records")
     if _has_only_text(record):
         raise BadRecord("tokens: missing; text alone needs a tokenizer")
-    meta, text = _meta(record), optional(record, "text", str)
     tokens = items(record, "tokens", str)
+    if len(tokens) > LONGEST_SENTENCE:
+        raise BadRecord(f"tokens: {len(tokens):,}, more than {LONGEST_SENTENCE:,}; divide them into sentences")
     for i, token in enumerate(tokens):
         if not token.strip():
             raise BadRecord(f"tokens[{i}]: expected a word, got {shown(token)}")
@@ -127,7 +132,9 @@ def _sentence(record: dict[str, Any]) -> Example:
 def record_id(record: dict[str, Any], key: str, where: str = "") -> str | None:
     """Return the id of a record as a string, converting integers; None if it is absent or null. Raises BadRecord."""
     value = record.get(key)
-    return str(value) if type(value) is int else optional(record, key, str, where)
+    if value is not None and type(value) not in (str, int):
+        raise BadRecord(f"{f'{where}.' if where else ''}{key}: expected a string or a whole number, got {shown(value)}")
+    return None if value is None else str(value)
 
 
 def _meta(record: dict[str, Any]) -> dict[str, Any] | None:

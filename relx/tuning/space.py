@@ -1,6 +1,5 @@
 """What is searched: the variables of an experiment, and the values that each may take."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from relx.config import Problem
 from relx.config.jsonnet import parse_value
 from relx.errors import ConfigError
 from relx.registry import Reference
+from relx.utils.text import json_text
 
 Value = int | float | str | bool | None
 Space = dict[str, BaseDistribution]
@@ -66,7 +66,7 @@ def assignments(values: dict[str, Value]) -> Iterable[str]:
     """Yield values in the syntax of ``--var``: strings without quotes, unless they would parse as another value."""
     for name, value in values.items():
         plain = isinstance(value, str) and parse_value(value) == value
-        yield f"{name}={value if plain else json.dumps(value)}"
+        yield f"{name}={value if plain else json_text(value)}"
 
 
 def some_values(space: Space) -> dict[str, Value]:
@@ -86,7 +86,7 @@ def _problems(name: str, value: Any) -> Iterable[Problem]:
             for problem in config.check(value, RANGE):
                 yield Problem(f"{name}.{problem.path}", problem.message)
         case _:
-            yield Problem(name, f"expected a list of values or an object with low and high, got {json.dumps(value)}")
+            yield Problem(name, f"expected a list of values or an object with low and high, got {json_text(value)}")
 
 
 def _distribution(path: str | Path, name: str, value: Any) -> BaseDistribution:

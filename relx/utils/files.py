@@ -17,6 +17,13 @@ from relx.utils.text import printable
 
 SHOWN = 6
 AROUND = 20
+_CONVERT = "expected UTF-8 (iconv -f UTF-16 -t UTF-8 converts it)"
+NO_TEXT = {
+    b"\x1f\x8b": ("a gzip file", "its name has to end in .gz"),
+    b"PK\x03\x04": ("a zip file", "unpack it first"),
+    b"\xff\xfe": ("text in UTF-16", _CONVERT),
+    b"\xfe\xff": ("text in UTF-16", _CONVERT),
+}
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -24,18 +31,30 @@ def text_lines(path: str | Path, on_fault: Callable[[DataError], None] | None = 
     """Yield the numbered lines of a UTF-8 text file, one by one; only a newline ends a line.
 
     Raises DataError, with ``file:line``, for a file that cannot be read, a damaged gzip stream, and bytes that are not
-    UTF-8. If ``on_fault`` is given, it receives the error for such bytes instead, and their line is skipped.
+    UTF-8. If ``on_fault`` is given, it receives the error for such bytes instead, and their line is skipped. A file
+    that begins as no text does has a single error.
     """
     for number, line in enumerate(byte_lines(path), 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
+            if number == 1:
+                _require_text(path, line)
             fault = DataError(f"{path}:{number}: not UTF-8 text (byte {error.start + 1} of the line)")
             if on_fault is None:
                 raise fault from None
             on_fault(fault)
         else:
             yield number, text
+
+
+def _require_text(path: str | Path, line: bytes) -> None:
+    """Raise DataError if a first line that is not UTF-8 is that of a compressed, otherwise encoded or binary file."""
+    for begin, (what, remedy) in NO_TEXT.items():
+        if line.startswith(begin):
+            raise DataError(f"{path}: is {what}; {remedy}")
+    if b"\0" in line:
+        raise DataError(f"{path}: is a binary file (it holds zero bytes); expected UTF-8 text")
 
 
 def byte_lines(path: str | Path) -> Iterator[bytes]:

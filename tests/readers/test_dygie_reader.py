@@ -91,7 +91,7 @@ def test_documents_without_a_sentence(tmp_path):
         ({"ner": [[[0, 1, 7]], []]}, ":1: ner[0][0]: expected a string, got 7"),
         ({"relations": [[[0, 1, 4, 9, "in"]], []]}, ":1: relations[0][0]: expected 0 <= start <= end <= 8"),
         ({"relations": [[[0, 1, 4, "in"]], []]}, "expected [head start, head end, tail start, tail end, type]"),
-        ({"doc_key": 3.5}, ":1: doc_key: expected a string, got 3.5"),
+        ({"doc_key": 3.5}, ":1: doc_key: expected a string or a whole number, got 3.5"),
     ],
 )  # fmt: skip
 def test_a_bad_document(tmp_path, changes, message):

@@ -3,6 +3,7 @@ import hashlib
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,21 @@ def test_the_sha256_of_a_file_and_of_a_folder_are_those_of_the_usual_tools(tmp_p
     assert sha256_of(tmp_path / "data" / "z.txt") == lines[1].split()[0]
     assert sha256_of(str(tmp_path / "data")) == hashlib.sha256("".join(lines).encode()).hexdigest()
     assert sha256_of(tmp_path / "gone") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{}".encode("utf-16"), "a: is text in UTF-16; expected UTF-8 (iconv -f UTF-16 -t UTF-8 converts it)"),
+        (gzip.compress(b"{}"), "a: is a gzip file; its name has to end in .gz"),
+        (b"PK\x03\x04\xff\n\xff", "a: is a zip file; unpack it first"),
+        (b"\xca\xfe\x00\x01\n\xff\n\xff", "a: is a binary file (it holds zero bytes); expected UTF-8 text"),
+    ],
+)
+def test_what_is_no_text_is_one_fault(content, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_bytes(content)
+    faults = []
+    with pytest.raises(DataError) as error:
+        list(text_lines("a", faults.append))
+    assert str(error.value) == message and faults == []
