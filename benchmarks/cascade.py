@@ -70,7 +70,7 @@ def predict(model: JointExtractor, examples: list[Example], loader: DataLoader) 
 
     def extract(batch: Batch) -> list[Example]:
         encode = Encoding(model)
-        plain = PlainSentences(batch, encode, encode(batch))
+        plain = PlainSentences(batch, encode)
         return head.run(GuidedFinder(head, plain), batch)
 
     model.eval()

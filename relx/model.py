@@ -12,7 +12,7 @@ from relx.data.batch import Arrays, Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import Vocabulary
-from relx.embedders.embedder import TokenEmbedder
+from relx.embedders.embedder import Levitated, TokenEmbedder
 from relx.encoders.seq2seq.compose import PassThroughEncoder
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.errors import TrainingError
@@ -52,7 +52,12 @@ class JointExtractor(nn.Module):
             self.head = head.build(
                 input_dim=self.encoder.output_dim, task_features=self.encoder.task_features, vocabulary=vocabulary
             )
-        self.embedder.add_tokens(self.head.markers)
+        if not self.head.levitated:
+            self.embedder.add_tokens(self.head.markers)
+        elif isinstance(self.encoder, PassThroughEncoder):
+            self.embedder.add_levitated(self.head.markers)
+        else:
+            raise ValueError("levitated markers are read by a transformer alone; leave out the encoder above it")
 
     @property
     def device(self) -> torch.device:
@@ -103,8 +108,11 @@ class JointExtractor(nn.Module):
     ) -> list[Example]:
         """Predict for sentences, in their order, in batches of similar lengths. ``over`` maps over the batches.
 
-        ``at`` are thresholds below those of the head, for candidates that are less probable (``Head.at``).
+        ``at`` are thresholds below those of the head, for candidates that are less probable (``Head.at``). A head that
+        finds no entities is given those that the sentences hold.
         """
+        if not self.head.finds_entities:
+            return self.relate(examples, loader, over, at)
         head = self.head if at is None else self.head.at(at)
 
         def extract(batch: Batch) -> list[Example]:
@@ -118,13 +126,13 @@ class JointExtractor(nn.Module):
     ) -> list[Example]:
         """Predict the relations between the entities that the sentences hold, and return these with the relations.
 
-        An entity without a place in the sentence, and one whose tokens another entity has, has no relations. The head
-        has to ``relates_given``, and the entities to have no ``fault_of_given``. ``at`` is that of ``extract``.
+        The head has to ``relates_given``. An entity without a place in the sentence, one whose tokens another entity
+        has, and one with a ``fault_of_given`` has no relations. ``at`` is that of ``extract``.
         """
         head = self.head if at is None else self.head.at(at)
 
         def relate(batch: Batch) -> list[Example]:
-            given = [relatable(example) for example in batch.examples]
+            given = [[e for e in relatable(one) if head.fault_of_given(e) is None] for one in batch.examples]
             with faults_of(head, "relations_between"):
                 found = head.relations_between(batch.to(self.device), Encoding(self), given)
             pairs = zip(batch.examples, found, strict=True)
@@ -159,6 +167,10 @@ class Encoding:
     def __call__(self, batch: Batch) -> Tensor:
         """Encode a batch: -> [batch, length, size of the encoder]."""
         return self.model.encode(batch)
+
+    def levitated(self, batch: Batch, markers: Levitated) -> Tensor:
+        """Encode markers beside the sentences of a batch: -> [groups, markers of a group, size of the encoder]."""
+        return self.model.embedder.levitated(batch, markers)
 
     def batch_of(self, examples: Sequence[Example]) -> Batch:
         """Make a batch without targets of sentences, at least one."""

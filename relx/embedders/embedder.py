@@ -1,13 +1,27 @@
 """The kind of component that turns the tokens of a batch into vectors."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
 from relx.registry import Registrable
+
+
+class Levitated(NamedTuple):
+    """Hold markers that are beside a sentence: each has the position of a word, and no word reads it (PL-Marker, PURE).
+
+    Markers come in groups, which read the sentence and themselves. ``row`` [groups] is the sentence of a group,
+    ``tokens`` [groups, k] are indices of the head's ``markers``, ``words`` [groups, k] the words whose positions they
+    have: that of the word's first piece, or where ``ends`` [k] that of its last piece.
+    """
+
+    row: Tensor
+    tokens: Tensor
+    words: Tensor
+    ends: Sequence[bool]
 
 
 class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("vocabulary",)):
@@ -28,6 +42,17 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
 
         An embedder that does not override this treats them as unknown words.
         """
+
+    def add_levitated(self, tokens: Sequence[str]) -> None:
+        """Make room for markers beside the sentences, as ``add_tokens`` does. Raises ValueError if it cannot read them.
+
+        An embedder that can overrides this and ``levitated``.
+        """
+        raise ValueError("levitated markers need the embedder 'transformer' by itself; choose markers='text'")
+
+    def levitated(self, batch: Batch, markers: Levitated) -> Tensor:
+        """Encode markers beside the sentences of a batch: -> [groups, k, output_dim]."""
+        raise NotImplementedError
 
     def row_keys(self) -> dict[str, list[Hashable]]:
         """Name what each row of a weight stands for, so that its rows are found in a model with another vocabulary."""

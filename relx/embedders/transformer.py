@@ -1,9 +1,9 @@
 """A Hugging Face encoder as embedder: its word pieces, the windows of long sentences, and the vectors of words."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
+from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
-from relx.embedders.embedder import TokenEmbedder
+from relx.embedders.embedder import Levitated, TokenEmbedder
 from relx.embedders.pretrained import Pretrained, build_empty, load_pretrained, require_pretrained
 from relx.embedders.tokenizer_file import panics_as_errors, read_tokenizer
 from relx.errors import DataError
@@ -77,9 +78,9 @@ class TransformerEmbedder(TokenEmbedder):
             if share > MANY_UNKNOWN:
                 logger.warning(UNKNOWN_WORDS, model, 100 * share)
         self.transformer = found.encoder.requires_grad_(trainable)
-        settings: Any = self.transformer.config
-        self.mix = ScalarMix(settings.num_hidden_layers) if layers == "mix" else None
-        self.output_dim = settings.hidden_size
+        self.levitated_pieces: list[int] = []
+        self.mix = ScalarMix(self._settings.num_hidden_layers) if layers == "mix" else None
+        self.output_dim = self._settings.hidden_size
         self.train()
 
     @classmethod
@@ -96,16 +97,40 @@ class TransformerEmbedder(TokenEmbedder):
 
     def index(self, example: Example) -> Arrays:
         """Return the arrays of ``WordPieces.index``."""
-        return self.pieces.index(example.tokens)
+        return self.pieces.index(example.tokens, with_bounds=bool(self.levitated_pieces))
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
         """Give each token a piece of its own, whose vector starts at random and is trained with the encoder."""
         if not tokens:
             return
         transformer: Any = self.transformer
-        rows, needed = len(transformer.get_input_embeddings().weight), self.pieces.add_tokens(tokens)
+        rows, needed = len(self._weights), self.pieces.add_tokens(tokens)
         if needed > rows:  # some models have rows to spare
             transformer.resize_token_embeddings(needed, mean_resizing=False)
+
+    def add_levitated(self, tokens: Sequence[str]) -> None:
+        """Give each token a piece of its own, and index where the pieces of words are. Raises ValueError."""
+        kind = self._settings.model_type
+        if kind not in FIRST_POSITION:
+            raise ValueError(f"levitated markers need a model of the type {' or '.join(FIRST_POSITION)}, not {kind}")
+        self.add_tokens(tokens)
+        known = self.pieces.tokenizer.get_vocab()
+        self.levitated_pieces = [known[token] for token in tokens]
+
+    def levitated(self, batch: Batch, markers: Levitated) -> Tensor:
+        """Encode markers with the positions of words, which read the sentence and the markers of their group.
+
+        No word reads a marker, so the vectors of the words, and those of other groups, are as without it. A sentence is
+        read again for each ``MARKERS_AT_ONCE`` markers. Of a group whose words are in no window together, each marker
+        is read in the window of its own word.
+        """
+        vectors = self._weights.new_zeros(*markers.tokens.shape, self.output_dim)
+        pieces = torch.tensor(self.levitated_pieces, device=markers.row.device)
+        special = (len(self.pieces.before), len(self.pieces.after))
+        for part in levitated_passes(batch, markers, pieces, *special):
+            encoded = self._encode(part.pieces, part.mask(), part.positions)
+            vectors = vectors.index_put(part.markers, encoded[part.places])
+        return self.dropout(vectors)
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, hidden size]."""
@@ -114,13 +139,51 @@ class TransformerEmbedder(TokenEmbedder):
         mask = torch.arange(windows.shape[1], device=windows.device) < sizes.unsqueeze(1)
         return self.dropout(_pool_pieces(self._encode(windows, mask), batch))
 
-    def _encode(self, windows: Tensor, mask: Tensor) -> Tensor:
-        """Pieces and mask [windows, longest] -> [windows, longest, hidden size]."""
-        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()), self._precision(windows.device.type):
-            encoded = self.transformer(windows, attention_mask=mask.long(), output_hidden_states=self.mix is not None)
+    def _encode(self, pieces: Tensor, mask: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Pieces [rows, longest] -> [rows, longest, hidden size].
+
+        ``mask`` is that of the pieces, or with ``positions`` [rows, longest] what each piece reads [rows, longest,
+        longest].
+        """
+        arguments: dict[str, Any] = {"attention_mask": mask.long()}
+        if positions is not None:
+            zero = self._weights.new_zeros(())
+            arguments["attention_mask"] = torch.where(mask, zero, torch.finfo(zero.dtype).min).unsqueeze(1)
+            arguments["position_ids"] = positions + FIRST_POSITION[self._settings.model_type]
+        with (
+            torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()),
+            self._precision(pieces.device.type),
+            self._relative_positions(positions),
+        ):
+            encoded = self.transformer(pieces, output_hidden_states=self.mix is not None, **arguments)
         if self.mix is None:
             return to_float32(encoded.last_hidden_state)
         return self.mix(list(map(to_float32, encoded.hidden_states[1:])))
+
+    @contextmanager
+    def _relative_positions(self, positions: Tensor | None) -> Iterator[None]:
+        """While entered, MPNet's bias of relative positions is that of ``positions``, not of the places in the row."""
+        encoder: Any = getattr(self.transformer, "encoder", None)
+        if positions is None or not hasattr(encoder, "compute_position_bias"):
+            yield
+            return
+        bucket = encoder.relative_position_bucket(positions.unsqueeze(1) - positions.unsqueeze(2))
+        bias = encoder.relative_attention_bias(bucket).permute(0, 3, 1, 2)  # [rows, attention heads, longest, longest]
+        encoder.compute_position_bias = lambda *_: bias
+        try:
+            yield
+        finally:
+            del encoder.compute_position_bias
+
+    @property
+    def _settings(self) -> Any:
+        return self.transformer.config
+
+    @property
+    def _weights(self) -> Tensor:
+        """The vectors of the pieces."""
+        transformer: Any = self.transformer
+        return transformer.get_input_embeddings().weight
 
     def _precision(self, device: str) -> AbstractContextManager[object]:
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(device, self.dtype)
@@ -189,12 +252,14 @@ class WordPieces:
         known = self.tokenizer.get_vocab()
         return 1 + max(known[token] for token in tokens)
 
-    def index(self, words: Sequence[str]) -> Arrays:
+    def index(self, words: Sequence[str], with_bounds: bool = False) -> Arrays:
         """Return the arrays of a sentence.
 
         ``pieces`` [windows, longest] and ``window_sizes`` [windows], special pieces included; ``word_pieces`` [words]:
         the number of pieces that make each word, 0 for a word without pieces such as a control character; and
-        ``piece_places`` [their sum, 2]: the window of each of these pieces and its place there.
+        ``piece_places`` [their sum, 2]: the window of each of these pieces and its place there. ``with_bounds`` adds
+        ``word_bounds`` [words, 2], the first and the last piece of each word in the sentence, and ``window_starts``
+        [windows], the first piece of each window.
 
         Raises DataError for words on which the tokenizer fails, or of which it makes far more pieces than characters.
         """
@@ -204,6 +269,12 @@ class WordPieces:
         room = self.room or max(1, len(pieces))
         starts = window_starts(len(pieces), room)
         counts = np.bincount(owners, minlength=len(words))
+        bounds: Arrays = {}
+        if with_bounds:
+            ends = np.cumsum(counts)
+            first = np.minimum(ends - counts, max(0, len(pieces) - 1))  # a word without pieces has those beside it
+            bounds = {"word_bounds": _int32(np.stack((first, np.maximum(first, ends - 1)), axis=1))}
+            bounds = {**bounds, "window_starts": _int32(starts)}
         places = _places(owners, counts, starts, room)
         if self.first_only:
             places, counts = places[np.unique(owners, return_index=True)[1]], np.minimum(counts, 1)
@@ -211,8 +282,9 @@ class WordPieces:
         return {
             "pieces": windows,
             "window_sizes": np.full(len(windows), max(1, windows.shape[1]), dtype=np.int32),
-            "word_pieces": counts.astype(np.int32),
-            "piece_places": (places + [0, len(self.before)]).astype(np.int32),
+            "word_pieces": _int32(counts),
+            "piece_places": _int32(places + [0, len(self.before)]),
+            **bounds,
         }
 
     def unknown_share(self, examples: Sequence[Example], unknown: int | None) -> float:
@@ -241,6 +313,10 @@ class WordPieces:
         windows = np.hstack((before, shown, after))
         # A sentence without tokens has no piece at all where the tokenizer adds none; the transformer needs one.
         return windows if windows.shape[1] else np.zeros((len(starts), 1), dtype=windows.dtype)
+
+
+def _int32(numbers: np.ndarray) -> np.ndarray:
+    return numbers.astype(np.int32)
 
 
 def _places(owners: np.ndarray, counts: np.ndarray, starts: np.ndarray, room: int) -> np.ndarray:
@@ -289,3 +365,99 @@ def best_windows(begin: np.ndarray, end: np.ndarray, starts: np.ndarray, size: i
 def longest_whole_span(size: int) -> int:
     """Return the length up to which any span lies in one window as a whole."""
     return size // 2 + 1
+
+
+# The position of a sentence's first piece, in the models that read levitated markers.
+FIRST_POSITION = {"bert": 0, "mpnet": 2}
+# So many markers are beside a sentence at a time, and rows of so many pieces are read at a time.
+MARKERS_AT_ONCE = 128
+PIECES_AT_ONCE = 4096
+
+
+class LevitatedPass(NamedTuple):
+    """Rows of pieces, each a window and markers behind it: [rows, longest] each.
+
+    ``groups`` is 0 for a piece of the window, the number of its group for a marker, -1 for padding. ``markers`` are
+    groups and places of markers in ``Levitated``, ``places`` the row and the place of each of them here.
+    """
+
+    pieces: Tensor
+    positions: Tensor
+    groups: Tensor
+    markers: tuple[Tensor, Tensor]
+    places: tuple[Tensor, Tensor]
+
+    def mask(self) -> Tensor:
+        """Return whether a piece, the second axis, reads another, the third: [rows, longest, longest]."""
+        read, reader = self.groups.unsqueeze(1), self.groups.unsqueeze(2)
+        return (read == 0) | ((read > 0) & (read == reader))
+
+
+def levitated_passes(
+    batch: Batch, markers: Levitated, pieces: Tensor, before: int, after: int
+) -> Iterator[LevitatedPass]:
+    """Distribute markers over rows. ``pieces`` are those of the markers.
+
+    ``before`` and ``after`` are the numbers of special pieces of a window.
+    """
+    row = markers.row.unsqueeze(1).expand_as(markers.words)  # [groups, k]
+    bounds = batch["word_bounds"][row, markers.words]  # [groups, k, 2]
+    piece = torch.where(torch.tensor(markers.ends, device=row.device), bounds[..., 1], bounds[..., 0])
+    rooms = batch["window_sizes"][markers.row] - before - after
+    window = windows_of_groups(piece, batch["window_starts"][markers.row], rooms)
+    group, place = (index.flatten() for index in torch.meshgrid(*map(torch.arange, row.shape), indexing="ij"))
+    group, place = group.to(row.device), place.to(row.device)
+    # In the order of windows and, in these, of groups; a row begins anew after so many markers, between two groups.
+    shown = (row * batch["window_sizes"].shape[1] + window).flatten()
+    order = (shown * max(1, len(row)) + group).argsort(stable=True)
+    shown, group, place = shown[order], group[order], place[order]
+    key = shown * max(1, len(row)) + group
+    begin = torch.searchsorted(key, key) - torch.searchsorted(shown, shown)  # of its group, among those of its window
+    _, read_in = torch.stack((shown, begin // MARKERS_AT_ONCE), dim=1).unique(dim=0, return_inverse=True)
+    count = torch.bincount(read_in)
+    first = count.cumsum(0) - count
+    of_row, of_window = (index[group, place][first] for index in (row, window))
+    sizes = batch["window_sizes"][of_row, of_window]
+    plan = DataLoader(PIECES_AT_ONCE, PIECES_AT_ONCE).in_order((sizes + count).cpu().numpy()) if len(count) else []
+    for rows in map(torch.from_numpy, plan):
+        rows = rows.to(row.device)
+        here = torch.repeat_interleave(first[rows], count[rows]) + _places_within(count[rows])  # indices of markers
+        at = torch.repeat_interleave(torch.arange(len(rows), device=row.device), count[rows])
+        slot = sizes[rows][at] + _places_within(count[rows])
+        longest = int((sizes + count)[rows].max())
+        positions = torch.arange(longest, device=row.device).repeat(len(rows), 1)
+        groups = torch.where(positions < sizes[rows].unsqueeze(1), 0, -1)
+        text = batch["pieces"][of_row[rows], of_window[rows]]
+        shown_pieces = F.pad(text, (0, max(0, longest - text.shape[1])))[:, :longest] * (groups == 0)
+        which = (group[here], place[here])
+        start = batch["window_starts"][of_row[rows], of_window[rows]][at]
+        positions = torch.where(groups == 0, positions, 0).index_put((at, slot), piece[which] - start + before)
+        yield LevitatedPass(
+            shown_pieces.index_put((at, slot), pieces[markers.tokens[which]]),
+            positions,
+            groups.index_put((at, slot), which[0] + 1),
+            which,
+            (at, slot),
+        )
+
+
+def windows_of_groups(pieces: Tensor, starts: Tensor, rooms: Tensor) -> Tensor:
+    """Find the window in which each marker is read: that which shows its whole group best, or else its own piece.
+
+    ``pieces`` [groups, k] in the sentence, ``starts`` and ``rooms`` [groups, windows] -> [groups, k].
+    """
+
+    def best(first: Tensor, last: Tensor, starts: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+        context = torch.minimum(first - starts, ends - last).masked_fill(ends < starts, -(2**30))
+        return context.max(dim=-1)
+
+    ends = starts + rooms - 1  # the last piece of each window
+    context, together = best(pieces.amin(1, keepdim=True), pieces.amax(1, keepdim=True), starts, ends)
+    _, alone = best(pieces.unsqueeze(2), pieces.unsqueeze(2), starts.unsqueeze(1), ends.unsqueeze(1))
+    return torch.where((context >= 0).unsqueeze(1), together.unsqueeze(1), alone)
+
+
+def _places_within(counts: Tensor) -> Tensor:
+    """Count 0, 1, ... within each of some rows."""
+    begin = (counts.cumsum(0) - counts).repeat_interleave(counts)
+    return torch.arange(len(begin), device=counts.device) - begin

@@ -1,6 +1,7 @@
 """Joint-extraction heads.
 
-Registered: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``rin``, ``rin_v2``,
+Registered: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``pure``,
+``pure_entities``, ``pure_relations``, ``rin``, ``rin_v2``,
 ``spert``, ``table``.
 """
 

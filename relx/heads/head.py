@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
+from relx.embedders.embedder import Levitated
 from relx.limits import Limit
 from relx.registry import Registrable
 
@@ -20,6 +21,7 @@ NOT_LOCATED = "mention not found among the tokens"
 UNKNOWN = "relation type never seen in training"
 SHARED = "another entity has the same anchor token"
 UNTAGGED = "mention has no entity tags of its own"
+NOT_EXTRACTED = "only entities are extracted"
 
 
 class Encode(Protocol):
@@ -30,6 +32,12 @@ class Encode(Protocol):
 
     def batch_of(self, examples: Sequence[Example]) -> Batch:
         """Make a batch of sentences that the head wrote, for example with markers among their tokens."""
+
+    def levitated(self, batch: Batch, markers: Levitated) -> Tensor:
+        """Encode markers beside the sentences of a batch: -> [groups, markers of a group, size of the encoder].
+
+        Only heads that say that their markers are ``levitated`` may ask for it.
+        """
 
 
 @dataclass(frozen=True)
@@ -61,13 +69,18 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     ``forward`` serves only the loss and may read the gold of the batch.
 
     ``markers`` are tokens that the head writes among the words of a sentence: each gets a vector of its own.
-    ``finds_relations`` is False for a head that finds only entities. ``thresholds`` are the probabilities from which
-    decoding counts what it finds; 0 where it takes the best label. A head that compares probabilities with a threshold
-    sets them in its constructor, and reads them when it decodes: ``at`` gives them other values.
+    ``levitated`` says that they are not among the words, but beside a sentence (``Encode.levitated``).
+    ``finds_relations`` is False for a head that finds only entities. ``finds_entities`` is False for a head that
+    predicts only relations between given entities: it writes ``relations_between`` in place of ``decode``, and the
+    entities of labeled sentences are given to it. ``thresholds`` are the probabilities from which decoding counts what
+    it finds; 0 where it takes the best label. A head that compares probabilities with a threshold sets them in its
+    constructor, and reads them when it decodes: ``at`` gives them other values.
     """
 
     markers: Sequence[str] = ()
+    levitated: bool = False
     finds_relations: bool = True
+    finds_entities: bool = True
     thresholds: Thresholds = Thresholds()
 
     def index(self, example: Example) -> Arrays:

@@ -39,6 +39,8 @@ class SpERT(SpanPairHead):
         dropout: Dropout on the vectors of spans and of pairs.
     """
 
+    spans: SpanClassifier
+
     def __init__(
         self,
         input_dim: Injected[int],
@@ -55,7 +57,7 @@ class SpERT(SpanPairHead):
     ) -> None:
         require_effect(SpERT, {"labels=one": {"threshold": threshold} if labels == "one" else {}})
         scheme = PairScheme(vocabulary.relations(), "ordered", labels, threshold=threshold)
-        super().__init__(vocabulary, max_width, scheme, train_on, pair_negatives, mean=True)
+        super().__init__(vocabulary, scheme, max_width, train_on, pair_negatives, mean=True)
         c = (sentence or Seq2VecEncoder.named("mean")).build(input_dim=input_dim)
         self.spans = SpanClassifier(
             input_dim, len(self.types.names), max_width, "max", width_dim,

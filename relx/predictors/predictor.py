@@ -26,6 +26,7 @@ from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
 from relx.predictors.given import GivenEntities
+from relx.registry import registered_name
 from relx.schema import Enforcement, Schema
 from relx.scoring import metric_rows
 from relx.utils import html
@@ -46,6 +47,10 @@ CHUNK = 1024
 SHOWN = 6  # faults in one message
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
 SEVERAL = "expected a list of inputs"
+FINDS_NONE = (
+    "the head {!r} finds no entities and relates given ones: give it those of another archive or your own "
+    "(--given-entities, --entities FILE; from Python given_entities=True)"
+)
 EXPECTED = "expected a text, a list of tokens, a record (dict) or an Example"
 PAIRS = "text: holds surrogate pairs, so offsets and characters count them twice; join each pair to one character first"
 
@@ -290,12 +295,14 @@ class Predictor:
         thresholds of the calibration decide, and without a calibration those of the head. With ``calibrated=False`` the
         scores are those of the head, as if there were no calibration. With ``given_entities=True`` relations are
         predicted between the entities that the inputs hold, and with a gazetteer between its names. Raises ConfigError
-        with all that is wrong.
+        with all that is wrong, and for a head that finds no entities and is not given any.
         """
         calibration = self.archive.calibration if calibrated else None
         given = None
         if not isinstance(given_entities, bool | Gazetteer):
             raise ConfigError(f"given_entities: expected True or a gazetteer of this predictor, got {given_entities!r}")
+        if given_entities is False and not self.model.head.finds_entities:
+            raise ConfigError(FINDS_NONE.format(registered_name(self.model.head)))
         if given_entities is not False:
             given = GivenEntities(self.model.head, None if given_entities is True else given_entities)
         return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score, given)

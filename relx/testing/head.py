@@ -50,8 +50,8 @@ class HeadTestCase(ModelTestCase):
         """Every gold relation is decoded, or listed as lost with its cause; nothing else is."""
         head = self.build().head
         self._require_decoded(head, self.copies())
-        found = any(example.relations for example in oracle_decode(head, self.copies()))
-        require(found, "no gold relation at all is decoded: the scheme is empty")
+        found = any(self._labels(head, example) for example in oracle_decode(head, self.copies()))
+        require(found, "no gold label at all is decoded: the scheme is empty")
 
     def test_relations_that_share_their_mentions_come_back(self) -> None:
         """A pair may have two relations, and relations in both directions: these are returned, or declared as lost.
@@ -69,8 +69,11 @@ class HeadTestCase(ModelTestCase):
 
     def _require_decoded(self, head: Head, sentences: Sequence[Example]) -> None:
         for gold, found in zip(sentences, oracle_decode(head, sentences), strict=True):
-            lost = self._triples(gold, [relation for relation, _ in head.targets(gold).lost])
-            wanted, read = self._triples(gold, gold.relations), self._triples(found, found.relations)
+            targets = head.targets(gold)
+            not_held = replace(
+                gold, relations=[r for r, _ in targets.lost], entities=[e for e, _ in targets.lost_entities]
+            )
+            lost, wanted, read = (self._labels(head, example) for example in (not_held, gold, found))
             where = f"of {shown(gold)}, the oracle"
             missing = wanted - lost - read
             require(not missing, f"{where} lacks {missing}; what a scheme cannot hold, `targets` lists as lost")
@@ -84,11 +87,11 @@ class HeadTestCase(ModelTestCase):
         self._require_learned(model, _of_every_type(model, self.copies()))
 
     def _require_learned(self, model: JointExtractor, chosen: Sequence[Example]) -> None:
-        wanted = [self._triples(example, example.relations) for example in oracle_decode(model.head, chosen)]
+        wanted = [self._labels(model.head, example) for example in oracle_decode(model.head, chosen)]
         missing: set[Key] = set()
         for _ in range(BY_HEART):
             self._trained(model, self.steps, chosen)
-            read = [self._triples(example, example.relations) for example in model.extract(chosen, LOADER)]
+            read = [self._labels(model.head, example) for example in model.extract(chosen, LOADER)]
             missing = {key for keys, found in zip(wanted, read, strict=True) for key in keys - found}
             if not missing:
                 return
@@ -108,9 +111,12 @@ class HeadTestCase(ModelTestCase):
             lost = [shown(own) for relation in own.relations if not any(_equal(relation, r) for r in more.relations)]
             require(not lost, f"at a lower threshold it loses relations of {lost[:1]}; read self.thresholds in decode")
 
-    def _triples(self, example: Example, relations: Sequence[Relation]) -> set[Key]:
+    def _labels(self, head: Head, example: Example) -> set[Key]:
+        """Return the triples of a sentence, or its entities if the head finds no relations."""
+        if not head.finds_relations:
+            return {(entity.span, entity.type or "", None) for entity in example.entities if entity.located}
         key = find_protocol(self.protocol).key
-        return {key(example, relation) for relation in relations if relation.located}
+        return {key(example, relation) for relation in example.relations if relation.located}
 
     def test_it_relates_given_entities(self) -> None:
         """A head that relates given entities returns these as they are, and relations between them only."""
@@ -140,11 +146,12 @@ class HeadTestCase(ModelTestCase):
 
 
 def _of_every_type(model: JointExtractor, examples: Sequence[Example]) -> list[Example]:
-    """Return the first sentence of each relation type among those whose relations the head can return together."""
+    """Return the first sentence of each type among those whose relations the head can return together."""
     chosen: dict[str, Example] = {}
     for example, held in zip(examples, oracle_decode(model.head, examples), strict=True):
-        for relation in [] if model.head.limits(held) else held.relations:
-            chosen.setdefault(relation.type, example)
+        labels: Sequence[Relation | Entity] = held.relations if model.head.finds_relations else held.entities
+        for label in [] if model.head.limits(held) else labels:
+            chosen.setdefault(label.type or "", example)
     return list({id(example): example for example in chosen.values()}.values())
 
 

@@ -25,6 +25,10 @@ HEADS: list[dict[str, Any]] = [
     {"type": "interactive", "decoders": 3, "tagger": True},
     {"type": "interactive", "decoders": 3, "tagger": True, "interactive_layer": False, "teacher_forcing": False},
     {"type": "novel_tagging", "hidden_size": 6, "decoder_size": 6, "tag_dim": 5, "dropout": 0.0},
+    {"type": "pure", "max_width": 4, "width_dim": 3, "hidden_size": 16, "span_dropout": 0.0, "dropout": 0.0},
+    {"type": "pure_entities", "max_width": 4, "width_dim": 3, "hidden_size": 8, "dropout": 0.0},
+    {"type": "pure_relations", "dropout": 0.0},
+    {"type": "pure_relations", "dropout": 0.0, "order": "in_text", "labels": "several"},
     {"type": "rin", "rounds": 2},
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},
     {"type": "rin_v2", "rounds": 2},
@@ -34,14 +38,14 @@ HEADS: list[dict[str, Any]] = [
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
 ]
 TALKING: dict[str, JointExtractor] = {}
-RELATING = ("cascade", "casrel", "graphrel", "rin", "rin_v2", "spert", "table")
+RELATING = ("cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spert", "table")
 
 
 class TestEveryHead(HeadTestCase):
     @pytest.fixture(autouse=True, params=HEADS, ids=lambda head: head["type"])
     def _each(self, request: pytest.FixtureRequest) -> None:
         self.head = request.param
-        if self.head["type"] == "cascade":  # subjects are told apart by context: single words say nothing of markers
+        if self.head["type"] in ("cascade", "pure", "pure_relations"):  # single words say nothing of markers
             self.encoder = {"type": "lstm", "hidden_size": 6}
         if "cells" in self.head:  # the choice of cells is one between features of tasks
             self.encoder = {"type": "partition_filter", "hidden_size": 6}

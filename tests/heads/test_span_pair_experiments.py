@@ -11,6 +11,9 @@ from tiny import write_corpus
 from relx.commands import main
 
 VARIABLES: dict[str, list[dict[str, Any]]] = {
+    "pure_entities_scierc": [{}, {"encoder": "transformer", "max_width": 6, "frozen": "true"}],
+    "pure_relations_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "labels": "several"}],
+    "pure_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "train_on": "both"}],
     "spert_conll04": [
         {},
         {"encoder": "transformer", "labels": "one", "train_on": "both", "negatives": "null"},
@@ -48,3 +51,16 @@ def test_spert_is_learnt_by_heart_and_read_from_text(tmp_path: Path, capsys: pyt
     found = predicted(tmp_path / "spert_conll04/model.tar.gz", "Bob works in Oslo now .", tmp_path, capsys, "--text")
     assert [relation["type"] for relation in found["relations"]] == ["works_in"]
     assert [entity["type"] for entity in found["entities"]] == ["PER", "LOC"]
+
+
+def test_two_archives_of_pure_are_joined_by_given_entities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entities = trained("pure_entities_scierc", tmp_path, dim=20, hidden=20, lr=0.01, batch=4, epochs=12)
+    relations = trained("pure_relations_scierc", tmp_path, dim=20, hidden=20, lr=0.01, epochs=8)
+    assert entities["entities"]["f1"] == relations["triples"]["f1"] == 1.0
+    finds, relates = (tmp_path / f"pure_{name}_scierc/model.tar.gz" for name in ("entities", "relations"))
+    found = predicted(finds, "Bob works in Oslo now .", tmp_path, capsys, "--text")
+    assert ([entity["type"] for entity in found["entities"]], found["relations"]) == (["PER", "LOC"], [])
+    joined = predicted(relates, json.dumps(found), tmp_path, capsys, "--given-entities")
+    assert [(r["head"], r["type"], r["tail"]) for r in joined["relations"]] == [(0, "works_in", 1)]
+    assert main(["predict", str(relates), str(tmp_path / "input")]) == 2
+    assert "the head 'pure_relations' finds no entities" in capsys.readouterr().err

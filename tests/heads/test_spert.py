@@ -142,7 +142,7 @@ def test_words_outside_of_both_mentions_change_nothing_of_a_pair() -> None:
     mentions = Spans.from_tensor(torch.tensor([[0, 0, 1, 2], [0, 0, 7, 7]]), torch.ones(2))
     pairs = model.head.pairs.candidates(mentions)
     plain, *others = (
-        model.head.pair_logits(PlainSentences(None, None, x), mentions, pairs)
+        model.head.pair_logits(PlainSentences(None, lambda batch, x=x: x), mentions, pairs)
         for x in (torch.zeros(1, 9, DIM, dtype=torch.float64), inside, outside)
     )
     assert not torch.equal(plain, others[0])
@@ -177,7 +177,7 @@ def test_three_hundred_mentions_in_a_sentence() -> None:
     sizes, score = [], model.head.pair_logits
     model.head.pair_logits = lambda *a: sizes.append(len(a[2])) or score(*a)
     with torch.inference_mode():
-        model.head.relate(PlainSentences(plain, None, model.encode(plain)), mentions)
+        model.head.relate(PlainSentences(plain, model.encode), mentions)
     assert sum(sizes) == 300 * 299
     assert max(sizes) <= 4096
 

@@ -13,7 +13,7 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
-from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
+from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit
 from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
@@ -25,10 +25,9 @@ from relx.heads.spans.spans import best_labels, find
 from relx.heads.spans.tagger import gammas
 from relx.heads.spans.triangle import logits_of_cells, pairs_in_order, triangle_loss
 from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
-from relx.registry import Injected, Lazy, suggestion
+from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
 
-NOT_EXTRACTED = "only entities are extracted"
 SHARED_OBJECTS = "all subjects of a sentence have the same objects, since the fusion does not tell them apart"
 
 Span = tuple[int, int]
@@ -150,7 +149,7 @@ class Cascade(Head):
         self.joint = self.finds_relations = joint
         self.all_subjects, self.nearest = subjects == "all", decoding == "nearest"
         with_entities = markers == "entity_subject"
-        self.reads_types = with_entities and self.types.source == "data"
+        self.reads_types = with_entities
         self.fusion = Fusion(task_features)
         if joint and fusion == "late":
             num_types = len(types) if with_entities else None
@@ -188,7 +187,7 @@ class Cascade(Head):
         ``entity`` [batch, length, d_e], ``subject`` [sentences with entities, length, d_s], ``object`` [candidates for
         a subject, length, d_o].
         """
-        plain = PlainSentences(batch, encode, encode(batch))
+        plain = PlainSentences(batch, encode)
         output = {"entity": self.fusion.entity_features(plain)}
         if self.joint:
             gold = SpanTriples.gold(batch)
@@ -219,15 +218,14 @@ class Cascade(Head):
 
     def extract(self, batch: Batch, encode: Encode) -> list[Example]:
         """Extract entities, which of them are subjects, and the objects of each."""
-        return self.run(ModelFinder(self, PlainSentences(batch, encode, encode(batch))), batch)
+        return self.run(ModelFinder(self, PlainSentences(batch, encode)), batch)
 
     def relations_between(
         self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
     ) -> list[list[Relation]]:
         """Decide which given entities are subjects, and which are the objects of each, all marked with their types."""
-        labels = [self._given_label(entity) or 0 for of_sentence in entities for entity in of_sentence]
-        given, length = given_spans(entities, batch, labels), batch.mask.shape[1]
-        finder = GivenFinder(self, PlainSentences(batch, encode, encode(batch)))
+        given, length = given_spans(entities, batch, self.types.given_labels(entities)), batch.mask.shape[1]
+        finder = GivenFinder(self, PlainSentences(batch, encode))
         subjects = finder.subjects(given, given.batch_index.unique())
         objects = finder.objects(given, subjects)
         found = triples_of_subjects(given, subjects, objects, length, self.scheme.allow_self)
@@ -235,16 +233,7 @@ class Cascade(Head):
 
     def fault_of_given(self, entity: Entity) -> str | None:
         """Return what is wrong with a type that the model cannot mark."""
-        if not self.reads_types or self._given_label(entity) is not None:
-            return None
-        names = self.types.names
-        known = f"; the model reads the types of entities and knows {', '.join(names) or 'none'}"
-        if entity.type is None:
-            return f"the entity has no type{known}"
-        return f"the type {entity.type!r} is unknown{suggestion(entity.type, names)}{known}"
-
-    def _given_label(self, entity: Entity) -> int | None:
-        return self.types.label(entity, Example([]))
+        return self.types.fault_of_given(entity) if self.reads_types else None
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Return what the steps arrive at when each finds the gold spans, as far as its decoding allows."""

@@ -1,9 +1,10 @@
 """The types of entities, from the data or induced from the relations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import ENTITY_TYPES, NO_TYPES, Vocabulary
+from relx.registry import suggestion
 
 OTHER = "MISC"
 
@@ -37,6 +38,19 @@ class EntityTypes:
     def label(self, entity: Entity, example: Example) -> int | None:
         """Return the id of a gold entity's type; None for a type that training did not show."""
         return self.names.get(self.type_of(entity, example))
+
+    def given_labels(self, entities: Iterable[Sequence[Entity]]) -> list[int]:
+        """Return the ids of the types of given entities, one sentence after the other; 0 for an unknown type."""
+        return [self.label(entity, Example([])) or 0 for of_sentence in entities for entity in of_sentence]
+
+    def fault_of_given(self, entity: Entity) -> str | None:
+        """Return what is wrong with the type of a given entity, for a model that reads types; None if it is known."""
+        if self.source != "data" or (entity.type is not None and self.label(entity, Example([])) is not None):
+            return None
+        known = f"; the model reads the types of entities and knows {', '.join(self.names) or 'none'}"
+        if entity.type is None:
+            return f"the entity has no type{known}"
+        return f"the type {entity.type!r} is unknown{suggestion(entity.type, self.names)}{known}"
 
     @property
     def predicted(self) -> list[str | None]:

@@ -4,7 +4,7 @@ Cascade-SRN (section 3.4.1) marks entities and subjects; PURE (Zhong & Chen 2021
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -112,13 +112,17 @@ def _merged(items: list[T], marks: Sequence[_Mark], inserted: Sequence[T]) -> li
     return merged + items[done:]
 
 
-@dataclass(frozen=True)
 class PlainSentences:
-    """A batch of plain sentences, what encodes sentences, and these encoded: [batch, length, size of the encoder]."""
+    """A batch of plain sentences, and what encodes sentences. ``encoded`` are these, once they are asked for."""
 
-    batch: Batch
-    encode: Encode
-    encoded: Tensor
+    def __init__(self, batch: Batch, encode: Encode) -> None:
+        self.batch = batch
+        self.encode = encode
+
+    @cached_property
+    def encoded(self) -> Tensor:
+        """[batch, length, size of the encoder]."""
+        return self.encode(self.batch)
 
     @property
     def shape(self) -> torch.Size:
@@ -144,4 +148,4 @@ class MarkedReader:
             row = torch.arange(len(rows), device=encoded.device).unsqueeze(1)
             parts.append(encoded[row, torch.from_numpy(positions[rows]).to(encoded.device)])
         restored = torch.from_numpy(np.concatenate(plan).argsort())
-        return torch.cat(parts)[restored.to(plain.encoded.device)]
+        return torch.cat(parts)[restored.to(parts[0].device)]

@@ -65,7 +65,8 @@ class PairScheme:
     ) -> None:
         require_inner_shares(threshold=threshold)
         self.relations = relations
-        self.one, self.threshold, self.agree = labels == "one", threshold, agree
+        self.one, self.agree = labels == "one", agree
+        self.threshold = 0.0 if self.one else threshold
         self.directed = order == "in_text"
         self.both_orders = not self.directed or agree != "first"
         self.num_labels = len(relations) * (2 if self.directed else 1)
@@ -120,8 +121,11 @@ class PairScheme:
             return F.one_hot(_classes(gold), self.num_logits).float() * CERTAIN
         return (gold.float() * 2 - 1) * CERTAIN
 
-    def read(self, logits: Tensor, mentions: Spans, pairs: Pairs) -> SpanTriples:
-        """Read the relations between ``mentions`` from the logits of all their ``candidates``."""
+    def read(self, logits: Tensor, mentions: Spans, pairs: Pairs, threshold: float) -> SpanTriples:
+        """Read the relations between ``mentions`` from the logits of all their ``candidates``.
+
+        With several labels a relation counts from ``threshold`` on.
+        """
         probs = logits.softmax(dim=-1) if self.one else logits.sigmoid()
         if self.directed and self.both_orders:
             probs, pairs = self._agreed(probs, pairs, len(mentions))
@@ -129,7 +133,7 @@ class PairScheme:
             best = F.one_hot(probs.argmax(dim=-1), self.num_logits)[:, 1:].bool()
             probs, kept = probs[:, 1:], best
         else:
-            kept = probs >= self.threshold
+            kept = probs >= threshold
         pair, label = kept.nonzero(as_tuple=True)
         score = probs[pair, label]
         turned = label >= len(self.relations)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.data.vocabulary import Namespace, Vocabulary
+from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.marked_text import PlainSentences
@@ -21,7 +21,6 @@ from relx.heads.spans.spans import best_labels
 from relx.utils.argument_checks import require_sizes
 
 TOO_WIDE = "mention has more tokens than max_width"
-NOT_EXTRACTED = "only entities are extracted"
 
 # Mentions whose pairs are learned: the gold ones, these and those that the spans' classifier finds, or only the latter.
 TrainOn = Literal["gold", "both", "own"]
@@ -30,31 +29,57 @@ TrainOn = Literal["gold", "both", "own"]
 PAIRS_AT_ONCE = 2**12
 
 
+class ShortSpanTargets(SpanTripleTargets):
+    """Write entities of at most ``max_width`` tokens (None: of any width), and the relations between them."""
+
+    def __init__(self, relations: Namespace, types: EntityTypes, max_width: int | None) -> None:
+        super().__init__(relations, lambda e, example: None if self.too_wide(e) else types.label(e, example), False)
+        self.max_width = max_width
+
+    def too_wide(self, entity: Entity) -> bool:
+        """Return whether a mention has more tokens than ``max_width``."""
+        return self.max_width is not None and entity.located and len(range(*entity.span)) > self.max_width
+
+    def write(self, example: Example) -> Targets:
+        """Write what ``SpanTripleTargets.write`` does; the relations of wide mentions are lost."""
+        written = super().write(example)
+        lost = [(r, TOO_WIDE if any(map(self.too_wide, (r.head, r.tail))) else cause) for r, cause in written.lost]
+        return Targets(written.arrays, lost)
+
+    def lost_entities(self, example: Example, nearest: bool = False) -> list[tuple[Entity, str]]:
+        """List the entities that do not come back as they are, the wide ones among them."""
+        lost = super().lost_entities(example, nearest)
+        return [(entity, TOO_WIDE if self.too_wide(entity) else cause) for entity, cause in lost]
+
+
 class SpanPairHead(Head):
     """Classify spans as mentions, then the pairs of the mentions found.
 
-    A subclass sets ``spans`` and writes ``pair_logits``. The pairs of the mentions that ``train_on`` names are learned,
-    of those without relation at most ``pair_negatives`` of a sentence, drawn at random; None learns all of them. With
-    ``mean`` a sentence's loss is the mean over its spans and over its pairs, otherwise their sum.
+    A subclass sets ``spans``, the classifier of spans, and writes ``pair_logits``; without ``spans`` the mentions are
+    given. The pairs of the mentions that ``train_on`` names are learned, of those without relation at most
+    ``pair_negatives`` of a sentence, drawn at random; None learns all of them. With ``mean`` a sentence's loss is the
+    mean over its spans and over its pairs, otherwise their sum.
     """
 
-    spans: SpanClassifier
+    spans: SpanClassifier | None
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        max_width: int,
         pairs: PairScheme,
+        max_width: int | None,
         train_on: TrainOn = "gold",
         pair_negatives: int | None = None,
         mean: bool = False,
     ) -> None:
         super().__init__()
+        self.spans = None
         require_sizes(max_width=max_width, pair_negatives=pair_negatives)
-        self.types, self.max_width, self.pairs = EntityTypes(vocabulary, None), max_width, pairs
+        self.types, self.pairs = EntityTypes(vocabulary, None), pairs
         self.train_on, self.pair_negatives, self.mean = train_on, pair_negatives, mean
-        self.scheme = SpanTripleTargets(pairs.relations, self._label_of, allow_self=False)
+        self.scheme = ShortSpanTargets(pairs.relations, self.types, max_width)
         self.decoder = SpanTripleDecoder(pairs.relations, self.types.predicted)
+        self.thresholds = Thresholds(relations=pairs.threshold)
 
     def pair_logits(self, plain: PlainSentences, mentions: Spans, pairs: Pairs) -> Tensor:
         """Score some pairs of mentions: -> [pairs, pairs.num_logits]."""
@@ -62,45 +87,41 @@ class SpanPairHead(Head):
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``), as far as labels of pairs hold them."""
-        written = self.scheme.write(example)
-        wide = {entity for entity in example.entities if self._too_wide(entity)}
-        lost = [(r, TOO_WIDE if {r.head, r.tail} & wide else cause) for r, cause in written.lost]
-        return self.pairs.hold(example, Targets(written.arrays, lost))
+        return self.pairs.hold(example, self.scheme.write(example))
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Compute what the loss reads.
 
-        ``tokens`` [batch, length, d], the mentions whose pairs are learned, ``mentions`` [mentions, 4], the indices
-        ``first`` and ``second`` of the mentions of each pair, and ``pairs`` [pairs, num_logits].
+        ``tokens`` [batch, length, d] if there are ``spans``, the mentions whose pairs are learned, ``mentions``
+        [mentions, 4], the indices ``first`` and ``second`` of the mentions of each pair, and ``pairs`` [pairs,
+        num_logits].
         """
-        plain = PlainSentences(batch, encode, encode(batch))
+        plain = PlainSentences(batch, encode)
         gold, mentions = SpanTriples.gold(batch), self._candidates(plain)
         pairs = self.pairs.candidates(mentions)
         if self.training and self.pair_negatives is not None:
             related = self.pairs.gold(gold, mentions, pairs, plain.shape[1]).any(dim=1)
             pairs = pairs.select(drawn(pairs.row, related, self.pair_negatives))
-        return {
-            "tokens": plain.encoded,
-            "mentions": mentions.as_tensor(),
-            "first": pairs.first,
-            "second": pairs.second,
-            "pairs": self.pair_logits(plain, mentions, pairs),
-        }
+        output = {"pairs": self.pair_logits(plain, mentions, pairs), "first": pairs.first, "second": pairs.second}
+        output["mentions"] = mentions.as_tensor()
+        return output if self.spans is None else {**output, "tokens": plain.encoded}
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
         """Add the cross entropies of spans and of pairs, averaged over sentences."""
         gold = SpanTriples.gold(batch)
-        of_spans = self.spans.loss(output["tokens"], batch.mask, gold.entities)
-        mentions = Spans.from_tensor(output["mentions"], output["tokens"].new_ones(len(output["mentions"])))
+        mentions = Spans.from_tensor(output["mentions"], output["pairs"].new_ones(len(output["mentions"])))
         pairs = Pairs(output["first"], output["second"], mentions.batch_index[output["first"]])
         labels = self.pairs.gold(gold, mentions, pairs, batch.mask.shape[1])
         losses = self.pairs.losses(output["pairs"], labels)
-        of_pairs = mean_of_rows(losses, pairs.row) if self.mean else losses.sum()
-        return (of_spans + of_pairs) / len(batch)
+        total = mean_of_rows(losses, pairs.row) if self.mean else losses.sum()
+        if self.spans is not None:
+            total = total + self.spans.loss(output["tokens"], batch.mask, gold.entities)
+        return total / len(batch)
 
     def extract(self, batch: Batch, encode: Encode) -> list[Example]:
         """Find the mentions, then the relations between them."""
-        plain = PlainSentences(batch, encode, encode(batch))
+        assert self.spans is not None
+        plain = PlainSentences(batch, encode)
         return self.decoder.decode(self.relate(plain, self.spans(plain.encoded, batch.mask)), batch.examples)
 
     def relate(self, plain: PlainSentences, mentions: Spans) -> SpanTriples:
@@ -108,42 +129,33 @@ class SpanPairHead(Head):
         pairs = self.pairs.candidates(mentions)
         parts = torch.arange(len(pairs), device=mentions.label.device).split(PAIRS_AT_ONCE)
         logits = torch.cat([self.pair_logits(plain, mentions, pairs.select(some)) for some in parts])
-        return self.pairs.read(logits, mentions, pairs)
+        return self.pairs.read(logits, mentions, pairs, self.thresholds.relations)
 
     def relations_between(
         self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
     ) -> list[list[Relation]]:
         """Classify the pairs of the given entities."""
-        given = given_spans(entities, batch, [self._given_label(e) or 0 for of_one in entities for e in of_one])
-        found = self.relate(PlainSentences(batch, encode, encode(batch)), given)
-        return given_relations(found, entities, self.pairs.relations)
+        given = given_spans(entities, batch, self.types.given_labels(entities))
+        return given_relations(self.relate(PlainSentences(batch, encode), given), entities, self.pairs.relations)
 
     def oracle(self, batch: Batch) -> list[Example]:
-        """Read the gold labels of the pairs of gold mentions, as far as spans and pairs hold them."""
+        """Read the gold labels of the pairs of gold mentions."""
         gold = SpanTriples.gold(batch)
-        mentions = self.spans.oracle(gold.entities, batch.mask.shape)
-        pairs = self.pairs.candidates(mentions)
-        labels = self.pairs.gold(gold, mentions, pairs, batch.mask.shape[1])
-        return self.decoder.decode(self.pairs.read(self.pairs.certain(labels), mentions, pairs), batch.examples)
+        pairs = self.pairs.candidates(gold.entities)
+        labels = self.pairs.gold(gold, gold.entities, pairs, batch.mask.shape[1])
+        found = self.pairs.read(self.pairs.certain(labels), gold.entities, pairs, self.pairs.threshold)
+        return self.decoder.decode(found, batch.examples)
 
     def _candidates(self, plain: PlainSentences) -> Spans:
         """Return the mentions whose pairs are learned; of a gold one and an own one with equal tokens the gold one."""
         gold = SpanTriples.gold(plain.batch).entities
-        if self.train_on == "gold":
+        if self.spans is None or self.train_on == "gold":
             return gold
+        encoded = plain.encoded.detach()
         with torch.no_grad():
-            own = self.spans(plain.encoded, plain.batch.mask)
+            own = self.spans(encoded, plain.batch.mask)
         if self.train_on == "own":
             return own
         names = ("batch_index", "label", "start", "last", "score")
         both = Spans(*(torch.cat((getattr(gold, name), getattr(own, name))) for name in names))
         return best_labels(both, plain.shape[1])
-
-    def _label_of(self, entity: Entity, example: Example) -> int | None:
-        return None if self._too_wide(entity) else self.types.label(entity, example)
-
-    def _given_label(self, entity: Entity) -> int | None:
-        return self.types.label(entity, Example([]))
-
-    def _too_wide(self, entity: Entity) -> bool:
-        return entity.located and len(range(*entity.span)) > self.max_width

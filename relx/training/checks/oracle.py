@@ -48,6 +48,7 @@ class OracleReport:
     limited: list[int]
     not_counted: dict[str, int]
     finds_relations: bool
+    finds_entities: bool = True
 
     @property
     def at_most(self) -> bool:
@@ -66,7 +67,8 @@ class OracleReport:
         bound = "at most " if self.at_most else ""
         if self.finds_relations:
             whose, what = "the model's" if self.at_most else "the scheme's", "triple"
-            lines = [f"{whose} ceiling is {bound}{percentages(self.report.triples)} ({self.report.protocol})"]
+            given = "" if self.finds_entities else "the head is given the gold entities; "
+            lines = [f"{given}{whose} ceiling is {bound}{percentages(self.report.triples)} ({self.report.protocol})"]
         else:
             ratios, what = f"{percentages(self.report.entities)} ({self.report.entity_protocol})", "entity"
             lines = [f"the head finds no relations; the scheme's ceiling of entities is {bound}{ratios}"]
@@ -121,6 +123,7 @@ def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleRe
         limited=[index for index, of_sentence in enumerate(limits) if of_sentence],
         not_counted=dict(Counter(limit.cause for limit in chain(*limits) if Outcome() in limit.outcomes)),
         finds_relations=head.finds_relations,
+        finds_entities=head.finds_entities,
     )
 
 

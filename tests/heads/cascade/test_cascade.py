@@ -16,7 +16,8 @@ from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq import Seq2SeqEncoder
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.lstm import LSTMEncoder
-from relx.heads.cascade.head import NOT_EXTRACTED, Cascade
+from relx.heads.cascade.head import Cascade
+from relx.heads.head import NOT_EXTRACTED
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.heads.schemes.marked_text import MarkedReader
 from relx.heads.spans import SpanTask

@@ -44,7 +44,7 @@ def decoded(scheme: PairScheme, example: Example) -> tuple[set, set]:
     gold = SpanTriples.gold(batch)
     pairs = scheme.candidates(gold.entities)
     labels = scheme.gold(gold, gold.entities, pairs, max(1, len(example)))
-    found = scheme.read(scheme.certain(labels), gold.entities, pairs)
+    found = scheme.read(scheme.certain(labels), gold.entities, pairs, 0.5)
     (read,) = SpanTripleDecoder(RELATIONS, [None]).decode(found, [example])
     return triples(read.relations), triples([relation for relation, _ in held.lost if relation.located])
 
@@ -97,7 +97,7 @@ def test_the_losses_are_cross_entropies() -> None:
 def read(scheme: PairScheme, probs: list[list[float]]) -> list[tuple[int, int, int, float]]:
     """Of two mentions in a sentence: relation, head, tail, score."""
     mentions = spans_of([(0, 0, 0, 0), (0, 0, 1, 1)])
-    found = scheme.read(torch.tensor(probs).log(), mentions, scheme.candidates(mentions))
+    found = scheme.read(torch.tensor(probs).log(), mentions, scheme.candidates(mentions), 0.5)
     return [
         (*map(int, numbers[:3]), round(float(numbers[3]), 4))
         for numbers in zip(found.relation, found.head, found.tail, found.score, strict=True)
