@@ -30,6 +30,7 @@ function(
   lr=if encoder == 'words' then 2e-3 else 5e-4,
   transformer_lr=1e-5,
   warmup=if encoder == 'transformer' then 0.1,
+  hard_negatives=false,
   seed=13
 ) corpus(data, format) + {
   model: choose('encoder', encoder, {
@@ -60,5 +61,6 @@ function(
     validation_metric: '+entity_f1',
   },
   protocols: ['strict', 'boundaries'],
+  hard_negatives: hard_negatives,
   seed: seed,
 }
