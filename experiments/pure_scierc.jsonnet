@@ -34,6 +34,7 @@ function(
   lr=if encoder == 'words' then 2e-3 else 5e-4,
   transformer_lr=2e-5,
   warmup=if encoder == 'transformer' then 0.1,
+  hard_negatives=false,
   seed=13
 ) corpus(data, format) + {
   model: choose('encoder', encoder, {
@@ -73,5 +74,6 @@ function(
     schedule: if warmup == null then { type: 'constant' } else { type: 'linear', warmup: warmup },
   },
   protocols: ['strict', 'boundaries'],
+  hard_negatives: hard_negatives,
   seed: seed,
 }

@@ -44,3 +44,9 @@ def test_a_dry_run_takes_its_step_on_them(tiny: Path, capsys: pytest.CaptureFixt
     assert "18 steps an epoch" in capsys.readouterr().out
     assert main(arguments) == 0
     assert "9 steps an epoch" in capsys.readouterr().out
+
+
+def test_every_experiment_has_the_variable() -> None:
+    files = sorted(Path("experiments").glob("*.jsonnet"))
+    assert files
+    assert [file.name for file in files if "hard_negatives: hard_negatives," not in file.read_text()] == []
