@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from relx.heads.faults import faults_of
 from relx.heads.head import Head, HeadOutput, Thresholds, relatable
 from relx.registry import Injected, Lazy, registered_name
 from relx.utils.precision import to_float32
+
+T = TypeVar("T")
 
 
 class JointExtractor(nn.Module):
@@ -140,9 +143,19 @@ class JointExtractor(nn.Module):
 
         return self._predict(relate, examples, loader, over)
 
+    def vectors(self, examples: Iterable[Example], loader: DataLoader) -> list[Tensor]:
+        """Return the mean of the encoded tokens of each sentence: [size of the encoder], on the CPU."""
+
+        def means(batch: Batch) -> list[Tensor]:
+            batch = batch.to(self.device)
+            mask = batch.mask.unsqueeze(-1)
+            return [*((self.encode(batch) * mask).sum(1) / mask.sum(1)).float().cpu()]
+
+        return self._predict(means, examples, loader, map)
+
     def _predict(
-        self, work: Callable[[Batch], list[Example]], examples: Iterable[Example], loader: DataLoader, over: Map
-    ) -> list[Example]:
+        self, work: Callable[[Batch], list[T]], examples: Iterable[Example], loader: DataLoader, over: Map
+    ) -> list[T]:
         corpus = TensorDataset(examples, self.index)
         with self._evaluating():
             return loader.apply(work, corpus, over)

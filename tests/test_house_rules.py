@@ -20,7 +20,10 @@ SHARED = {"", "faults", "head", "pair_scorers", "schemes", "spans"}
 ONE_IMPORTER = {
     "relx.comparison.table",
     "relx.doctor",
+    "relx.graph.store",
+    "relx.graph.triples",
     "relx.predictors.lines",
+    "relx.predictors.selection",
     "relx.readers.split",
     "relx.registry.listing",
     "relx.tuning.search",

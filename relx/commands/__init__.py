@@ -29,6 +29,8 @@ COMMANDS = (
     "schema",
     "convert",
     "graph",
+    "suggest",
+    "select",
     "split",
     "compare",
     "curves",

@@ -4,6 +4,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
     from relx.annotators.gazetteer import Gazetteer
     from relx.calibration.decision import Decision
     from relx.predictors.predictor import Predictor
@@ -96,6 +99,20 @@ def print_json(content: dict[str, Any]) -> None:
 
     is_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
     print(json_text(content, indent=2) if is_utf8 else json.dumps(content, indent=2))
+
+
+def open_output(name: str | None) -> "AbstractContextManager[TextIO]":
+    """Return what opens the file of that name, or standard output, which then takes UTF-8, for None."""
+    import sys
+    from contextlib import nullcontext
+
+    from relx.utils.files import atomic_write
+
+    if name is not None:
+        return atomic_write(name)
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(encoding="utf-8")  # JSON lines are UTF-8 whatever the terminal's language
+    return nullcontext(sys.stdout)
 
 
 def require_extra(package: str, extra: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from relx.commands.common import add_include_argument, include_plugins
 
 if TYPE_CHECKING:
-    from relx.data.example import Entity, Example
+    from relx.data.example import Example
 
 UNLOCATED = ("unlocated mentions", "unlocated triples")
 
@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from relx.annotators.sentence_splitters.splitter import SentenceSplitter
     from relx.annotators.tokenizers.tokenizer import Tokenizer
     from relx.readers import holds_error, make_reader, reader_for, require_writable, sentences_of
+    from relx.readers.held import with_type
 
     include_plugins(args)
     _refuse_same_file(args.input, args.output)
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     read = sentences_of(make_reader(source, tokenizer, splitter), args.input)
     examples = (example for example in read if not holds_error(example))
     if args.untyped:
-        examples = (_typed(example, args.untyped) for example in examples)
+        examples = (with_type(example, args.untyped) for example in examples)
     make_reader(args.to).write(_counted(examples, counts), args.output)
     held = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name not in UNLOCATED)
     print(f"{args.input} ({source}) -> {args.output} ({args.to}): {held}", file=sys.stderr)
@@ -62,19 +63,6 @@ def _refuse_same_file(source: str, target: str) -> None:
 
     if Path(source).resolve() == Path(target).resolve():
         raise DataError(f"{target}: is the input; give the output another name")
-
-
-def _typed(example: "Example", type: str) -> "Example":
-    """Return the example with ``type`` as the type of every mention that has none."""
-    from dataclasses import replace
-
-    def typed(entity: "Entity") -> "Entity":
-        return entity if entity.type is not None else entity._replace(type=type)
-
-    relations = [
-        relation._replace(head=typed(relation.head), tail=typed(relation.tail)) for relation in example.relations
-    ]
-    return replace(example, entities=[typed(entity) for entity in example.entities], relations=relations)
 
 
 def _counted(examples: "Iterable[Example]", counts: dict[str, int]) -> "Iterator[Example]":

@@ -12,12 +12,10 @@ from relx.commands.common import (
     add_score_choice,
     decision_of,
     include_plugins,
+    open_output,
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from typing import TextIO
-
     from relx.annotators.gazetteer import Gazetteer
     from relx.predictors.predictor import Predictor
     from relx.schema import Enforcement
@@ -87,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     lines = LinePredictor(
         predictor, args.input, args.text, args.on_error == "record", args.longest, decision, enforcement
     )
-    with _open_output(args.output) as out:
+    with open_output(args.output) as out:
         for answer in lines.answers(_with_progress(args.input)):
             out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
     facts = [decision.given.summary()] if isinstance(decision.given, GivenEntities) else []
@@ -135,19 +133,6 @@ def _enforcement(args: argparse.Namespace, predictor: "Predictor") -> "Enforceme
     schema = Schema.read(args.schema)
     predictor.require_known(schema, args.schema)
     return Enforcement(schema, partial(print, file=sys.stderr) if args.explain else None)
-
-
-def _open_output(name: str | None) -> "AbstractContextManager[TextIO]":
-    import sys
-    from contextlib import nullcontext
-
-    from relx.utils.files import atomic_write
-
-    if name is not None:
-        return atomic_write(name)
-    if reconfigure := getattr(sys.stdout, "reconfigure", None):
-        reconfigure(encoding="utf-8")  # JSON lines are UTF-8 whatever the terminal's language
-    return nullcontext(sys.stdout)
 
 
 def _with_progress(name: str) -> Iterator[bytes]:

@@ -49,6 +49,18 @@ def held(examples: Iterable[Example], path: str | Path, holds_characters: bool =
             logger.warning("%s: %s: %s", path, what, lost)
 
 
+def with_type(example: Example, type: str) -> Example:
+    """Return the example with ``type`` as the type of every mention that has none."""
+
+    def typed(entity: Entity) -> Entity:
+        return entity if entity.type is not None else entity._replace(type=type)
+
+    relations = [
+        relation._replace(head=typed(relation.head), tail=typed(relation.tail)) for relation in example.relations
+    ]
+    return replace(example, entities=[typed(entity) for entity in example.entities], relations=relations)
+
+
 def place_in_text(entity: Entity, text: str, offsets: Sequence[Span]) -> Span:
     """Return the characters of a located mention: its own ones if they are known, else those of its tokens."""
     if entity.characters is not None:

@@ -1,0 +1,62 @@
+"""``relx suggest``: predictions as suggestions for annotation tools."""
+
+import pytest
+
+from relx.commands import main
+from relx.commands.suggest import FORMS
+from relx.predictors import Predictor
+from relx.readers import make_reader, read
+
+TEXTS = ["Ann Lee was born in Rome .", "Bob works in Oslo now .", "\U0001f600 Dan left New York .\r"]
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n\n".join(TEXTS) + "\n", encoding="utf-8", newline="")
+    return path
+
+
+@pytest.mark.parametrize("form", ["labelstudio", "doccano", "prodigy"])
+def test_the_tools_get_what_the_archive_predicts(form, archive, texts, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main(["suggest", archive, str(texts), "--text", "--to", form, "--output", str(out)]) == 0
+    assert f"{texts} -> {out} ({form}): 3 sentences, " in capsys.readouterr().err
+    suggested = list(make_reader(FORMS[form]).read(out))
+    predictor = Predictor.load(archive)
+    records = [{"id": str(number), "text": text.strip()} for number, text in zip((1, 3, 5), TEXTS, strict=True)]
+    assert suggested == predictor.predict(records)
+    assert suggested[0].relations[0].type == "born_in" and suggested[0].relations[0].score is not None
+
+
+def test_brat_gets_texts_of_a_folder_with_scores(archive, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/doc.txt").write_text("Ann Lee was born in Rome .\nBob works in Oslo now .\n")
+    assert main(["suggest", archive, str(tmp_path / "in"), "--to", "brat", "--output", str(tmp_path / "out")]) == 0
+    first, second = read(tmp_path / "out")
+    assert (first.id, second.meta) == ("doc:0", {"document": "doc", "start": 27, "end": 50})
+    assert [relation.type for relation in (*first.relations, *second.relations)] == ["born_in", "works_in"]
+    assert first.relations[0].score is not None
+    assert "born_in\tArg1:PER, Arg2:LOC" in (tmp_path / "out/annotation.conf").read_text()
+
+
+def test_a_minimum_score_leaves_suggestions_out(archive, texts, tmp_path, capsys):
+    command = ["suggest", archive, str(texts), "--text", "--to", "doccano", "--output", str(tmp_path / "out")]
+    assert main([*command, "--min-score", "1"]) == 0
+    assert "3 sentences, 0 entities, 0 triples suggested" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("\n \n", ["--text"], "in: holds no text"),
+        ('{"tokens": 1}\n{"text": 2}\n', ["--reader", "jsonl"], "error: 2 faults"),
+        ("no json\n", [], "in:1: not JSON"),
+    ],
+)
+def test_bad_texts_are_one_message_and_leave_nothing(content, options, message, archive, tmp_path, capsys):
+    (tmp_path / "in").write_text(content)
+    command = ["suggest", archive, str(tmp_path / "in"), "--to", "labelstudio", "--output", str(tmp_path / "out.json")]
+    assert main([*command, *options]) == 2
+    assert message in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["in"]
