@@ -4,6 +4,7 @@ The picture is SVG of its own: it needs no script, no font file and no network. 
 light or dark setting of the reader. Put ``STYLE`` once into a page that holds many pictures.
 """
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -20,6 +21,7 @@ PAD = 3  # between a box and its words
 ROUND = 4
 LONGEST_WORD, LONGEST_LABEL, LONGEST_TITLE = 60, 40, 1000
 COLORS = 8
+MOST_LINES = 4
 
 # Widths of the letters from " " to "~" in thousandths of their height: Helvetica, Arial and Liberation Sans.
 _ASCII = (
@@ -38,8 +40,10 @@ max-width:100%;height:auto}
 @media(prefers-color-scheme:dark){.relx-drawing{--relx-0:#6cb2f0;--relx-1:#f0a067;--relx-2:#6fcf84;--relx-3:#d79be6;
 --relx-4:#f2839f;--relx-5:#5fc9d8;--relx-6:#d6bb4a;--relx-7:#a99cf5;--relx-missed:#ff8080;--relx-spurious:#ffa94d;
 --relx-faint:#9a9a9a}}
-.relx-drawing text{font:14px Helvetica,Arial,'Liberation Sans',sans-serif;fill:currentColor;white-space:pre}
-.relx-drawing g text{font-size:10px;text-anchor:middle}
+.relx-drawing text{font:14px Helvetica,Arial,'Liberation Sans',sans-serif;fill:currentColor;white-space:pre;
+text-anchor:middle}
+.relx-drawing .s text,.relx-drawing .a text{font-size:10px}
+.relx-drawing.rtl text{direction:rtl;transform-box:fill-box;transform-origin:center;transform:scaleX(-1)}
 .relx-drawing path{fill:none;stroke:currentColor}
 .relx-drawing rect{fill:var(--c);fill-opacity:.13;stroke:var(--c);stroke-opacity:.55}
 .relx-drawing .s text{fill:var(--c)}
@@ -85,7 +89,7 @@ def draw(
 
     ``glued`` are the numbers of the words that follow the word before them without a blank. ``types`` fixes the colors:
     the type at place i has color i modulo 8; the types of the spans that are missing there follow. ``style`` is
-    ``STANDALONE_STYLE`` for a picture by itself.
+    ``STANDALONE_STYLE`` for a picture by itself. A sentence of a script such as Arabic runs from right to left.
     """
     order = list(dict.fromkeys([*types, *(span.label for span in spans)]))
     lines = _wrapped(_slots(words, spans, frozenset(glued)), width)
@@ -102,9 +106,12 @@ def draw(
         shown += _texts(slots, base + SIZE + 1)
         shown += [_path(segment, base, width) for segment in segments_of[line]]
         top = base + LETTERS + BELOW * max((part.depth + 1 for part in parts_of[line]), default=0) + 8
-    frame = f'class="relx-drawing" viewBox="0 0 {width} {top}" width="{width}" height="{top}"'
-    inside = (f"<style>{style}</style>" if style else "") + "".join(shown)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {frame}>{inside}</svg>'
+    frame, inside = f'viewBox="0 0 {width} {top}" width="{width}" height="{top}"', "".join(shown)
+    look = "relx-drawing"
+    if _reads_from_the_right(words):  # everything is mirrored, and the style mirrors each text once more
+        look, inside = f"{look} rtl", f'<g transform="matrix(-1 0 0 1 {width} 0)">{inside}</g>'
+    inside = (f"<style>{style}</style>" if style else "") + inside
+    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="{look}" {frame}>{inside}</svg>'
 
 
 class _Slot:
@@ -230,7 +237,10 @@ def _pile(segments: Sequence[_Segment]) -> None:
 
 
 def _segments(arcs: Sequence[Arc], first: Sequence[_Part], width: int) -> list[_Segment]:
-    """Return the parts of each arc, one for each line. An arc starts and ends at the first part of a span."""
+    """Return the parts of each arc by line. An arc starts and ends at the first part of a span.
+
+    An arc over more than MOST_LINES lines has a part on its first and its last line alone.
+    """
     ports = _ports(arcs, first)
     found: list[_Segment] = []
     for number, arc in enumerate(arcs):
@@ -238,7 +248,7 @@ def _segments(arcs: Sequence[Arc], first: Sequence[_Part], width: int) -> list[_
         (top, left, role), (bottom, right, _) = sorted(ends)
         own = [
             _Segment(arc, line, left if line == top else None, right if line == bottom else None, 0, width)
-            for line in range(top, bottom + 1)
+            for line in (range(top, bottom + 1) if bottom - top <= MOST_LINES else (top, bottom))
         ]
         (own[0] if role == 1 else own[-1]).arrow = -1 if role == 1 else 1
         found += own
@@ -286,7 +296,7 @@ def _texts(slots: Sequence[_Slot], y: int) -> Iterable[str]:
         if piece and (slot is None or slot.left or piece[-1].right):
             text = piece[0].text + "".join((" " if word.gap else "") + word.text for word in piece[1:])
             size = piece[-1].x + piece[-1].left + piece[-1].own - piece[0].x - piece[0].left
-            place = f'x="{piece[0].x + piece[0].left:.1f}" y="{y}" textLength="{size:.1f}"'
+            place = f'x="{piece[0].x + piece[0].left + size / 2:.1f}" y="{y}" textLength="{size:.1f}"'
             yield f'<text {place} lengthAdjust="spacingAndGlyphs">{html.text(text)}</text>'
             piece = []
         if slot is not None:
@@ -310,6 +320,11 @@ def _path(segment: _Segment, base: int, width: int) -> str:
     whole = _title(segment.arc.label) if segment.label != segment.arc.label else ""
     label = f'x="{(segment.label_left + segment.label_right) / 2:.0f}" y="{y + 3}">{html.text(segment.label)}'
     return f'<g class="{_class("a", segment.arc.look)}">{whole}<path d="{line}"/><text {label}</text></g>'
+
+
+def _reads_from_the_right(words: Sequence[str]) -> bool:
+    letters = [unicodedata.bidirectional(letter) for word in words for letter in word if letter.isalpha()]
+    return 2 * sum(kind in ("R", "AL") for kind in letters) > len(letters)
 
 
 def _title(label: str) -> str:

@@ -69,6 +69,12 @@ def test_an_arc_to_another_line_has_a_labeled_part_on_each_line() -> None:
     assert labels == len(elements(svg, "path")) > 2
 
 
+def test_an_arc_over_very_many_lines_shows_where_it_begins_and_ends_alone() -> None:
+    svg = draw(WORDS * 50, [Span(0, 1, "a"), Span(540, 541, "b")], [Arc(0, 1, "rel")])
+    first, last = (path.attrib["d"] for path in elements(svg, "path"))
+    assert f"H{WIDTH}" in first and last.startswith("M0 ")
+
+
 def test_labels_of_arcs_do_not_overlap() -> None:
     spans = [Span(i, i + 1, "Loc") for i in range(8)]
     arcs = [Arc(i, j, "/location/location/contains") for i, j in combinations(range(8), 2)]
@@ -81,6 +87,12 @@ def test_labels_of_arcs_do_not_overlap() -> None:
 def test_colors_follow_the_list_of_types() -> None:
     svg = draw(["a", "b"], [Span(0, 1, "Loc"), Span(1, 2, "Odd")], types=["Per", "Loc"])
     assert 'class="s c1"' in svg and 'class="s c2"' in svg
+
+
+def test_a_script_that_runs_from_right_to_left_is_mirrored() -> None:
+    svg = draw(["שלום", "עולם", "2", "a"], [Span(0, 1, "Loc")])
+    assert 'class="relx-drawing rtl"' in svg and f"matrix(-1 0 0 1 {WIDTH} 0)" in svg
+    assert 'class="relx-drawing"' in draw(["α", "2", "中", "."], [])
 
 
 def test_long_labels_are_cut_and_shown_whole_on_hover() -> None:
