@@ -21,7 +21,7 @@ $(VENV)/installed: setup.cfg setup.py pyproject.toml constraints.txt
 
 demo: venv  ## train on the sample corpus for half a minute and predict
 	$(BIN)/relx train experiments/hmt_nyt10.jsonnet $(DEMO) --force
-	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --text --triples
+	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --sentences --triples
 
 test: venv  ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto

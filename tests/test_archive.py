@@ -15,8 +15,10 @@ import tiny as sample
 import torch
 
 from relx import __version__, archive_file
+from relx.annotators.sentence_splitters.lines import LineSplitter
+from relx.annotators.sentence_splitters.rules import RuleSplitter
 from relx.archive import load, save
-from relx.archive_file import TrainingRecord
+from relx.archive_file import TrainingRecord, read_members, write_members
 from relx.commands import main
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
@@ -459,3 +461,19 @@ def test_texts_in_data_are_split_by_the_archives_tokenizer(place: Path, content:
     parts = load(pack(place, {**content, "config.json": json.dumps(experiment).encode()})).parts
     assert parts.reader.tokenizer is parts.tokenizer
     assert parts.tokenizer.split_punctuation is False
+
+
+@pytest.mark.parametrize(
+    ("sentences", "splitter"), [("lines", LineSplitter), ("marks", RuleSplitter), (None, RuleSplitter)]
+)
+def test_an_archive_from_before_sentence_splitters_has_one(
+    archive: str, tmp_path: Path, sentences: str | None, splitter: type
+) -> None:
+    files = read_members(archive)
+    experiment = json.loads(files["config.json"])
+    del experiment["sentence_splitter"]
+    if sentences is not None:
+        experiment["dataset_reader"] = {"type": "brat", "sentences": sentences}
+    older = tmp_path / "older.tar.gz"
+    write_members(older, {**files, "config.json": json.dumps(experiment).encode()})
+    assert type(load(older).parts.splitter) is splitter

@@ -1,7 +1,7 @@
 """``relx predict``: entities and relations of raw text, tokens or labelled examples."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
@@ -27,8 +27,18 @@ HELP = "extract entities and relations with a trained archive"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
-    parser.add_argument("input", help='lines of JSON with "text" or "tokens"; - for standard input; .gz is unpacked')
-    parser.add_argument("--text", action="store_true", help="the lines are plain text")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="PATH",
+        help='texts, folders of .txt files, or files of JSON lines with "text" or "tokens"; - for standard input',
+    )  # fmt: skip
+    parser.add_argument(
+        "--sentences", "--text", action="store_true",
+        help="do not split texts: each line, or record, is one sentence, answered by one line",
+    )  # fmt: skip
+    parser.add_argument(
+        "--window", type=int, default=1, metavar="K",
+        help="read K neighboring sentences at once, which finds relations between them (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--output", metavar="FILE", help="write here, at once when all is done (default: stdout)")
     parser.add_argument(
         "--on-error", choices=("stop", "record"), default="stop",
@@ -40,9 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--longest", type=int, metavar="TOKENS",
-        help="a line of more tokens is a bad line: heads that score pairs take the square of its length",
+        help="read longer sentences in pieces (default: 512), or reject longer lines (--sentences): heads "
+        "that score pairs take the square of the length",
     )  # fmt: skip
-    parser.add_argument("--triples", action="store_true", help="print readable triples instead of JSON")
+    parser.add_argument(
+        "--triples", action="store_true",
+        help="print each distinct triple of the documents once, with its best score, its number and its places",
+    )  # fmt: skip
     add_device_argument(parser, "predict")
     add_score_choice(parser)
     add_given_argument(parser)
@@ -69,32 +83,47 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.max_errors <= 1:
         raise ConfigError(f"--max-errors {args.max_errors}: expected a share from 0 to 1")
+    if args.window < 1:
+        raise ConfigError(f"--window {args.window}: expected a number of sentences, at least 1")
     if args.longest is not None and args.longest < 1:
         raise ConfigError(f"--longest {args.longest}: expected a number of tokens, at least 1")
     _require_effect(args)
     include_plugins(args)
 
     from relx.data.json_form import to_line
+    from relx.predictors.documents import LONGEST, DistinctTriples
     from relx.predictors.given import GivenEntities
-    from relx.predictors.lines import LinePredictor, readable
+    from relx.predictors.lines import LinePredictor, readable, text_files
     from relx.predictors.predictor import Predictor
 
+    paths = text_files(args.inputs)
     predictor = Predictor.load(args.archive, args.device, args.override)
     enforcement = _enforcement(args, predictor)
     decision = decision_of(predictor, args, _given(args, predictor))
+    documents = None
+    if not args.sentences:
+        documents = predictor.document_predictor(decision, args.window, args.longest or LONGEST)
     lines = LinePredictor(
-        predictor, args.input, args.text, args.on_error == "record", args.longest, decision, enforcement
-    )
+        predictor, args.inputs[0], False, args.on_error == "record", args.longest, decision, enforcement, documents,
+        name_files=len(paths) > 1, needs_records=args.given_entities,
+    )  # fmt: skip
+    distinct = DistinctTriples()
     with open_output(args.output) as out:
-        for answer in lines.answers(_with_progress(args.input)):
-            out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
-    facts = [decision.given.summary()] if isinstance(decision.given, GivenEntities) else []
+        for answer in lines.respond(lines.files(paths, _with_progress(paths.values()))):
+            if args.triples and "sentences" in answer:
+                distinct.add(answer)
+            else:
+                out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
+        out.writelines(f"{line}\n" for line in distinct.lines())
+    facts = documents.notes() if documents is not None else []
+    facts += [decision.given.summary()] if isinstance(decision.given, GivenEntities) else []
     facts += [enforcement.summary()] if enforcement is not None else []
     facts += [lines.summary()] if lines.failures else []
     for fact in facts:
         print(fact, file=sys.stderr)
     if lines.failures.total() > args.max_errors * lines.lines:
-        raise DataError(f"{args.input}: more than {args.max_errors:.0%} of the lines have no prediction (--max-errors)")
+        name = args.inputs[0] if len(args.inputs) == 1 else "the inputs"
+        raise DataError(f"{name}: more than {args.max_errors:.0%} of the lines have no prediction (--max-errors)")
     return 0
 
 
@@ -106,10 +135,8 @@ def _require_effect(args: argparse.Namespace) -> None:
         raise ConfigError(
             "--given-entities takes the entities of the input, --entities those of a list; give one of them"
         )
-    if args.given_entities and args.text:
-        raise ConfigError(
-            "--given-entities needs records with entities, and --text reads plain text: use --entities FILE"
-        )
+    if args.sentences and args.window > 1:
+        raise ConfigError("--window has no effect with --sentences, which reads one sentence at a time")
     if args.ignore_case and args.entities is None:
         raise ConfigError("--ignore-case has no effect without --entities")
     if args.explain and args.schema is None:
@@ -135,10 +162,10 @@ def _enforcement(args: argparse.Namespace, predictor: "Predictor") -> "Enforceme
     return Enforcement(schema, partial(print, file=sys.stderr) if args.explain else None)
 
 
-def _with_progress(name: str) -> Iterator[bytes]:
-    """Yield the lines of the input.
+def _with_progress(paths: Collection[str]) -> Callable[[str], Iterator[bytes]]:
+    """Return what yields the lines of each input.
 
-    Shows a progress bar on a terminal if the size of the input is known, and otherwise logs a message every minute.
+    Shows a progress bar on a terminal if the size of the inputs is known, and otherwise logs a message every minute.
     """
     import logging
     import os
@@ -150,17 +177,25 @@ def _with_progress(name: str) -> Iterator[bytes]:
     from relx.errors import DataError
     from relx.utils.files import byte_lines
 
-    if os.path.isdir(name):
-        raise DataError(f"{name}: is a folder; relx convert {name} lines.jsonl makes lines of the documents of one")
-    size = os.path.getsize(name) if os.path.isfile(name) and not name.endswith(".gz") else None
-    with tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty())) as bar:
-        said = monotonic()
+    known = all(os.path.isfile(path) and not path.endswith(".gz") for path in paths)
+    size = sum(map(os.path.getsize, paths)) if known else None
+    bar = tqdm(total=size, unit="B", unit_scale=True, disable=not (size and sys.stderr.isatty()))
+    left, said, read = len(paths), monotonic(), 0
+
+    def lines_of(path: str) -> Iterator[bytes]:
+        nonlocal left, said, read
         try:
-            for number, line in enumerate(sys.stdin.buffer if name == "-" else byte_lines(name), 1):
+            for line in sys.stdin.buffer if path == "-" else byte_lines(path):
+                read += 1
                 bar.update(len(line))
                 yield line
                 if bar.disable and monotonic() - said >= MINUTE:
                     said = monotonic()
-                    logging.getLogger(__name__).info("%s lines read", f"{number:,}")
+                    logging.getLogger(__name__).info("%s lines read", f"{read:,}")
         except OSError as error:
             raise DataError(f"standard input cannot be read: {error.strerror}") from None
+        left -= 1
+        if not left:
+            bar.close()
+
+    return lines_of

@@ -1,28 +1,44 @@
 """Predict line by line: one line of output for each line of input, in order, whatever the lines hold."""
 
+import codecs
 import logging
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from relx.calibration.decision import Decision
+from relx.data.document import Document
+from relx.data.document_json import document_to_json
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord
-from relx.errors import DataError, RelxError
-from relx.predictors.predictor import CHUNK, NoMemory, Predictor
+from relx.errors import DataError, Faults, RelxError
+from relx.predictors.documents import CHUNK, LARGEST, DocumentPredictor, Input
+from relx.predictors.predictor import NoMemory, Predictor
 from relx.readers import form_of
+from relx.readers.jsonl import is_error
 from relx.readers.records import parse_record
 from relx.schema import Enforcement
+from relx.utils.files import byte_lines
 from relx.utils.text import printable
 
 logger = logging.getLogger(__name__)
 
 OWN = "jsonl"
 ANOTHER_FORM = "this looks like the form of the reader {0!r}; relx convert --from {0} --to jsonl makes lines of it"
-RECORDS = "%s:%d: --text takes this JSON record as plain text, with its braces and quotes; leave out --text for records"
+RECORDS = "%s:%d: this JSON record is taken as plain text, because the first line of the file is no record"
+PLAIN = "a file of records has a record in each line"
+RECORD_SUFFIXES = (".json", ".jsonl", ".ndjson")
+STANDARD_INPUT = "-"
+CHARACTERS = 2_000_000
+LONGEST_LINE = 1_000_000
+
+
+Reading = Callable[[str], Iterable[bytes]]
 
 
 class Failure(RelxError):
@@ -37,15 +53,31 @@ class RecordedError(Failure):
     """A line of input that holds an error which an earlier prediction recorded."""
 
 
+class Source(NamedTuple):
+    """Where an input stands: a file and its line, or None for a file that is one document."""
+
+    file: str
+    line: int | None
+
+    @property
+    def unit(self) -> str:
+        """What an error stops: a line, or a document."""
+        return "document" if self.line is None else "line"
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
 @dataclass
 class LinePredictor:
-    """Answer each line by a JSON object.
+    """Answer each line of a file of records or texts, and each document, by a JSON object.
 
-    Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. A bad line, one of more
-    tokens than ``longest`` among them, raises DataError with its number. With ``record_errors`` it is answered by an
-    object with ``error`` and ``line`` and counted in ``failures``; such an object in the input is answered by itself.
-    ``decision`` says which predictions count, by default that of the archive. ``enforcement`` drops relations that
-    break a schema.
+    Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. With ``documents`` a record
+    with a text alone is a document. A bad line, one of more tokens than ``longest`` among them, raises DataError with
+    its number. With ``record_errors`` it is answered by an object with ``error`` and ``line`` (and ``file`` if
+    ``name_files``) and counted in ``failures``; such an object in the input is answered by itself. ``decision`` says
+    which predictions count, by default that of the archive. ``enforcement`` drops relations that break a schema.
+    With ``needs_records`` a file of plain text is an error.
     """
 
     predictor: Predictor
@@ -55,6 +87,9 @@ class LinePredictor:
     longest: int | None = None
     decision: Decision | None = None
     enforcement: Enforcement | None = None
+    documents: DocumentPredictor | None = None
+    name_files: bool = False
+    needs_records: bool = False
     lines: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     first_failure: str = ""
@@ -62,24 +97,67 @@ class LinePredictor:
 
     def answers(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         """Return the answer to each line. Raises DataError for a bad one unless errors are recorded."""
-        numbered = enumerate(lines, 1)
-        while chunk := list(islice(numbered, CHUNK)):
-            parsed = [self._parse(number, line) for number, line in chunk]
-            records = tokenized(
-                [None if isinstance(value, Failure) else value for value in parsed], self.predictor.tokenizer
-            )
-            pairs = zip(parsed, records, strict=True)
-            examples = [value if isinstance(value, Failure) else self._example(record) for value, record in pairs]
-            # The lines before a bad one are answered before it is reported.
-            for answer in self.predictor.answer(examples, self.decision):
-                self.lines += 1
-                yield self._answer(answer)
+        return self.respond(self.inputs(self.name, lines, self.plain_text))
 
-    def _answer(self, answer: Example | RelxError) -> dict[str, Any]:
+    def respond(self, inputs: Iterable[tuple[Source, Input]]) -> Iterator[dict[str, Any]]:
+        """Return the answer to each input, in order. Raises as ``answers`` does."""
+        documents = self.documents
+        if documents is None:
+            documents = self.predictor.document_predictor(self.decision or self.predictor.decision())
+        # The lines before a bad one are answered before it is reported.
+        for source, answer in documents.answers(inputs):
+            self.lines += 1
+            yield self._answer(source, answer)
+
+    def inputs(self, name: str, lines: Iterable[bytes], plain_text: bool = False) -> Iterator[tuple[Source, Input]]:
+        """Yield the sentence or document of each line of a file, or a Failure."""
+        for chunk in _chunks(enumerate(lines, 1)):
+            parsed = [self._parse(name, number, line, plain_text) for number, line in chunk]
+            texts = [is_text(value) and self.documents is not None for value in parsed]
+            bare = [None if is_document or isinstance(value, Failure) else value
+                    for value, is_document in zip(parsed, texts, strict=True)]  # fmt: skip
+            records = tokenized(bare, self.predictor.tokenizer)
+            for (number, _), value, record, is_document in zip(chunk, parsed, records, texts, strict=True):
+                source = Source(name, number)
+                if isinstance(value, Failure):
+                    yield source, value
+                elif is_document and self.documents is not None:
+                    [document] = self.documents.documents([value])
+                    yield source, document
+                else:
+                    yield source, self._example(record)
+
+    def files(self, paths: Mapping[str, str], read: Reading = byte_lines) -> Iterator[tuple[Source, Input]]:
+        """Yield the inputs in files: the lines of those with records, and each other file as a document.
+
+        ``paths`` are the paths by the ids of their documents; ``read`` yields the lines of a path. Without
+        ``documents`` each line of text is an input. Raises DataError for all files that cannot be read, before the
+        first input; with ``record_errors`` their errors are inputs.
+        """
+        if not self.record_errors:
+            require_texts(paths, whole=self.documents is not None)
+        for id, path in paths.items():
+            lines = iter(read(path))
+            start = _beginning(lines)
+            if self.needs_records and not holds_records(path, start):
+                raise DataError(f"{path}: --given-entities needs records with entities, not text: use --entities FILE")
+            if self.documents is None or holds_records(path, start):
+                yield from self.inputs(path, chain(start, lines), not holds_records(path, start))
+                continue
+            try:
+                [document] = self.documents.documents([{"id": id, "text": text_of(path, chain(start, lines))}])
+                yield Source(path, None), document
+            except DataError as error:
+                yield Source(path, None), Failure("unreadable", str(error).removeprefix(f"{path}: "))
+
+    def _answer(self, source: Source, answer: Input) -> dict[str, Any]:
         if isinstance(answer, RelxError):
-            return self._failure(answer)
+            return self._failure(source, answer)
+        if isinstance(answer, Document):
+            enforced = answer if self.enforcement is None else self.enforcement.document(answer, str(source))
+            return document_to_json(enforced)
         if self.enforcement is not None:
-            answer = self.enforcement.sentence(answer, f"{self.name}:{self.lines}")
+            answer = self.enforcement.sentence(answer, str(source))
         return example_to_json(answer)
 
     def summary(self) -> str:
@@ -92,38 +170,42 @@ class LinePredictor:
             f"{total:,} of {self.lines:,} lines have no prediction; the first is {printable(self.first_failure)}{kinds}"
         )
 
-    def _failure(self, error: RelxError) -> dict[str, Any]:
-        where = f"{self.name}:{self.lines}"
+    def _failure(self, source: Source, error: RelxError) -> dict[str, Any]:
         if not self.record_errors and not isinstance(error, RecordedError):
-            raise DataError(f"{where}: {error} (--on-error record goes on after a bad line)")
-        self.first_failure = self.first_failure or f"{where}: {error}"
+            raise DataError(f"{source}: {error} (--on-error record goes on after a bad {source.unit})")
+        self.first_failure = self.first_failure or f"{source}: {error}"
         self.failures[_kind(error)] += 1
-        return {"error": str(error), "line": self.lines}
+        file = {"file": source.file} if self.name_files else {}
+        return {"error": str(error), "line": source.line or 1, **file}
 
-    def _parse(self, number: int, line: bytes) -> Any:
+    def _parse(self, name: str, number: int, line: bytes, plain_text: bool) -> Any:
         """Return the record of a line, or a Failure."""
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             return Failure("not UTF-8", f"not UTF-8 text (byte {error.start + 1} of the line)")
-        if self.plain_text:
-            self._warn_of_record(number, text)
-            return {"text": text}
-        if not text.strip():
+        if plain_text:
+            self._warn_of_record(name, number, text)
+            record: Any = {"text": text}
+        elif not text.strip():
             return Failure("empty", "the line is empty; expected a JSON object with text or tokens")
-        try:
-            return parse_record(text)
-        except BadRecord as error:
-            return Failure("not JSON", f"{error} (--text reads lines of plain text)")
+        else:
+            try:
+                record = parse_record(text)
+            except BadRecord as error:
+                return Failure("not JSON", f"{error} ({PLAIN})")
+        if is_text(record) and self.documents is None and len(record["text"]) > LONGEST_LINE:
+            return Failure("too long", f"{len(record['text']):,} characters are too long for one sentence; split it")
+        return record
 
-    def _warn_of_record(self, number: int, text: str) -> None:
+    def _warn_of_record(self, name: str, number: int, text: str) -> None:
         if text.startswith("{") and not self.warned:
             self.warned = _is_record(text)
             if self.warned:
-                logger.warning(RECORDS, self.name, number)
+                logger.warning(RECORDS, name, number)
 
     def _example(self, record: Any) -> Example | Failure:
-        if isinstance(record, dict) and record.keys() == {"error", "line"}:
+        if isinstance(record, dict) and is_error(record):
             return RecordedError("already an error in the input", str(record["error"]))
         try:
             example = example_from_json(record)
@@ -135,6 +217,114 @@ class LinePredictor:
             return example
         message = f"{len(example):,} tokens are more than {self.longest:,} (--longest); split the text"
         return Failure(f"of more than {self.longest:,} tokens", message)
+
+
+def text_files(paths: Sequence[str]) -> dict[str, str]:
+    """Return files by the ids of their documents, with the .txt files of each folder in place of the folder.
+
+    An id is the path without .txt, of files in a folder below that folder, or the whole path if others have the same.
+    Raises one DataError for all folders without a .txt file.
+    """
+    faults, found = Faults(), []
+    for path in paths:
+        if not os.path.isdir(path):
+            found.append((path.removesuffix(".gz").removesuffix(".txt"), path))
+            continue
+        texts = [
+            file
+            for file in sorted(Path(path).rglob("*.txt"))
+            if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        ]
+        if not texts:
+            faults.add(DataError(f"{path}: holds no .txt file"))
+        found += [(file.relative_to(path).with_suffix("").as_posix(), str(file)) for file in texts]
+    faults.raise_any()
+    ids = Counter(id for id, _ in found)
+    return {id if ids[id] == 1 else path: path for id, path in found}
+
+
+def holds_records(path: str, start: Sequence[bytes]) -> bool:
+    """Return whether a file has JSON records in its lines: its suffix says so, or its first line is a JSON object."""
+    if Path(path.removesuffix(".gz")).suffix in RECORD_SUFFIXES:
+        return True
+    first = start[-1].strip().removeprefix(codecs.BOM_UTF8) if start else b""
+    try:
+        return first.startswith(b"{") and isinstance(parse_record(first.decode()), dict)
+    except (BadRecord, UnicodeDecodeError):
+        return False
+
+
+def text_of(name: str, lines: Iterable[bytes]) -> str:
+    """Return the text of a document. Raises DataError for one that is empty, too large, binary, or not UTF-8."""
+    content = bytearray()
+    for number, line in enumerate(lines, 1):
+        if b"\0" in line:
+            raise DataError(f"{name}: is no text: line {number} holds a NUL byte")
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            place = f"byte {error.start + 1} of line {number}"
+            raise DataError(
+                f"{name}: not UTF-8 text ({place}); convert it, for example with: iconv -f latin1 -t utf-8"
+            ) from None
+        content += line
+        if len(content) > 4 * LARGEST:
+            raise DataError(f"{name}: too large for one document, which has at most {LARGEST:,} characters; split it")
+    text = content.decode("utf-8-sig")
+    if not text.strip():
+        raise DataError(f"{name}: holds no text")
+    if len(text) > LARGEST:
+        raise DataError(
+            f"{name}: {len(text):,} characters are too many for one document, which has at most {LARGEST:,}; split it"
+        )
+    return text
+
+
+def require_texts(paths: Mapping[str, str], whole: bool) -> None:
+    """Raise one DataError for all files that cannot be read; ``whole`` reads those that are documents to the end."""
+    faults = Faults()
+    for path in paths.values():
+        if path == STANDARD_INPUT:
+            continue
+        with faults.gathered():
+            if os.path.exists(path) and not os.path.isfile(path):
+                continue  # a pipe is read only once
+            lines = byte_lines(path)
+            start = _beginning(lines)
+            if whole and not holds_records(path, start):
+                text_of(path, chain(start, lines))
+            elif not start:
+                raise DataError(f"{path}: is empty")
+    faults.raise_any()
+
+
+def _beginning(lines: Iterator[bytes]) -> list[bytes]:
+    """Return the lines up to the first one that is not blank."""
+    start: list[bytes] = []
+    for line in lines:
+        start.append(line)
+        if line.strip() or len(start) == CHUNK:
+            break
+    return start
+
+
+def _chunks(lines: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield the lines in groups of bounded length."""
+    chunk: list[tuple[int, bytes]] = []
+    length = 0
+    for number, line in lines:
+        chunk.append((number, line))
+        length += len(line)
+        if len(chunk) == CHUNK or length > CHARACTERS:
+            yield chunk
+            chunk, length = [], 0
+    if chunk:
+        yield chunk
+
+
+def is_text(record: object) -> bool:
+    """Return whether a record has a text without tokens."""
+    return isinstance(record, dict) and isinstance(record.get("text"), str) and record.get("tokens") is None
 
 
 def _kind(error: RelxError) -> str:

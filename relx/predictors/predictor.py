@@ -1,6 +1,7 @@
 """Predict with a trained model from Python: single inputs, lists and streams."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, time
@@ -17,6 +18,7 @@ from relx.archive import Archive
 from relx.archive_file import ArchiveFacts
 from relx.calibration.decision import Decision
 from relx.calibration.min_score import MinScore
+from relx.data.document import Document
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, shown
@@ -25,6 +27,7 @@ from relx.data.vocabulary import ENTITY_TYPES
 from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
+from relx.predictors.documents import CHUNK, LONGEST, DocumentPredictor
 from relx.predictors.given import GivenEntities
 from relx.registry import registered_name
 from relx.schema import Enforcement, Schema
@@ -37,13 +40,13 @@ from relx.utils.text import aligned
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+logger = logging.getLogger(__name__)
+
 SingleInput = str | Mapping[str, Any] | Example
 Input = SingleInput | Sequence[str]
 Answer = Example | RelxError
 OnError = Literal["raise", "record"]
 
-# Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
-CHUNK = 1024
 SHOWN = 6  # faults in one message
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
 SEVERAL = "expected a list of inputs"
@@ -282,6 +285,53 @@ class Predictor:
         answers = map(enforced, self._attempts(several(inputs), decision))
         return _raising(answers) if on_error == "raise" else answers
 
+    def predict_document(
+        self, text: str | Mapping[str, Any], window: int = 1, longest: int = LONGEST, **choices: "Unpack[Choices]"
+    ) -> Document:
+        """Return the Document of a text, or of a record with a text; see ``predict_documents``."""
+        [document] = self.predict_documents([text], window, longest, **choices)
+        return document
+
+    def predict_documents(
+        self,
+        texts: Iterable[str | Mapping[str, Any]],
+        window: int = 1,
+        longest: int = LONGEST,
+        **choices: "Unpack[Choices]",
+    ) -> Iterator[Document]:
+        """Return an iterator over the Documents of texts, or of records with texts, in order.
+
+        The archive's sentence splitter splits the texts. With ``window`` the model reads so many neighboring sentences
+        at once, and finds relations between them. A sentence of more than ``longest`` tokens is read in pieces; the log
+        says so. ``choices`` are those of ``predict``. Raises, with the number of the text, BadRecord, NoMemory and
+        DataError as ``stream`` does.
+        """
+        decision, enforced = self._chosen(choices)
+        documents = self.document_predictor(decision, window, longest)
+        for number, answer in documents.answers(enumerate(self._documents(several(texts), documents), 1)):
+            if isinstance(answer, RelxError):
+                raise type(answer)(f"text {number}: {answer}")
+            yield enforced(answer)
+        for note in documents.notes():
+            logger.info(note)
+
+    def document_predictor(self, decision: Decision, window: int = 1, longest: int = LONGEST) -> DocumentPredictor:
+        """Return what predicts documents under a decision. Raises ConfigError for sizes below 1."""
+        try:
+            return DocumentPredictor(
+                lambda parts: self.answer(parts, decision), self.tokenizer, self.archive.parts.splitter, window,
+                longest, with_entities=decision.given is not None,
+            )  # fmt: skip
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+
+    def _documents(self, texts: Iterable[Any], documents: DocumentPredictor) -> Iterator[Document | BadRecord]:
+        for value in texts:
+            record = _record(value, with_entities=documents.with_entities)
+            if not isinstance(record, BadRecord) and (record.get("tokens") is not None or "text" not in record):
+                record = BadRecord("expected a text; predict() takes sentences of tokens")
+            yield record if isinstance(record, BadRecord) else documents.documents([record])[0]
+
     def decision(
         self,
         min_score: MinScore | None = None,
@@ -321,7 +371,7 @@ class Predictor:
         if faults := schema.unknown_names(vocabulary.relations(), known):
             raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
 
-    def _chosen(self, choices: "Choices") -> tuple[Decision, Callable[[Answer], Answer]]:
+    def _chosen(self, choices: "Choices") -> tuple[Decision, Callable[[Any], Any]]:
         """Return the decision on candidates, and what enforces the schema on an answer."""
         rest = dict(choices)
         schema: Schema | None = rest.pop("schema", None)  # type: ignore[assignment]
@@ -332,7 +382,13 @@ class Predictor:
             raise ConfigError(f"schema: expected a Schema, such as Schema.read(path), got {schema!r}")
         self.require_known(schema)
         enforcement = Enforcement(schema)
-        return decision, lambda answer: enforcement.sentence(answer) if isinstance(answer, Example) else answer
+
+        def enforced(answer: Any) -> Any:
+            if isinstance(answer, Document):
+                return enforcement.document(answer)
+            return enforcement.sentence(answer) if isinstance(answer, Example) else answer
+
+        return decision, enforced
 
     def attempts(self, inputs: Iterable[Input]) -> Iterator[Answer]:
         """Return what ``stream(inputs, on_error="record")`` returns."""

@@ -163,4 +163,4 @@ def holds_error(example: Example) -> bool:
 
 def is_error(record: dict[str, Any]) -> bool:
     """Return whether a record holds an error in place of a sentence."""
-    return record.keys() == {ERROR, LINE}
+    return {ERROR, LINE} <= record.keys() <= {ERROR, LINE, "file"}

@@ -36,7 +36,7 @@ def tokens(text: str) -> list[list[str] | None]:
 
 class TestInput:
     def test_lines_of_json(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "in.jsonl"]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl"]) == 0
         first, second = answers(capsys.readouterr().out)
         [relation] = first["relations"]
         mentions = [first["entities"][relation[argument]]["characters"] for argument in ("head", "tail")]
@@ -45,35 +45,38 @@ class TestInput:
 
     def test_plain_text(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
         Path("in.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode() + b"\r\n\r\nlast")
-        assert main(["predict", archive, "in.txt", "--text"]) == 0
+        assert main(["predict", "--sentences", archive, "in.txt"]) == 0
         assert [answer["text"] for answer in answers(capsys.readouterr().out)] == [TEXT, "", "last"]
 
     def test_labelled_data_of_the_run(self, archive: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, str(tiny.parent / "dev.jsonl")]) == 0
+        assert main(["predict", "--sentences", archive, str(tiny.parent / "dev.jsonl")]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 36
 
     def test_standard_input(
         self, archive: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         standard_input(monkeypatch, b'{"text": "a"}\n{"text": "b"}')
-        assert main(["predict", archive, "-"]) == 0
+        assert main(["predict", "--sentences", archive, "-"]) == 0
         assert tokens(capsys.readouterr().out) == [["a"], ["b"]]
 
     def test_compressed(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
         Path("in.jsonl.gz").write_bytes(gzip.compress(Path("in.jsonl").read_bytes()))
-        assert main(["predict", archive, "in.jsonl.gz"]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl.gz"]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 2
 
-    def test_an_empty_file_has_no_answer(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("option", [[], ["--sentences"]])
+    def test_an_empty_file_is_an_error(
+        self, archive: str, option: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
         Path("empty").touch()
-        assert main(["predict", archive, "empty"]) == 0
-        assert capsys.readouterr().out == ""
+        assert main(["predict", archive, "empty", *option]) == 2
+        assert capsys.readouterr().err in ("error: empty: is empty\n", "error: empty: holds no text\n")
 
     @pytest.mark.parametrize(
         ("name", "message"),
         [
             ("gone.jsonl", "gone.jsonl: no such file"),
-            (".", ".: is a folder; relx convert . lines.jsonl makes lines of the documents of one"),
+            (".", ".: holds no .txt file"),
             ("cut.gz", "cut.gz:10: damaged gzip file"),
             ("text.gz", "text.gz:1: damaged gzip file"),
         ],
@@ -83,7 +86,7 @@ class TestInput:
     ) -> None:
         Path("cut.gz").write_bytes(gzip.compress(b'{"text": "a"}\n' * 9)[:-9])
         Path("text.gz").write_bytes(b"text")
-        assert main(["predict", archive, name]) == 2
+        assert main(["predict", "--sentences", archive, name]) == 2
         assert capsys.readouterr().err.startswith(f"error: {message}")
 
     def test_without_a_terminal_a_line_says_from_time_to_time_how_far_it_is(
@@ -91,7 +94,7 @@ class TestInput:
     ) -> None:
         caplog.set_level("INFO", "relx")
         monkeypatch.setattr("relx.commands.predict.MINUTE", 0.0)
-        assert main(["predict", archive, "in.jsonl", "--output", "out.jsonl"]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--output", "out.jsonl"]) == 0
         assert caplog.messages == ["1 lines read", "2 lines read"]
 
 
@@ -99,26 +102,26 @@ class TestErrors:
     def test_a_bad_line_stops_with_its_number_after_the_answers_before_it(
         self, archive: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["predict", archive, "bad.jsonl"]) == 2
+        assert main(["predict", "--sentences", archive, "bad.jsonl"]) == 2
         out, error = capsys.readouterr()
         assert tokens(out) == [TEXT.split()]
         assert error.startswith("error: bad.jsonl:2: not JSON at column 1: Expecting value")
 
     def test_or_is_recorded_in_its_place(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "bad.jsonl", "--on-error", "record"]) == 0
+        assert main(["predict", "--sentences", archive, "bad.jsonl", "--on-error", "record"]) == 0
         first, failure, last = answers(capsys.readouterr().out)
         assert (first["tokens"], failure["line"], last["tokens"]) == (TEXT.split(), 2, ["b"])
 
     def test_recorded_errors_are_counted_by_kind(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
         bad = ['{"text": "a"}'] * 7 + ["oops", "", '{"txt": 1}', "[]", '{"text": "a b c"}', "oo\x1bps"]
         Path("bad.jsonl").write_text("\n".join(bad) + "\n")
-        arguments = ["predict", archive, "bad.jsonl", "--on-error", "record", "--longest", "2"]
+        arguments = ["predict", "--sentences", archive, "bad.jsonl", "--on-error", "record", "--longest", "2"]
         assert main(arguments) == 0
         out, error = capsys.readouterr()
         assert sum("error" in answer for answer in answers(out)) == 6
         assert error.splitlines() == [
             "6 of 13 lines have no prediction; the first is bad.jsonl:8: not JSON at column 1: Expecting value "
-            "(--text reads lines of plain text)",
+            "(a file of records has a record in each line)",
             "  2 not JSON", "  2 no record of relx's form", "  1 empty", "  1 of more than 2 tokens",
         ]  # fmt: skip
         assert main([*arguments, "--max-errors", "0.4"]) == 2
@@ -129,14 +132,18 @@ class TestErrors:
     def test_a_file_in_which_nothing_can_be_read_is_an_error(
         self, archive: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        Path("text.txt").write_text("Ann Lee .\nBob .\n")
-        assert main(["predict", archive, "text.txt", "--on-error", "record", "--output", "out.jsonl"]) == 2
+        Path("text.json").write_text("Ann Lee .\nBob .\n")
+        assert (
+            main(["predict", "--sentences", archive, "text.json", "--on-error", "record", "--output", "out.jsonl"]) == 2
+        )
         assert len(answers(Path("out.jsonl").read_text())) == 2
-        assert "--text reads lines of plain text" in capsys.readouterr().err
+        assert "a file of records has a record in each line" in capsys.readouterr().err
 
     def test_what_relx_wrote_is_read_again(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "bad.jsonl", "--on-error", "record", "--output", "out.jsonl"]) == 0
-        assert main(["predict", archive, "out.jsonl", "--output", "again.jsonl"]) == 0
+        assert (
+            main(["predict", "--sentences", archive, "bad.jsonl", "--on-error", "record", "--output", "out.jsonl"]) == 0
+        )
+        assert main(["predict", "--sentences", archive, "out.jsonl", "--output", "again.jsonl"]) == 0
         assert Path("again.jsonl").read_bytes() == Path("out.jsonl").read_bytes()
         assert capsys.readouterr().err.endswith("\n  1 already an error in the input\n")
 
@@ -144,16 +151,16 @@ class TestErrors:
         self, archive: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
     ) -> None:
         Path("some.txt").write_text('{ brace\n{"note": 1}\n{"text": "a"}\n{"text": "b"}\n')
-        assert main(["predict", archive, "some.txt", "--text"]) == 0
+        assert main(["predict", "--sentences", archive, "some.txt"]) == 0
         assert len(answers(capsys.readouterr().out)) == 4
         [warning] = caplog.messages
-        assert warning.startswith("some.txt:3: --text takes this JSON record as plain text")
+        assert warning.startswith("some.txt:3: this JSON record is taken as plain text")
 
     def test_a_share_of_errors_lies_between_0_and_1(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "in.jsonl", "--max-errors", "20"]) == 2
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--max-errors", "20"]) == 2
         assert capsys.readouterr().err == "error: --max-errors 20.0: expected a share from 0 to 1\n"
         for longest in ("0", "-3"):
-            assert main(["predict", archive, "in.jsonl", "--longest", longest]) == 2
+            assert main(["predict", "--sentences", archive, "in.jsonl", "--longest", longest]) == 2
             assert f"--longest {longest}: expected a number of tokens, at least 1" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
@@ -168,42 +175,42 @@ class TestErrors:
         assert capsys.readouterr().err.startswith(message)
 
     def test_no_such_device(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "in.jsonl", "--device", "gpu"]) == 2
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--device", "gpu"]) == 2
         assert capsys.readouterr().err.startswith("error: device 'gpu' cannot be used here; try cpu, cuda")
 
 
 class TestOutput:
     def test_a_file(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "in.jsonl", "--output", "out.jsonl"]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--output", "out.jsonl"]) == 0
         assert capsys.readouterr().out == ""
         assert tokens(Path("out.jsonl").read_text(encoding="utf-8")) == [TEXT.split(), ["é"]]
 
     def test_after_an_error_none_is_there(self, archive: str) -> None:
-        assert main(["predict", archive, "bad.jsonl", "--output", "out.jsonl"]) == 2
+        assert main(["predict", "--sentences", archive, "bad.jsonl", "--output", "out.jsonl"]) == 2
         assert sorted(os.listdir()) == ["bad.jsonl", "in.jsonl"]
 
     def test_after_an_error_an_older_one_is_as_it_was(self, archive: str) -> None:
         Path("out.jsonl").write_text("older")
-        assert main(["predict", archive, "bad.jsonl", "--output", "out.jsonl"]) == 2
+        assert main(["predict", "--sentences", archive, "bad.jsonl", "--output", "out.jsonl"]) == 2
         assert Path("out.jsonl").read_text() == "older"
 
     def test_the_input_itself_may_be_replaced(self, archive: str) -> None:
-        assert main(["predict", archive, "in.jsonl", "--output", "in.jsonl"]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--output", "in.jsonl"]) == 0
         assert "relations" in Path("in.jsonl").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize("place", ["gone/out.jsonl", "/dev/full"])
     def test_a_place_that_takes_nothing(self, archive: str, place: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "in.jsonl", "--output", place]) == 2
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--output", place]) == 2
         assert capsys.readouterr().err.startswith(f"error: {place}: cannot be written: ")
 
     def test_readable_triples(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "in.jsonl", "--triples"]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl", "--triples"]) == 0
         first, triple, second = capsys.readouterr().out.splitlines()
         assert (first, second) == (TEXT, "é")
         assert triple.startswith("    Ann Lee  --born_in->  New York  (")
 
     def test_readable_errors(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["predict", archive, "bad.jsonl", "--triples", "--on-error", "record"]) == 0
+        assert main(["predict", "--sentences", archive, "bad.jsonl", "--triples", "--on-error", "record"]) == 0
         assert "\nline 2: not JSON at column 1" in capsys.readouterr().out
 
     @pytest.mark.parametrize("option", [[], ["--triples"]])
@@ -213,7 +220,7 @@ class TestOutput:
         Path("in.jsonl").write_text('{"text": "Ann \\ud800 \\u00e9"}\n{"text": "\\u0416"}\n')
         written = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-        assert main(["predict", archive, "in.jsonl", *option]) == 0
+        assert main(["predict", "--sentences", archive, "in.jsonl", *option]) == 0
         text = written.getvalue().decode()
         assert text == "Ann \\ud800 é\nЖ\n" if option else tokens(text) == [["Ann", "\ud800", "é"], ["Ж"]]
 

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
+from relx.annotators.sentence_splitters.lines import LineSplitter
+from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
+from relx.data.document import Document
+from relx.data.example import Example
+from relx.data.loader import DataLoader
 from relx.heads.head import Head
 from relx.model import JointExtractor
+from relx.predictors.documents import DocumentPredictor
 from relx.registry import components
 from relx.testing import HeadTestCase
 from relx.testing.checks import require_same
@@ -66,6 +72,28 @@ class TestEveryHead(HeadTestCase):
         if name not in TALKING:
             TALKING[name] = super()._talking()
         return copy.deepcopy(TALKING[name])
+
+    def test_a_document_is_predicted_as_its_sentences(self) -> None:
+        model = self._talking()
+        texts = [" ".join(example.tokens) + "." for example in self.sentences if example.tokens]
+        documents = DocumentPredictor(
+            lambda parts: list(model.extract([part for part in parts if isinstance(part, Example)], DataLoader())),
+            WhitespaceTokenizer(), LineSplitter(),
+        )  # fmt: skip
+        [made] = documents.documents([{"text": "\n".join(texts)}])
+        [(_, document)] = documents.answers([(None, made)])
+        assert isinstance(document, Document)
+        tokens = WhitespaceTokenizer().tokenize(texts)
+        alone = model.extract([Example(words) for words, _ in tokens], DataLoader())
+        assert labels(document.sentences) == labels(alone) and documents.relations > 0
+
+
+def labels(sentences: list[Example]) -> list[tuple[object, object]]:
+    """The places and types of the entities and relations of each sentence."""
+    return [
+        ([(e.span, e.type) for e in s.entities], [(r.head.span, r.type, r.tail.span) for r in s.relations])
+        for s in sentences
+    ]
 
 
 def test_none_is_forgotten() -> None:

@@ -165,6 +165,10 @@ def test_a_schema_drops_relations(predictor: Predictor) -> None:
 class TestCommand:
     def test_given_entities(self, rin: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["predict", rin, "in.jsonl", "--given-entities"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert [entity["id"] for entity in document["entities"]] == ["b", "1"]
+        assert [(relation["head"], relation["tail"]) for relation in document["relations"]] == [("1", "b")]
+        assert main(["predict", rin, "in.jsonl", "--given-entities", "--sentences"]) == 0
         out, err = capsys.readouterr()
         answer = json.loads(out)
         assert [entity["id"] for entity in answer["entities"]] == ["b", "1"]
@@ -204,7 +208,6 @@ class TestCommand:
         "arguments, message",
         [
             (["--given-entities", "--entities", "names.csv"], "give one of them"),
-            (["--text", "--given-entities"], "use --entities FILE"),
             (["--ignore-case"], "--ignore-case has no effect without --entities"),
             (["--explain"], "--explain has no effect without --schema"),
             (["--entities", "absent.csv"], "absent.csv: no such file"),
@@ -220,6 +223,12 @@ class TestCommand:
         out, err = capsys.readouterr()
         assert out == "" and message in err and "Traceback" not in err
         assert not Path("out.jsonl").exists()
+
+    def test_texts_have_no_entities(self, rin: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", rin, "in.txt", "--given-entities"]) == 2
+        assert capsys.readouterr().err == (
+            "error: in.txt: --given-entities needs records with entities, not text: use --entities FILE\n"
+        )
 
     def test_an_entity_outside_of_the_sentence_is_a_bad_line(
         self, rin: str, capsys: pytest.CaptureFixture[str]

@@ -120,7 +120,7 @@ def test_strange_text_is_answered(predictor: Predictor, name: str) -> None:
 BAD = {
     "": "the line is empty; expected a JSON object with text or tokens",
     " \t ": "the line is empty",
-    "plain text": "not JSON at column 1: Expecting value (--text reads lines of plain text)",
+    "plain text": "not JSON at column 1: Expecting value (a file of records has a record in each line)",
     '{"text": "a"': "not JSON at column 13",
     '{"text": "a"} {}': "not JSON at column 15: Extra data",
     '{"text": "a\tb"}': "not JSON at column 12: Invalid control character",
