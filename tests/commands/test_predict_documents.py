@@ -114,7 +114,7 @@ def test_what_relx_wrote_is_read_again_and_scored(archive: str, capsys: pytest.C
     scores = json.loads(capsys.readouterr().out)
     assert scores["exact_span"]["triples"]["f1"] == 1.0
     assert main(["convert", "out.jsonl", "notes", "--to", "brat", "--untyped", "X"]) == 0
-    assert Path("notes/a.txt").read_text().rstrip() == TEXT.rstrip()
+    assert Path("notes/a.txt").read_text().split() == TEXT.split()
 
 
 class TestBadInput:
