@@ -55,6 +55,9 @@ def run(args: argparse.Namespace) -> int:
                 f"--{option} {path}: holds the {option} of one file, and {len(args.files)} are given; "
                 "evaluate them one by one"
             )
+    paths = [path for option in OUTPUTS if (path := getattr(args, option)) is not None]
+    if len(set(paths)) < len(paths):
+        raise ConfigError(f"{' and '.join(f'--{option}' for option in OUTPUTS)}: write each to a file of its own")
     evaluations = _evaluate(args)
     if args.json:
         print_json({file: evaluation.to_json() for file, evaluation in evaluations.items()})

@@ -171,3 +171,9 @@ def test_a_sentence_too_long_for_the_memory_is_one_message(
     error = capsys.readouterr().err
     assert "the memory does not suffice; the longest sentence has 8 tokens: split it" in error
     assert "Traceback" not in error and not list(Path().iterdir())
+
+
+def test_two_outputs_in_one_file_are_refused(archive: str, test_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", archive, test_file, "--predictions", "out.txt", "--errors", "out.txt"]) == 2
+    assert "write each to a file of its own" in capsys.readouterr().err
+    assert not Path("out.txt").exists()
