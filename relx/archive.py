@@ -88,6 +88,10 @@ OTHER_VERSIONS = (
     "the archive was written with %s; predictions may differ from those of the training: install those versions, or "
     "score the archive here with relx evaluate"
 )
+OTHER_SETTINGS = (
+    "the archive was calibrated with other settings of the model than those of -o: scores and thresholds are those of "
+    "the head"
+)
 TOO_LARGE = "the configuration describes a model that is far larger than the weights"
 # The name of a module, or of its file, that a shell takes as it is.
 _IN_COMMANDS = re.compile(r"\w[\w.-]*")
@@ -246,6 +250,9 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     model = built_for(weights, lambda: parts.model.build(vocabulary=stored), strict=not _foreign(tree))
     _warn_of_other_versions(meta)
     metrics, calibration = json_object(files, METRICS), calibration_of(files)
+    if calibration is not None and any(override.startswith("model") for override in overrides):
+        logger.warning(OTHER_SETTINGS)
+        calibration = None
     return Archive(model.eval(), parts, experiment, meta, metrics, calibration)
 
 

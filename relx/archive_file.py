@@ -157,6 +157,14 @@ def bounded(message: str) -> str:
     return text + " ..." * (len(message) > LONGEST_MESSAGE)
 
 
+def set_calibration(path: str | Path, output: str | Path, calibration: Calibration) -> None:
+    """Write an archive with this calibration in place of its own. The other members stay as they are.
+
+    Raises ArchiveError for an archive that cannot be read, RelxError for a file that cannot be written.
+    """
+    write_members(Path(output), {**read_members(path), CALIBRATION: json_bytes(calibration.to_json())})
+
+
 def write_members(path: Path, files: Mapping[str, bytes]) -> None:
     """Write an archive. The file appears under its name whole or not at all. Raises RelxError if it cannot be written.
 

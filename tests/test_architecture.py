@@ -56,9 +56,9 @@ ABOVE: dict[str, set[str]] = {
     "schema": {"data"},
     "graph": {"data", "readers"},
     "scoring": {"data"},
-    "calibration": {"data", "heads", "scoring"},
+    "calibration": {"data", "heads", "model", "scoring"},
     "challenge": {"data", "scoring"},
-    "reports": {"data", "scoring"},
+    "reports": {"calibration", "data", "scoring"},
     "archive_file": {"calibration", "data"},
     "archive": {"annotators", "archive_file", "calibration", "config", "data", "model", "plugins", "readers"},
     "training": {

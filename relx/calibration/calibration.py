@@ -18,14 +18,12 @@ LEAST_PROBABILITY = 0.01
 class TaskCalibration:
     """Hold the curves of a task, ``shared`` by the types without a curve ``by_type``, and its threshold.
 
-    The ``threshold`` is a calibrated score; None leaves the choice to the head. The curves were fitted on predictions
-    with scores from ``floor``.
+    The ``threshold`` is a calibrated score; None leaves the choice to the head.
     """
 
     shared: Curve = field(default_factory=Identity)
     by_type: Mapping[str, Curve] = field(default_factory=dict)
     threshold: float | None = None
-    floor: float = LEAST_PROBABILITY
 
     def curve(self, type: str | None) -> Curve:
         """Return the curve of a type."""
@@ -34,21 +32,21 @@ class TaskCalibration:
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""
         by_type = {name: curve.to_json() for name, curve in self.by_type.items()}
-        return {"threshold": self.threshold, "floor": self.floor, "curve": self.shared.to_json(), "by_type": by_type}
+        return {"threshold": self.threshold, "curve": self.shared.to_json(), "by_type": by_type}
 
     @classmethod
     def from_json(cls, record: dict[str, Any], where: str) -> "TaskCalibration":
         """Read a task. Raises BadRecord."""
-        only_keys(record, ("threshold", "floor", "curve", "by_type"), where)
-        threshold, floor = optional(record, "threshold", float, where), required(record, "floor", float, where)
-        if not 0 <= floor <= 1 or (threshold is not None and not 0 <= threshold <= 1):
-            raise BadRecord(f"{where}: expected a threshold and a floor from 0 to 1")
+        only_keys(record, ("threshold", "curve", "by_type"), where)
+        threshold = optional(record, "threshold", float, where)
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise BadRecord(f"{where}.threshold: expected a number from 0 to 1")
         types = required(record, "by_type", dict, where)
         by_type = {
             name: curve_from_json(required(types, name, dict, f"{where}.by_type"), f"{where}.by_type") for name in types
         }
         shared = curve_from_json(required(record, "curve", dict, where), f"{where}.curve")
-        return cls(shared, by_type, threshold, floor)
+        return cls(shared, by_type, threshold)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from relx.calibration.calibration import TASKS, Task
 from relx.data.vocabulary import ENTITY_TYPES, Vocabulary
@@ -41,7 +42,7 @@ def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastS
         tasks = [task for task in TASKS if name is None or name in (task, *types[task])]
         shown = "" if name is None else f"{printable(str(name), LONGEST_NAME)}="
         if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-            faults.append(f"{shown}{score}: expected a number from 0 to 1")
+            faults.append(f"{shown}{printable(str(score), LONGEST_NAME)}: expected a number from 0 to 1")
         if not tasks:
             faults.append(f"{shown}{score}: no such type{nearest(str(name), [*TASKS, *sum(types.values(), [])])}")
         for task in tasks:
@@ -55,22 +56,20 @@ def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastS
 
 
 def parse(arguments: Sequence[str]) -> MinScore | None:
-    """Read the values of ``--min-score``: SCORE or NAME=SCORE. Raises ConfigError with all that is wrong."""
-    found: dict[str | None, float] = {}
-    faults = []
+    """Read the values of ``--min-score``: SCORE or NAME=SCORE. Raises ConfigError for a name that is given twice.
+
+    What is no number stays as it is, so that ``resolve`` reports it with all other faults.
+    """
+    found: dict[str | None, Any] = {}
     for argument in arguments:
         name, equals, value = argument.rpartition("=")
         key = name if equals else None
-        try:
-            score = float(value)
-        except ValueError:
-            faults.append(f"--min-score {printable(argument)}: expected SCORE or NAME=SCORE, with a number from 0 to 1")
-            continue
         if key in found:
-            faults.append(f"--min-score {printable(argument)}: given twice")
-        found[key] = score
-    if faults:
-        raise ConfigError("\n".join(faults))
+            raise ConfigError(f"--min-score {printable(argument)}: given twice")
+        try:
+            found[key] = float(value)
+        except ValueError:
+            found[key] = value
     named = {name: score for name, score in found.items() if name is not None}
     if None in found:
         named = {**dict.fromkeys(TASKS, found[None]), **named}

@@ -20,6 +20,7 @@ from relx.version import __version__
 COMMANDS = (
     "train",
     "evaluate",
+    "calibrate",
     "predict",
     "score",
     "show",

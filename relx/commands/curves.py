@@ -24,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from relx.comparison.runs import runs_in
 
     require_extra("matplotlib", "plots")
-    from relx.comparison.plots import draw_curves, save
+    from relx.comparison.plots import draw_curves
+    from relx.utils.figures import save
 
     systems = {name: [read_reports(run) for run in runs_in(Path(name))] for name in dict.fromkeys(args.runs)}
     save(draw_curves(systems, args.metric or METRICS), Path(args.output))

@@ -74,7 +74,8 @@ def _draw(found: "RangeTest", path: str) -> None:
     except MissingExtra as error:
         print(f"no drawing: {error}", file=sys.stderr)
         return
-    from relx.comparison.plots import draw_rates, save
+    from relx.comparison.plots import draw_rates
+    from relx.utils.figures import save
 
     save(draw_rates(found), Path(path))
     print(f"drawn in {path}", file=sys.stderr)

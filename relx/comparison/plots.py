@@ -2,31 +2,14 @@
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from relx.comparison.reports import Report
-from relx.errors import ConfigError, DataError
+from relx.errors import DataError
 from relx.training.checks.rate_finder import RangeTest
-from relx.utils.files import atomic_binary
 from relx.utils.text import distinct_names
-
-DOTS_PER_INCH = 150
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the form that its name ends in, such as ``.png`` or ``.pdf``; whole or not at all.
-
-    Raises ConfigError for an unknown ending, RelxError when the file cannot be written.
-    """
-    form, known = path.suffix.removeprefix("."), figure.canvas.get_supported_filetypes()
-    if form not in known:
-        raise ConfigError(f"{path}: a drawing ends in one of: {', '.join(f'.{ending}' for ending in known)}")
-    with atomic_binary(path) as file:
-        figure.savefig(file, format=form, dpi=DOTS_PER_INCH)
-
 
 WIDTH, HEIGHT = 7.0, 2.6
 COLOURS = tuple(f"C{number}" for number in range(10))

@@ -74,7 +74,8 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     predicts only relations between given entities: it writes ``relations_between`` in place of ``decode``, and the
     entities of labeled sentences are given to it. ``thresholds`` are the probabilities from which decoding counts what
     it finds; 0 where it takes the best label. A head that compares probabilities with a threshold sets them in its
-    constructor, and reads them when it decodes: ``at`` gives them other values.
+    constructor, and reads them when it decodes: ``at`` gives them other values. ``rereads_entities``
+    is True for a head whose relations depend on all the entities that it has found before.
     """
 
     markers: Sequence[str] = ()
@@ -82,6 +83,7 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     finds_relations: bool = True
     finds_entities: bool = True
     thresholds: Thresholds = Thresholds()
+    rereads_entities: bool = False
 
     def index(self, example: Example) -> Arrays:
         """Write what the head needs to know of a sentence besides its vectors. The sentence may have no labels."""
@@ -140,8 +142,8 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     def at(self: H, thresholds: Thresholds) -> H:
         """Return this head, with the same weights, such that it also decodes what is less probable.
 
-        It returns what the head itself returns, and in addition what reaches ``thresholds``. Further entities may
-        change the relations of a head whose later steps read all entities of a sentence, such as ``cascade``.
+        It returns what the head itself returns, and in addition what reaches ``thresholds``. Further entities change
+        the relations of a head that ``rereads_entities``.
         """
         lowered = copy(self)
         lowered.thresholds = Thresholds(*map(min, self.thresholds, thresholds))

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from relx import scoring
 from relx.calibration.decision import Decision
+from relx.calibration.items import entity_items, relation_items
 from relx.challenge import ChallengeReport, challenge_report
 from relx.data.example import Example
 from relx.errors import DataError
@@ -37,10 +38,21 @@ class Evaluation:
         """Precision, recall and F1 of triples and entities under the first protocol, from 0 to 1."""
         return next(iter(self.reports.values())).metrics()
 
+    @property
+    def calibration_errors(self) -> dict[str, float | None]:
+        """The expected calibration error (ECE) of the scores of triples, under the first protocol, and of entities.
+
+        None without predictions.
+        """
+        rule = scoring.find_protocol(next(iter(self.reports)))
+        of_triples = relation_items(self.gold, self.predicted, rule)
+        return {"triples": of_triples.error, "entities": entity_items(self.gold, self.predicted).error}
+
     def to_json(self) -> dict[str, Any]:
         """Return all scores by protocol, for programs."""
         challenge = {} if self.challenge is None else {"challenge": self.challenge.to_json()}
-        return {**{protocol: report.to_json() for protocol, report in self.reports.items()}, **challenge}
+        by_protocol = {protocol: report.to_json() for protocol, report in self.reports.items()}
+        return {**by_protocol, "calibration_error": self.calibration_errors, **challenge}
 
     def page(self, title: str, facts: Iterable[tuple[str, str]] = ()) -> str:
         """Return one HTML page with the scores, diagrams and every error in its sentence; it needs no network."""
@@ -52,7 +64,9 @@ class Evaluation:
         write_errors(file, errors_of(found), self.gold)
 
     def __repr__(self) -> str:
-        tables = [scoring.render(*self.reports.values()), *([str(self.challenge)] if self.challenge else [])]
+        shown = (f"{name} {100 * error:.1f} %" for name, error in self.calibration_errors.items() if error is not None)
+        errors = f"expected calibration error of the scores: {', '.join(shown) or 'nothing is predicted'}"
+        tables = [scoring.render(*self.reports.values()), errors, *([str(self.challenge)] if self.challenge else [])]
         return "\n\n".join(tables)
 
     def _repr_html_(self) -> str:

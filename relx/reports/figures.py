@@ -13,7 +13,6 @@ DISTANCES = {"overlapping": -1, "0-2": 2, "3-5": 5, "6-10": 10, "11-20": 20, "21
 NOT_FOUND = "mention not found"
 MOST_TYPES = 20
 OTHERS, NONE = "other types", "none"
-BINS = 10
 
 
 def by_length(found: Iterable[Outcome], gold: Sequence[Example]) -> dict[str, Counts]:
@@ -146,28 +145,3 @@ def scored(found: Iterable[Outcome]) -> list[tuple[float, bool]]:
         for outcome in found
         if outcome.predicted is not None and outcome.predicted.score is not None
     ]
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Predictions with similar scores: how many, their mean score, and the share of them that is correct."""
-
-    count: int
-    score: float
-    correct: float
-
-
-def reliability(pairs: Iterable[tuple[float, bool]]) -> list[Bin]:
-    """Return the ten bins of equal width of scores from 0 to 1, without the empty ones."""
-    bins: defaultdict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for score, is_correct in pairs:
-        bins[min(int(score * BINS), BINS - 1)].append((score, is_correct))
-    return [
-        Bin(len(inside), sum(score for score, _ in inside) / len(inside), sum(c for _, c in inside) / len(inside))
-        for _, inside in sorted(bins.items())
-    ]
-
-
-def calibration_error(bins: Sequence[Bin]) -> float:
-    """Return the expected calibration error (ECE): the mean distance of score and share of correct predictions."""
-    return sum(b.count * abs(b.score - b.correct) for b in bins) / max(1, sum(b.count for b in bins))

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from relx.calibration.reliability import Bin, calibration_error, reliability
 from relx.data.example import Entity, Example, Relation
 from relx.reports import figures
 from relx.reports.errors import SUSPICIOUS, errors_of, is_suspicious
@@ -47,7 +48,7 @@ def evaluation_page(
     report = next(iter(reports.values()))
     found = outcomes(gold, predicted, report.protocol)
     pairs = {"triples": figures.scored(found), "entities": _scored_entities(gold, predicted)}
-    bins = {name: figures.reliability(pairs[name]) for name in pairs if pairs[name]}
+    bins = {name: reliability(pairs[name]) for name in pairs if pairs[name]}
     points = figures.precision_recall(found)
     errors = errors_of(found)
     typed = bool(report.per_entity_type)
@@ -67,7 +68,7 @@ def evaluation_page(
         "lengths": figures.by_length(found, gold).items(),
         "distances": figures.by_distance(found).items(),
         "points": figures.at_tenths(points),
-        "bins": [(name, {"bins": inside, "error": figures.calibration_error(inside)}) for name, inside in bins.items()],
+        "bins": [(name, {"bins": inside, "error": calibration_error(inside)}) for name, inside in bins.items()],
         "pictures": _pictures(points, bins) if points else None,
         "relation_confusion": _shaded(figures.relation_confusion(found)),
         "entity_confusion": _shaded(figures.entity_confusion(gold, predicted)) if typed else None,
@@ -91,7 +92,7 @@ def _scores(reports: Mapping[str, Report]) -> dict[str, Any]:
     }
 
 
-def _pictures(points: Sequence[Point], bins: Mapping[str, Sequence[figures.Bin]]) -> dict[str, Markup] | None:
+def _pictures(points: Sequence[Point], bins: Mapping[str, Sequence[Bin]]) -> dict[str, Markup] | None:
     if find_spec("matplotlib") is None:
         logger.warning("the page has no diagrams, which need matplotlib: pip install 'relx[plots]'")
         return None

@@ -8,7 +8,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from relx.reports.figures import Bin, Point
+from relx.calibration.reliability import Bin
+from relx.reports.figures import Point
 
 SIZE = (4.6, 3.4)
 COLORS = ("#3b82c4", "#d9822b")

@@ -35,8 +35,10 @@ def metric_rows(metrics: Mapping[str, Any]) -> list[Row]:
     The content may come from the archive of a stranger: what has another form than relx writes is left out.
     """
     rows: list[Row] = [("data", "protocol", "scored", "precision %", "recall %", "f1 %")]
-    for split in ("validation", "test"):
-        reports = metrics.get(split)
+    calibrated = metrics.get("calibrated")
+    splits = {split: metrics.get(split) for split in ("validation", "test")}
+    splits["test, chosen thresholds"] = calibrated.get("test") if isinstance(calibrated, dict) else None
+    for split, reports in splits.items():
         for number, report in enumerate(reports.values() if isinstance(reports, dict) else ()):
             parts = (("protocol", "triples"), ("entity_protocol", "entities"))
             for protocol, part in parts if number == 0 else parts[:1]:

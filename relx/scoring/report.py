@@ -38,8 +38,7 @@ def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> Ent
 
     Predictions of which none has a type, as those of a head that gives none, are compared by position.
     """
-    typed = all(_types(gold)) and (any(_types(predicted)) or not any(example.entities for example in predicted))
-    key: Key = typed_span if typed else span
+    key, protocol = entity_key(gold, predicted)
     matching = Matching.of(_entities(gold, key, "gold"), _entities(predicted, key, "predicted"))
     wanted, found = set(_arguments(gold, key, "gold")), set(_arguments(predicted, key, "predicted"))
 
@@ -49,11 +48,17 @@ def score_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> Ent
 
     parts = matching.by(participation)
     return EntityScores(
-        protocol="entity strict" if typed else "entity boundaries",
+        protocol=protocol,
         total=matching.total(),
-        per_type=matching.by(_type) if typed else {},
+        per_type=matching.by(_type) if key is typed_span else {},
         per_participation={part: parts.get(part, Counts()) for part in PARTICIPATION},
     )
+
+
+def entity_key(gold: Sequence[Example], predicted: Sequence[Example]) -> tuple[Key, str]:
+    """Return what of two entities has to be equal, and the name of this rule."""
+    typed = all(_types(gold)) and (any(_types(predicted)) or not any(example.entities for example in predicted))
+    return (typed_span, "entity strict") if typed else (span, "entity boundaries")
 
 
 def _types(examples: Sequence[Example]) -> Iterator[bool]:

@@ -48,6 +48,8 @@ class Experiment:
         hard_negatives: Also train on changed copies of sentences that no longer state a triple: negated, with swapped
             mentions, and with the names of a related pair in the place of an unrelated one.
         protocols: The rules by which triples are counted as correct. The first one selects the best weights.
+        calibrate: Whether to choose thresholds and to calibrate the scores on the validation data at the end. This
+            changes neither the weights nor which of them are kept.
         seed: The seed of all random numbers.
     """
 
@@ -66,6 +68,7 @@ class Experiment:
         dependency_parser: DependencyParser | None = None,
         hard_negatives: bool = False,
         protocols: list[ProtocolName] | None = None,
+        calibrate: bool = True,
         seed: int = 13,
     ) -> None:
         if trainer.stopping.patience is not None and validation_data_path is None:
@@ -92,4 +95,5 @@ class Experiment:
         self.parser = dependency_parser
         self.hard_negatives = hard_negatives
         self.protocols: Sequence[str] = protocols or ("exact_span",)
+        self.calibrate = calibrate and validation_data_path is not None
         self.seed = seed

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from relx import archive
 from relx.annotators.annotation import identities
 from relx.archive_file import TrainingRecord
+from relx.calibration.decision import Decision
+from relx.calibration.fitting import DIAGRAM, Fitted, NothingPredicted, Sample, calibrate, save_diagram
 from relx.config import build, fill
 from relx.data.batch import TensorDataset
 from relx.data.example import Example
@@ -20,7 +22,7 @@ from relx.errors import TrainingError
 from relx.model import JointExtractor
 from relx.registry import Reference
 from relx.reports.page import evaluation_page
-from relx.scoring import corpus_triples, metric_rows, score
+from relx.scoring import corpus_triples, find_protocol, metric_rows, score
 from relx.scoring.render import percentages
 from relx.scoring.sentences import save_counts, sentence_counts
 from relx.training.callbacks import Callback
@@ -43,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 Page = Callable[[], str]
 EXPERIMENT = Reference("relx.training.experiment", "Experiment")
+CHOSEN = ", thresholds chosen on the validation data"
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,7 +157,7 @@ def train(
         validate, callbacks, distributed, checkpoints, fingerprint, resumed,
     )  # fmt: skip
 
-    scores, page = _final_scores(experiment, model, data, state, folder, distributed)
+    results = _final_scores(experiment, model, data, state, folder, distributed)
     seconds_before = resumed["state"]["seconds"] if resumed is not None else 0.0
     metrics = {
         "best_epoch": state.best_epoch,
@@ -164,11 +167,9 @@ def train(
         "seconds": round(time.perf_counter() - started + seconds_before, 1),
         "facts": dict(model.vocabulary.facts),
         "oracle": ceilings,
-        **scores,
+        **results.scores,
     }
-    distributed.on_main(lambda: _save(experiment, model, folder, config, metrics, state, sources))
-    if page is not None:
-        distributed.on_main(lambda: folder.write_page(page()))
+    distributed.on_main(lambda: _save(experiment, model, folder, config, metrics, state, sources, results))
     return TrainedRun(folder.path, folder.path / run_folder.ARCHIVE, metrics, state, distributed.main)
 
 
@@ -212,6 +213,15 @@ def _validation(
     return validate
 
 
+@dataclass(frozen=True)
+class _Results:
+    """The scores of a run, its calibration, and what makes the page of its evaluation."""
+
+    scores: dict[str, Any] = field(default_factory=dict)
+    fitted: Fitted | None = None
+    page: Page | None = None
+
+
 def _final_scores(
     experiment: Experiment,
     model: JointExtractor,
@@ -219,37 +229,65 @@ def _final_scores(
     state: TrainingState,
     folder: RunFolder,
     distributed: Distributed,
-) -> tuple[dict[str, Any], Page | None]:
+) -> _Results:
     """Score the best weights on the validation and the test set; return nothing for a run that was cut short.
 
-    The page is that of the test set, or of the validation set if there is no other. It is made after the model is
-    saved.
+    With a calibration, the test set is also scored at the thresholds that were chosen on the validation set. The page
+    is that of the last scores. It is made after the model is saved.
     """
     if state.interrupted or state.failure:
-        return {}, None
+        return _Results()
     seen = set(corpus_triples(data["train"]))
     pages: list[Page] = []
 
-    def score_split(split: str) -> dict[str, Any]:
-        gold, predicted = data[split], model.extract(data[split], experiment.loader, distributed.map)
+    def score_split(split: str, predicted: Sequence[Example], thresholds: str = "") -> dict[str, Any]:
+        gold = data[split]
         reports = [score(gold, predicted, protocol, seen) for protocol in experiment.protocols]
         for report in reports:
-            logger.info("%s: triples %s (%s)", split, percentages(report.triples), report.protocol)
-        logger.info("%s: entities %s (%s)", split, percentages(reports[0].entities), reports[0].entity_protocol)
-        counts = sentence_counts(gold, predicted, experiment.protocols)
-        distributed.on_main(lambda: save_counts(folder.path, split, counts))
+            logger.info("%s: triples %s (%s%s)", split, percentages(report.triples), report.protocol, thresholds)
+        rule = f"{reports[0].entity_protocol}{thresholds}"
+        logger.info("%s: entities %s (%s)", split, percentages(reports[0].entities), rule)
         title, by_protocol = f"Evaluation of {experiment.files[split][1]}", {r.protocol: r for r in reports}
-        pages.append(lambda: evaluation_page(title, gold, predicted, by_protocol))
+        facts = [("thresholds", thresholds.removeprefix(", thresholds ") or "of the head")]
+        pages.append(lambda: evaluation_page(title, gold, predicted, by_protocol, facts))
         return {report.protocol: report.to_json() for report in reports}
 
+    def score_plain(split: str) -> dict[str, Any]:
+        predicted = model.extract(data[split], experiment.loader, distributed.map)
+        counts = sentence_counts(data[split], predicted, experiment.protocols)
+        distributed.on_main(lambda: save_counts(folder.path, split, counts))
+        return score_split(split, predicted)
+
     try:
-        scores: dict[str, Any] = {split: score_split(split) for split in ("validation", "test") if split in data}
+        scores: dict[str, Any] = {split: score_plain(split) for split in ("validation", "test") if split in data}
+        fitted = _calibrated(experiment, model, data, distributed)
+        if fitted is not None:
+            scores["calibrated"] = {"validation": dict(fitted.calibration.facts)}
+            if "test" in data:
+                decision = Decision(model.head.thresholds, model.vocabulary, fitted.calibration, None)
+                candidates = model.extract(data["test"], experiment.loader, distributed.map, decision.at)
+                scores["calibrated"]["test"] = score_split("test", list(map(decision, candidates)), CHOSEN)
     except KeyboardInterrupt:  # the weights are worth keeping without their scores too
         if distributed.count > 1:  # the other processes wait for this one's share
             raise
         state.interrupted = True
-        return {}, None
-    return scores, pages[-1] if pages else None
+        return _Results()
+    return _Results(scores, fitted, pages[-1] if pages else None)
+
+
+def _calibrated(experiment: Experiment, model: JointExtractor, data: Data, distributed: Distributed) -> Fitted | None:
+    """Calibrate on the validation data, unless the experiment does not want it or nothing is predicted there."""
+    if not experiment.calibrate:
+        return None
+    rule = find_protocol(experiment.protocols[0])
+    sample = Sample.of(model, data["validation"], experiment.loader, rule, distributed.map)
+    try:
+        fitted = calibrate(sample)
+    except NothingPredicted as error:
+        logger.warning("the scores are not calibrated: %s", error)
+        return None
+    logger.info("calibration on the validation data:\n%s", fitted)
+    return fitted
 
 
 def _save(
@@ -260,14 +298,20 @@ def _save(
     metrics: dict[str, Any],
     state: TrainingState,
     sources: dict[str, dict[str, Any]],
+    results: _Results,
 ) -> None:
-    """Write scores and archive. Raises the error that ended the run, if there was one."""
+    """Write scores, archive, page and diagram. Raises the error that ended the run, if there was one."""
     if state.failure is not None and state.best is None:
         raise state.failure
     path = folder.path / run_folder.ARCHIVE
     folder.write(run_folder.METRICS, metrics)
     annotators = identities(pos_tagger=experiment.tagger, dependency_parser=experiment.parser)
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    archive.save(path, config, model, metrics, TrainingRecord(date, annotators, sources))
+    calibration = None if results.fitted is None else results.fitted.calibration
+    archive.save(path, config, model, metrics, TrainingRecord(date, annotators, sources), calibration)
+    if results.page is not None:
+        folder.write_page(results.page())
+    if results.fitted is not None:
+        save_diagram(results.fitted, folder.path / DIAGRAM)
     if state.failure is not None:
         raise TrainingError(f"{state.failure}\n{path} holds the best weights so far, of epoch {state.best_epoch}")

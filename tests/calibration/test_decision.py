@@ -98,7 +98,7 @@ class TestMinimumScores:
 class TestCalibratedScores:
     CURVE = Logistic(1.0, -1.0)
     CALIBRATION = Calibration(
-        TaskCalibration(), TaskCalibration(CURVE, {"works_for": Logistic(1.0, 2.0)}, threshold=0.25, floor=0.1)
+        TaskCalibration(), TaskCalibration(CURVE, {"works_for": Logistic(1.0, 2.0)}, threshold=0.25)
     )
 
     def test_the_threshold_and_the_bounds_are_calibrated_scores(self) -> None:
@@ -138,10 +138,12 @@ class TestFaults:
         assert parse([]) is None
         assert parse(["0.6"]) == {"entities": 0.6, "relations": 0.6}
         assert parse(["a=b=0.5", "0.6", "relations=1"]) == {"entities": 0.6, "relations": 1.0, "a=b": 0.5}
+        with pytest.raises(ConfigError, match="--min-score b=0.2: given twice"):
+            parse(["b=1", "b=0.2"])
         with pytest.raises(ConfigError) as error:
-            parse(["much", "a=", "b=1", "b=0.2"])
+            decided(parse(["born_in=much", "works_for=", "Rome=1"]))
         assert str(error.value).splitlines() == [
-            "--min-score much: expected SCORE or NAME=SCORE, with a number from 0 to 1",
-            "--min-score a=: expected SCORE or NAME=SCORE, with a number from 0 to 1",
-            "--min-score b=0.2: given twice",
+            "minimum score born_in=much: expected a number from 0 to 1",
+            "minimum score works_for=: expected a number from 0 to 1",
+            "minimum score Rome=1.0: no such type; known: LOC, ORG, PER, born_in, entities, relations, works_for",
         ]

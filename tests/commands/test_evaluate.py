@@ -34,14 +34,21 @@ def other() -> str:
 
 def reports(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, Any]]:
     assert main(["evaluate", *arguments, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)
+    for evaluation in found.values():
+        assert evaluation.pop("calibration_error").keys() == {"triples", "entities"}
+    return found
 
 
 def test_the_scores_are_those_at_the_end_of_training(
     archive: str, trained: Path, tiny: Path, test_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = reports(capsys, archive, test_file, "--seen", str(tiny.parent / "train.jsonl"))
-    assert found == {test_file: json.loads((trained / "metrics.json").read_text())["test"]}
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert found == {test_file: metrics["calibrated"]["test"]}
+    assert reports(capsys, archive, test_file, "--seen", str(tiny.parent / "train.jsonl"), "--raw-scores") == {
+        test_file: metrics["test"]
+    }
 
 
 def test_several_files(archive: str, test_file: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:

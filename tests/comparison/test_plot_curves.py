@@ -6,9 +6,10 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.colors import to_hex
 
-from relx.comparison.plots import draw_curves, save
+from relx.comparison.plots import draw_curves
 from relx.comparison.reports import Report
 from relx.errors import ConfigError, DataError
+from relx.utils.figures import save
 
 
 def reports(*f1: float, name: str = "triple_f1", per_epoch: int = 1) -> list[Report]:

@@ -1,8 +1,9 @@
 import pytest
 
+from relx.calibration.reliability import Bin, calibration_error, reliability
 from relx.data.example import Entity, Example, Relation
 from relx.reports import figures
-from relx.reports.figures import Bin, Confusion, Point
+from relx.reports.figures import Confusion, Point
 from relx.scoring.counts import Counts
 from relx.scoring.outcomes import BOUNDARY, CORRECT, MISSED, RELATION, SPURIOUS, Outcome, outcomes
 from relx.scoring.report import score
@@ -77,10 +78,10 @@ def test_the_last_point_is_the_score_itself() -> None:
 
 
 def test_reliability_and_calibration_error() -> None:
-    bins = figures.reliability([(1.0, True), (0.95, False), (0.2, False)])
+    bins = reliability([(1.0, True), (0.95, False), (0.2, False)])
     assert bins == [Bin(1, 0.2, 0.0), Bin(2, 0.975, 0.5)]
-    assert figures.calibration_error(bins) == pytest.approx((0.2 + 2 * 0.475) / 3)
-    assert figures.calibration_error([]) == 0
+    assert calibration_error(bins) == pytest.approx((0.2 + 2 * 0.475) / 3)
+    assert calibration_error([]) == 0
 
 
 def test_a_pair_of_wrong_boundaries_counts_on_both_sides() -> None:

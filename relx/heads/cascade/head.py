@@ -166,6 +166,7 @@ class Cascade(Head):
 
         self.entity = tagger("entity", len(types), entity_spans)
         self.thresholds = Thresholds(self.entity.task.threshold)
+        self.rereads_entities = joint and with_entities
         if joint:
             self.subject = tagger("subject", 1, subject_spans)
             self.object = tagger("object", len(relations), object_spans)

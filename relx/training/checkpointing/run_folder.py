@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from relx.calibration.fitting import DIAGRAM
 from relx.errors import TrainingError
 from relx.scoring import sentences
 from relx.training.checkpointing.folder_lock import LOCK
@@ -23,9 +24,16 @@ ARCHIVE = "model.tar.gz"
 PAGE = "report.html"
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
-FILES = (CONFIG, METRICS, EPOCHS, SAMPLES, ARCHIVE, PAGE, *sentences.FILES.values())
+FILES = (CONFIG, METRICS, EPOCHS, SAMPLES, ARCHIVE, PAGE, DIAGRAM, *sentences.FILES.values())
 FOLDERS = (CHECKPOINTS, TENSORBOARD)
-HARMLESS = ("trainer.epochs", "trainer.patience", "trainer.keep_checkpoints", "trainer.callbacks", "test_data_path")
+HARMLESS = (
+    "trainer.epochs",
+    "trainer.patience",
+    "trainer.keep_checkpoints",
+    "trainer.callbacks",
+    "test_data_path",
+    "calibrate",
+)
 ABSENT = "nothing"
 
 

@@ -1,0 +1,61 @@
+"""``relx calibrate``: thresholds and calibrated scores of an archive, from labelled data."""
+
+import argparse
+
+from relx.commands.common import add_include_argument, include_plugins
+
+HELP = "choose thresholds and calibrate the scores of an archive on validation data"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    parser.add_argument(
+        "validation", help="labelled data that the model was not trained on, in any form that relx reads"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the calibrated archive here (default: replace ARCHIVE)")
+    parser.add_argument(
+        "--precision", type=float, metavar="SHARE",
+        help="choose the threshold of relations with the best recall at this precision (default: the best F1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--diagram", metavar="FILE",
+        help="draw the reliability of the scores here: .svg, .png, .pdf (default: reliability.svg beside the archive)",
+    )  # fmt: skip
+    parser.add_argument("--protocol", metavar="NAME", help="what counts as correct (default: the experiment's first)")
+    parser.add_argument("--reader", metavar="NAME", help="the reader of VALIDATION (default: the experiment's)")
+    parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_include_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate. Raises PluginError, ArchiveError, ConfigError, DataError, UnknownProtocol, MissingExtra."""
+    from pathlib import Path
+
+    from relx.commands.common import require_extra
+    from relx.errors import ConfigError, faults_in
+
+    if args.precision is not None and not 0 < args.precision <= 1:
+        raise ConfigError(f"--precision {args.precision}: expected a share above 0, and at most 1")
+    if args.diagram is not None:
+        require_extra("matplotlib", "plots")
+    include_plugins(args)
+
+    from relx.archive_file import set_calibration
+    from relx.calibration.fitting import DIAGRAM, Sample, calibrate, save_diagram
+    from relx.predictors.evaluation import read_labelled
+    from relx.predictors.predictor import Predictor
+    from relx.scoring import find_protocol
+
+    predictor = Predictor.load(args.archive, args.device)
+    parts = predictor.archive.parts
+    rule = find_protocol(args.protocol or parts.protocols[0])
+    gold = parts.annotated(read_labelled([args.validation], predictor, args.reader)[args.validation])
+    with faults_in(args.validation):
+        fitted = calibrate(Sample.of(predictor.model, gold, parts.loader, rule), args.precision)
+    print(fitted)
+    output = Path(args.output or args.archive)
+    diagram = save_diagram(fitted, Path(args.diagram) if args.diagram else output.with_name(DIAGRAM))
+    set_calibration(args.archive, output, fitted.calibration)
+    print(*filter(None, (output, diagram)), sep="\n")
+    return 0
