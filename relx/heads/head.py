@@ -74,8 +74,8 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     predicts only relations between given entities: it writes ``relations_between`` in place of ``decode``, and the
     entities of labeled sentences are given to it. ``thresholds`` are the probabilities from which decoding counts what
     it finds; 0 where it takes the best label. A head that compares probabilities with a threshold sets them in its
-    constructor, and reads them when it decodes: ``at`` gives them other values. ``rereads_entities``
-    is True for a head whose relations depend on all the entities that it has found before.
+    constructor, and reads them when it decodes: ``at`` gives them other values. ``rereads_entities`` is True for a head
+    whose relations depend on all the entities that it has found before.
     """
 
     markers: Sequence[str] = ()
