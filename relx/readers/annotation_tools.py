@@ -11,6 +11,8 @@ from relx.readers.held import place_in_text
 CARRIED = "relx"
 """The key under which a record holds the fields of a sentence that the tool does not know, in relx's own form."""
 
+OF_TOKENS = ("tokens", "offsets", "pos_tags", "heads", "deprels")
+
 
 def carried(example: Example, but: Collection[str] = ()) -> dict[str, Any]:
     """Return what a tool passes through unread: the fields of a sentence except its text, its labels and ``but``."""
@@ -19,17 +21,17 @@ def carried(example: Example, but: Collection[str] = ()) -> dict[str, Any]:
 
 
 def own_record(
-    text: str,
-    entities: list[dict[str, Any]],
-    relations: list[dict[str, Any]],
-    further: Mapping[str, Any],
-    passed: Any = None,
-    where: str = CARRIED,
+    record: dict[str, Any], further: Mapping[str, Any], passed: Any, as_text: bool, where: str = CARRIED
 ) -> dict[str, Any]:
-    """Return a record in relx's own form; ``passed`` is what ``carried`` made, or None. Raises BadRecord."""
+    """Return a record in relx's own form, with what a tool passed through: what ``carried`` made, or None.
+
+    ``record`` has the text and the labels, ``further`` what the tool has besides. ``as_text`` leaves out the tokens, so
+    that the text is split anew. Raises BadRecord.
+    """
     fields = {} if passed is None else checked(passed, dict, where)
     only_keys(fields, KEYS, where)
-    return {**further, **fields, "text": text, "entities": entities, "relations": relations}
+    whole = {**further, **fields, **record}
+    return {key: value for key, value in whole.items() if not (as_text and key in OF_TOKENS)}
 
 
 def places(example: Example) -> tuple[str, list[tuple[int, int]]]:

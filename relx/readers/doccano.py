@@ -51,7 +51,8 @@ class DoccanoReader(TextReader):
         place = "text" if "text" in record else "data"
         text = required(record, place, str)
         further = {key: item for key, item in record.items() if key != place and key not in _TAKEN}
-        return own_record(text, entities, relations, further, record.get(CARRIED))
+        labelled = {"text": text, "entities": entities, "relations": relations}
+        return own_record(labelled, further, record.get(CARRIED), self.window is not None)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write a line for each sentence; mentions without a number as their id get negative ones.

@@ -107,7 +107,8 @@ class LabelStudioReader(TextReader):
         ]
         meta = {key: item for key, item in data.items() if item is not text and key != CARRIED}
         further = {"id": task.get("id"), **({"meta": meta} if meta else {})}
-        return own_record(text, entities, relations, further, data.get(CARRIED), f"data.{CARRIED}")
+        record = {"text": text, "entities": entities, "relations": relations}
+        return own_record(record, further, data.get(CARRIED), self.window is not None, f"data.{CARRIED}")
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write a list of tasks, and beside it the labeling interface of their types. Raises DataError, RelxError."""

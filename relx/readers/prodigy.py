@@ -34,11 +34,11 @@ class ProdigyReader(TextReader):
         return isinstance(record.get("text"), str) and (isinstance(spans, list) or "_input_hash" in record)
 
     def examples(self, record: Any) -> list[Example]:
-        """Return the sentence of a record; none if its labels were not accepted. Raises BadRecord."""
+        """Return the sentence of a record, or its windows; none if its labels were not accepted. Raises BadRecord."""
         if record is None:
             self.note(NOT_ACCEPTED)
             return []
-        return [self.example(record)]
+        return super().examples(record)
 
     def own_form(self, value: Any) -> dict[str, Any] | None:
         """Return the record in relx's own form; None for one that was not accepted. Raises BadRecord."""
@@ -52,12 +52,12 @@ class ProdigyReader(TextReader):
             _relation(relation, spans, tokens, f"relations[{i}]")
             for i, relation in enumerate(optional_items(record, "relations", dict) or ())
         ]
-        own = own_record(
-            text, spans, relations, {k: v for k, v in record.items() if k not in _TAKEN}, record.get(CARRIED)
-        )
-        visible = [(start, end) for start, end in tokens if text[start:end].strip()]
-        words = {"tokens": [text[start:end] for start, end in visible], "offsets": [*map(list, visible)]}
-        return words | own if record.get("tokens") is not None else own
+        further = {key: item for key, item in record.items() if key not in _TAKEN}
+        if record.get("tokens") is not None:
+            visible = [(start, end) for start, end in tokens if text[start:end].strip()]
+            further |= {"tokens": [text[start:end] for start, end in visible], "offsets": [*map(list, visible)]}
+        labelled = {"text": text, "entities": spans, "relations": relations}
+        return own_record(labelled, further, record.get(CARRIED), self.window is not None)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write a line for each sentence. Raises DataError, RelxError."""

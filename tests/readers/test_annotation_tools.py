@@ -227,6 +227,19 @@ def test_an_export_with_the_numbers_of_predictions(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["labelstudio", "doccano", "prodigy"])
+def test_a_text_of_several_sentences_may_be_split_anew(tmp_path, form):
+    text = "Mira runs Acme. It is in Rome."
+    record = {"text": text, "id": "d", "entities": [{"characters": p, "type": "X"} for p in ([0, 4], [25, 29])]}
+    whole = example_from_json({**record, "relations": [{"head": 0, "type": "in", "tail": 1}]}, WhitespaceTokenizer())
+    make_reader(form).write([whole], tmp_path / "out")
+    assert list(make_reader(form).read(tmp_path / "out")) == [whole]
+    first, second = make_reader({"type": form, "window": 1}).read(tmp_path / "out")
+    assert (first.text, second.text) == ("Mira runs Acme.", "It is in Rome.")
+    assert second.meta["document"] == "d" and second.meta["start"] == 16
+    assert first.relations == [Relation(Entity(0, 1, "X"), "in", Entity(None, None, "X", "Rome"))]
+
+
+@pytest.mark.parametrize("form", ["labelstudio", "doccano", "prodigy"])
 def test_mentions_without_a_place_are_counted(tmp_path, caplog, form):
     example = suggested()
     far = Entity(None, None, "PER", "Bo Z")
