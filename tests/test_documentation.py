@@ -65,7 +65,7 @@ def test_the_tests_of_the_guide_pass(workplace: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", "test_mine.py"]
     run = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0 and "33 passed" in run.stdout, run.stdout
+    assert run.returncode == 0 and "34 passed" in run.stdout, run.stdout
 
 
 def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,13 +3,8 @@
 import ast
 import re
 from collections import defaultdict
-from pathlib import Path
-from typing import Any
 
-import pytest
 from test_architecture import ROOT, imports, module_name, modules
-
-from relx import config
 
 LONGEST_FUNCTION = 60
 LONGEST_HEAD = 420
@@ -35,7 +30,6 @@ ONE_IMPORTER = {
     "relx.reports.pictures",
     "relx.utils.output",
 }
-EXPERIMENTS = sorted(Path(ROOT.parent, "experiments").glob("*.jsonnet"))
 
 
 def paper(module: str) -> str | None:
@@ -91,26 +85,3 @@ def test_no_function_is_longer_than_a_page() -> None:
         and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
     ]
     assert long == []
-
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda path: path.stem)
-def test_an_experiment_shows_its_model(experiment: Path) -> None:
-    text = experiment.read_text(encoding="utf-8")
-    hidden = [name for name in types_of(config.load(experiment)["model"]) if not re.search(rf"\b{name}\b", text)]
-    assert hidden == [], "embedder, encoder and head stand in the file; libraries hold corpora and signatures"
-
-
-def types_of(tree: Any) -> list[str]:
-    """The names of the components in a tree."""
-    parts = tree if isinstance(tree, list) else tree.values() if isinstance(tree, dict) else []
-    own = [tree["type"]] if isinstance(tree, dict) and "type" in tree else []
-    return own + [name for part in parts for name in types_of(part)]
-
-
-def test_libraries_describe_no_model() -> None:
-    libraries = list(Path(ROOT.parent, "experiments").rglob("*.libsonnet"))
-    assert libraries
-    describing = [
-        path.name for path in libraries if re.search(r"\b(model|embedder|head)\b *:", path.read_text("utf-8"))
-    ]
-    assert describing == []

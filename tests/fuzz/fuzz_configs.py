@@ -182,8 +182,8 @@ class Files:
         return [str(place / "file.json")]
 
     def _text(self, place: Path, file: Path, draw: random.Random) -> list[str]:
-        shutil.copytree(file.parent / "lib", place / "lib")
-        target = draw.choice([place / file.name, *sorted((place / "lib").iterdir())])
+        shutil.copytree(file.parent / "relx", place / "relx")
+        target = draw.choice([place / file.name, *sorted((place / "relx").iterdir())])
         shutil.copy(file, place)
         text = mutated_text(target.read_text(encoding="utf-8"), draw)
         target.write_bytes(text.encode("utf-8") + draw.choice((b"", b"", b"", b"\xff")))

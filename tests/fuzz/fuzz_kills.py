@@ -23,14 +23,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from relx import archive
-from relx.commands import main as relx
+import relx.training.run  # noqa: F401  (once, and not by each forked process)
+from relx import archive, commands
 from relx.training.checkpointing.checkpoints import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = """
 local experiment = import '%s';
-experiment(data='%s', hidden=8, epochs=8) + {
+experiment(data='%s', hidden=8, epochs=%d) + {
   data_loader: { batch_size: 8 },
   trainer+: {
     patience: null,
@@ -48,13 +48,13 @@ TIMED = ("seconds", "sentences_per_second")
 TAIL = 60  # lines of each corpus file
 
 
-def write_experiment(folder: Path) -> Path:
+def write_experiment(folder: Path, epochs: int) -> Path:
     """A run of seconds: HMT on a few sentences of the sample corpus."""
     for split in ("train", "dev", "test"):
         lines = (ROOT / "fixtures" / "nyt10" / f"{split}.json").read_text().splitlines(keepends=True)
         (folder / f"{split}.json").write_text("".join(lines[:TAIL]))
     file = folder / "short.jsonnet"
-    file.write_text(EXPERIMENT % (ROOT / "experiments" / "hmt_nyt10.jsonnet", folder))
+    file.write_text(EXPERIMENT % (ROOT / "experiments" / "hmt_nyt10.jsonnet", folder, epochs))
     return file
 
 
@@ -82,7 +82,7 @@ def _become_relx(arguments: list[str], rank: int, processes: int, port: int) -> 
     os.dup2(quiet, 2)
     code = 1
     try:
-        code = relx(arguments)
+        code = commands.main(arguments)
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
@@ -163,9 +163,9 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def report(folder: Path, processes: int, kills: int, draw: random.Random) -> bool:
+def report(folder: Path, processes: int, kills: int, epochs: int, draw: random.Random) -> bool:
     """Print how many runs came out the same; whether all did."""
-    file = write_experiment(folder)
+    file = write_experiment(folder, epochs)
     command = ["train", str(file), "--device", "cpu", "-s"]
     peace, run = folder / f"peace_{processes}", folder / f"run_{processes}"
     started = time.perf_counter()
@@ -199,12 +199,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     draw = random.Random(arguments.seed)
     with scratch() as folder:
-        exact = [report(folder, processes, arguments.kills, draw) for processes in arguments.processes]
+        settings = (arguments.kills, arguments.epochs, draw)
+        exact = [report(folder, processes, *settings) for processes in arguments.processes]
     return 0 if all(exact) else 1
 
 

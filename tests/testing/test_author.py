@@ -18,6 +18,7 @@ class Mine(RIN):
 
 class TestMine(HeadTestCase):
     head = {"type": "mine", "rounds": 1}
+    steps = 20
 
 
 @Head.register("dull")
@@ -27,11 +28,12 @@ class Dull(RIN):
 
 
 class TestDull(HeadTestCase):
-    head = {"type": "dull", "rounds": 1}
+    head = {"type": "dull", "rounds": 0}
+    steps = 4
 
 
 def test_in_one_call():
-    HeadTestCase.check(head={"type": "mine", "rounds": 0})
+    HeadTestCase.check(head={"type": "mine", "rounds": 0}, steps=20)
 """
 
 
@@ -41,7 +43,8 @@ def test_pytest_finds_the_tests_of_a_subclass(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     failed = {line.split("::")[-1].split(" ")[0] for line in run.stdout.splitlines() if line.startswith("FAILED")}
-    untrained = {"test_it_trains", "test_a_gradient_reaches_every_weight", "test_it_learns_every_relation_by_heart"}
-    assert failed == untrained, run.stdout
-    assert "3 failed, 20 passed" in run.stdout and "errors" not in run.stdout
+    untrained = {"test_it_trains", "test_a_gradient_reaches_every_weight"}
+    unlearned = {"test_it_learns_every_relation_by_heart", "test_relations_that_share_their_mentions_come_back"}
+    assert failed == untrained | unlearned, run.stdout
+    assert "4 failed, 25 passed" in run.stdout and "errors" not in run.stdout
     assert "AssertionError: the gradient of embedder.table is zero everywhere" in run.stdout

@@ -191,7 +191,7 @@ def forked(log: Path, *arguments: object, then: Callable[[list[Forked]], object]
 
 def test_a_killed_run_of_two_processes_is_resumed_exactly() -> None:
     run = subprocess.run(
-        [sys.executable, str(FUZZ / "fuzz_kills.py"), "--kills", "1", "--processes", "2"],
+        [sys.executable, str(FUZZ / "fuzz_kills.py"), "--kills", "1", "--epochs", "3", "--processes", "2"],
         env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True, timeout=500,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
