@@ -15,7 +15,7 @@ def no_diagrams() -> Iterator[None]:
     from relx.reports import page
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "_pictures", lambda points, bins: None)
+        patch.setattr(page, "_pictures", lambda points, own, bins: None)
         yield
 
 

@@ -1,7 +1,7 @@
 """``relx evaluate``: a trained archive scored on labelled files."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from relx.commands.common import (
@@ -15,10 +15,13 @@ from relx.commands.common import (
 from relx.commands.scores import add_score_arguments, prepare
 
 if TYPE_CHECKING:
+    from relx.data.example import Example
     from relx.predictors.evaluation import Evaluation
+    from relx.predictors.predictor import Predictor
 
 HELP = "score a trained archive on labelled files"
 OUTPUTS = ("predictions", "report", "errors")
+LEAST_SCORE = 0.05  # where the curve of precision and recall begins
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,12 +90,16 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
                 evaluations[file] = score_predictions(
                     predictor, found[file], args.protocol, train, decision, args.challenge
                 )
-            _write(evaluations[file], outputs, file, predictor.facts.rows())
+            _write(evaluations[file], outputs, file, predictor, args)
     return evaluations
 
 
 def _write(
-    evaluation: "Evaluation", outputs: Mapping[str, TextIO], file: str, facts: Iterable[tuple[str, str]]
+    evaluation: "Evaluation",
+    outputs: Mapping[str, TextIO],
+    file: str,
+    predictor: "Predictor",
+    args: argparse.Namespace,
 ) -> None:
     """Write what the options ask for; only one file is evaluated then."""
     from relx.data.json_form import example_to_json, to_line
@@ -100,6 +107,21 @@ def _write(
     if (out := outputs.get("predictions")) is not None:
         out.writelines(to_line(example_to_json(example)) + "\n" for example in evaluation.predicted)
     if (out := outputs.get("report")) is not None:
-        out.write(evaluation.page(f"Evaluation of {file}", facts))
+        candidates = _candidates(evaluation, predictor, args)
+        out.write(evaluation.page(f"Evaluation of {file}", predictor.facts.rows(), candidates))
     if (out := outputs.get("errors")) is not None:
         evaluation.write_errors(out)
+
+
+def _candidates(
+    evaluation: "Evaluation", predictor: "Predictor", args: argparse.Namespace
+) -> "Sequence[Example] | None":
+    """Return the predictions with relations of any score from LEAST_SCORE, for the curve of precision and recall.
+
+    None where the user has set minimum scores or given the entities, and for a head without scores.
+    """
+    scored = any(relation.score is not None for example in evaluation.predicted for relation in example.relations)
+    if args.min_score or args.given_entities or not scored:
+        return None
+    decision = predictor.decision({"relations": LEAST_SCORE}, not args.raw_scores)
+    return predictor.extract(evaluation.gold, predictor.archive.parts.loader, decision)

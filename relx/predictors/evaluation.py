@@ -54,9 +54,14 @@ class Evaluation:
         by_protocol = {protocol: report.to_json() for protocol, report in self.reports.items()}
         return {**by_protocol, "calibration_error": self.calibration_errors, **challenge}
 
-    def page(self, title: str, facts: Iterable[tuple[str, str]] = ()) -> str:
-        """Return one HTML page with the scores, diagrams and every error in its sentence; it needs no network."""
-        return evaluation_page(title, self.gold, self.predicted, self.reports, facts)
+    def page(
+        self, title: str, facts: Iterable[tuple[str, str]] = (), candidates: Sequence[Example] | None = None
+    ) -> str:
+        """Return one HTML page with the scores, diagrams and every error in its sentence; it needs no network.
+
+        ``candidates`` are predictions at a lower threshold: the curve of precision and recall then begins there.
+        """
+        return evaluation_page(title, self.gold, self.predicted, self.reports, facts, candidates)
 
     def write_errors(self, file: TextIO) -> None:
         """Write the errors under the first protocol as tab-separated values, suspected errors of gold first."""

@@ -38,18 +38,21 @@ def evaluation_page(
     predicted: Sequence[Example],
     reports: Mapping[str, Report],
     facts: Iterable[tuple[str, str]] = (),
+    candidates: Sequence[Example] | None = None,
 ) -> str:
     """Return the page of an evaluation as HTML.
 
     ``reports`` are the scores by protocol; the first one decides what is an error. ``facts`` are names and values that
-    the page shows about the model. All texts are escaped, and the page forbids the browser to load anything. Without
-    matplotlib the page has tables in place of the diagrams, and the log says so.
+    the page shows about the model. ``candidates`` are the predictions at a lower threshold, for the curve of precision
+    and recall; without them the curve begins at the threshold. All texts are escaped, and the page forbids the browser
+    to load anything. Without matplotlib the page has tables in place of the diagrams, and the log says so.
     """
     report = next(iter(reports.values()))
     found = outcomes(gold, predicted, report.protocol)
     pairs = {"triples": figures.scored(found), "entities": _scored_entities(gold, predicted)}
     bins = {name: reliability(pairs[name]) for name in pairs if pairs[name]}
-    points = figures.precision_recall(found)
+    own = figures.precision_recall(found)
+    points = own if candidates is None else figures.precision_recall(outcomes(gold, candidates, report.protocol))
     errors = errors_of(found)
     typed = bool(report.per_entity_type)
     script = _own_file("page.js")
@@ -68,8 +71,9 @@ def evaluation_page(
         "lengths": figures.by_length(found, gold).items(),
         "distances": figures.by_distance(found).items(),
         "points": figures.at_tenths(points),
+        "chosen": own[-1] if own else None,
         "bins": [(name, {"bins": inside, "error": calibration_error(inside)}) for name, inside in bins.items()],
-        "pictures": _pictures(points, bins) if points else None,
+        "pictures": _pictures(points, own, bins) if points else None,
         "relation_confusion": _shaded(figures.relation_confusion(found)),
         "entity_confusion": _shaded(figures.entity_confusion(gold, predicted)) if typed else None,
         "cards": bool(errors),
@@ -92,7 +96,9 @@ def _scores(reports: Mapping[str, Report]) -> dict[str, Any]:
     }
 
 
-def _pictures(points: Sequence[Point], bins: Mapping[str, Sequence[Bin]]) -> dict[str, Markup] | None:
+def _pictures(
+    points: Sequence[Point], own: Sequence[Point], bins: Mapping[str, Sequence[Bin]]
+) -> dict[str, Markup] | None:
     if find_spec("matplotlib") is None:
         logger.warning("the page has no diagrams, which need matplotlib: pip install 'relx[plots]'")
         return None
@@ -100,7 +106,7 @@ def _pictures(points: Sequence[Point], bins: Mapping[str, Sequence[Bin]]) -> dic
 
     thinned = points[:: 1 + len(points) // MOST_POINTS]
     return {
-        "precision_recall": Markup(pictures.draw_precision_recall([*thinned, points[-1]], points[-1])),
+        "precision_recall": Markup(pictures.draw_precision_recall([*thinned, points[-1]], own[-1] if own else None)),
         "reliability": Markup(pictures.draw_reliability(bins)),
     }
 

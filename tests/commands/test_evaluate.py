@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from relx.calibration.decision import Decision
 from relx.commands import main
+from relx.predictors.predictor import Predictor
 
 
 @pytest.fixture
@@ -102,6 +104,23 @@ def test_a_page_and_a_table_of_the_errors_are_written(archive: str, other: str) 
     assert f"<h1>Evaluation of {other}</h1>" in page and "<th>trained</th>" in page
     assert [line.split("\t")[:1] for line in table] == [["kind"], ["missed"]]
     assert "made_up" in table[1]
+
+
+def test_the_curve_of_the_page_begins_below_the_threshold_unless_a_minimum_score_is_set(
+    archive: str, test_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    decision = Predictor.decision
+
+    def noted(self: Predictor, min_score: Any = None, *further: Any) -> Decision:
+        asked.append(min_score)
+        return decision(self, min_score, *further)
+
+    monkeypatch.setattr(Predictor, "decision", noted)
+    assert main(["evaluate", archive, test_file, "--report", "page.html"]) == 0
+    assert asked == [None, {"relations": 0.05}]
+    assert main(["evaluate", archive, test_file, "--report", "page.html", "--min-score", "0.6"]) == 0
+    assert asked[2:] == [{"entities": 0.6, "relations": 0.6}]
 
 
 def test_an_output_that_cannot_be_written_leaves_no_other(archive: str, other: str) -> None:

@@ -101,6 +101,14 @@ def test_tables_show_scores_by_protocol_relation_and_part() -> None:
         assert f"{kind} {int(kind in ('wrong direction', 'spurious'))} {meaning}" in shown
 
 
+def test_candidates_continue_the_curve_below_the_threshold() -> None:
+    candidates = [*PREDICTED[:2], sentence(Relation(ANN, "lives_in", BOB, 0.1))]
+    plain, more = (text_of(page_of(GOLD, PREDICTED, candidates=given)) for given in (None, candidates))
+    assert "0.60 33.3 50.0 40.0 triples:" in plain and "0.60 33.3 50.0 40.0 0.10 25.0 50.0 33.3" in more
+    assert all("the predictions of this page have a score of at least 0.60" in shown for shown in (plain, more))
+    assert "strict, triples 3 2 1" in more
+
+
 def test_diagrams_are_drawn_in_the_color_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "_pictures", DRAW)
     html = page_of(GOLD, PREDICTED)
