@@ -116,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
                 out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
         out.writelines(f"{line}\n" for line in distinct.lines())
     facts = documents.notes() if documents is not None else []
-    facts += [decision.given.summary()] if isinstance(decision.given, GivenEntities) else []
+    unit = "window" if args.window > 1 and not args.sentences else "sentence"
+    facts += [decision.given.summary(unit)] if isinstance(decision.given, GivenEntities) else []
     facts += [enforcement.summary()] if enforcement is not None else []
     facts += [lines.summary()] if lines.failures else []
     for fact in facts:

@@ -55,17 +55,19 @@ class GivenEntities:
         self._count(examples)
         return [replace(example, relations=[]) for example in examples]
 
-    def summary(self) -> str:
-        """Return how many entities and sentences were given, and how many of them cannot have relations."""
-        nouns = {NO_PLACE: "entity", SAME_TOKENS: "entity", FEW: "sentence"}
+    def summary(self, unit: str = "sentence") -> str:
+        """Return how many entities and sentences were given, and how many of them cannot have relations.
+
+        ``unit`` is what the model read at once: an entity in several windows counts in each of them.
+        """
+        nouns = {NO_PLACE: "entity", SAME_TOKENS: "entity", FEW: unit}
         causes = [
             f"  no relations: {counted(self.left_out[cause], noun)} {cause}"
             for cause, noun in nouns.items()
             if self.left_out[cause]
         ]
-        return "\n".join(
-            [f"{counted(self.entities, 'entity')} given in {counted(self.sentences, 'sentence')}", *causes]
-        )
+        given = f"{counted(self.entities, 'entity')} given in {counted(self.sentences, unit)}"
+        return "\n".join([given, *causes])
 
     def _count(self, examples: Sequence[Example]) -> None:
         for example in examples:

@@ -197,6 +197,21 @@ class TestCommand:
         assert first.startswith("in.txt:1: dropped Alan Turing --born_in-> London (0.")
         assert first.endswith(") breaks types: PER to LOC") and second == err.strip()
 
+    def test_a_document_is_judged_as_a_whole(self, rin: str, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("schema.json").write_text('{"relations": {"born_in": {"functional": true}}}')
+        Path("in.txt").write_text("Alan Turing was born in London. Alan Turing was born in New York.")
+        Path("names.csv").write_text("name,type\nAlan Turing,PER\nLondon,LOC\nNew York,LOC\n")
+        given = ["in.txt", "--entities", "names.csv", "--schema", "schema.json", "--explain"]
+        assert main(["predict", rin, *given]) == 0
+        out, err = capsys.readouterr()
+        assert len(json.loads(out)["sentences"]) == 2 and len(json.loads(out)["relations"]) == 1
+        explained, entities, dropped = err.splitlines()
+        assert explained.startswith("in.txt: dropped Alan Turing --born_in-> ") and "breaks functional: " in explained
+        assert entities == "4 entities given in 2 sentences"
+        assert dropped == "the schema dropped 1 of 2 relations: 1 by functional"
+        assert main(["predict", rin, *given, "--window", "2"]) == 0
+        assert "4 entities given in 1 window\n" in capsys.readouterr().err
+
     def test_gold_entities_are_given_in_evaluation(self, rin: str, capsys: pytest.CaptureFixture[str]) -> None:
         gold = {**RECORD, "relations": [{"head": 1, "type": "born_in", "tail": 0}]}
         Path("gold.jsonl").write_text(json.dumps(gold) + "\n")
