@@ -81,7 +81,7 @@ def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.
         smaller = ["--var", "hidden=8", "--var", "epochs=1"] if words[0] == "train" else []
         assert (program, main([*words, *smaller])) == ("relx", 0), capsys.readouterr().err
     assert len(commands.splitlines()) == 4
-    assert '"text": "Alan Turing was born in London."' in capsys.readouterr().out
+    assert '"text": "Alan Turing was born in London.' in capsys.readouterr().out
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
