@@ -29,15 +29,48 @@ def test_the_tools_get_what_the_archive_predicts(form, archive, texts, tmp_path,
     assert suggested[0].relations[0].type == "born_in" and suggested[0].relations[0].score is not None
 
 
-def test_brat_gets_texts_of_a_folder_with_scores(archive, tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in/doc.txt").write_text("Ann Lee was born in Rome .\nBob works in Oslo now .\n")
+def test_brat_gets_texts_of_a_folder_with_scores(archive, folder, tmp_path):
     assert main(["suggest", archive, str(tmp_path / "in"), "--to", "brat", "--output", str(tmp_path / "out")]) == 0
     first, second = read(tmp_path / "out")
     assert (first.id, second.meta) == ("doc:0", {"document": "doc", "start": 27, "end": 50})
     assert [relation.type for relation in (*first.relations, *second.relations)] == ["born_in", "works_in"]
     assert first.relations[0].score is not None
     assert "born_in\tArg1:PER, Arg2:LOC" in (tmp_path / "out/annotation.conf").read_text()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "in"
+    path.mkdir()
+    (path / "doc.txt").write_text("Ann Lee was born in Rome .\nBob works in Oslo now .\n")
+    return path
+
+
+def test_whole_documents_keep_the_relations_between_their_sentences(archive, folder, tmp_path, capsys):
+    out = tmp_path / "tasks.json"
+    command = ["suggest", archive, str(folder), "--documents", "--output"]
+    assert main([*command, str(out), "--to", "labelstudio", "--window", "2"]) == 0
+    assert "1 document, " in capsys.readouterr().err
+    (whole,) = make_reader(FORMS["labelstudio"]).read(out)
+    assert whole.text == (folder / "doc.txt").read_text().rstrip()
+    assert (whole.id, whole.meta) == ("doc", {"document": "doc", "start": 0, "end": 50})
+    assert "born_in" in {relation.type for relation in whole.relations}
+    split = make_reader({"type": "labelstudio", "labels": "predicted", "window": 1}).read(out)
+    assert [(e.meta["document"], e.meta["start"]) for e in split] == [("doc", 0), ("doc", 27)]
+    assert main([*command, str(tmp_path / "notes"), "--to", "brat"]) == 0
+    assert (tmp_path / "notes/doc.txt").read_text() == (folder / "doc.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--documents", "--text"], "leave out --text and --reader"),
+        (["--window", "2"], "no effect without --documents"),
+    ],
+)
+def test_options_without_effect_are_refused(options, message, archive, folder, capsys):
+    assert main(["suggest", archive, str(folder), "--to", "brat", "--output", "x", *options]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_minimum_score_leaves_suggestions_out(archive, texts, tmp_path, capsys):
