@@ -78,7 +78,7 @@ def changed(name: str, change: Callable[[dict], object]) -> Callable[[Files], Fi
 class TestRoundTrip:
     def test_an_opened_archive_predicts_what_the_model_predicted_bit_for_bit(self, archive: str, place: Path) -> None:
         opened = load(archive)
-        save(place, opened.config, opened.model, opened.metrics)
+        save(place, opened.config, opened.model, opened.metrics, calibration=opened.calibration)
         first, second = (Predictor.load(path)(SENTENCES) for path in (archive, place))
         assert first == second
         assert first[0].relations[0].score is not None
@@ -94,7 +94,7 @@ class TestRoundTrip:
     def test_equal_content_makes_equal_files(self, archive: str, place: Path) -> None:
         opened = load(archive)
         record = TrainingRecord(opened.meta["date"], opened.meta["trained_with"], opened.meta["data"])
-        save(place, opened.config, opened.model, opened.metrics, record)
+        save(place, opened.config, opened.model, opened.metrics, record, opened.calibration)
         assert place.read_bytes() == Path(archive).read_bytes()
 
     def test_what_is_kept_beside_the_model(self, archive: str, trained: Path) -> None:

@@ -112,6 +112,15 @@ def test_bad_input_is_one_message(
     assert read_members(copy) == before
 
 
+def test_other_settings_of_the_model_leave_the_calibration_aside(
+    archive: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Predictor.load(archive, overrides=["data_loader.batch_size=3"]).archive.calibration is not None
+    assert not caplog.records
+    assert Predictor.load(archive, overrides=["model.head.dropout=0.2"]).archive.calibration is None
+    assert "was calibrated with other settings of the model" in caplog.text
+
+
 def whole() -> dict[str, Any]:
     relations = TaskCalibration(Logistic(1.0, 0.5), {"born_in": Isotonic((0.1, 0.5), (0.2, 0.9))}, 0.3)
     return Calibration(TaskCalibration(), relations, {"sentences": 3}).to_json()
