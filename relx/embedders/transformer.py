@@ -371,7 +371,7 @@ def longest_whole_span(size: int) -> int:
 FIRST_POSITION = {"bert": 0, "mpnet": 2}
 # So many markers are beside a sentence at a time, and rows of so many pieces are read at a time.
 MARKERS_AT_ONCE = 128
-PIECES_AT_ONCE = 4096
+PIECES_AT_ONCE = 1024
 
 
 class LevitatedPass(NamedTuple):

@@ -2,7 +2,7 @@
 
 Registered: ``cascade``, ``casrel``, ``graphrel``, ``hmt``, ``interactive``, ``novel_tagging``, ``pure``,
 ``pure_entities``, ``pure_relations``, ``rin``, ``rin_v2``,
-``spert``, ``table``.
+``spe``, ``spert``, ``table``.
 """
 
 from relx.heads.head import Head

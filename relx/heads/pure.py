@@ -14,7 +14,7 @@ from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.marked_text import MarkedReader, Marking, PlainSentences, TextMarkers, typed_markers
 from relx.heads.schemes.mention_pairs import Agreement, Labels, Order, Pairs, PairScheme
-from relx.heads.schemes.span_pairs import ShortSpanTargets, SpanPairHead, TrainOn
+from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, wider_than
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
 from relx.heads.spans import Spans
 from relx.heads.spans.classifier import SpanClassifier
@@ -53,7 +53,7 @@ class PureEntities(Head):
     ) -> None:
         super().__init__()
         types, relations = EntityTypes(vocabulary, None), vocabulary.relations()
-        self.scheme = ShortSpanTargets(relations, types, max_width)
+        self.scheme = MentionTargets(relations, types, wider_than(max_width))
         self.decoder = SpanTripleDecoder(relations, types.predicted)
         self.spans = span_classifier(input_dim, types, max_width, width_dim, hidden_size, dropout)
 
@@ -102,7 +102,7 @@ class PurePairs(SpanPairHead):
         max_tokens: int,
         train_on: TrainOn = "gold",
     ) -> None:
-        super().__init__(vocabulary, scheme, max_width, train_on)
+        super().__init__(vocabulary, scheme, wider_than(max_width), train_on)
         require_shares(dropout=dropout)
         types = self.types.names.items
         self.text_markers = TextMarkers([*typed_markers("s", types), *typed_markers("o", types)])

@@ -8,7 +8,7 @@ from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
 from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.mention_pairs import Labels, Pairs, PairScheme
-from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn
+from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, wider_than
 from relx.heads.spans import Spans
 from relx.heads.spans.classifier import SpanClassifier, feed_forward
 from relx.heads.spans.vectors import max_over
@@ -57,7 +57,7 @@ class SpERT(SpanPairHead):
     ) -> None:
         require_effect(SpERT, {"labels=one": {"threshold": threshold} if labels == "one" else {}})
         scheme = PairScheme(vocabulary.relations(), "ordered", labels, threshold=threshold)
-        super().__init__(vocabulary, scheme, max_width, train_on, pair_negatives, mean=True)
+        super().__init__(vocabulary, scheme, wider_than(max_width), train_on, pair_negatives, mean=True)
         c = (sentence or Seq2VecEncoder.named("mean")).build(input_dim=input_dim)
         self.spans = SpanClassifier(
             input_dim, len(self.types.names), max_width, "max", width_dim,

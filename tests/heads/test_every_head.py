@@ -38,13 +38,22 @@ HEADS: list[dict[str, Any]] = [
     {"type": "rin", "rounds": 2},
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},
     {"type": "rin_v2", "rounds": 2},
+    {
+        "type": "spe",
+        "filters": 4,
+        "hidden_size": 8,
+        "position_dim": 3,
+        "attention_size": 6,
+        "pair_size": 8,
+        "dropout": 0,
+    },
     {"type": "spert", "max_width": 4, "width_dim": 3, "dropout": 0.0},
     {"type": "spert", "max_width": 2, "width_dim": 3, "labels": "one", "train_on": "both", "negatives": None},
     {"type": "table"},
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
 ]
 TALKING: dict[str, JointExtractor] = {}
-RELATING = ("cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spert", "table")
+RELATING = ("cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spe", "spert", "table")
 
 
 class TestEveryHead(HeadTestCase):

@@ -47,7 +47,7 @@ EVERY_DECISION_RIGHT = 0.6
 # Heads whose loss is a mean: over the 36 spans of the sentence, and over its pairs.
 MEANS = {"spert"}
 # Two small layers of ReLU die at the learning rate of the others.
-RATES = {"pure": 0.005, "pure_entities": 0.005}
+RATES = {"pure": 0.005, "pure_entities": 0.005, "spe": 0.01}
 PUBLISHED: list[dict[str, Any]] = [
     {"type": "interactive", "interactive_layer": False, "copy_score": "linear", "attention": "linear",
      "allow_self": False, "weights": "shared", "start": "carried"},

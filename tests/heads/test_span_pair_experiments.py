@@ -14,6 +14,7 @@ VARIABLES: dict[str, list[dict[str, Any]]] = {
     "pure_entities_scierc": [{}, {"encoder": "transformer", "max_width": 6, "frozen": "true"}],
     "pure_relations_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "labels": "several"}],
     "pure_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "train_on": "both"}],
+    "spe_scierc": [{}, {"encoder": "transformer", "batches_per_epoch": 59}],
     "spert_conll04": [
         {},
         {"encoder": "transformer", "labels": "one", "train_on": "both", "negatives": "null"},

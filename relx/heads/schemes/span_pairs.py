@@ -1,7 +1,7 @@
 """What heads share that classify spans, and then pairs of the mentions found."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
 from relx.heads.spans import Spans
-from relx.heads.spans.classifier import SpanClassifier, drawn, mean_of_rows
+from relx.heads.spans.classifier import drawn, mean_of_rows
 from relx.heads.spans.spans import best_labels
 from relx.utils.argument_checks import require_sizes
 
@@ -29,55 +29,78 @@ TrainOn = Literal["gold", "both", "own"]
 PAIRS_AT_ONCE = 2**12
 
 
-class ShortSpanTargets(SpanTripleTargets):
-    """Write entities of at most ``max_width`` tokens (None: of any width), and the relations between them."""
+class MentionTargets(SpanTripleTargets):
+    """Write the entities that a finder of mentions can find, and the relations between them.
 
-    def __init__(self, relations: Namespace, types: EntityTypes, max_width: int | None) -> None:
-        super().__init__(relations, lambda e, example: None if self.too_wide(e) else types.label(e, example), False)
-        self.max_width = max_width
+    ``fault_of`` says why it cannot find an entity, None if it can.
+    """
 
-    def too_wide(self, entity: Entity) -> bool:
-        """Return whether a mention has more tokens than ``max_width``."""
-        return self.max_width is not None and entity.located and len(range(*entity.span)) > self.max_width
+    def __init__(
+        self, relations: Namespace, types: EntityTypes, fault_of: Callable[[Entity, Example], str | None]
+    ) -> None:
+        super().__init__(relations, lambda e, one: None if self.fault_of(e, one) else types.label(e, one), False)
+        self.fault_of = fault_of
 
     def write(self, example: Example) -> Targets:
-        """Write what ``SpanTripleTargets.write`` does; the relations of wide mentions are lost."""
+        """Write what ``SpanTripleTargets.write`` does. Relations of mentions with a fault are lost for that cause."""
         written = super().write(example)
-        lost = [(r, TOO_WIDE if any(map(self.too_wide, (r.head, r.tail))) else cause) for r, cause in written.lost]
+        lost = [
+            (r, self.fault_of(r.head, example) or self.fault_of(r.tail, example) or cause) for r, cause in written.lost
+        ]
         return Targets(written.arrays, lost)
 
     def lost_entities(self, example: Example, nearest: bool = False) -> list[tuple[Entity, str]]:
-        """List the entities that do not come back as they are, the wide ones among them."""
+        """List the entities that do not come back as they are, those with a fault among them."""
         lost = super().lost_entities(example, nearest)
-        return [(entity, TOO_WIDE if self.too_wide(entity) else cause) for entity, cause in lost]
+        return [(entity, self.fault_of(entity, example) or cause) for entity, cause in lost]
+
+
+def wider_than(max_width: int | None) -> Callable[[Entity, Example], str | None]:
+    """Return the fault of mentions of more than ``max_width`` tokens; None: a mention may have any width."""
+
+    def fault_of(entity: Entity, example: Example) -> str | None:
+        wide = max_width is not None and entity.located and len(range(*entity.span)) > max_width
+        return TOO_WIDE if wide else None
+
+    return fault_of
+
+
+class MentionFinder(Protocol):
+    """Find labeled mentions, as ``SpanClassifier`` does."""
+
+    def __call__(self, h: Tensor, mask: Tensor) -> Spans:
+        """Find mentions in h [rows, length, d], in the order of the text."""
+
+    def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
+        """Compute the loss, a sum over sentences: a scalar."""
 
 
 class SpanPairHead(Head):
     """Classify spans as mentions, then the pairs of the mentions found.
 
-    A subclass sets ``spans``, the classifier of spans, and writes ``pair_logits``; without ``spans`` the mentions are
+    A subclass sets ``spans``, the finder of mentions, and writes ``pair_logits``; without ``spans`` the mentions are
     given. The pairs of the mentions that ``train_on`` names are learned, of those without relation at most
     ``pair_negatives`` of a sentence, drawn at random; None learns all of them. With ``mean`` a sentence's loss is the
     mean over its spans and over its pairs, otherwise their sum.
     """
 
-    spans: SpanClassifier | None
+    spans: MentionFinder | None
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         pairs: PairScheme,
-        max_width: int | None,
+        fault_of: Callable[[Entity, Example], str | None],
         train_on: TrainOn = "gold",
         pair_negatives: int | None = None,
         mean: bool = False,
     ) -> None:
         super().__init__()
         self.spans = None
-        require_sizes(max_width=max_width, pair_negatives=pair_negatives)
+        require_sizes(pair_negatives=pair_negatives)
         self.types, self.pairs = EntityTypes(vocabulary, None), pairs
         self.train_on, self.pair_negatives, self.mean = train_on, pair_negatives, mean
-        self.scheme = ShortSpanTargets(pairs.relations, self.types, max_width)
+        self.scheme = MentionTargets(pairs.relations, self.types, fault_of)
         self.decoder = SpanTripleDecoder(pairs.relations, self.types.predicted)
         self.thresholds = Thresholds(relations=pairs.threshold)
 
@@ -151,11 +174,12 @@ class SpanPairHead(Head):
         gold = SpanTriples.gold(plain.batch).entities
         if self.spans is None or self.train_on == "gold":
             return gold
+        own = self.own_mentions(plain)
+        return own if self.train_on == "own" else best_labels(gold.joined(own), plain.shape[1])
+
+    def own_mentions(self, plain: PlainSentences) -> Spans:
+        """Return the mentions that the finder finds at present."""
+        assert self.spans is not None
         encoded = plain.encoded.detach()
         with torch.no_grad():
-            own = self.spans(encoded, plain.batch.mask)
-        if self.train_on == "own":
-            return own
-        names = ("batch_index", "label", "start", "last", "score")
-        both = Spans(*(torch.cat((getattr(gold, name), getattr(own, name))) for name in names))
-        return best_labels(both, plain.shape[1])
+            return self.spans(encoded, plain.batch.mask)

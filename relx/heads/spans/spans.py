@@ -56,6 +56,11 @@ class Spans:
         """Return the spans of these indices, or those that a mask keeps."""
         return Spans(*(part[which] for part in (self.batch_index, self.label, self.start, self.last, self.score)))
 
+    def joined(self, others: "Spans") -> "Spans":
+        """Return these spans and, after them, others."""
+        names = ("batch_index", "label", "start", "last", "score")
+        return Spans(*(torch.cat((getattr(self, name), getattr(others, name))) for name in names))
+
     def with_rows(self, batch_index: Tensor) -> "Spans":
         """Return the same spans in other sequences."""
         return replace(self, batch_index=batch_index)
