@@ -164,9 +164,9 @@ class Parts:
     def attempt(self, number: int) -> str:
         """How many lines were answered, how many reported, as JSON. Raises AssertionError for one that is neither."""
         lines, plain = lines_of(number)
-        source, target = self.folder / "in", self.folder / "out"
+        source, target = self.folder / ("in.txt" if plain else "in.jsonl"), self.folder / "out"
         source.write_bytes(b"".join(line + b"\n" for line in lines))
-        archive, *options = self.archives[number % 2], *["--longest", LONGEST] * (number % 2), *["--text"] * plain
+        archive, *options = self.archives[number % 2], *["--longest", LONGEST] * (number % 2), "--sentences"
         record = ("--on-error", "record", "--max-errors", "1")
         ended = command("predict", archive, source, "--output", target, *record, *options)
         assert outcome_of(ended) == "valid", ended.err
