@@ -25,8 +25,8 @@ def workplace(archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     Path("pool.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
     Path("abstracts").mkdir()
     Path("abstracts/a.txt").write_text(" ".join(TEXTS) + "\n")
-    for name in ("found", "train", "more"):
-        assert main(["predict", archive, "pool.jsonl", "--output", f"{name}.jsonl"]) == 0
+    for name, options in {"found": [], "train": ["--sentences"], "more": ["--sentences"]}.items():
+        assert main(["predict", archive, "pool.jsonl", "--output", f"{name}.jsonl", *options]) == 0
     assert main(["convert", "train.jsonl", "export.json", "--to", "labelstudio"]) == 0
     (listed,) = re.findall(r"^```csv\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     Path("entities.csv").write_text(listed + "Q9,Rome,,LOC\n")
