@@ -26,6 +26,9 @@ HEAVY = {
     "rdflib",
     "networkx",
     "rapidfuzz",
+    "fastapi",
+    "uvicorn",
+    "prometheus_client",
 }
 
 # What each room of relx may import besides itself. A room is a package, a part of one that is named here, or a module
@@ -92,6 +95,7 @@ ABOVE: dict[str, set[str]] = {
         "schema",
         "scoring",
     },  # fmt: skip
+    "serving": {"annotators", "calibration", "data", "predictors", "readers"},
     "api": {"calibration", "config", "data", "predictors", "scoring", "training"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
     "comparison": {"predictors", "readers", "scoring", "training"},

@@ -27,6 +27,12 @@ ONE_IMPORTER = {
     "relx.heads.interactive.decoding",
     "relx.heads.schemes.span_pairs",
     "relx.readers.brat.writer",
+    "relx.serving.app",
+    "relx.serving.batching",
+    "relx.serving.intake",
+    "relx.serving.metrics",
+    "relx.serving.openapi",
+    "relx.serving.server",
     "relx.reports.pictures",
     "relx.utils.output",
 }

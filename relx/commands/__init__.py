@@ -22,6 +22,7 @@ COMMANDS = (
     "evaluate",
     "calibrate",
     "predict",
+    "serve",
     "score",
     "show",
     "check",

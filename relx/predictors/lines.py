@@ -112,20 +112,25 @@ class LinePredictor:
     def inputs(self, name: str, lines: Iterable[bytes], plain_text: bool = False) -> Iterator[tuple[Source, Input]]:
         """Yield the sentence or document of each line of a file, or a Failure."""
         for chunk in _chunks(enumerate(lines, 1)):
-            parsed = [self._parse(name, number, line, plain_text) for number, line in chunk]
-            texts = [is_text(value) and self.documents is not None for value in parsed]
-            bare = [None if is_document or isinstance(value, Failure) else value
-                    for value, is_document in zip(parsed, texts, strict=True)]  # fmt: skip
-            records = tokenized(bare, self.predictor.tokenizer)
-            for (number, _), value, record, is_document in zip(chunk, parsed, records, texts, strict=True):
-                source = Source(name, number)
-                if isinstance(value, Failure):
-                    yield source, value
-                elif is_document and self.documents is not None:
-                    [document] = self.documents.documents([value])
-                    yield source, document
-                else:
-                    yield source, self._example(record)
+            yield from self.records(
+                name, [(number, self._parse(name, number, line, plain_text)) for number, line in chunk]
+            )
+
+    def records(self, name: str, parsed: Sequence[tuple[int, Any]]) -> Iterator[tuple[Source, Input]]:
+        """Yield the sentence or document of each numbered JSON value, or a Failure."""
+        texts = [is_text(value) and self.documents is not None for _, value in parsed]
+        bare = [None if is_document or isinstance(value, Failure) else value
+                for (_, value), is_document in zip(parsed, texts, strict=True)]  # fmt: skip
+        records = tokenized(bare, self.predictor.tokenizer)
+        for (number, value), record, is_document in zip(parsed, records, texts, strict=True):
+            source = Source(name, number)
+            if isinstance(value, Failure):
+                yield source, value
+            elif is_document and self.documents is not None:
+                [document] = self.documents.documents([value])
+                yield source, document
+            else:
+                yield source, self._example(record)
 
     def files(self, paths: Mapping[str, str], read: Reading = byte_lines) -> Iterator[tuple[Source, Input]]:
         """Yield the inputs in files: the lines of those with records, and each other file as a document.

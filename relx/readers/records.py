@@ -54,12 +54,17 @@ def records(path: str | Path, on_fault: Callable[[DataError], None] | None = Non
 
 def parse_record(line: str) -> Any:
     """Return the value of one line of JSON. Raises BadRecord for anything else."""
-    line = line.rstrip(" \t\r\n")
+    return parse_json(line.rstrip(" \t\r\n"), "; a record must stand on one line")
+
+
+def parse_json(text: str, hint_if_cut: str = "") -> Any:
+    """Return the value of a JSON text. Raises BadRecord for anything else, with the hint where the text is cut."""
     try:
-        return _DECODER.decode(line)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        cut = isinstance(error, json.JSONDecodeError) and error.pos == len(line)
-        raise BadRecord(_explain(error) + ("; a record must stand on one line" if cut else "")) from None
+        cut = isinstance(error, json.JSONDecodeError) and error.pos == len(text)
+        line = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) and error.lineno > 1 else ""
+        raise BadRecord(line + _explain(error) + (hint_if_cut if cut else "")) from None
 
 
 def _line_record(number: int, line: str, path: str | Path) -> Record:

@@ -1,0 +1,88 @@
+"""Read the body of a request and run its work beside the event loop, within limits of size, number and time."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import TypeVar
+
+from fastapi import Request
+
+from relx.serving.batching import OutOfTime
+from relx.serving.service import Refused, Service
+from relx.utils.text import counted
+
+T = TypeVar("T")
+
+# A client reads an answer only after it has sent its body, so a body that is too large is read and forgotten.
+LARGEST_DISCARDED = 64_000_000
+
+
+class Intake:
+    """Take the requests of a service; ``draining`` says that it takes no more."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.limits = service.limits
+        self.draining = False
+        self._pool = ThreadPoolExecutor(self.limits.queue, thread_name_prefix="relx-request")
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would be answered now."""
+        batcher = self.service.batcher
+        return not self.draining and batcher.alive and batcher.under_way < self.limits.queue
+
+    async def body(self, request: Request) -> bytes:
+        """Return the body. Raises Refused for one that is too large, or that does not arrive in time."""
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise Refused(415, "compressed bodies are not read; send the text itself", close=True)
+        declared = request.headers.get("content-length", "0")
+        size = int(declared) if declared.isdigit() else 0
+        too_large = Refused(413, f"the body has more than {self.limits.body:,} bytes; divide it", close=True)
+        if size > LARGEST_DISCARDED or (size > self.limits.body and "expect" in request.headers):
+            raise too_large
+        try:
+            body = await asyncio.wait_for(_read(request, self.limits.body), self.limits.seconds)
+        except asyncio.TimeoutError:
+            raise Refused(408, f"the body did not arrive within {self.limits.seconds:g} s", close=True) from None
+        if body is None:
+            raise too_large
+        return body
+
+    async def run(self, work: Callable[[float], T]) -> T:
+        """Return what work returns, which gets its deadline. Raises Refused if too many run, or it takes too long."""
+        batcher, start = self.service.batcher, monotonic()
+        if not batcher.enter(self.limits.queue):
+            raise Refused(429, f"{counted(self.limits.queue, 'request')} are under way already; try again later")
+
+        def counted_work() -> T:
+            try:
+                return work(start + self.limits.seconds)
+            finally:
+                batcher.leave()
+                self.service.metrics.seconds.observe(monotonic() - start)
+
+        running = asyncio.get_running_loop().run_in_executor(self._pool, counted_work)
+        running.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it any more
+        try:
+            return await asyncio.wait_for(asyncio.shield(running), self.limits.seconds)
+        except (asyncio.TimeoutError, OutOfTime):
+            raise Refused(504, f"the prediction took more than {self.limits.seconds:g} s; send less at once") from None
+
+    def close(self) -> None:
+        """End the threads, when no request is under way."""
+        self._pool.shutdown(wait=False)
+        self.service.batcher.stop()
+
+
+async def _read(request: Request, most: int) -> bytes | None:
+    """Return the body, or None for one of more than ``most`` bytes."""
+    body, received = bytearray(), 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received <= most:
+            body += chunk
+        elif received > LARGEST_DISCARDED:
+            break
+    return bytes(body) if received <= most else None
