@@ -226,3 +226,9 @@ def test_a_bare_import_loads_nothing_heavy(tmp_path: Path) -> None:
     code = "import sys, relx, relx.config, relx.registry, relx.plugins; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert not {name.partition(".")[0] for name in run.stdout.split()} & HEAVY
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest imports them by their names."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []

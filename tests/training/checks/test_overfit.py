@@ -17,7 +17,7 @@ from relx.heads.head import Encode, Head, HeadOutput
 from relx.heads.hmt import HMT
 from relx.heads.rin import RIN
 from relx.limits import SUMMED, Limit, Outcome
-from relx.training.checks import overfit as module
+from relx.training.checks import dry_run as module
 from relx.training.checks.dry_run import overfit
 from relx.training.distributed import Distributed
 
