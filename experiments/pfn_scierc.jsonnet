@@ -6,6 +6,8 @@
 // recurrent       partition_filter or srn
 // tables          both keeps two mentions with one first token apart, as the published nested version does (67.9 and
 //                 38.7)
+// directions      labels: one cell for two tokens tells the direction of a relation by a softmax; with tables=both this
+//                 is TPLinker's scheme (Wang et al. 2020). cells: each direction has a cell
 // cells           own, as in the public code: a table cell reads h_e (or h_r) of both tokens, and only the global
 //                 feature reads the shared memory h_s; or view: a cell reads [h_e; h_s]
 // global_feature  false leaves it out
@@ -26,6 +28,7 @@ function(
   hidden=if encoder == 'words' then 100 else 300,
   bidirectional=false,
   tables='first',
+  directions='cells',
   cells='own',
   global_feature=true,
   dropout=0.1,
@@ -64,6 +67,7 @@ function(
       head: {
         type: 'table',
         tables: tables,
+        directions: directions,
         hidden_size: hidden,
         global_feature: global_feature,
         cells: cells,

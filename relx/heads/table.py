@@ -8,14 +8,15 @@ from typing import Literal, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import Namespace, Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers import PairScorer
-from relx.heads.pair_scorers.scorer import probabilities_of_pairs
+from relx.heads.pair_scorers.scorer import logits_of_pairs, probabilities_of_pairs
 from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
@@ -29,6 +30,7 @@ from relx.utils.argument_checks import require_effect, require_inner_shares, req
 
 Anchor = Literal["first", "last"]
 Tables = Literal["first", "last", "both"]
+Directions = Literal["cells", "labels"]
 CellFeatures = Literal["own", "view"]
 T = TypeVar("T")
 
@@ -36,6 +38,8 @@ T = TypeVar("T")
 ReadTable = Callable[[Anchor, TableCells], Tensor]
 
 BIAS = -6.0
+
+REVERSED = "the same relation holds in the other direction between the same two tokens"
 
 
 @Head.register("table")
@@ -52,6 +56,9 @@ class TableFilling(Head):
         tables: The token that represents a mention in the table of relations: its ``first`` (Yan et al. 2021) or its
             ``last``; of several mentions with one such token the most probable is meant. With ``both`` there are two
             tables, and a relation has to be in both.
+        directions: How the tables of relations tell head and tail apart: by their ``cells``, (head, tail) and (tail,
+            head), or by the ``labels`` of one cell for each two tokens: the relation holds in the text's order, in the
+            other one, or not, by a softmax (TPLinker, Wang et al. 2020). It cannot hold in both.
         hidden_size: The size of h_g and of the pair scorers, by default half of what the task reads.
         global_feature: Whether there is h_g.
         cells: What a cell reads of each token: the task's ``own`` memory, or its whole ``view``, h_s included.
@@ -67,6 +74,7 @@ class TableFilling(Head):
         task_features: Injected[TaskFeatures],
         vocabulary: Injected[Vocabulary],
         tables: Tables = "first",
+        directions: Directions = "cells",
         hidden_size: int | None = None,
         global_feature: bool = True,
         cells: CellFeatures = "own",
@@ -90,7 +98,7 @@ class TableFilling(Head):
         types, relations = self.types.names.items, vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
         self.decoder = SpanTripleDecoder(relations, self.types.predicted)
-        self.tables = EndpointTables(tables)
+        self.tables, self.labeled = EndpointTables(tables), directions == "labels"
         self.entity_features = TableFeatures(task_features, "entity", cells, hidden_size, global_feature)
         self.relation_features = TableFeatures(task_features, "relation", cells, hidden_size, global_feature)
 
@@ -100,13 +108,18 @@ class TableFilling(Head):
             return made.build(input_dim=features.output_dim, num_relations=num_labels)
 
         self.entity = scorer(self.entity_features, len(types))
+        labels = len(relations) * (2 if self.labeled else 1)
         self.relation: dict[Anchor, PairScorer] = nn.ModuleDict(  # type: ignore[assignment]
-            {anchor: scorer(self.relation_features, len(relations)) for anchor in self.tables.anchors}
+            {anchor: scorer(self.relation_features, labels) for anchor in self.tables.anchors}
         )
+        if self.labeled and self.entity.is_sum:
+            raise ValueError("directions=labels takes no pair_scorer that is a sum of a head's and a tail's score")
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``), and the cells of each table of relations."""
         written = self.scheme.write(example)
+        if self.labeled:
+            written = self.tables.in_one_direction(example, written, self.scheme.relations)
         lost = written.lost + self.tables.lost(example, written.arrays, [relation for relation, _ in written.lost])
         return Targets({**written.arrays, **self.tables.write(written.arrays)}, lost)
 
@@ -119,11 +132,16 @@ class TableFilling(Head):
         }
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
-        """Sum the binary cross entropies over the cells of all tables, averaged over sentences."""
+        """Sum the cross entropies over the cells of all tables, averaged over sentences."""
         gold = SpanTriples.gold(batch).entities.cells
         total = triangle_loss(self.entity, output["entity"], batch.mask, gold)  # cells with first <= last
         for anchor, scorer in self.relation.items():
-            total = total + scorer.loss(output["relation"], batch.mask, batch[self.tables.names[anchor]])
+            cells = batch[self.tables.names[anchor]]
+            if self.labeled:
+                gold = labels_of_directions(TableCells.unpadded(cells), len(self.scheme.relations))
+                total = total + triangle_loss(scorer, output["relation"], batch.mask, gold, log_of_three)
+            else:
+                total = total + scorer.loss(output["relation"], batch.mask, cells)
         return total / len(batch)
 
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
@@ -141,7 +159,8 @@ class TableFilling(Head):
 
     def _reads(self, features: Tensor) -> ReadTable:
         """Return what reads the tables made of ``features`` [batch, length, d]."""
-        return lambda anchor, pairs: probabilities_of_pairs(self.relation[anchor], features, pairs)
+        read = probabilities_of_directions if self.labeled else probabilities_of_pairs
+        return lambda anchor, pairs: read(self.relation[anchor], features, pairs)
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read tables that hold the targets."""
@@ -235,6 +254,29 @@ class EndpointTables:
             tables[name] = np.unique(np.stack((relation, tokens[head], tokens[tail]), axis=1), axis=0)
         return tables
 
+    def in_one_direction(self, example: Example, written: Targets, relations: Namespace) -> Targets:
+        """Keep the triples whose cells hold no earlier one in the other direction; list the others as lost."""
+        entities = [(first, last) for _, first, last in written.arrays["entity_spans"].tolist()]
+        ahead: dict[tuple[Anchor, int, int, int], bool] = {}
+        held, triples = set(), []
+        for relation, head, tail in written.arrays["triples"].tolist():
+            tokens = {
+                anchor: (self.token(anchor, *entities[head]), self.token(anchor, *entities[tail]))
+                for anchor in self.anchors
+            }
+            cells = {(anchor, relation, min(pair), max(pair)): pair[0] <= pair[1] for anchor, pair in tokens.items()}
+            if all(ahead.get(cell, way) == way for cell, way in cells.items()):
+                ahead.update(cells)
+                triples.append((relation, head, tail))
+                held.add(
+                    (relations[relation - 1], *((first, last + 1) for first, last in (entities[head], entities[tail])))
+                )
+        before = {id(relation) for relation, _ in written.lost}
+        others = [relation for relation in example.relations if id(relation) not in before]
+        lost = [(r, REVERSED) for r in others if (r.type, r.head.span, r.tail.span) not in held]
+        arrays = {**written.arrays, "triples": np.array(triples, dtype=np.int32).reshape(-1, 3)}
+        return Targets(arrays, written.lost + lost)
+
     def lost(self, example: Example, written: Arrays, already: Collection[Relation]) -> list[tuple[Relation, str]]:
         """Find the relations, apart from those lost ``already``, whose cell means another mention."""
         if len(self.anchors) > 1:
@@ -253,6 +295,27 @@ class EndpointTables:
             return indices
         token = self.token(self.anchors[0], entities.start, entities.last)
         return best_labels(replace(entities, label=indices, start=token, last=token), length).label.sort().values
+
+
+def labels_of_directions(cells: TableCells, num_relations: int) -> TableCells:
+    """Turn cells (head, tail) into cells of the text's order; a relation that is turned has its second label."""
+    turned = cells.head > cells.tail
+    first, second = torch.minimum(cells.head, cells.tail), torch.maximum(cells.head, cells.tail)
+    return TableCells(
+        cells.sentence, first, second, torch.where(turned, cells.relation + num_relations, cells.relation)
+    )
+
+
+def log_of_three(logits: Tensor) -> Tensor:
+    """Compute log(1 + e^a + e^b) of the two directions a and b of each relation: [..., 2 R] -> [..., R]."""
+    return F.softplus(torch.logaddexp(*logits.chunk(2, dim=-1)))
+
+
+def probabilities_of_directions(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
+    """Compute the probabilities that relations hold from head to tail, by the softmax of each cell: [pairs, R]."""
+    logits = logits_of_pairs(scorer, inputs, labels_of_directions(pairs, 0))
+    ahead, behind = logits.chunk(2, dim=-1)
+    return (torch.where((pairs.head > pairs.tail).unsqueeze(1), behind, ahead) - log_of_three(logits)).exp()
 
 
 def _keys(cells: TableCells, length: int, num_relations: int) -> Tensor:

@@ -50,6 +50,7 @@ HEADS: list[dict[str, Any]] = [
     {"type": "spert", "max_width": 4, "width_dim": 3, "dropout": 0.0},
     {"type": "spert", "max_width": 2, "width_dim": 3, "labels": "one", "train_on": "both", "negatives": None},
     {"type": "table"},
+    {"type": "table", "tables": "both", "directions": "labels"},
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
 ]
 TALKING: dict[str, JointExtractor] = {}

@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import table_equations
@@ -13,9 +14,9 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.heads.head import SHARED
-from relx.heads.pair_scorers.scorers import PFNPairScorer
+from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.heads.spans.spans import pairs_within
-from relx.heads.table import TableFilling
+from relx.heads.table import REVERSED, TableFilling
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode
 
@@ -227,3 +228,77 @@ def test_dropout_acts_on_the_hidden_layer_of_each_cell_before_its_activation():
 def test_impossible_arguments_are_refused(arguments):
     with pytest.raises(ValueError):
         head_of(**arguments)
+
+
+LABELED = {"directions": "labels", "tables": "both"}
+
+
+def literal_labels(head, example, words):
+    """TPLinker's tables for each relation, SH-OH and ST-OT: a softmax of none, ahead and behind in each cell i <= j."""
+    total = words.new_zeros(())
+    relations = head.scheme.relations
+    features = head.relation_features(words.unsqueeze(0), torch.ones(1, len(words), dtype=torch.bool))
+    for anchor, scorer in head.relation.items():
+        logits = scorer(features)[0]
+        token = (lambda e: e.span[0]) if anchor == "first" else (lambda e: e.span[1] - 1)
+        cells = {(token(r.head), token(r.tail), r.type) for r in example.relations}
+        for i in range(len(words)):
+            for j in range(i, len(words)):
+                for k, name in enumerate(relations):
+                    three = torch.stack((words.new_zeros(()), logits[i, j, k], logits[i, j, len(relations) + k]))
+                    label = 1 if (i, j, name) in cells else 2 if (j, i, name) in cells else 0
+                    total = total - three.log_softmax(0)[label]
+    return total
+
+
+def test_labels_of_directions_are_learned_by_a_softmax_of_each_cell():
+    head = head_of(**LABELED)
+    examples = [replace(EXAMPLES[0], relations=EXAMPLES[0].relations[:1]), *EXAMPLES[1:]]
+    batch = labelled_batch(head, examples, DIM)
+    words = [row[: len(example)] for example, row in zip(examples, batch["inputs"], strict=True)]
+    entities = sum(
+        table_equations.loss(
+            table_equations.tables(row, head, RANGES, OWN)["spans"],
+            {(e.span[0], e.span[1] - 1, head.types.names.get(e.type)) for e in example.entities},
+            in_order=True,
+        )
+        for example, row in zip(examples, words, strict=True)
+        if len(row)
+    )
+    relations = sum(
+        literal_labels(head, example, row) for example, row in zip(examples, words, strict=True) if len(row)
+    )
+    loss = head.loss(head(batch, inputs_of), batch)
+    torch.testing.assert_close(loss, (entities + relations) / len(examples), rtol=1e-12, atol=0)
+    assert_every_parameter_learns(head, loss)
+
+
+def test_a_relation_in_both_directions_between_two_tokens_is_lost_with_its_cause():
+    head = head_of(**LABELED)
+    there, back = EXAMPLES[0].relations
+    assert head.targets(EXAMPLES[0]).lost == [(back, REVERSED)]
+    assert spans(oracle_decode(head, [EXAMPLES[0]])[0]) == [(there.head.span, there.type, there.tail.span)]
+    assert head_of().targets(EXAMPLES[0]).lost == []
+
+
+@pytest.mark.parametrize("tables", ["first", "last", "both"])
+def test_whatever_labels_hold_is_read_and_nothing_else(tables):
+    draw, lost = random.Random(4), 0
+    for _ in range(60):
+        places = draw.sample(range(9), 4)
+        mentions = [Entity(place, place + 1, "PER") for place in sorted(places)]
+        pairs = [draw.sample(mentions, 2) for _ in range(5)]
+        relations = list(dict.fromkeys(Relation(one, draw.choice(["in", "at"]), other) for one, other in pairs))
+        example = Example(list("abcdefghi"), mentions, relations)
+        head = head_of([example], directions="labels", tables=tables)
+        missing = {(r.head.span, r.type, r.tail.span) for r, _ in head.targets(example).lost}
+        read = set(spans(oracle_decode(head, [example])[0]))
+        assert read | missing == set(spans(example))
+        assert not read & missing
+        lost += len(missing)
+    assert lost > 5
+
+
+def test_a_sum_cannot_tell_directions_by_labels():
+    with pytest.raises(ValueError, match="directions=labels takes no pair_scorer that is a sum"):
+        head_of(**LABELED, pair_scorer=Lazy(LinearPairScorer))

@@ -103,10 +103,15 @@ def _greatest(table: Tensor) -> Tensor:
 
 def probabilities_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
     """Compute the probabilities of all relations for some pairs, whatever their own relations: [pairs, relations]."""
+    return logits_of_pairs(scorer, inputs, pairs).sigmoid()
+
+
+def logits_of_pairs(scorer: PairScorer, inputs: Tensor, pairs: TableCells) -> Tensor:
+    """Compute the logits of all relations for some pairs, whatever their own relations: [pairs, relations]."""
     first, second = torch.arange(2, device=inputs.device).split(1)
     at_once = max(1, LOGITS_AT_ONCE // max(2 * inputs.shape[-1], scorer.width))
     found = [
-        scorer.score_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0].sigmoid()
+        scorer.score_pairs(torch.stack((inputs[row, head], inputs[row, tail]), dim=1), first, second)[:, 0]
         for row, head, tail in in_chunks(at_once, pairs.sentence, pairs.head, pairs.tail)
     ]
     return torch.cat(found)

@@ -1,5 +1,7 @@
 """Spans as cells, first token x last token, of a pair scorer's table: only those with the first not after the last."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,10 +12,17 @@ from relx.heads.spans.spans import Spans
 from relx.kernels.pair_sums import sum_in_chunks
 
 
-def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: TableCells) -> Tensor:
-    """Sum binary cross entropy over the pairs of tokens in the mask with i <= j and the relations: a scalar.
+def triangle_loss(
+    scorer: PairScorer,
+    inputs: Tensor,
+    mask: Tensor,
+    gold: TableCells,
+    log_partition: Callable[[Tensor], Tensor] = F.softplus,
+) -> Tensor:
+    """Sum the cross entropy over the pairs of tokens in the mask with i <= j and the relations: a scalar.
 
-    ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells with i <= j.
+    ``inputs`` [batch, length, input_dim]; ``gold`` names each cell once, and only cells with i <= j. The entropy is
+    ``log_partition`` of the logits, that of a binary one by default, less the logits of ``gold``.
     """
     length = inputs.shape[1]
     head, tail = torch.triu_indices(length, length, device=inputs.device)
@@ -24,7 +33,7 @@ def triangle_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor, gold: TableC
         here = TableCells(*(part[torch.isin(gold.sentence, rows)] for part in gold))
         pair = here.head * length - here.head * (here.head + 1) // 2 + here.tail
         positive = logits[here.sentence - rows[0], pair, here.relation]
-        return (F.softplus(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
+        return (log_partition(logits).sum(dim=-1) * mask.index_select(1, tail)).sum() - positive.sum()
 
     at_once = max(1, LOGITS_AT_ONCE // max(1, len(head) * scorer.width))
     return sum_in_chunks(loss, (inputs, mask, rows), list(scorer.parameters()), at_once)
