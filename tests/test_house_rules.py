@@ -13,6 +13,7 @@ SHARED = {"", "faults", "head", "pair_scorers", "schemes", "spans"}
 # A module with one importer is better folded into it. These stay apart: what does the work of one command, since a
 # command imports nothing heavy before it runs; and halves of what would be too long as one file.
 ONE_IMPORTER = {
+    "relx.calibration.plots",
     "relx.comparison.table",
     "relx.doctor",
     "relx.graph.store",
