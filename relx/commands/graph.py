@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from relx.utils.text import counted
 
     _check(args)
+    if args.to == "csv":
+        graph.require_new(Path(args.output))
     left_out: Counter[str] = Counter()
     linker = None
     if args.link:

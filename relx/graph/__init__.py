@@ -2,7 +2,7 @@
 
 from relx.graph.store import Edge, GraphStore, Node, Source
 from relx.graph.triples import FoundTriple, found_triples
-from relx.graph.writers import write_csv, write_cypher, write_graphml, write_turtle
+from relx.graph.writers import require_new, write_csv, write_cypher, write_graphml, write_turtle
 
 __all__ = [
     "Edge",
@@ -11,6 +11,7 @@ __all__ = [
     "Node",
     "Source",
     "found_triples",
+    "require_new",
     "write_csv",
     "write_cypher",
     "write_graphml",

@@ -86,29 +86,32 @@ def write_graphml(graph: GraphStore, path: Path) -> None:
         networkx.write_graphml(built, file)
 
 
-def write_csv(graph: GraphStore, folder: Path) -> None:
-    """Write ``nodes.csv`` and ``relationships.csv``, as neo4j-admin imports them, to a folder.
-
-    Raises DataError for files that are there already, RelxError for a folder that cannot be written.
-    """
+def require_new(folder: Path) -> None:
+    """Raise DataError for a folder that has the files that ``write_csv`` writes."""
     there = [str(folder / name) for name in (NODES, RELATIONSHIPS) if (folder / name).exists()]
     if there:
         raise DataError(f"{', '.join(there)}: already there; name another folder")
+
+
+def write_csv(graph: GraphStore, folder: Path) -> None:
+    """Write ``nodes.csv`` and ``relationships.csv``, as neo4j-admin imports them, to a folder: both or none.
+
+    Raises RelxError for a folder that cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RelxError(f"{folder}: cannot be written: {error.strerror}") from None
     linked = ("link", "link_score:double", "candidates")
-    with atomic_write(folder / NODES) as file:
-        table = csv.writer(file)
+    with atomic_write(folder / NODES) as of_nodes, atomic_write(folder / RELATIONSHIPS) as of_edges:
+        table = csv.writer(of_nodes)
         table.writerow([":ID", "name", "spellings:string[]", *linked, ":LABEL"])
         for node in graph.nodes():
             spellings = BETWEEN.join(spelling.replace(BETWEEN, ",") for spelling in node.spellings)
             values = _linked(node)
             row = [values.get(key.partition(":")[0], "") for key in linked]
             table.writerow([node.id, node.name, spellings, *row, node.type or UNTYPED])
-    with atomic_write(folder / RELATIONSHIPS) as file:
-        table = csv.writer(file)
+        table = csv.writer(of_edges)
         table.writerow([":START_ID", ":END_ID", ":TYPE", "count:int", "score:double", "sources"])
         for edge in graph.edges():
             facts = _facts(edge)
