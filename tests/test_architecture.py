@@ -29,6 +29,8 @@ HEAVY = {
     "fastapi",
     "uvicorn",
     "prometheus_client",
+    "spacy",
+    "pandas",
 }
 
 # What each room of relx may import besides itself. A room is a package, a part of one that is named here, or a module
@@ -97,6 +99,7 @@ ABOVE: dict[str, set[str]] = {
     },  # fmt: skip
     "serving": {"annotators", "calibration", "data", "predictors", "readers"},
     "api": {"calibration", "config", "data", "predictors", "scoring", "training"},
+    "integrations": {"annotators.sentence_splitters", "data", "predictors"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
     "comparison": {"predictors", "readers", "scoring", "training"},
     "tuning": {"comparison", "config", "training"},

@@ -18,6 +18,7 @@ ONE_IMPORTER = {
     "relx.doctor",
     "relx.graph.store",
     "relx.graph.triples",
+    "relx.predictors.frames",
     "relx.predictors.lines",
     "relx.predictors.selection",
     "relx.readers.split",

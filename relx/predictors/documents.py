@@ -10,6 +10,7 @@ from relx.annotators.sentence_splitters.splitter import (
     RawSentence,
     SentenceSplitter,
     SentenceTokenizer,
+    Span,
     raw_sentences,
 )
 from relx.annotators.tokenizers.tokenizer import Tokenizer, Tokens
@@ -58,8 +59,13 @@ class DocumentPredictor:
     def __post_init__(self) -> None:
         require_sizes(window=self.window, longest=self.longest)
 
-    def documents(self, records: Sequence[Mapping[str, Any]]) -> list[Document | BadRecord]:
-        """Return the document of each record with a text, without labels, or what is wrong with the record."""
+    def documents(
+        self, records: Sequence[Mapping[str, Any]], spans: Sequence[Sequence[Span]] | None = None
+    ) -> list[Document | BadRecord]:
+        """Return the document of each record with a text, without labels, or what is wrong with the record.
+
+        ``spans`` are the sentences of each text; by default the splitter finds them.
+        """
         found: list[Document | BadRecord] = [_head(record) for record in records]
         sound = [i for i, document in enumerate(found) if isinstance(document, Document)]
         if self.with_entities:
@@ -67,7 +73,8 @@ class DocumentPredictor:
                 found[i] = self._with_entities(dict(records[i]))
             return found
         texts = [records[i]["text"] for i in sound]
-        split = raw_sentences(texts, self.splitter.split(texts), self.tokenizer)
+        of_texts = self.splitter.split(texts) if spans is None else [spans[i] for i in sound]
+        split = raw_sentences(texts, of_texts, self.tokenizer)
         for i, sentences in zip(sound, split, strict=True):
             document = found[i]
             assert isinstance(document, Document)

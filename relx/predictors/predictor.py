@@ -28,6 +28,7 @@ from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
 from relx.predictors.documents import CHUNK, LONGEST, DocumentPredictor
+from relx.predictors.frames import Frames, frames, require_pandas, texts_of
 from relx.predictors.given import GivenEntities
 from relx.registry import registered_name
 from relx.schema import Enforcement, Schema
@@ -50,6 +51,7 @@ OnError = Literal["raise", "record"]
 SHOWN = 6  # faults in one message
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
 SEVERAL = "expected a list of inputs"
+TABLES = "predict_frame(table) reads texts; or give a column of sentences, or a list of rows as dicts"
 FINDS_NONE = (
     "the head {!r} finds no entities and relates given ones: give it those of another archive or your own "
     "(--given-entities, --entities FILE; from Python given_entities=True)"
@@ -66,7 +68,7 @@ def is_single(inputs: Any) -> bool:
 def several(inputs: Any) -> Iterator[Any]:
     """Return an iterator over inputs. Raises BadRecord for a single input, a table and whatever cannot be iterated."""
     if hasattr(inputs, "columns"):
-        raise BadRecord(f"{SEVERAL}, got a table; give a column of texts, or a list of its rows as dicts")
+        raise BadRecord(f"{SEVERAL}, got a table; {TABLES}")
     if is_single(inputs):
         name = "text" if isinstance(inputs, str) else type(inputs).__name__
         raise BadRecord(f"{SEVERAL}, got one {name}; write predict({name}), or [{name}]")
@@ -314,6 +316,26 @@ class Predictor:
             yield enforced(answer)
         for note in documents.notes():
             logger.info(note)
+
+    def predict_frame(
+        self,
+        table: Any,
+        column: str = "text",
+        id_column: str | None = None,
+        window: int = 1,
+        longest: int = LONGEST,
+        **choices: "Unpack[Choices]",
+    ) -> Frames:
+        """Return the relations and the entities in a column of texts as two DataFrames of pandas.
+
+        ``table`` is a DataFrame of pandas or polars, or a Dataset of datasets. Each text is a document, as in
+        ``predict_documents``. The column ``document`` of the results has the value of ``id_column``, or the label of
+        the row in the index of pandas, or the number of the row from 0. Raises BadRecord for a table without the
+        columns, and with all rows without a text or with the name of another row; MissingExtra without pandas.
+        """
+        require_pandas()
+        texts = texts_of(table, column, id_column)
+        return frames(list(texts), self.predict_documents(texts.values(), window, longest, **choices))
 
     def document_predictor(self, decision: Decision, window: int = 1, longest: int = LONGEST) -> DocumentPredictor:
         """Return what predicts documents under a decision. Raises ConfigError for sizes below 1."""

@@ -18,7 +18,7 @@ from relx.data.json_form import example_to_json, to_line
 from relx.data.json_validation import BadRecord
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
-from relx.predictors.predictor import CHUNK
+from relx.predictors.predictor import CHUNK, TABLES
 
 TEXT = "Ann Lee was born in New York ."
 TOKENS = TEXT.split()
@@ -184,7 +184,7 @@ def test_a_single_input_has_a_single_answer(predictor: Predictor, single: Any) -
         ({"text": TEXT}, "got one dict; write predict(dict), or [dict]"),
         (Example(TOKENS), "got one Example; write predict(Example), or [Example]"),
         (None, "got null"),
-        (SimpleNamespace(columns=["text"]), "got a table; give a column of texts, or a list of its rows as dicts"),
+        (SimpleNamespace(columns=["text"]), f"got a table; {TABLES}"),
     ],
 )
 def test_a_stream_is_not_made_of_a_single_input(predictor: Predictor, inputs: Any, message: str) -> None:

@@ -1,0 +1,1 @@
+"""Use trained models inside other libraries."""
