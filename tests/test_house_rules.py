@@ -34,6 +34,7 @@ ONE_IMPORTER = {
     "relx.serving.intake",
     "relx.serving.metrics",
     "relx.serving.openapi",
+    "relx.serving.page",
     "relx.serving.server",
     "relx.reports.pictures",
     "relx.utils.output",

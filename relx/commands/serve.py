@@ -34,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-seconds", type=float, default=60.0, metavar="S", help="the time of a request (default: %(default)s)"
     )
     parser.add_argument("--log-text", action="store_true", help="write the texts of requests to the log")
+    parser.add_argument(
+        "--review", metavar="FILE",
+        help="review the suggestions of this file on the page; what is done is in FILE's name with .reviewed.jsonl",
+    )  # fmt: skip
     add_device_argument(parser, "predict")
     add_include_argument(parser)
 
@@ -46,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     from relx.predictors.predictor import Predictor
     from relx.serving.app import make_app
+    from relx.serving.review import Review
     from relx.serving.server import listen, run
     from relx.serving.service import Limits, Service
 
@@ -53,10 +58,12 @@ def run(args: argparse.Namespace) -> int:
     limits = Limits(args.max_body, args.max_sentences, args.max_tokens, args.max_queue, args.max_seconds)
     access = _access(args)
     models = {name: Predictor.load(path, args.device) for name, path in paths.items()}
+    parts = next(iter(models.values())).archive.parts
+    review = None if args.review is None else Review(args.review, parts.tokenizer, parts.splitter)
     service = Service(models, limits)
     listening = listen(args.host, args.port)
     _say(args, listening.getsockname()[1], list(models), access)
-    run(make_app(service, access, args.log_text), limits, listening)
+    run(make_app(service, access, args.log_text, review), limits, listening)
     return 0
 
 

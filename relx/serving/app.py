@@ -24,6 +24,8 @@ from relx.predictors.predictor import NoMemory
 from relx.registry import nearest
 from relx.serving import openapi
 from relx.serving.intake import Intake
+from relx.serving.page import add_page
+from relx.serving.review import Review
 from relx.serving.service import JSON, Answer, Options, Refused, Service
 from relx.utils.text import printable
 from relx.version import __version__
@@ -128,7 +130,7 @@ def respond(content: Any, status: int = 200, headers: Mapping[str, str] | None =
     return Response(to_line(content), status, headers, JSON)
 
 
-def make_app(service: Service, access: Access, log_text: bool = False) -> FastAPI:
+def make_app(service: Service, access: Access, log_text: bool = False, review: Review | None = None) -> FastAPI:
     """Return the application that serves the models of a service; ``app.state.intake`` takes its requests."""
     intake = Intake(service)
 
@@ -143,6 +145,7 @@ def make_app(service: Service, access: Access, log_text: bool = False) -> FastAP
     app.add_exception_handler(RequestValidationError, _bad_query)
     _add_predict(app, intake, log_text)
     _add_facts(app, intake)
+    add_page(app, intake, review)
     app.add_middleware(Gate, service=service, access=access, log_text=log_text)
     if access.origins:
         app.add_middleware(

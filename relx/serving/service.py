@@ -98,22 +98,10 @@ class Service:
     def predict(self, body: bytes, media_type: str, options: Options, deadline: float) -> Answer:
         """Answer the body of a request as ``relx predict`` answers a file.
 
-        Plain text is one document, or with ``sentences`` a sentence on each line; JSON lines are records; anything
-        else is JSON: a record, a string, or a list of them. Raises Refused with all faults of the input.
+        Plain text is text, JSON lines are records, and anything else is JSON: a record, a string, or a list of them.
+        Raises Refused with all faults of the input.
         """
-        text = _decoded(body)
-        if media_type == "text/plain":
-            lines = text.splitlines() if options.sentences else [text]
-            values: list[Any] = [{"text": line} for line in lines if line.strip()]
-            several = options.sentences
-            if not values:
-                raise Refused(422, "the body holds no text")
-        elif media_type in ACCEPTED_LINES:
-            values, several = _json_lines(text), True
-        else:
-            value = _json(text)
-            several = isinstance(value, list)
-            values = value if isinstance(value, list) else [value]
+        values, several = values_of(body, media_type, options.sentences)
         predicted, notes = self.answers(values, options, deadline, several)
         answers = [to_line(_to_json(answer)) for answer in predicted]
         if media_type in ACCEPTED_LINES:
@@ -174,6 +162,24 @@ class Service:
         self.metrics.tokens.labels(name).inc(tokens)
 
 
+def values_of(body: bytes, media_type: str, sentences: bool = False) -> tuple[list[Any], bool]:
+    """Return the texts and records of a body, and whether they are answered by a list. Raises Refused.
+
+    Plain text is one document, or with ``sentences`` a sentence on each line.
+    """
+    text = _decoded(body)
+    if media_type == "text/plain":
+        lines = text.splitlines() if sentences else [text]
+        values: list[Any] = [{"text": line} for line in lines if line.strip()]
+        if not values:
+            raise Refused(422, "the body holds no text")
+        return values, sentences
+    if media_type in ACCEPTED_LINES:
+        return _json_lines(text), True
+    value = parsed(text)
+    return (value, True) if isinstance(value, list) else ([value], False)
+
+
 def _decoded(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
@@ -181,7 +187,8 @@ def _decoded(body: bytes) -> str:
         raise Refused(422, f"the body is not UTF-8 text (byte {error.start + 1})") from None
 
 
-def _json(text: str, where: str = "the body") -> Any:
+def parsed(text: str, where: str = "the body") -> Any:
+    """Return the value of a JSON text. Raises Refused."""
     try:
         return parse_json(text)
     except BadRecord as error:
@@ -192,7 +199,7 @@ def _json_lines(text: str) -> list[Any]:
     found, faults = [], []
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
         try:
-            found.append(_json(line, f"line {number}"))
+            found.append(parsed(line, f"line {number}"))
         except Refused as error:
             faults.append({"input": number - 1, "error": str(error)})
     if faults:

@@ -84,12 +84,14 @@ def draw(
     types: Sequence[str] = (),
     width: int = WIDTH,
     style: str = "",
+    numbered: bool = False,
 ) -> str:
     """Return a sentence as an SVG element.
 
     ``glued`` are the numbers of the words that follow the word before them without a blank. ``types`` fixes the colors:
     the type at place i has color i modulo 8; the types of the spans that are missing there follow. ``style`` is
-    ``STANDALONE_STYLE`` for a picture by itself. A sentence of a script such as Arabic runs from right to left.
+    ``STANDALONE_STYLE`` for a picture by itself. A sentence of a script such as Arabic runs from right to left. With
+    ``numbered`` the parts of each span and arc have its position in ``data-number``, for scripts of a page.
     """
     order = list(dict.fromkeys([*types, *(span.label for span in spans)]))
     lines = _wrapped(_slots(words, spans, frozenset(glued)), width)
@@ -102,9 +104,9 @@ def draw(
         _pile(segments_of[line])
         base = top + 2 + ABOVE * max((segment.level + 1 for segment in segments_of[line]), default=0)
         for part in sorted(parts_of[line], key=lambda part: -part.depth):  # an inner box covers the outer one
-            shown.append(_box(part, spans[part.span], order.index(spans[part.span].label) % COLORS, base))
+            shown.append(_box(part, spans[part.span], order.index(spans[part.span].label) % COLORS, base, numbered))
         shown += _texts(slots, base + SIZE + 1)
-        shown += [_path(segment, base, width) for segment in segments_of[line]]
+        shown += [_path(segment, base, width, numbered) for segment in segments_of[line]]
         top = base + LETTERS + BELOW * max((part.depth + 1 for part in parts_of[line]), default=0) + 8
     frame, inside = f'viewBox="0 0 {width} {top}" width="{width}" height="{top}"', "".join(shown)
     look = "relx-drawing"
@@ -143,8 +145,8 @@ class _Segment:
     is right, 0 is neither.
     """
 
-    def __init__(self, arc: Arc, line: int, left: float | None, right: float | None, arrow: int, width: int):
-        self.arc, self.line, self.arrow, self.level = arc, line, arrow, 0
+    def __init__(self, number: int, arc: Arc, line: int, left: float | None, right: float | None, width: int):
+        self.number, self.arc, self.line, self.arrow, self.level = number, arc, line, 0, 0
         self.starts, self.ends = left is not None, right is not None
         self.left, self.right = left if left is not None else 0.0, right if right is not None else float(width)
         self.label = _shown(arc.label, LONGEST_LABEL)
@@ -247,7 +249,7 @@ def _segments(arcs: Sequence[Arc], first: Sequence[_Part], width: int) -> list[_
         ends = [(first[span].line, ports[number, role], role) for role, span in enumerate((arc.head, arc.tail))]
         (top, left, role), (bottom, right, _) = sorted(ends)
         own = [
-            _Segment(arc, line, left if line == top else None, right if line == bottom else None, 0, width)
+            _Segment(number, arc, line, left if line == top else None, right if line == bottom else None, width)
             for line in (range(top, bottom + 1) if bottom - top <= MOST_LINES else (top, bottom))
         ]
         (own[0] if role == 1 else own[-1]).arrow = -1 if role == 1 else 1
@@ -278,12 +280,13 @@ def _ports(arcs: Sequence[Arc], first: Sequence[_Part]) -> dict[tuple[int, int],
     return found
 
 
-def _box(part: _Part, span: Span, color: int, base: int) -> str:
+def _box(part: _Part, span: Span, color: int, base: int, numbered: bool) -> str:
     label, height = _shown(span.label, LONGEST_LABEL), LETTERS + BELOW * (part.depth + 1) - 2
     whole = _title(span.label) if label != span.label else ""
     box = f'<rect x="{part.left:.0f}" y="{base}" width="{part.right - part.left:.0f}" height="{height}" rx="3"/>'
     middle = f'x="{(part.left + part.right) / 2:.0f}" y="{base + height - 4}"'
-    return f'<g class="{_class("s", span.look)} c{color}">{whole}{box}<text {middle}>{html.text(label)}</text></g>'
+    group = f'<g class="{_class("s", span.look)} c{color}"{_number(part.span, numbered)}>'
+    return f"{group}{whole}{box}<text {middle}>{html.text(label)}</text></g>"
 
 
 def _texts(slots: Sequence[_Slot], y: int) -> Iterable[str]:
@@ -303,7 +306,7 @@ def _texts(slots: Sequence[_Slot], y: int) -> Iterable[str]:
             piece.append(slot)
 
 
-def _path(segment: _Segment, base: int, width: int) -> str:
+def _path(segment: _Segment, base: int, width: int, numbered: bool) -> str:
     """Draw a segment: a leg at each end, a level line with a gap for the label, and a tip where the tail is."""
     y = base - ABOVE * segment.level - 10
     left, right = round(segment.left), round(segment.right)
@@ -319,7 +322,8 @@ def _path(segment: _Segment, base: int, width: int) -> str:
         line += f"M{(left if segment.arrow < 0 else right) - 3} {base - 5}l3 5 3-5"
     whole = _title(segment.arc.label) if segment.label != segment.arc.label else ""
     label = f'x="{(segment.label_left + segment.label_right) / 2:.0f}" y="{y + 3}">{html.text(segment.label)}'
-    return f'<g class="{_class("a", segment.arc.look)}">{whole}<path d="{line}"/><text {label}</text></g>'
+    group = f'<g class="{_class("a", segment.arc.look)}"{_number(segment.number, numbered)}>'
+    return f'{group}{whole}<path d="{line}"/><text {label}</text></g>'
 
 
 def _reads_from_the_right(words: Sequence[str]) -> bool:
@@ -329,6 +333,10 @@ def _reads_from_the_right(words: Sequence[str]) -> bool:
 
 def _title(label: str) -> str:
     return f"<title>{html.text(_shown(label, LONGEST_TITLE))}</title>"
+
+
+def _number(number: int, numbered: bool) -> str:
+    return f' data-number="{number}"' if numbered else ""
 
 
 def _class(kind: str, look: str) -> str:

@@ -40,13 +40,6 @@ def predictor(archive: str) -> Predictor:
     return Predictor.load(archive)
 
 
-@pytest.fixture(scope="module")
-def server(archive: str) -> Iterator[Running]:
-    limits = ["--max-body", 10_000, "--max-sentences", 20, "--max-tokens", 200]
-    with serving(f"one={archive}", f"two={archive}", *limits, "--cors", "https://friend.example") as running:
-        yield running
-
-
 @pytest.fixture
 def strict(archive: str, tmp_path: Path) -> Iterator[Running]:
     """A server with a token that takes two requests at a time, and sleeps over some texts."""
