@@ -63,7 +63,7 @@ ABOVE: dict[str, set[str]] = {
     "scoring": {"data"},
     "calibration": {"data", "heads", "model", "scoring"},
     "challenge": {"data", "scoring"},
-    "reports": {"calibration", "data", "scoring"},
+    "reports": {"archive_file", "calibration", "data", "scoring"},
     "archive_file": {"calibration", "data"},
     "archive": {"annotators", "archive_file", "calibration", "config", "data", "model", "plugins", "readers"},
     "training": {

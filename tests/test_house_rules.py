@@ -36,6 +36,7 @@ ONE_IMPORTER = {
     "relx.serving.openapi",
     "relx.serving.page",
     "relx.serving.server",
+    "relx.reports.model_card",
     "relx.reports.pictures",
     "relx.utils.output",
 }

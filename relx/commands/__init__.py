@@ -25,6 +25,7 @@ COMMANDS = (
     "serve",
     "score",
     "show",
+    "card",
     "check",
     "components",
     "data",

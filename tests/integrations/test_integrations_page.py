@@ -1,10 +1,13 @@
 """The examples of docs/integrations.md are run."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from relx.commands import main
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/integrations.md").read_text(encoding="utf-8")
 
@@ -46,3 +49,11 @@ def test_the_datasets_of_the_page(
     relations, _ = model.predict_frame(names["dataset"])
     assert relations["document"].to_list() == [1]
     assert names["Dataset"].from_pandas(relations)["head"][:] == ["Ann Lee"]
+
+
+def test_the_commands_of_the_page(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = re.findall(r"\brelx card [^>\n`]+(?= >)", PAGE)
+    assert len(commands) == 2
+    for command in commands:
+        assert main(shlex.split(command.replace("runs/mine/model.tar.gz", archive))[1:]) == 0
+        assert capsys.readouterr().out.startswith("---\nlibrary_name: relx\n")

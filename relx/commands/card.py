@@ -1,0 +1,28 @@
+"""``relx card``: the model card of an archive."""
+
+import argparse
+
+from relx.commands.common import open_output
+
+HELP = "print the model card of an archive: a README.md for the Hugging Face Hub"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``relx card``."""
+    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    parser.add_argument("--name", help="the name of the model (default: the name of its run or of the archive)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the card. The model is not built, so plugins need not be there. Raises ArchiveError."""
+    from pathlib import Path
+
+    from relx.archive_file import read_facts
+    from relx.reports.model_card import model_card
+
+    facts = read_facts(args.archive)
+    path = Path(args.archive).resolve()
+    name = args.name or (path.parent.name if path.name == "model.tar.gz" else path.name.removesuffix(".tar.gz"))
+    with open_output(None) as output:
+        output.write(model_card(facts, name))
+    return 0
