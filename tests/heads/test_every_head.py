@@ -34,7 +34,6 @@ HEADS: list[dict[str, Any]] = [
     {"type": "pure", "max_width": 4, "width_dim": 3, "hidden_size": 16, "span_dropout": 0.0, "dropout": 0.0},
     {"type": "pure_entities", "max_width": 4, "width_dim": 3, "hidden_size": 8, "dropout": 0.0},
     {"type": "pure_relations", "dropout": 0.0},
-    {"type": "pure_relations", "dropout": 0.0, "order": "in_text", "labels": "several"},
     {"type": "rin", "rounds": 2},
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},
     {"type": "rin_v2", "rounds": 2},
@@ -95,7 +94,9 @@ class TestEveryHead(HeadTestCase):
         assert isinstance(document, Document)
         tokens = WhitespaceTokenizer().tokenize(texts)
         alone = model.extract([Example(words) for words, _ in tokens], DataLoader())
-        assert labels(document.sentences) == labels(alone) and documents.relations > 0
+        assert labels(document.sentences) == labels(alone)
+        # Raw text has no entities to relate.
+        assert documents.relations or not (model.head.finds_entities and model.head.finds_relations)
 
 
 def labels(sentences: list[Example]) -> list[tuple[object, object]]:
