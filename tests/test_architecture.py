@@ -31,6 +31,8 @@ HEAVY = {
     "prometheus_client",
     "spacy",
     "pandas",
+    "pyarrow",
+    "ray",
 }
 
 # What each room of relx may import besides itself. A room is a package, a part of one that is named here, or a module
@@ -98,6 +100,7 @@ ABOVE: dict[str, set[str]] = {
         "scoring",
     },  # fmt: skip
     "serving": {"annotators", "calibration", "data", "predictors", "readers"},
+    "bulk": {"annotators", "calibration", "data", "plugins", "predictors", "readers", "schema"},
     "api": {"calibration", "config", "data", "predictors", "scoring", "training"},
     "integrations": {"annotators.sentence_splitters", "data", "predictors"},
     "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},

@@ -13,6 +13,7 @@ from relx.commands.common import (
     decision_of,
     include_plugins,
     open_output,
+    require_extra,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from relx.schema import Enforcement
 
 MINUTE = 60.0
+TABLE_OPTIONS = ("id-column", "keep", "workers", "part-tokens", "engine", "address")
+PART_TOKENS = 100_000
 HELP = "extract entities and relations with a trained archive"
 
 
@@ -29,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
     parser.add_argument(
         "inputs", nargs="+", metavar="PATH",
-        help='texts, folders of .txt files, or files of JSON lines with "text" or "tokens"; - for standard input',
+        help='texts, folders of .txt files, or files of JSON lines with "text" or "tokens"; - for standard input; '
+        "with --column tables",
     )  # fmt: skip
     parser.add_argument(
         "--sentences", "--text", action="store_true",
@@ -39,10 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window", type=int, default=1, metavar="K",
         help="read K neighboring sentences at once, which finds relations between them (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--output", metavar="FILE", help="write here, at once when all is done (default: stdout)")
     parser.add_argument(
-        "--on-error", choices=("stop", "record"), default="stop",
-        help="a bad line stops the run, or is answered by an object with its error (default: %(default)s)",
+        "--output", metavar="FILE",
+        help="write here, at once when all is done (default: stdout); for tables a folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on-error", choices=("stop", "record"),
+        help="a bad line stops the run, or is answered by an object with its error (default: stop; for tables record)",
     )  # fmt: skip
     parser.add_argument(
         "--max-errors", type=float, default=0.5, metavar="SHARE",
@@ -73,6 +80,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_override_argument(parser, "the archive's experiment")
     add_include_argument(parser)
+    _add_table_arguments(parser)
+
+
+def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that need ``--column``."""
+    tables = parser.add_argument_group(
+        "tables", "Parquet, Arrow, Feather, CSV (.gz) and JSON lines (.gz): files, folders, patterns; needs relx[bulk]"
+    )
+    tables.add_argument("--column", metavar="NAME", help="the inputs are tables, and this column has the texts")
+    tables.add_argument("--id-column", metavar="NAME", help="the column of the ids (default: FILE:ROW is the id)")
+    tables.add_argument(
+        "--keep", action="append", default=[], metavar="NAME", help="copy this column too; may be repeated"
+    )
+    tables.add_argument("--workers", type=int, metavar="N", help="processes, or actors of Ray (default: 1)")
+    tables.add_argument(
+        "--part-tokens", type=int, metavar="N",
+        help=f"cut the work into parts of about so many tokens, each a file of the output (default: {PART_TOKENS:,})",
+    )  # fmt: skip
+    tables.add_argument("--engine", choices=("ray",), help="predict by actors of Ray; needs relx[ray]")
+    tables.add_argument("--address", help="the Ray cluster to work on (default: start one on this machine)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
     if args.longest is not None and args.longest < 1:
         raise ConfigError(f"--longest {args.longest}: expected a number of tokens, at least 1")
     _require_effect(args)
+    if args.column is not None:
+        return _predict_tables(args)
     include_plugins(args)
 
     from relx.data.json_form import to_line
@@ -142,6 +171,57 @@ def _require_effect(args: argparse.Namespace) -> None:
         raise ConfigError("--ignore-case has no effect without --entities")
     if args.explain and args.schema is None:
         raise ConfigError("--explain has no effect without --schema")
+
+    if args.column is None:
+        _require_no_tables(args)
+
+
+def _require_no_tables(args: argparse.Namespace) -> None:
+    """Raise ConfigError for options and files of tables without the column of the texts."""
+    from relx.errors import ConfigError
+
+    for name in TABLE_OPTIONS:
+        if getattr(args, name.replace("-", "_")):
+            raise ConfigError(f"--{name} has no effect without --column, which names the texts of tables")
+    for path in args.inputs:
+        if path.endswith((".parquet", ".arrow", ".feather")):
+            raise ConfigError(f"{path}: is a table by its name; name the column of its texts (--column)")
+
+
+def _predict_tables(args: argparse.Namespace) -> int:
+    """Predict tables. Raises MissingExtra, ConfigError, and what ``predict_tables`` raises."""
+    import sys
+
+    from relx.errors import ConfigError, DataError
+
+    given = {"triples": args.triples, "explain": args.explain, "given-entities": args.given_entities,
+             "on-error stop": args.on_error == "stop"}  # fmt: skip
+    for name in (name for name, value in given.items() if value):
+        raise ConfigError(f"--{name} does not go with tables (--column)")
+    if args.output is None:
+        raise ConfigError("tables need a folder for the output: --output FOLDER")
+    if args.address is not None and args.engine is None:
+        raise ConfigError("--address has no effect without --engine ray")
+    for name in ("workers", "part_tokens"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            raise ConfigError(f"--{name.replace('_', '-')} {value}: expected a number, at least 1")
+    require_extra("pyarrow", "bulk")
+    if args.engine == "ray":
+        require_extra("ray", "ray")
+
+    from relx.bulk import Engine, Settings, predict_tables
+
+    settings = Settings(
+        args.archive, args.column, args.part_tokens or PART_TOKENS, args.id_column, tuple(dict.fromkeys(args.keep)),
+        args.sentences, args.window, args.longest, tuple(args.min_score), args.raw_scores, args.entities,
+        args.ignore_case, args.schema, tuple(args.override), tuple(args.include), args.device,
+    )  # fmt: skip
+    engine = Engine(args.workers or 1, args.engine == "ray", args.address)
+    lines, failed = predict_tables(settings, args.inputs, args.output, engine)
+    print(*lines, sep="\n", file=sys.stderr)
+    if failed > args.max_errors:
+        raise DataError(f"{args.output}: more than {args.max_errors:.0%} of the rows have no prediction (--max-errors)")
+    return 0
 
 
 def _given(args: argparse.Namespace, predictor: "Predictor") -> "bool | Gazetteer":

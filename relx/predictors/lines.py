@@ -179,7 +179,7 @@ class LinePredictor:
         if not self.record_errors and not isinstance(error, RecordedError):
             raise DataError(f"{source}: {error} (--on-error record goes on after a bad {source.unit})")
         self.first_failure = self.first_failure or f"{source}: {error}"
-        self.failures[_kind(error)] += 1
+        self.failures[kind_of(error)] += 1
         file = {"file": source.file} if self.name_files else {}
         return {"error": str(error), "line": source.line or 1, **file}
 
@@ -332,7 +332,8 @@ def is_text(record: object) -> bool:
     return isinstance(record, dict) and isinstance(record.get("text"), str) and record.get("tokens") is None
 
 
-def _kind(error: RelxError) -> str:
+def kind_of(error: RelxError) -> str:
+    """Return by which name a summary counts an error."""
     if isinstance(error, Failure):
         return error.kind
     return "too long for the memory" if isinstance(error, NoMemory) else "without what the model needs to know"

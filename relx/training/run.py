@@ -29,7 +29,6 @@ from relx.training.callbacks import Callback
 from relx.training.callbacks.default import callbacks_of
 from relx.training.checkpointing import run_folder, snapshot
 from relx.training.checkpointing.checkpoints import Checkpoints
-from relx.training.checkpointing.folder_lock import locked
 from relx.training.checkpointing.randomness import seed_everything
 from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.checkpointing.state import Metrics, TrainingState
@@ -38,6 +37,7 @@ from relx.training.experiment import Experiment
 from relx.training.interrupts import sigterm_interrupts
 from relx.training.preparation import Data, check_oracle, describe_data, judge_by_entities, prepare, training_sentences
 from relx.utils import html
+from relx.utils.folder_lock import locked
 from relx.utils.runtime import prepare_process, random_state_kept
 from relx.utils.text import aligned
 

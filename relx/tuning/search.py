@@ -21,11 +21,11 @@ from optuna.trial import TrialState
 from relx.comparison.reports import Report, read_reports
 from relx.comparison.runs import finished_runs
 from relx.errors import DataError, TrainingError
-from relx.training.checkpointing.folder_lock import LOCK, inherited, locked, note_process
 from relx.training.checkpointing.run_folder import differences
 from relx.training.interrupts import Interrupts
 from relx.tuning.space import Space, Value, assignments
 from relx.utils.files import atomic_write
+from relx.utils.folder_lock import LOCK, inherited, locked, note_process
 
 SEARCH = "search.json"
 

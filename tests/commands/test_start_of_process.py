@@ -15,9 +15,9 @@ from relx.__main__ import main as entry_point
 from relx.commands import main
 from relx.errors import ConfigError, DataError, TrainingError
 from relx.readers import read
-from relx.training.checkpointing.folder_lock import LOCK, locked
 from relx.training.distributed import LAUNCHER, MPI, Distributed
 from relx.training.preparation import read_data
+from relx.utils.folder_lock import LOCK, locked
 
 RELX = f"{sys.executable} -m relx"
 RECORD = json.dumps({"tokens": ["Ann", "sings"], "entities": [], "relations": []})

@@ -17,8 +17,8 @@ import tiny as sample
 from relx.commands import main
 from relx.errors import TrainingError
 from relx.predictors import Predictor
-from relx.training.checkpointing.folder_lock import locked
 from relx.training.checkpointing.run_folder import FILES
+from relx.utils.folder_lock import locked
 
 SLOW = """
 import sys, time

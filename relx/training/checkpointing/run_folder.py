@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from relx.calibration.fitting import DIAGRAM
 from relx.errors import TrainingError
 from relx.scoring import sentences
-from relx.training.checkpointing.folder_lock import LOCK
 from relx.utils.files import atomic_write, leftovers
+from relx.utils.folder_lock import LOCK
 from relx.utils.text import json_text
 
 logger = logging.getLogger(__name__)

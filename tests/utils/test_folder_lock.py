@@ -7,11 +7,11 @@ import pytest
 
 from relx.errors import TrainingError
 from relx.training.checkpointing import folder_lock
-from relx.training.checkpointing.folder_lock import inherited, locked, note_process
+from relx.utils.folder_lock import inherited, locked, note_process
 
 INSIDE = """
 import pathlib, sys, time
-from relx.training.checkpointing.folder_lock import locked
+from relx.utils.folder_lock import locked
 
 with locked(pathlib.Path(sys.argv[1])):
     print("inside", flush=True)

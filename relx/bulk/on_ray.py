@@ -1,0 +1,111 @@
+"""Predict parts by a pool of Ray's actors, each of which holds a model."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.data
+
+from relx.bulk.plan import Part
+from relx.bulk.settings import Settings
+from relx.bulk.worker import Worker
+from relx.errors import RelxError
+
+AHEAD = 2  # parts that an actor has before it, the one at work among them
+STORE = 128 * 2**20  # bytes: parts go to the actors as numbers, texts never
+
+
+class Actor:
+    """A worker in an actor of Ray Data. A fault that the user can mend comes back as a value."""
+
+    def __init__(self, settings: Settings, paths: Sequence[str], folder: Path) -> None:
+        self.folder = folder
+        self.fault = ""
+        try:
+            self.worker = Worker(settings, paths)
+        except RelxError as error:
+            self.fault = str(error)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Predict the parts of a batch. Return what is listed of each as JSON, or its fault."""
+        return {"entry": [json.dumps(self._entry(json.loads(part))) for part in batch["part"]]}
+
+    def _entry(self, part: dict[str, int]) -> dict[str, Any]:
+        if self.fault:
+            return {"fault": self.fault}
+        try:
+            return self.worker(Part(**part), self.folder)
+        except RelxError as error:
+            return {"fault": str(error)}
+
+
+@contextmanager
+def entries_of(
+    actors: int, address: str | None, settings: Settings, paths: Sequence[str], parts: Sequence[Part], folder: Path
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """Give what is listed of each part as it is done by one of so many actors.
+
+    An actor that dies is started again, with the parts that it had. Raises RelxError for a cluster that cannot be
+    reached or is too small.
+    """
+    _connect(actors, address)
+    try:
+        there = ray.cluster_resources()
+        gpus, cpus = int(there.get("GPU", 0)), int(there.get("CPU", 0))
+        device = settings.device or ("cuda" if gpus else "cpu")
+        on_gpu = device.startswith("cuda")
+        what, most = ("GPU", gpus) if on_gpu else ("CPU", cpus)
+        if actors > most:
+            raise RelxError(f"--workers {actors}: the cluster has {most} {what}s, and each actor needs one; take fewer")
+        threads = max(1, cpus // actors)
+        moved = replace(settings.anywhere(), device=device, threads=settings.threads or threads)
+        dataset = ray.data.from_items(
+            [{"part": json.dumps(asdict(part))} for part in parts], override_num_blocks=len(parts)
+        ).map_batches(
+            Actor,
+            fn_constructor_args=(moved, [os.path.abspath(path) for path in paths], folder.absolute()),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=AHEAD),
+            num_cpus=0 if on_gpu else threads,
+            num_gpus=1 if on_gpu else 0,
+        )
+        yield _entries(dataset)
+    finally:
+        ray.shutdown()
+
+
+def _connect(actors: int, address: str | None) -> None:
+    """Join a cluster, or start one on this machine that ends with this process."""
+    # What is printed otherwise is in Ray's own log; a line of it tells each user about the arguments of the actors.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is None:
+            cpus = max(actors, os.cpu_count() or 1)
+            ray.init(num_cpus=cpus, object_store_memory=STORE, include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = "here" if address is None else f"at {address}"
+        raise RelxError(f"no Ray cluster {where}: {str(error).strip().splitlines()[0]}") from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _entries(dataset: Any) -> Iterator[dict[str, Any]]:
+    try:
+        for row in dataset.iter_rows():
+            entry = json.loads(row["entry"])
+            if "fault" in entry:
+                raise RelxError(entry["fault"])
+            yield entry
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise RelxError(f"Ray could not go on: {reason}. What is done stays, and the same command goes on") from None

@@ -1,0 +1,280 @@
+"""The work on tables: the parts it is cut into, and the list of those that are done."""
+
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relx.bulk.settings import Settings, digest
+from relx.bulk.tables import columns_of, rows_from
+from relx.errors import DataError, Faults, RelxError
+from relx.utils.files import append_line, atomic_write, leftovers, sha256_of
+from relx.utils.text import json_text, printable
+
+PLAN = "_plan.json"
+DONE = "_parts.jsonl"
+TOKEN = 5  # bytes of text, about
+SHOWN = 6
+OWN = ("id", "sentences", "entities", "relations", "error", "error_kind")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive rows of one file, which one process predicts at once. ``start`` counts from 0."""
+
+    number: int
+    file: int
+    start: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """The name of the file with the predictions."""
+        return f"part-{self.number:06d}.parquet"
+
+
+@dataclass
+class Plan:
+    """The parts of the work, and what it depends on: settings by name, files by digest."""
+
+    settings: dict[str, Any]
+    files: list[dict[str, Any]]
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all parts."""
+        return sum(part.rows for part in self.parts)
+
+    def write(self, folder: Path) -> None:
+        """Write the plan into the folder of the output, at once."""
+        with atomic_write(folder / PLAN) as file:
+            file.write(json_text(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Plan":
+        """Read the plan of a folder. Raises DataError for a damaged one."""
+        try:
+            content = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+            return cls(content["settings"], content["files"], [Part(**part) for part in content["parts"]])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{folder / PLAN}: cannot be read as a plan of relx: {error}; write into another folder"
+            ) from None
+
+
+def claim(folder: Path, settings: Settings, paths: Sequence[str]) -> Plan:
+    """Return the plan of a folder with output: that which is in it, or a new one, which is written.
+
+    Raises RelxError for a folder with other content, and for one that was begun with other settings or tables.
+    """
+    if not (folder / PLAN).exists():
+        stranger = next((file.name for file in folder.iterdir() if not file.name.startswith(".")), None)
+        if stranger is not None:
+            raise RelxError(f"{folder}: holds {stranger} and no work of relx to go on with; write into another folder")
+        plan = make_plan(settings, paths)
+        plan.write(folder)
+        return plan
+    plan = Plan.read(folder)
+    if changed := [*_changes(plan, settings, paths)]:
+        raise RelxError("\n".join([
+            f"{folder}: was begun otherwise, and predictions of two kinds are not mixed:",
+            *(f"  {change}" for change in changed),
+            "take this back, or write into another folder",
+        ]))  # fmt: skip
+    for file in leftovers(folder, "*.parquet"):
+        file.unlink(missing_ok=True)
+    return plan
+
+
+def make_plan(settings: Settings, paths: Sequence[str]) -> Plan:
+    """Read the ids and texts of all tables, and cut them into parts. Raises DataError with all that is wrong."""
+    require_columns(settings, paths)
+    plan = Plan(settings.identity(), [])
+    faults, ids = Faults(), _Ids()
+    for number, path in enumerate(paths):
+        with faults.gathered():
+            start, size, rows = 0, 0, 0
+            for batch in rows_from(path, settings.columns()):
+                if settings.id_column is not None:
+                    ids.add(number, rows, batch.column(settings.id_column))
+                for tokens in _tokens(batch.column(settings.column)):
+                    if size and size + tokens > settings.part_tokens:
+                        plan.parts.append(Part(len(plan.parts), number, start, rows - start))
+                        start, size = rows, 0
+                    size += tokens
+                    rows += 1
+            if rows > start:
+                plan.parts.append(Part(len(plan.parts), number, start, rows - start))
+            plan.files.append({"name": Path(path).name, "sha256": digest(path), "rows": rows})
+    faults.raise_any()
+    if not plan.parts:
+        raise DataError(f"{paths[0]}: holds no row" if len(paths) == 1 else "the tables hold no row")
+    ids.require_unique(settings, paths)
+    return plan
+
+
+def require_columns(settings: Settings, paths: Sequence[str]) -> pa.Schema:
+    """Return the columns that are read of each table, with their types. Raises DataError with all that is wrong."""
+    faults = Faults()
+    if settings.id_column is None and len({Path(path).name for path in paths}) < len(paths):
+        faults.add(DataError("two tables have the same name, so that rows need ids; name their column: --id-column"))
+    for name in set(settings.keep) & set(OWN) - ({"id"} if settings.id_column == "id" else set()):
+        faults.add(DataError(f"--keep {name}: the output has a column of this name; rename that of the table"))
+    first: pa.Schema | None = None
+    for path in paths:
+        with faults.gathered():
+            schema = columns_of(path)
+            missing = [name for name in settings.columns() if name not in schema.names]
+            if missing:
+                there = ", ".join(map(printable, schema.names)) or "none"
+                raise DataError(f"{path}: has no column {', '.join(map(repr, missing))}; its columns: {there}")
+            schema = pa.schema([(name, _plain(schema.field(name).type)) for name in settings.columns()])
+            _require_types(path, schema, settings)
+            first = first or schema
+            for name in schema.names:
+                if schema.field(name).type != first.field(name).type:
+                    types = f"{schema.field(name).type}, in {paths[0]} {first.field(name).type}"
+                    faults.add(DataError(f"{path}: the column {name!r} holds {types}; make them equal"))
+    faults.raise_any()
+    assert first is not None
+    return first
+
+
+def finished(folder: Path, plan: Plan) -> tuple[list[dict[str, Any]], int]:
+    """Return what is listed of the parts that are done, and how many entries do not fit their files any more.
+
+    The list then holds the former alone.
+    """
+    path = folder / DONE
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    entries = {entry["part"]: entry for entry in map(_entry, lines) if entry is not None}
+    sound = [
+        entry
+        for number, entry in entries.items()
+        if number < len(plan.parts) and sha256_of(folder / plan.parts[number].name) == entry["sha256"]
+    ]
+    if len(sound) < len(lines) or not all(line.endswith(b"\n") for line in lines):
+        with atomic_write(path) as file:
+            file.writelines(f"{json_text(entry)}\n" for entry in sound)
+    return sound, len(entries) - len(sound)
+
+
+def list_part(folder: Path, entry: dict[str, Any]) -> None:
+    """Add a part that is done to the list. Raises RelxError if the list cannot be written."""
+    append_line(folder / DONE, json_text(entry))
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """Return an entry of the list; None for a line that a kill cut off."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    is_entry = isinstance(entry, dict) and type(entry.get("part")) is int and "sha256" in entry
+    return entry if is_entry else None
+
+
+def _changes(plan: Plan, settings: Settings, paths: Sequence[str]) -> Iterator[str]:
+    """Yield what differs from a plan, a line for each setting and file."""
+    for name, value in settings.identity().items():
+        before = plan.settings.get(name)
+        if before != value:
+            is_file = name in ("archive", "--entities", "--schema") and None not in (before, value)
+            what = "is another file" if is_file else f"was {json_text(before)}, is {json_text(value)}"
+            yield f"{name} {what}"
+    if len(paths) != len(plan.files):
+        yield f"the number of tables was {len(plan.files):,}, is {len(paths):,}"
+        return
+    changed = [path for path, file in zip(paths, plan.files, strict=True) if digest(path) != file["sha256"]]
+    yield from (f"the table {path} has changed" for path in changed[:SHOWN])
+    if len(changed) > SHOWN:
+        yield f"and {len(changed) - SHOWN:,} more tables"
+
+
+def _plain(type: pa.DataType) -> pa.DataType:
+    """Return the type of a column in the output: one for all forms of text."""
+    if pa.types.is_dictionary(type):
+        type = type.value_type
+    return pa.string() if pa.types.is_large_string(type) or pa.types.is_string_view(type) else type
+
+
+def _require_types(path: str, schema: pa.Schema, settings: Settings) -> None:
+    faults = Faults()
+    text = schema.field(settings.column).type
+    if not pa.types.is_string(text):
+        faults.add(DataError(f"{path}: the column {settings.column!r} holds {text}; expected texts (string)"))
+    if settings.id_column is not None:
+        id = schema.field(settings.id_column).type
+        if not pa.types.is_string(id) and not pa.types.is_integer(id):
+            column = f"the column {settings.id_column!r}"
+            faults.add(DataError(f"{path}: {column} holds {id}; expected ids that are texts or integers"))
+    faults.raise_any()
+
+
+def _tokens(texts: pa.Array) -> list[int]:
+    """Return how many tokens each text has, about; 1 for a null."""
+    sizes = pc.fill_null(pc.binary_length(texts.cast(pa.large_binary())), 0)
+    return pc.add(pc.divide(sizes, TOKEN), 1).to_pylist()
+
+
+class _Ids:
+    """The ids of all tables, eight bytes of each: enough to find those that may occur twice."""
+
+    def __init__(self) -> None:
+        self.hashes = array("Q")
+        self.nulls: dict[int, list[int]] = {}
+
+    def add(self, file: int, row: int, ids: pa.Array) -> None:
+        for place, id in enumerate(_ids(ids), row):
+            if id is None:
+                self.nulls.setdefault(file, []).append(place)
+            else:
+                self.hashes.append(_hash(id))
+
+    def require_unique(self, settings: Settings, paths: Sequence[str]) -> None:
+        """Raise DataError for ids that are null, and for the first ones that occur twice."""
+        faults = Faults()
+        for file, rows in self.nulls.items():
+            where = f"the column {settings.id_column!r} is null in {len(rows):,} of its rows"
+            faults.add(DataError(f"{paths[file]}: {where}, first in row {rows[0] + 1:,}; each row needs an id"))
+        hashes = np.sort(np.frombuffer(self.hashes, np.uint64)) if self.hashes else np.zeros(0, np.uint64)
+        again = {int(value) for value in hashes[1:][hashes[1:] == hashes[:-1]]}
+        twice = self._places(again, settings, paths) if again else {}
+        for id, (first, second) in [*twice.items()][:SHOWN]:
+            faults.add(DataError(f"{second}: the id {id!r} is that of {first} already; each row needs its own"))
+        if len(twice) > SHOWN:
+            faults.add(DataError(f"{len(twice) - SHOWN:,} more ids occur in several rows"))
+        faults.raise_any()
+
+    def _places(self, hashes: set[int], settings: Settings, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the first two places of each id with one of these hashes that occurs twice."""
+        assert settings.id_column is not None
+        first: dict[str, str] = {}
+        twice: dict[str, tuple[str, str]] = {}
+        for path in paths:
+            row = 0
+            for batch in rows_from(path, [settings.id_column]):
+                for id in _ids(batch.column(0)):
+                    row += 1
+                    if id is not None and _hash(id) in hashes:
+                        place = f"{path}, row {row:,}"
+                        if id in first:
+                            twice.setdefault(id, (first[id], place))
+                        first.setdefault(id, place)
+        return twice
+
+
+def _ids(column: pa.Array) -> list[str | None]:
+    return [id if id is None else str(id) for id in column.to_pylist()]
+
+
+def _hash(id: str) -> int:
+    return int.from_bytes(blake2b(id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

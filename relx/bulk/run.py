@@ -1,0 +1,214 @@
+"""Predict tables part by part, in this process, in several, or on Ray."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from tqdm import tqdm
+
+from relx.bulk.plan import Part, Plan, claim, finished, list_part
+from relx.bulk.settings import Settings
+from relx.bulk.tables import files_left_out, table_files
+from relx.bulk.worker import Worker
+from relx.errors import RelxError
+from relx.utils.folder_lock import locked
+from relx.utils.text import counted
+
+logger = logging.getLogger(__name__)
+
+MINUTE = 60.0
+AHEAD = 2  # parts that a process has before it, the one at work among them
+DIED = (
+    "a process that predicts has died; if the system ended it for lack of memory, take fewer (--workers). "
+    "What is done stays, and the same command goes on"
+)
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where the parts are predicted: by ``workers`` processes of this machine, or with ``ray`` by as many actors.
+
+    The actors are those of the cluster at ``address``, or of one that is started here.
+    """
+
+    workers: int = 1
+    ray: bool = False
+    address: str | None = None
+
+
+def predict_tables(settings: Settings, inputs: Sequence[str], output: str, engine: Engine) -> tuple[list[str], float]:
+    """Predict the rows of tables into a folder, or go on with it.
+
+    Return the lines of a summary, and the share of the rows that have no prediction.
+    Raises RelxError for tables, options and a folder that cannot be used, and for what stops the work.
+    """
+    paths, left_out = table_files(inputs)
+    if left_out:
+        logger.warning(files_left_out(left_out))
+    worker = Worker(settings, paths)  # a fault of an option is found before anything is written
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RelxError(f"{folder}: cannot be used as output folder: {error.strerror}") from None
+    with locked(folder):
+        plan = claim(folder, settings, paths)
+        done, damaged = finished(folder, plan)
+        if damaged:
+            logger.warning("%s of %s changed or missing; predicted anew", counted(damaged, "part"), folder)
+        if done:
+            logger.info("%s of %s are done already", f"{len(done):,}", counted(len(plan.parts), "part"))
+        numbers = {entry["part"] for entry in done}
+        parts = [part for part in plan.parts if part.number not in numbers]
+        progress = Progress(plan, sum(entry["rows"] for entry in done))
+        with progress.shown(), _started(engine, settings, paths, worker, parts, folder) as entries:
+            for entry in entries:
+                list_part(folder, entry)
+                done.append(entry)
+                progress.advance(entry["rows"])
+    failed = sum(sum(entry["failures"].values()) for entry in done)
+    return [*_summary(plan, done, progress)], failed / plan.rows
+
+
+class Progress:
+    """How far the work is: a bar on a terminal, elsewhere a line every minute, with rows a second and the time left."""
+
+    def __init__(self, plan: Plan, done: int) -> None:
+        self.total, self.before, self.done = plan.rows, done, done
+        self.began = self.said = monotonic()
+        self.bar = tqdm(total=plan.rows, initial=done, unit="row", unit_scale=True, disable=not sys.stderr.isatty())
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the bar in the block."""
+        with self.bar:
+            yield
+
+    def advance(self, rows: int) -> None:
+        """Count rows that are done."""
+        self.done += rows
+        self.bar.update(rows)
+        if self.bar.disable and monotonic() - self.said >= MINUTE:
+            self.said = monotonic()
+            left = (self.total - self.done) / self.speed() / 60
+            logger.info(
+                "%s of %s, %s rows/s, %s left", f"{self.done:,}", counted(self.total, "row"), f"{self.speed():,.0f}",
+                counted(round(left), "minute"),
+            )  # fmt: skip
+
+    def speed(self) -> float:
+        """Return the rows a second of this process's run."""
+        return (self.done - self.before) / max(monotonic() - self.began, 1e-9)
+
+
+def _summary(plan: Plan, done: Sequence[Entry], progress: Progress) -> Iterator[str]:
+    def total(key: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for entry in done:
+            found.update(entry[key])
+        return found
+
+    counts, failures = total("counts"), total("failures")
+    nouns = (("sentences", "sentence"), ("entities", "entity"), ("relations", "relation"))
+    found = ", ".join(counted(counts[key], noun) for key, noun in nouns)
+    yield f"{counted(plan.rows, 'row')} in {counted(len(plan.parts), 'part')}: {found}"
+    if progress.done > progress.before:
+        yield f"{counted(progress.done - progress.before, 'row')} in this run, {progress.speed():,.0f} rows/s"
+    if counts["crossing"]:
+        yield f"{counts['crossing']:,} of {counted(counts['relations'], 'relation')} join two sentences"
+    if counts["in_pieces"]:
+        yield f"{counted(counts['in_pieces'], 'sentence')} of too many tokens (--longest) read in pieces"
+    if counts["left_out"]:
+        yield f"{counted(counts['left_out'], 'mention')} across the end of a sentence left out"
+    if given := total("given"):
+        yield f"{counted(given.pop('entities'), 'entity')} given"
+        yield from (f"  no relations: {count:,} {cause}" for cause, count in given.items() if count)
+    if dropped := total("dropped"):
+        relations = counted(dropped.pop(""), "relation")
+        rules = "".join(f", {count:,} by {rule}" for rule, count in sorted(dropped.items()))
+        yield f"the schema dropped {dropped.total():,} of {relations}{rules}"
+    if failures:
+        yield f"{counted(failures.total(), 'row')} without a prediction:"
+        yield from (f"  {count:,} {kind}" for kind, count in failures.most_common())
+
+
+@contextmanager
+def _started(
+    engine: Engine, settings: Settings, paths: Sequence[str], worker: Worker, parts: Sequence[Part], folder: Path
+) -> Iterator[Iterator[Entry]]:
+    """Give what is listed of each part as it is done. In the end the processes are stopped."""
+    if not parts:
+        yield iter(())
+    elif engine.ray:
+        from relx.bulk.on_ray import entries_of  # noqa: PLC0415  (Ray is another extra)
+
+        with entries_of(engine.workers, engine.address, settings, paths, parts, folder) as entries:
+            yield entries
+    elif engine.workers == 1:
+        yield (worker(part, folder) for part in parts)
+    else:
+        threads = settings.threads or max(1, (os.cpu_count() or 1) // engine.workers)
+        shared = (replace(settings, threads=threads), paths, folder)
+        pool = ProcessPoolExecutor(engine.workers, _processes(), initializer=_begin, initargs=shared)
+        try:
+            yield _answered(pool, parts, AHEAD * engine.workers)
+        except BrokenProcessPool:
+            raise RelxError(DIED) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _answered(pool: ProcessPoolExecutor, parts: Sequence[Part], ahead: int) -> Iterator[Entry]:
+    """Yield the entries in the order in which the processes are done."""
+    left = iter(parts)
+    waiting: set[Future[Entry]] = {pool.submit(_predict, part) for part in islice(left, ahead)}
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        waiting |= {pool.submit(_predict, part) for part in islice(left, len(done))}
+        for future in done:
+            yield future.result()
+
+
+def _processes() -> BaseContext:
+    """Return how processes start: forks of a server that has imported torch and has no threads, where there are any."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["relx.bulk.worker"])
+    return forks
+
+
+_of_process: tuple[Worker, Path] | None = None
+
+
+def _begin(settings: Settings, paths: Sequence[str], folder: Path) -> None:
+    """Load the model in a process of the pool, which ends when the process that started it does, however that ends."""
+    global _of_process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: wait_for([parent.sentinel]) and os._exit(1), daemon=True).start()
+    _of_process = Worker(settings, paths), folder
+
+
+def _predict(part: Part) -> Entry:
+    assert _of_process is not None
+    worker, folder = _of_process
+    return worker(part, folder)
