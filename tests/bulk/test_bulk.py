@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import re
 import resource
+import shlex
 import shutil
 import signal
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from relx.bulk.tables import RowReader, table_files  # noqa: E402
 TEXTS = [f"{person} was born in {place} . Dan left Oslo ." for person in sample.PEOPLE for place in sample.PLACES]
 ROWS = [{"id": f"r{i}", "text": text, "n": i} for i, text in enumerate(TEXTS)]
 SMALL = ("--part-tokens", "30")  # four parts
+PAGE = (Path(__file__).parents[2] / "docs" / "bulk.md").read_text(encoding="utf-8")
 Err = pytest.CaptureFixture[str]
 Log = pytest.LogCaptureFixture
 
@@ -136,12 +139,11 @@ class TestOutput:
     def test_has_the_documented_columns(self, archive: str) -> None:
         write("a.parquet", {"n": [7, 8], "text": TEXTS[:2], "at": pa.array([0.5, None]).dictionary_encode()})
         assert bulk(archive, "--id-column", "n", "--keep", "at") == 0
-        page = (Path(__file__).parents[2] / "docs" / "bulk.md").read_text()
         schema = pyarrow.parquet.read_schema("out/part-000000.parquet")
         assert schema.names == ["id", "sentences", "entities", "relations", "error", "error_kind", "at"]
         for name in schema.names[1:6]:
             type = str(schema.field(name).type).replace("element: ", "")
-            assert f"| `{name}` | `{type}` |" in page
+            assert f"| `{name}` | `{type}` |" in PAGE
         assert (schema.field("id").type, schema.field("at").type) == (pa.int64(), pa.float64())
 
     def test_without_ids_names_file_and_row(self, archive: str) -> None:
@@ -175,6 +177,20 @@ class TestOutput:
         assert capsys.readouterr().err.endswith(
             summary + "error: out: more than 50% of the rows have no prediction (--max-errors)\n"
         )
+
+
+def test_the_commands_of_the_page(archive: str) -> None:
+    shutil.copy(archive, "model.tar.gz")
+    for folder in (".", "in", "more"):
+        Path(folder).mkdir(exist_ok=True)
+        table = pa.table({"id": [folder], "text": [TEXTS[0]], "date": [1], "source": ["x"]})
+        pyarrow.parquet.write_table(table, f"{folder}/news.parquet")
+    commands = [shlex.split(line) for line in re.findall(r"^    relx (predict .*)$", PAGE, re.MULTILINE)]
+    assert len(commands) >= 3
+    for command in (command for command in commands if "--engine" not in command):
+        assert main([word for word in command if word != "--workers" and word != "2"]) == 0
+        assert {row["entities"][0]["text"] for row in found()} == {"Ann Lee"}
+        shutil.rmtree("out")
 
 
 class TestGoingOn:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relx.errors import TrainingError
-from relx.training.checkpointing import folder_lock
+from relx.utils import folder_lock
 from relx.utils.folder_lock import inherited, locked, note_process
 
 INSIDE = """
