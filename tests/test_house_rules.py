@@ -14,6 +14,7 @@ SHARED = {"", "faults", "head", "pair_scorers", "schemes", "spans"}
 # command imports nothing heavy before it runs; and halves of what would be too long as one file.
 ONE_IMPORTER = {
     "relx.calibration.plots",
+    "relx.bulk.on_ray",
     "relx.comparison.table",
     "relx.doctor",
     "relx.graph.store",
