@@ -24,7 +24,7 @@ demo: venv  ## train on the sample corpus for half a minute and predict
 	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --sentences --triples
 
 test: venv  ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 lint: venv  ## run ruff, mypy and codespell
 	$(BIN)/ruff check

@@ -1,31 +1,45 @@
-"""``relx`` as a process of its own that need not import torch: a server that has imported it forks each of them."""
+"""Processes of their own that need not import torch: a server that has imported it forks each of them."""
 
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import IO, TextIO
 
 import torch
 
-from relx.commands import main
-
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["relx.training.experiment", "relx.predictors"])
 Target = int | IO[str]
+Program = Callable[[list[str]], int]  # relx, pytest or python: the arguments, and the exit code
+
+
+def python(arguments: list[str]) -> int:
+    """``python -c CODE ARGUMENT ...``, with torch and relx imported already."""
+    code, *sys.argv[1:] = arguments
+    exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    return 0
 
 
 class Forked:
     """Such a process, with the part of ``subprocess.Popen`` that tests use."""
 
     def __init__(
-        self, arguments: list[str], stdout: Target, stderr: Target, environment: dict[str, str], cwd: str
+        self,
+        program: Program,
+        arguments: list[str],
+        stdout: Target,
+        stderr: Target,
+        environment: dict[str, str],
+        cwd: str,
     ) -> None:
         (self.stdout, out), (self.stderr, err) = _ends(stdout), _ends(stderr)
-        self.process = FORKS.Process(target=_become_relx, args=(arguments, out, err, environment, cwd))
+        self.process = FORKS.Process(target=_become, args=(program, arguments, out, err, environment, cwd))
         self.process.start()
         out.close()
         err.close()
@@ -40,7 +54,7 @@ class Forked:
         """Wait for the end and return the exit code."""
         self.process.join(timeout)
         if self.process.exitcode is None:
-            raise subprocess.TimeoutExpired("relx", timeout)
+            raise subprocess.TimeoutExpired("the process", timeout)
         return self.process.exitcode
 
     def communicate(self, timeout: float = 200) -> tuple[str, str]:
@@ -77,7 +91,9 @@ def _rest(stream: TextIO | None) -> str:
         return stream.read()
 
 
-def _become_relx(arguments: list[str], out: Connection, err: Connection, environment: dict[str, str], cwd: str) -> None:
+def _become(
+    program: Program, arguments: list[str], out: Connection, err: Connection, environment: dict[str, str], cwd: str
+) -> None:
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
@@ -85,7 +101,10 @@ def _become_relx(arguments: list[str], out: Connection, err: Connection, environ
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
-    sys.path.insert(0, "")  # as `python -m relx` has it
+    given = environment.get("PYTHONPATH")
+    tests = Path(__file__).parent
+    path = [folder for folder in sys.path if tests not in (Path(folder), *Path(folder).parents)]
+    sys.path[:] = ["", *(given.split(os.pathsep) if given else ()), *path]  # as `python -m` has it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
-    sys.exit(main(arguments))
+    sys.exit(program(arguments))

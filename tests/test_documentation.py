@@ -1,15 +1,13 @@
 """The examples of the documentation are run."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import tiny as sample
 
 from relx.commands import main
 from relx.config import load
@@ -62,9 +60,8 @@ def test_the_components_of_the_guide_train_and_predict(workplace: Path, capsys: 
 
 def test_the_tests_of_the_guide_pass(workplace: Path) -> None:
     write_components(workplace)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", "test_mine.py"]
-    run = subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True)
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir=."]
+    run = sample.run(*options, "test_mine.py", cwd=workplace, program=pytest.main)
     assert run.returncode == 0 and "34 passed" in run.stdout, run.stdout
 
 

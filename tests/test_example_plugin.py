@@ -1,13 +1,13 @@
 """The example package of the documentation: installed as a user would, then found, checked, trained and used."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tiny as sample
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENT = {
@@ -43,10 +43,7 @@ def workplace(tmp_path: Path) -> Path:
 
 
 def relx(workplace: Path, *arguments: str, plugins: Path | None = None) -> subprocess.CompletedProcess[str]:
-    path = [str(folder) for folder in (plugins, ROOT) if folder is not None]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
-    command = [sys.executable, "-m", "relx", *arguments]
-    return subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True)
+    return sample.run(*arguments, cwd=workplace, environment={"PYTHONPATH": str(plugins or "")})
 
 
 def test_the_installed_component_is_found_and_checked(installed: Path, workplace: Path) -> None:
@@ -76,7 +73,6 @@ def test_it_can_be_included_without_being_installed(workplace: Path) -> None:
 
 def test_it_passes_the_tests_that_come_with_it(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs" / "example_plugin", tmp_path / "plugin")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.run(command, cwd=tmp_path / "plugin", env=environment, capture_output=True, text=True)
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir=."]
+    run = sample.run(*options, cwd=tmp_path / "plugin", program=pytest.main)
     assert run.returncode == 0 and "10 passed" in run.stdout, run.stdout

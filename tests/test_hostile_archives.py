@@ -18,6 +18,7 @@ import pytest
 import safetensors.torch
 import tiny as sample
 import torch
+from forks import python
 from tiny_transformer import TINY
 
 from relx import archive as archives
@@ -271,7 +272,7 @@ def test_no_memory_is_given_to_a_model_that_the_weights_do_not_fit(archive: str,
         "try: archive.load(sys.argv[2])\n"
         "except archive.ArchiveError as error: print(error)"
     )
-    run = subprocess.run([sys.executable, "-c", code, archive, evil], capture_output=True, text=True)
+    run = sample.run(code, archive, evil, program=python)
     assert "far larger than the weights" in run.stdout or "the model's is" in run.stdout, run.stderr
 
 

@@ -2,10 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+import tiny as sample
+from forks import python
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "docs" / "tutorial.ipynb"
 CELLS = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
@@ -15,7 +16,7 @@ RUN = """
 import ast, json, sys
 
 namespace, shown = {}, []
-for source in json.load(sys.stdin):
+for source in json.loads(sys.argv[1]):
     *statements, last = ast.parse(source).body
     value = None
     if isinstance(last, ast.Expr):
@@ -39,9 +40,7 @@ def stored(cell: dict[str, Any], kind: str) -> str:
 
 def test_every_cell_runs_in_a_fresh_process_and_shows_what_is_stored(tmp_path: Path) -> None:
     sources = json.dumps(["".join(cell["source"]) for cell in CELLS])
-    run = subprocess.run(
-        [sys.executable, "-c", RUN], cwd=tmp_path, input=sources, capture_output=True, text=True, check=False
-    )
+    run = sample.run(RUN, sources, cwd=tmp_path, program=python)
     assert run.returncode == 0, run.stderr
     printed, _, shown = run.stdout.partition("SHOWN ")
     assert [value is not None for value in json.loads(shown)] == [bool(stored(c, "execute_result")) for c in CELLS]

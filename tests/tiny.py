@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from forks import Forked, Target
+from forks import Forked, Program, Target
 
 from relx import config
+from relx.commands import main
 from relx.data.example import Example
 from relx.registry import Reference
 from relx.training.checkpointing.run_folder import RunFolder
@@ -39,6 +40,7 @@ function(data, head='hmt', vectors=null, epochs=2, patience=null, optimizer={ ty
   trainer: { epochs: epochs, patience: patience, optimizer: optimizer },
   protocols: ['exact_span', 'last_word'],
   seed: seed,
+  calibrate: false,
 }
 """
 WITHOUT_VALIDATION = ("validation_data_path=null", "test_data_path=null")
@@ -100,14 +102,22 @@ def start(
     stderr: Target = subprocess.DEVNULL,
     cwd: Path | str = ".",
     environment: dict[str, str] | None = None,
+    program: Program = main,
 ) -> Forked:
     """``relx`` as a process of its own, which an interrupt reaches even if pytest runs in the background."""
-    return Forked([*map(str, arguments)], stdout, stderr, {**os.environ, **(environment or {})}, os.path.abspath(cwd))
+    environment = {**os.environ, **(environment or {})}
+    return Forked(program, [*map(str, arguments)], stdout, stderr, environment, os.path.abspath(cwd))
 
 
-def run(*arguments: object, cwd: Path | str = ".") -> "subprocess.CompletedProcess[str]":
+def run(
+    *arguments: object,
+    cwd: Path | str = ".",
+    environment: dict[str, str] | None = None,
+    program: Program = main,
+) -> "subprocess.CompletedProcess[str]":
     """The same, waited for."""
-    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start(*arguments, **pipes, cwd=cwd, environment=environment, program=program)
     stdout, stderr = process.communicate()
     return subprocess.CompletedProcess(arguments, process.wait(), stdout, stderr)
 

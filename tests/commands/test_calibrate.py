@@ -161,7 +161,7 @@ class TestTraining:
         assert (trained / "reliability.svg").exists()
 
     def test_it_changes_no_weights_and_no_plain_score(self, trained: Path, tiny: Path, tmp_path: Path) -> None:
-        sample.train(tiny, tmp_path / "run", "calibrate=false", epochs=12)
+        sample.train(tiny, tmp_path / "run", epochs=12)
         assert not (tmp_path / "run" / "reliability.svg").exists()
         plain, calibrated = (read_members(run / "model.tar.gz") for run in (tmp_path / "run", trained))
         assert "calibration.json" not in plain
@@ -176,6 +176,7 @@ class TestTraining:
         shutil.copy(tiny, tmp_path / "tiny.jsonnet")
         for split in ("train", "dev", "test"):
             shutil.copy(tiny.parent / f"{split}.jsonl", tmp_path)
-        sample.train(tmp_path / "tiny.jsonnet", tmp_path / "run", "trainer.optimizer.lr=1e-9", epochs=1)
+        slow = ("calibrate=true", "trainer.optimizer.lr=1e-9")
+        sample.train(tmp_path / "tiny.jsonnet", tmp_path / "run", *slow, epochs=1)
         assert "the scores are not calibrated: the model finds no relations here" in caplog.text
         assert read_facts(tmp_path / "run" / "model.tar.gz").calibration is None

@@ -1,11 +1,11 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
+import tiny as sample
 import torch
 from batches import assert_same_alone_and_together, batch_of
+from forks import python
 from padding import assert_every_parameter_learns
 from tiny_transformer import HIDDEN, LAYERS, LIMIT, SPECIAL, TINY, transformer
 
@@ -347,4 +347,4 @@ def test_impossible_arguments_are_refused(arguments):
 
 def test_transformers_is_imported_on_use_only():
     code = "import sys, relx.embedders.transformer; print('transformers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert sample.run(code, program=python).stdout == "False\n"

@@ -1,9 +1,9 @@
 """An author's own test module, in a folder that knows nothing of relx's tests, run by pytest and by unittest's like."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+import tiny as sample
 
 MODULE = """
 from relx.heads.head import Head
@@ -39,9 +39,8 @@ def test_in_one_call():
 
 def test_pytest_finds_the_tests_of_a_subclass(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(MODULE)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    options = ["-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
+    run = sample.run(*options, tmp_path, cwd=tmp_path, program=pytest.main)
     failed = {line.split("::")[-1].split(" ")[0] for line in run.stdout.splitlines() if line.startswith("FAILED")}
     untrained = {"test_it_trains", "test_a_gradient_reaches_every_weight"}
     unlearned = {"test_it_learns_every_relation_by_heart", "test_relations_that_share_their_mentions_come_back"}

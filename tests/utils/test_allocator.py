@@ -9,7 +9,8 @@ from relx.utils import runtime as allocator
 
 GLIBC = sys.platform.startswith("linux") and platform.libc_ver()[0] == "glibc"
 KEPT_AFTER_FREEING = """
-import ctypes, os, sys
+import ctypes, os, sys, types
+sys.modules["torch"] = types.ModuleType("torch")  # takes a second, and is not needed here
 from relx.utils.runtime import keep_freed_memory
 
 def resident():

@@ -1,8 +1,7 @@
-import subprocess
-import sys
-
 import pytest
+import tiny as sample
 import torch
+from forks import python
 
 from relx.errors import RelxError
 from relx.utils.runtime import choose_device
@@ -18,7 +17,7 @@ print(before > 0, (tiny * 1).sum().item())
 
 
 def test_denormal_numbers_become_zero() -> None:
-    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
+    done = sample.run(ASK, program=python)
     assert done.stdout.split() == ["True", "0.0"]
 
 
