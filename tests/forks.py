@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -23,6 +24,13 @@ def python(arguments: list[str]) -> int:
     """``python -c CODE ARGUMENT ...``, with torch and relx imported already."""
     code, *sys.argv[1:] = arguments
     exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    return 0
+
+
+def script(arguments: list[str]) -> int:
+    """``python FILE ARGUMENT ...``, likewise."""
+    sys.argv[:] = arguments
+    runpy.run_path(arguments[0], run_name="__main__")
     return 0
 
 

@@ -388,7 +388,7 @@ class TestBrokenFiles:
     def test_one_whose_headers_lie_under_a_right_checksum(self, archive: str, place: Path) -> None:
         draw, whole = random.Random(4), gzip.decompress(Path(archive).read_bytes())
         headers = [i for i in range(0, len(whole), 512) if whole[i + 257 : i + 262] == b"ustar"]
-        for _ in range(300):
+        for _ in range(100):
             broken, header = bytearray(whole), draw.choice(headers)
             for _ in range(draw.randint(1, 4)):
                 broken[header + draw.randrange(512)] = draw.randrange(256)

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,15 @@ def write_experiment(folder: Path) -> Path:
 def experiment(file: Path, *overrides: str, **variables: Any) -> tuple[Experiment, dict[str, Any]]:
     """The experiment, and its configuration in full; the corpus lies beside the file unless ``data`` says otherwise."""
     given = {"data": str(file.parent), **{name: json.dumps(value) for name, value in variables.items()}}
-    tree = config.override(config.load(file, given), overrides)
+    tree = config.override(json.loads(_evaluated(file, file.read_text(), *given.items())), overrides)
     config.require_valid(tree, ROOT, str(file))
     return config.build(tree, ROOT), config.fill(tree, ROOT)
+
+
+@cache
+def _evaluated(file: Path, text: str, *variables: tuple[str, str]) -> str:
+    """The experiment as JSON; Jsonnet evaluates each set of variables once."""
+    return json.dumps(config.load(file, dict(variables)))
 
 
 def sentences(made: Experiment, split: str = "train") -> list[Example]:

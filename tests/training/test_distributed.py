@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tiny as sample
 import torch
-from forks import Forked, python
+from forks import Forked, script
 
 from relx import archive
 from relx.commands import main
@@ -191,8 +191,7 @@ def forked(log: Path, *arguments: object, then: Callable[[list[Forked]], object]
 
 
 def test_a_killed_run_of_two_processes_is_resumed_exactly() -> None:
-    code = f"import runpy; runpy.run_path({str(FUZZ / 'fuzz_kills.py')!r}, run_name='__main__')"
-    run = sample.run(code, "--kills", 1, "--epochs", 3, "--processes", 2, program=python)
+    run = sample.run(FUZZ / "fuzz_kills.py", "--kills", 1, "--epochs", 3, "--processes", 2, program=script)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("; 1 exact resumes") == 1
 
