@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relx import config
 from relx.data.example import Example
@@ -12,8 +12,10 @@ from relx.errors import ConfigError, faults_in
 from relx.predictors.evaluation import Evaluation, read_labelled, score_predictions
 from relx.predictors.predictor import Predictor
 from relx.scoring import find_protocol
-from relx.training.run import EXPERIMENT, TrainedRun, train_in_folder
 from relx.utils.logs import visible_log
+
+if TYPE_CHECKING:
+    from relx.training.run import TrainedRun
 
 Labelled = str | Path | Sequence[Example]
 
@@ -25,7 +27,7 @@ def train(
     recover: bool = False,
     device: str | None = None,
     **variables: Any,
-) -> TrainedRun:
+) -> "TrainedRun":
     """Train the model of an experiment, score it and archive it, as ``relx train`` does.
 
     The log goes to standard error, unless the program has configured logging itself.
@@ -41,6 +43,8 @@ def train(
     Raises ConfigError for an experiment that does not fit, DataError for bad data, and TrainingError for a folder that
     cannot be used and for a run that cannot start or continue.
     """
+    from relx.training.run import EXPERIMENT, train_in_folder  # noqa: PLC0415  (prediction does without training)
+
     if isinstance(experiment, Mapping):
         if variables:
             raise ConfigError(f"an experiment given as a dict has no variables ({', '.join(variables)}); set its keys")

@@ -4,7 +4,9 @@ Opening runs no code of the file: the model is built from registered components,
 before it gets memory. ``relx.archive_file`` reads and writes the file itself.
 """
 
+import json
 import logging
+import math
 import os
 import platform
 import re
@@ -18,12 +20,13 @@ from typing import Any
 import safetensors.torch
 import torch
 from packaging.version import InvalidVersion, Version
-from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.nn import init
 from torch.nn.modules.module import (
     register_module_buffer_registration_hook,
     register_module_parameter_registration_hook,
 )
+from torch.overrides import TorchFunctionMode
 
 from relx import config, plugins
 from relx.annotators.annotation import annotated, identities
@@ -35,6 +38,7 @@ from relx.annotators.taggers.tagger import POSTagger
 from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer
 from relx.archive_file import (
+    ALIGNMENT,
     CALIBRATION,
     CONFIG,
     FORMAT,
@@ -78,6 +82,16 @@ SHOWN = 3
 # While a model is built it may hold more than it keeps: the half of a transformer that is no encoder, a pooler.
 MOST_TENSORS = 1_000
 SPARE = 2**24
+# The types of numbers of a safetensors file that torch has, too.
+NUMBER_TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "C64": torch.complex64,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
+    "BOOL": torch.bool,
+}  # fmt: skip
+DRAWS = {
+    Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.trunc_normal_, init.xavier_normal_,
+    init.xavier_uniform_, init.kaiming_normal_, init.kaiming_uniform_, init.orthogonal_,
+}  # fmt: skip
 
 
 OTHER_MODELS = (
@@ -380,12 +394,41 @@ def weights_of(model: nn.Module) -> bytes:
 
 
 def read_weights(content: bytes) -> dict[str, Tensor]:
-    """Return the tensors of a file. Raises ArchiveError for a damaged file and for numbers that are not finite."""
+    """Return the tensors of a safetensors file, which are parts of its (writable) content.
+
+    Raises ArchiveError for a damaged file and for numbers that are not finite.
+    """
     try:
-        weights = safetensors.torch.load(content)
-    except (SafetensorError, KeyError) as error:  # a KeyError for a type of number that torch does not have
-        raise ArchiveError(f"{WEIGHTS} does not fit the model: {error}") from None
+        weights = _tensors_in(content)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ArchiveError(f"{WEIGHTS} does not fit the model: its header is damaged: {error!r}") from None
     require_finite(weights, f"{WEIGHTS} holds")
+    return weights
+
+
+def _tensors_in(content: bytes) -> dict[str, Tensor]:
+    """Return views of the tensors, which ``safetensors.torch.load`` would copy.
+
+    They have to fill the content without gap or overlap. Those at addresses that do not suit a processor are copied.
+    """
+    size = int.from_bytes(content[:8], "little")
+    start, header = 8 + size, json.loads(bytes(content[8 : 8 + size]))
+    entries = [(*map(int, entry["data_offsets"]), name) for name, entry in header.items() if name != "__metadata__"]
+    weights, end = {}, 0
+    for begin, stop, name in sorted(entries):
+        dtype, shape = NUMBER_TYPES[header[name]["dtype"]], header[name]["shape"]
+        count = math.prod(shape)
+        if any(type(n) is not int or n < 0 for n in shape) or begin != end or stop != begin + count * dtype.itemsize:
+            raise ValueError(f"{name} has another place, or another size, than its shape needs")
+        end = stop
+        if start + end > len(content):
+            raise ValueError(f"{name} lies beyond the end")
+        tensor = torch.frombuffer(content, dtype=dtype, count=count, offset=start + begin) if count else torch.empty(0)
+        weights[name] = tensor.to(dtype).reshape(shape)
+        if weights[name].data_ptr() % ALIGNMENT:
+            weights[name] = weights[name].clone()
+    if start + end != len(content):
+        raise ValueError("there is more than its tensors")
     return weights
 
 
@@ -397,18 +440,60 @@ def built_for(weights: Mapping[str, Tensor], build: Callable[[], nn.Module], str
     may compute with its tensors. Raises ArchiveError for a model of other weights.
     """
     try:
-        with _bounded(weights), torch.device("meta"):
+        with _bounded(weights), torch.device("meta"), _Undrawn():
             sketch = build()
     except (NotImplementedError, RuntimeError):
         if strict:
             raise
     else:
         _require_equal(weights, sketch)
-    model = build()
+    with _without_parameters(strict), _Undrawn():
+        model = build()
     _require_equal(weights, model)
     own = aliases(model.state_dict())
-    model.load_state_dict({**weights, **{name: weights[first] for name, first in own.items()}})
+    model.load_state_dict({**weights, **{name: weights[first] for name, first in own.items()}}, assign=strict)
+    if strict:
+        _tie(model, own)
     return model
+
+
+def _tie(model: nn.Module, own: Mapping[str, str]) -> None:
+    """Make one parameter again of those that were one before they were assigned."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for name, first in own.items():
+        if name in parameters:
+            place, _, attribute = name.rpartition(".")
+            setattr(model.get_submodule(place), attribute, parameters[first])
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leave out, while entered, the random draws into tensors without memory, for which torch imports its compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call the function, unless it only fills such a tensor."""
+        kwargs = kwargs or {}
+        target = args[0] if args else kwargs.get("tensor")
+        if func in DRAWS and isinstance(target, Tensor) and target.is_meta:
+            return target
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def _without_parameters(enabled: bool) -> Iterator[None]:
+    """Give, while entered and if ``enabled``, no memory to the parameters of a model, only to its other tensors."""
+
+    def replace(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
+        if parameter is None or parameter.is_meta:
+            return None
+        return nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
+
+    # torch's annotation has no result, but its documentation has: the parameter to register.
+    hook = register_module_parameter_registration_hook(replace) if enabled else None  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        if hook is not None:
+            hook.remove()
 
 
 @contextmanager

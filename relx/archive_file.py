@@ -16,7 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
+
+import numpy as np
 
 from relx.calibration.calibration import Calibration
 from relx.data.json_validation import BadRecord
@@ -35,6 +37,9 @@ LARGEST_GROWTH = 100
 ALWAYS_ALLOWED = 64 * 1024 * 1024
 MOST_MEMBERS = 1_000
 CHUNK = 1024 * 1024
+TOO_MUCH = "unpacks to far more than a model needs; refused"
+GZIP = 16 + zlib.MAX_WBITS
+ALIGNMENT = 64
 LONGEST_MESSAGE = 2_000
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
 
@@ -168,27 +173,33 @@ def set_calibration(path: str | Path, output: str | Path, calibration: Calibrati
 def write_members(path: Path, files: Mapping[str, bytes]) -> None:
     """Write an archive. The file appears under its name whole or not at all. Raises RelxError if it cannot be written.
 
+    The weights are stored as they are, because compression gains next to nothing there and costs most of the time.
     Equal content makes equal files: they hold no name and no time stamp.
     """
-    with (
-        atomic_binary(path) as raw,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as tar,
-    ):
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+    others = {name: content for name, content in files.items() if name != WEIGHTS}
+    weights = {WEIGHTS: files[WEIGHTS]} if WEIGHTS in files else {}
+    with atomic_binary(path) as raw:
+        for level, part, end in ((1, others, b""), (0, weights, bytes(2 * tarfile.BLOCKSIZE))):
+            with gzip.GzipFile("", "wb", compresslevel=level, fileobj=raw, mtime=0) as packed:
+                for name, content in part.items():
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(content)
+                    packed.write(entry.tobuf())
+                    packed.write(content)
+                    packed.write(bytes(-len(content) % tarfile.BLOCKSIZE))
+                packed.write(end)
 
 
 def read_members(path: str | Path) -> dict[str, bytes]:
-    """Read the members of an archive. Raises ArchiveError for a damaged file and for one that unpacks to too much."""
+    """Read the members of an archive. Raises ArchiveError for a damaged file and for one that unpacks to too much.
+
+    The weights are a writable buffer, in which ``read_weights`` finds aligned tensors without a copy.
+    """
     try:
-        with open(path, "rb") as packed, gzip.open(packed) as unpacked:
-            allowed = ALWAYS_ALLOWED + LARGEST_GROWTH * os.fstat(packed.fileno()).st_size
-            stream = _Limited(unpacked, allowed)
+        with open(path, "rb") as packed:
+            stream = _Unpacked(packed, ALWAYS_ALLOWED + LARGEST_GROWTH * os.fstat(packed.fileno()).st_size)
             with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as tar:
-                files = _members(tar)
+                files = _members(tar, stream)
             while stream.read(CHUNK):  # up to the end, where the checksum is
                 pass
             return files
@@ -196,38 +207,70 @@ def read_members(path: str | Path) -> dict[str, bytes]:
         raise ArchiveError("no such archive") from None
     except IsADirectoryError:
         raise ArchiveError("is a folder; name the archive in it, which relx train calls model.tar.gz") from None
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise ArchiveError(f"not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
     except OSError as error:
         raise ArchiveError(f"cannot be read: {error.strerror or error}") from None
 
 
-class _Limited(io.RawIOBase):
-    """A stream that returns no more than ``limit`` bytes, whatever it holds."""
+class _Unpacked(io.RawIOBase):
+    """The content of a gzip file of one or more parts, of which no more than ``limit`` bytes are ever unpacked."""
 
-    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
-        self.stream = stream
+    def __init__(self, packed: BinaryIO, limit: int) -> None:
+        self.packed = packed
         self.left = limit
+        self.part: Any = None
+        self.pending = b""
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes. Raises ArchiveError if there are more than allowed."""
-        asked = self.left + 1 if size < 0 else min(size, self.left + 1)
-        content = self.stream.read(asked)
-        self.left -= len(content)
-        if self.left < 0:
-            raise ArchiveError("unpacks to far more than a model needs; refused")
-        return content
+        """Return the next bytes, at most ``size``. Raises ArchiveError if there are more than allowed."""
+        while True:
+            self.pending = self.pending or self.packed.read(CHUNK)
+            if not self.pending:
+                if self.part is not None:
+                    raise EOFError("the file ends before its checksum")
+                return b""
+            if self.part is None:
+                self.part = zlib.decompressobj(GZIP)
+            content = self.part.decompress(self.pending, min(size, self.left + 1))
+            self.pending = self.part.unconsumed_tail
+            if self.part.eof:
+                self.pending, self.part = self.part.unused_data, None
+            self.left -= len(content)
+            if self.left < 0:
+                raise ArchiveError(TOO_MUCH)
+            if content:
+                return bytes(content)
 
 
-def _members(tar: tarfile.TarFile) -> dict[str, bytes]:
+def _members(tar: tarfile.TarFile, stream: _Unpacked) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for entry in tar:
         if not _is_known(entry) or entry.name in files or len(files) == MOST_MEMBERS:
             raise ArchiveError(f"holds {entry.name!r}, which has no place in a relx archive; nothing was unpacked")
+        if entry.size > stream.left + CHUNK:
+            raise ArchiveError(TOO_MUCH)
         content = tar.extractfile(entry)
         assert content is not None
-        files[entry.name] = content.read()
+        files[entry.name] = _aligned(content, entry.size) if entry.name == WEIGHTS else content.read()
     return files
+
+
+def _aligned(content: IO[bytes], size: int) -> bytes:
+    """Read the weights so that the first number, behind their header, has an address that suits a processor."""
+    first = content.read(8)
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -(room.ctypes.data + len(first) + int.from_bytes(first, "little")) % ALIGNMENT
+    buffer = room[start : start + size].data
+    buffer[: len(first)] = first
+    place = len(first)
+    while place < size:
+        read = content.read(min(CHUNK, size - place))
+        if not read:
+            raise EOFError("the weights are cut short")
+        buffer[place : place + len(read)] = read
+        place += len(read)
+    return cast(bytes, buffer)
 
 
 def _is_known(entry: tarfile.TarInfo) -> bool:

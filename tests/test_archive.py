@@ -10,15 +10,17 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny as sample
 import torch
+from torch import nn
 
 from relx import __version__, archive_file
 from relx.annotators.sentence_splitters.lines import LineSplitter
 from relx.annotators.sentence_splitters.rules import RuleSplitter
-from relx.archive import load, save
-from relx.archive_file import TrainingRecord, read_members, write_members
+from relx.archive import built_for, load, read_weights, save
+from relx.archive_file import ALIGNMENT, TrainingRecord, read_members, write_members
 from relx.commands import main
 from relx.errors import ArchiveError, RelxError
 from relx.predictors import Predictor
@@ -128,7 +130,7 @@ class TestRoundTrip:
         def fail(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(tarfile.TarFile, "addfile", fail)
+        monkeypatch.setattr(tarfile.TarInfo, "tobuf", fail)
         with pytest.raises(KeyboardInterrupt):
             save(place, opened.config, opened.model, {})
         assert place.read_text() == "earlier" and os.listdir(place.parent) == [place.name]
@@ -137,6 +139,47 @@ class TestRoundTrip:
         opened = load(archive)
         with pytest.raises(RelxError, match="cannot be written: No such file or directory"):
             save(tmp_path / "gone" / "model.tar.gz", opened.config, opened.model, {})
+
+
+class TestWeights:
+    """Stored as they are, so that opening takes them as they lie in memory."""
+
+    def test_they_are_not_compressed_and_all_else_is(self, archive: str, content: Files) -> None:
+        packed = Path(archive).read_bytes()
+        assert content["weights.safetensors"][-2000:] in packed
+        assert content["config.json"][:200] not in packed
+
+    def test_a_file_of_one_compressed_part_opens_as_before(self, archive: str, place: Path, content: Files) -> None:
+        pack(place, content)
+        assert Predictor.load(place)(SENTENCES) == Predictor.load(archive)(SENTENCES)
+
+    def test_the_tensors_are_parts_of_what_was_read(self, archive: str) -> None:
+        files = read_members(archive)
+        numbers = np.frombuffer(files["weights.safetensors"], np.uint8)
+        weights = read_weights(files["weights.safetensors"])
+        places = {name: tensor.data_ptr() - numbers.ctypes.data for name, tensor in weights.items()}
+        assert 0 < places[min(weights)] < numbers.nbytes
+        assert all(tensor.data_ptr() % ALIGNMENT == 0 for tensor in weights.values())
+
+    def test_the_model_has_them_without_a_copy_and_tied_ones_are_one_parameter(self) -> None:
+        def build() -> nn.Module:
+            one, other = nn.Linear(3, 3), nn.Linear(3, 3)
+            other.weight = one.weight
+            return nn.Sequential(one, other)
+
+        weights = {"0.weight": torch.eye(3), "0.bias": torch.ones(3), "1.bias": torch.zeros(3)}
+        model = built_for(weights, build)
+        assert model[0].weight.data_ptr() == weights["0.weight"].data_ptr()
+        assert model[1].weight is model[0].weight
+
+    @pytest.mark.parametrize("cut", [0, 7, 8, 20, -1])
+    def test_cut_short_they_are_refused(self, place: Path, content: Files, cut: int) -> None:
+        pack(place, {**content, "weights.safetensors": content["weights.safetensors"][:cut]})
+        assert refusal(place).startswith("weights.safetensors does not fit the model: its header is damaged")
+
+    def test_what_follows_the_tensors_is_refused(self, place: Path, content: Files) -> None:
+        pack(place, {**content, "weights.safetensors": content["weights.safetensors"] + b"more"})
+        assert "there is more than its tensors" in refusal(place)
 
 
 class TestWhatOpeningWouldRefuse:

@@ -165,4 +165,5 @@ def _encode(namespace: Namespace) -> bytes:
 
 def _decode(content: bytes) -> Iterator[str]:
     for line in content.decode("utf-8", "surrogatepass").split("\n")[:-1]:
-        yield re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], line)
+        escaped = "\\" in line
+        yield re.sub(r"\\(.)", lambda e: "\n" if e[1] == "n" else e[1], line) if escaped else line

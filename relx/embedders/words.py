@@ -96,9 +96,11 @@ class WordEmbedder(TokenEmbedder):
         """Append a row for each token to the table of the training words, of the same mean norm as the others."""
         self.added = Namespace(tokens)
         known = self.table.detach()
-        norm = known[UNKNOWN:].square().mean().sqrt() * self.output_dim**0.5
-        rows = _random_rows(len(tokens), self.output_dim) * norm
-        self.table = nn.Parameter(torch.cat((known, rows)), self.table.requires_grad)
+        table = known.new_empty(len(known) + len(tokens), self.output_dim)
+        if not known.is_meta:  # where tensors have no numbers, torch imports its compiler to compute with them
+            norm = known[UNKNOWN:].square().mean().sqrt() * self.output_dim**0.5
+            torch.cat((known, _random_rows(len(tokens), self.output_dim) * norm), out=table)
+        self.table = nn.Parameter(table, self.table.requires_grad)
 
     def row_keys(self) -> dict[str, list[Hashable]]:
         """Name the rows of both tables by their words."""

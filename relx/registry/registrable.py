@@ -244,11 +244,12 @@ def _check_arguments(component: Component, kind: Kind) -> None:
 
 
 def _component_of(cls: type, name: str | None, kind: Kind | None) -> Component:
+    reference = Reference(cls.__module__, cls.__qualname__)
+    own = source.find_class(reference)
     try:
-        line = inspect.getsourcelines(cls)[1]
+        line = own.line if own is not None else inspect.getsourcelines(cls)[1]
     except (OSError, TypeError):  # typed at a prompt
         line = 0
-    reference = Reference(cls.__module__, cls.__qualname__)
     meanings: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         meanings.update(source.split_docstring(_doc(base))[1])

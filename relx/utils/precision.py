@@ -32,7 +32,14 @@ SHOWN = 3
 
 def require_finite(weights: Mapping[str, Tensor], message: str) -> None:
     """Raise RelxError, whose message begins so and names the weights, for numbers that are NaN or infinite."""
-    bad = [name for name, t in weights.items() if t.is_floating_point() and not t.float().isfinite().all()]
+    bad = [name for name, t in weights.items() if not _is_finite(t)]
     if bad:
         more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise RelxError(f"{message} numbers that are not finite, in {', '.join(bad[:SHOWN])}{more}")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Return whether all numbers are finite, without the memory that a mask of them takes."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    return all(bool(bound.isfinite()) for bound in tensor.float().aminmax())
