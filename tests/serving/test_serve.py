@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -232,6 +233,15 @@ def test_what_cannot_be_served(
 ) -> None:
     assert main(["serve", archive, *(argument.format(archive=archive) for argument in arguments)]) == 2
     assert error in capsys.readouterr().err
+
+
+def test_the_commands_of_the_page_parse_and_its_requests_are_answered(server: Running) -> None:
+    lines = (ROOT / "docs" / "serve.md").read_text().splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("    relx ")]
+    assert [_parser().parse_args(command).run for command in commands]
+    requests = [re.fullmatch(r"    curl localhost:8000(/\S+) -d '(.*)'", line) for line in lines]
+    replies = [server.ask(found[1], found[2]) for found in requests if found is not None]
+    assert [reply.status for reply in replies] == [200, 200]
 
 
 def test_the_dockerfile_runs_a_command_that_parses_and_asks_a_path_that_exists(server: Running) -> None:
