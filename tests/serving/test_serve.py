@@ -33,6 +33,8 @@ def slow(self, parts, decision=None):
         raise KeyError(str(parts[0].tokens))
     return answer(self, parts, decision)
 Predictor.answer = slow
+from relx.serving.server import BoundedProtocol
+BoundedProtocol.head_seconds = 0.3
 """
 
 
@@ -203,6 +205,21 @@ def test_a_token_a_full_queue_and_time(strict: Running) -> None:
     assert (late.status, late.json["error"]) == (504, "the prediction took more than 2 s; send less at once")
     time.sleep(1.3)
     assert strict.ask("/predict", ["Bob"], **TOKEN).status == 200
+
+
+def test_slow_requests_are_ended(strict: Running) -> None:
+    assert strict.raw(b"GET /health HTTP/1.1\r\nHost: local").status == 408
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a-token\r\n"
+    late = strict.raw(head + b"Content-Length: 100\r\n\r\nx")
+    assert (late.status, late.json["error"]) == (408, "the body did not arrive within 2 s")
+
+
+def test_a_missing_extra_is_one_message(
+    archive: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["serve", archive]) == 2
+    assert "pip install 'relx[serve]'" in capsys.readouterr().err
 
 
 def test_the_log_has_no_text_and_sigterm_drains(strict: Running) -> None:
