@@ -481,7 +481,9 @@ class TestPlugins:
             "error: run/model.tar.gz: needs the seq2seq_encoder 'mine' of the plugin my_parts.py, which is not here: "
             "name it with --include my_parts.py\n",
         )
-        assert main(["predict", str(needy), os.devnull, "--include", str(tmp_path / "my_parts.py")]) == 0
+        (tmp_path / "text.txt").write_text("Ann sings .")
+        given = ["--include", str(tmp_path / "my_parts.py")]
+        assert main(["predict", str(needy), str(tmp_path / "text.txt"), *given]) == 0
 
     def test_one_that_can_be_installed(self, place: Path, content: Files) -> None:
         need = {"kind": "head", "name": "mine", "include": "my_package.heads", "distribution": "my-package 1.0"}

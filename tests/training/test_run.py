@@ -176,7 +176,7 @@ class TestData:
     def test_texts_are_split_by_the_experiments_tokenizer(self, tiny: Path) -> None:
         made, full = sample.experiment(tiny, 'tokenizer={"type": "whitespace", "split_punctuation": false}')
         assert made.files["train"][0].tokenizer.split_punctuation is False
-        assert full["dataset_reader"] == {"type": "jsonl"}
+        assert full["dataset_reader"] == {"type": "jsonl", "window": None}
         assert sample.experiment(tiny)[0].files["train"][0].tokenizer.split_punctuation is True
 
     def test_the_training_data_alone_are_split_at_mentions(
