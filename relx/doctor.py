@@ -21,6 +21,11 @@ from relx.version import __version__
 
 MODULES = {"jsonnet": "_jsonnet"}
 OWN_EXTRA = "dev"
+# What each of them is called by torch. bfloat16 without them is emulated, and slow.
+INSTRUCTIONS = {
+    "AVX2": ("avx2",), "AVX-512": ("avx512_f",), "bfloat16": ("avx512_bf16", "amx_bf16"),
+    "VNNI": ("avx512_vnni", "avx_vnni"), "AMX": ("amx_tile",),
+}  # fmt: skip
 EXPERIMENT: dict[str, Any] = {
     "dataset_reader": {"type": "jsonl"},
     "model": {
@@ -115,12 +120,25 @@ def _devices() -> Iterator[Finding]:
     asked = os.environ.get("OMP_NUM_THREADS")
     because = f" (OMP_NUM_THREADS={asked})" if asked else ""
     yield Finding("cpu", f"{cores} cores, {torch.get_num_threads()} threads{because}")
+    yield Finding("cpu has", _instructions())
     for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         properties = torch.cuda.get_device_properties(number)
         memory = f"{properties.total_memory / 2**30:.0f} GiB"
         yield _try(f"cuda:{number}", f"{properties.name}, {memory}", partial(_compute, f"cuda:{number}"))
     if torch.backends.mps.is_available():
         yield _try("mps", "Apple's GPU", partial(_compute, "mps"))
+
+
+def _instructions() -> str:
+    """Return which instructions the CPU has that make prediction faster, and those that it lacks."""
+    import torch  # noqa: PLC0415
+
+    if not hasattr(torch.cpu, "get_capabilities"):  # older versions of torch
+        return torch.backends.cpu.get_cpu_capability()
+    known = torch.cpu.get_capabilities()
+    found = {name: any(known.get(flag) for flag in flags) for name, flags in INSTRUCTIONS.items()}
+    lacking = [name for name, present in found.items() if not present]
+    return ", ".join(name for name in found if found[name]) + (f"; not {', '.join(lacking)}" if lacking else "")
 
 
 def _compute(device: str) -> None:

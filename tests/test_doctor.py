@@ -3,6 +3,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 
 from relx import doctor
 from relx.commands import main
@@ -35,8 +36,15 @@ def test_a_sound_installation_trains_predicts_and_leaves_nothing(
     found = said(capsys)
     assert found["training"].startswith("a step, an archive, a prediction: ")
     assert found["cpu"].split()[1] == "cores,"
+    assert "AVX2" in found["cpu has"]
     assert {"relx", "python", "transformers in", "stanza in", "annotations in", "temporary in"} < found.keys()
     assert list(tmp_path.iterdir()) == [] and caplog.messages == []
+
+
+def test_it_says_what_the_cpu_has_and_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False, "avx_vnni": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert doctor._instructions() == "AVX2, AVX-512, VNNI; not bfloat16, AMX"
 
 
 @pytest.mark.usefixtures("without_training")
