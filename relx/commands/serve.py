@@ -44,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal. Raises MissingExtra, PluginError, ArchiveError, ConfigError, RelxError."""
+    import os
+
+    # Batches have ever new shapes, and oneDNN keeps compiled code for 1,024 of them: about 100 MiB in 400 batches.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     for package in ("fastapi", "uvicorn", "prometheus_client"):
         require_extra(package, "serve")
     include_plugins(args)
