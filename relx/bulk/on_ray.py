@@ -82,21 +82,40 @@ def entries_of(
 
 def _connect(actors: int, address: str | None) -> None:
     """Join a cluster, or start one on this machine that ends with this process."""
-    # What is printed otherwise is in Ray's own log; a line of it tells each user about the arguments of the actors.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        if address is None:
-            cpus = max(actors, os.cpu_count() or 1)
-            ray.init(num_cpus=cpus, object_store_memory=STORE, include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
+        with _core_is_quiet():
+            if address is None:
+                cpus = max(actors, os.cpu_count() or 1)
+                ray.init(num_cpus=cpus, object_store_memory=STORE, include_dashboard=False, **quiet)
+            else:
+                ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = "here" if address is None else f"at {address}"
         raise RelxError(f"no Ray cluster {where}: {str(error).strip().splitlines()[0]}") from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _core_is_quiet() -> Iterator[None]:
+    """Keep Ray's core, which writes to the standard error of the system, from notes about itself, also after the block.
+
+    They are in the log of Ray. ``RAY_BACKEND_LOG_LEVEL`` shows them.
+    """
+    if "RAY_BACKEND_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["RAY_BACKEND_LOG_LEVEL"] = "fatal"
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)  # the core notes that it reads the variable
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _entries(dataset: Any) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,7 @@ from relx.bulk.tables import files_left_out, table_files
 from relx.bulk.worker import Worker
 from relx.errors import RelxError
 from relx.utils.folder_lock import locked
+from relx.utils.runtime import require_device
 from relx.utils.text import counted
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,13 @@ def predict_tables(settings: Settings, inputs: Sequence[str], output: str, engin
     paths, left_out = table_files(inputs)
     if left_out:
         logger.warning(files_left_out(left_out))
-    worker = Worker(settings, paths)  # a fault of an option is found before anything is written
+    alone = engine.workers == 1 and not engine.ray
+    # A fault of an option is found before anything is written; a model that others use is not left on a device.
+    worker: Worker | None = Worker(settings if alone else replace(settings, device="cpu"), paths)
+    if not alone:
+        worker = None
+        if settings.device is not None and not engine.ray:
+            require_device(settings.device)
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,9 +158,9 @@ def _summary(plan: Plan, done: Sequence[Entry], progress: Progress) -> Iterator[
 
 @contextmanager
 def _started(
-    engine: Engine, settings: Settings, paths: Sequence[str], worker: Worker, parts: Sequence[Part], folder: Path
+    engine: Engine, settings: Settings, paths: Sequence[str], worker: Worker | None, parts: Sequence[Part], folder: Path
 ) -> Iterator[Iterator[Entry]]:
-    """Give what is listed of each part as it is done. In the end the processes are stopped."""
+    """Give what is listed of each part as it is done: by a worker of this process, or by others, which end with it."""
     if not parts:
         yield iter(())
     elif engine.ray:
@@ -161,7 +168,7 @@ def _started(
 
         with entries_of(engine.workers, engine.address, settings, paths, parts, folder) as entries:
             yield entries
-    elif engine.workers == 1:
+    elif worker is not None:
         yield (worker(part, folder) for part in parts)
     else:
         threads = settings.threads or max(1, (os.cpu_count() or 1) // engine.workers)
