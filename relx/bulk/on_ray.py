@@ -3,8 +3,9 @@
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from relx.bulk.worker import Worker
 from relx.errors import RelxError
 
 AHEAD = 2  # parts that an actor has before it, the one at work among them
+PATIENCE = 10.0  # seconds
 STORE = 128 * 2**20  # bytes: parts go to the actors as numbers, texts never
 
 
@@ -42,7 +44,8 @@ class Actor:
         try:
             return self.worker(Part(**part), self.folder)
         except RelxError as error:
-            return {"fault": str(error)}
+            self.fault = str(error)  # of the disk, as a rule: the actor answers the parts that are left at once
+            return {"fault": self.fault}
 
 
 @contextmanager
@@ -83,7 +86,10 @@ def entries_of(
 def _connect(actors: int, address: str | None) -> None:
     """Join a cluster, or start one on this machine that ends with this process."""
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    host, _, port = (address or "").rpartition(":")
     try:
+        if port.isdigit() and "://" not in host:  # Ray itself tries for many minutes
+            socket.create_connection((host, int(port)), PATIENCE).close()
         with _core_is_quiet():
             if address is None:
                 cpus = max(actors, os.cpu_count() or 1)
@@ -119,12 +125,17 @@ def _core_is_quiet() -> Iterator[None]:
 
 
 def _entries(dataset: Any) -> Iterator[dict[str, Any]]:
+    """Yield the entries of all parts; raise the first fault when the others are listed."""
+    fault = ""
     try:
-        for row in dataset.iter_rows():
-            entry = json.loads(row["entry"])
-            if "fault" in entry:
-                raise RelxError(entry["fault"])
-            yield entry
+        with closing(iter(dataset.iter_rows())) as rows:
+            for row in rows:
+                entry = json.loads(row["entry"])
+                fault = fault or entry.get("fault", "")
+                if "fault" not in entry:
+                    yield entry
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise RelxError(f"Ray could not go on: {reason}. What is done stays, and the same command goes on") from None
+    if fault:
+        raise RelxError(fault)
