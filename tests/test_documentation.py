@@ -81,10 +81,10 @@ def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.
     assert '"text": "Alan Turing was born in London.' in capsys.readouterr().out
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(([^)\s]+)\)", prose)
@@ -138,7 +138,7 @@ def test_the_experiments_about_embedders_are_valid(workplace: Path) -> None:
 
 
 def test_the_systems_that_copy_words_are_valid_and_those_of_the_experiments(workplace: Path) -> None:
-    (text,) = blocks("heads.md", "jsonnet")
+    (text,) = blocks("systems/interactive.md", "jsonnet")
     (workplace / "copy.jsonnet").write_text(text)
     systems = ("copyre_one", "copyre_multi", "copyre_one_code", "copyre_multi_code", "copymtl_one", "copymtl_multi")
     for name in systems:
@@ -182,8 +182,7 @@ COMMAND = re.compile(r"\brelx (?:train|tune|data|find-lr) experiments/\w+\.jsonn
 
 
 def documented_commands() -> list[str]:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    found = (match for page in pages for match in COMMAND.findall(page.read_text(encoding="utf-8")))
+    found = (match for page in PAGES for match in COMMAND.findall(page.read_text(encoding="utf-8")))
     return sorted({command.split(" | ")[0].replace("\\\n", " ") for command in found})
 
 

@@ -1,4 +1,4 @@
-"""The numbers of parameters that docs/heads.md gives for the ablations of HMT, RIN and GraphRel."""
+"""The numbers of parameters that docs/systems/ablations.md gives for the ablations of HMT, RIN and GraphRel."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from relx.heads.head import Head
 from relx.heads.hmt import HMT
 from relx.heads.rin import RIN
 
-PAGE = (Path(__file__).parents[2] / "docs/heads.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/systems/ablations.md").read_text(encoding="utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith(("| `hmt_", "| `rin_", "| `graphrel_"))]
 SIGNATURES = {"r0": ["PER", "LOC"], "r1": ["ORG", "MISC"]}
 

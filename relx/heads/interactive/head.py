@@ -45,8 +45,8 @@ class Interactive(Head):
     """Write triples with decoders in a row, each of them a relation and two words that are copied from the sentence.
 
     CopyRE and CopyMTL have no interactive layer. CopyRE's MultiDecoder has ``weights="separate"`` and a linear
-    ``copy_score``, CopyMTL ``weights="cells"``, ``copy_score="selu"`` and a ``tagger``. docs/heads.md has their values
-    of all arguments, and docs/fidelity.md says what was compared with their public code.
+    ``copy_score``, CopyMTL ``weights="cells"``, ``copy_score="selu"`` and a ``tagger``. docs/systems/interactive.md has
+    their values of all arguments, and says what was compared with their public code.
 
     Args:
         input_dim: The size d of the encoded words, and of all states.

@@ -215,8 +215,8 @@ def training_sentences(reader: DatasetReader, path: Path) -> list[Example]:
     return SENTENCES[path]
 
 
-def test_the_page_on_heads_says_how_many_weights_an_ablation_changes() -> None:
-    rows = ROW.findall((EXPERIMENTS.parent / "docs" / "heads.md").read_text(encoding="utf-8"))
+def test_the_page_on_ablations_says_how_many_weights_an_ablation_changes() -> None:
+    rows = ROW.findall((EXPERIMENTS.parent / "docs" / "systems" / "ablations.md").read_text(encoding="utf-8"))
     assert len(rows) > 10
     whole = {name: weights_of(name, "") for name, _, _ in rows}
     for name, change, said in rows:

@@ -151,7 +151,7 @@ def test_an_ablation_removes_one_part_and_adds_none(name: str) -> None:
     assert without_gcn == whole
 
 
-def test_the_page_on_heads_says_how_many_parameters_an_ablation_changes() -> None:
+def test_the_page_on_ablations_says_how_many_parameters_an_ablation_changes() -> None:
     relations = Vocabulary([sentence(2, ((0, 1), f"r{number}", (1, 2))) for number in range(171)])
 
     def parameters(overrides: dict[str, Any], **variables: str) -> int:
@@ -160,7 +160,7 @@ def test_the_page_on_heads_says_how_many_parameters_an_ablation_changes() -> Non
         return sum(parameter.numel() for parameter in Interactive(100, relations, **arguments).parameters())
 
     whole = parameters({})
-    page = (EXPERIMENTS.parent / "docs" / "heads.md").read_text(encoding="utf-8")
+    page = (EXPERIMENTS.parent / "docs" / "systems" / "ablations.md").read_text(encoding="utf-8")
     assert f"{parameters({}, interactive='false') - whole:,} of {whole:,} in the head" in page
     assert f"| {parameters({'decode_attention': False}) - whole:,} |" in page
     assert f"| +{parameters({}, weights='separate') - whole:,} |" in page
