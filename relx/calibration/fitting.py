@@ -15,13 +15,14 @@ from relx.calibration.items import Items, entity_items, relation_items
 from relx.data.example import Example
 from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import Vocabulary
+from relx.data.windows import merged
 from relx.errors import ConfigError, DataError
 from relx.heads.head import Thresholds
 from relx.model import JointExtractor
 from relx.scoring.counts import Counts
 from relx.scoring.protocols import Protocol
 from relx.scoring.report import entity_key
-from relx.utils.text import aligned
+from relx.utils.text import aligned, counted
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ FITS: tuple[Fit, ...] = (
 )
 
 
-class NothingPredicted(DataError):
-    """Sentences in which a model predicts nothing."""
+class NothingToFit(DataError):
+    """Sentences in which a model predicts nothing, or nothing that is correct."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,17 @@ class Sample:
     def of(
         cls, model: JointExtractor, gold: Sequence[Example], loader: DataLoader, rule: Protocol, over: Map = map
     ) -> "Sample":
-        """Predict labeled sentences, which have the annotations that the model needs, twice."""
+        """Predict labeled sentences, which have the annotations that the model needs, twice.
+
+        Windows are merged into their documents: else neighboring folds would share their sentences.
+        """
         own, head = model.head.thresholds, model.head
         at = Thresholds(own.entities if head.rereads_entities else min(own.entities, FLOOR), min(own.relations, FLOOR))
         predicted = model.extract(gold, loader, over)
         candidates = predicted if at == own else model.extract(gold, loader, over, at)
         finds_relations = head.finds_relations and len(model.vocabulary.namespaces.get("relations", ())) > 0
-        return cls(gold, predicted, candidates, own, at, model.vocabulary, rule, finds_relations)
+        whole = merged(gold), merged(predicted), merged(candidates)
+        return cls(*whole, own, at, model.vocabulary, rule, finds_relations)
 
     def select(self, which: Sequence[int]) -> "Sample":
         """Return some of the sentences."""
@@ -170,7 +175,7 @@ def best_threshold(items: Items, least_f1: float = 0.0, precision: float | None 
     order = np.argsort(-items.score, kind="stable")
     score, correct = items.score[order], items.correct[order].cumsum()
     predicted, gold = np.arange(1, len(items) + 1), items.gold.total()
-    allowed = np.append(score[1:] < score[:-1], True)[: len(items)]  # equal scores count together
+    allowed = _ends(score)
     if precision is not None:
         value, allowed = correct, allowed & (correct >= precision * predicted)
     else:
@@ -180,6 +185,11 @@ def best_threshold(items: Items, least_f1: float = 0.0, precision: float | None 
     place = int(np.where(allowed, value, -1.0).argmax())
     following = score[place + 1] if place + 1 < len(items) else score[place]
     return float((score[place] + following) / 2)
+
+
+def _ends(score: np.ndarray) -> np.ndarray:
+    """Mark the last one of equal scores, which fall: they count together."""
+    return np.append(score[1:] < score[:-1], True)[: len(score)]
 
 
 def _of_type(type: str, fit: Fit) -> Fit:
@@ -218,7 +228,7 @@ def _unreachable(sample: Sample, relations: TaskCalibration, precision: float | 
     items = _calibrated(_probable(relation_items(sample.gold, sample.candidates, sample.rule)), relations)
     order = np.argsort(-items.score, kind="stable")
     precisions = items.correct[order].cumsum() / np.arange(1, len(items) + 1)
-    best = 100 * precisions.max() if len(items) else 0.0
+    best = 100 * precisions[_ends(items.score[order])].max() if len(items) else 0.0
     return f"no threshold has a precision of {100 * (precision or 0):g} %: the best that any has here is {best:.1f} %"
 
 
@@ -272,13 +282,19 @@ class Fitted:
         )
         if (least := self.relations.after.least_error) is not None:
             yield f"Scores without any error would show an ECE of about {100 * least:.1f} with so few relations."
+        before, after = self.relations.before, self.relations.after
+        if before.error is not None and after.error is not None and after.error > before.error:
+            yield (
+                "In the unseen folds the calibration error of relations grows: these are too few relations to "
+                "calibrate. Take more data, or use the scores of the model (--raw-scores)."
+            )
         yield f"chosen on all sentences: {self.calibration.summary()}"
         yield f"F1 of relations on all sentences: {100 * self.f1_before:.1f} before, {100 * self.f1_after:.1f} after"
         if self.precision is not None:
-            before, after = self.relations.before.counts, self.relations.after.counts
             yield (
-                f"For a precision of {100 * self.precision:g} % the recall falls from {100 * before.recall:.1f} % to "
-                f"{100 * after.recall:.1f} %, at a precision of {100 * after.precision:.1f} % in the unseen folds."
+                f"For a precision of {100 * self.precision:g} % the recall falls from "
+                f"{100 * before.counts.recall:.1f} % to {100 * after.counts.recall:.1f} %, at a precision of "
+                f"{100 * after.counts.precision:.1f} % in the unseen folds."
             )
 
 
@@ -304,12 +320,10 @@ def _cells(measures: TaskMeasures) -> Iterator[str]:
 def calibrate(sample: Sample, precision: float | None = None) -> Fitted:
     """Calibrate on labeled sentences; measure in folds, each of which is predicted with what the others gave.
 
-    Raises NothingPredicted without a single relation, or entity if the head finds no relations, and ConfigError for a
-    precision that no threshold has.
+    Raises NothingToFit without a single correct relation, or entity if the head finds no relations, and ConfigError for
+    a precision that no threshold has.
     """
-    what = "relations" if sample.finds_relations else "entities"
-    if not any(getattr(example, what) for example in sample.candidates):
-        raise NothingPredicted(f"the model finds no {what} here, so there is nothing to calibrate: take other data")
+    _require_correct(sample)
     calibration = fit(sample, precision)
     unseen: list[Example] = [Example([])] * len(sample.gold)
     numbers = range(len(sample.gold))
@@ -332,6 +346,25 @@ def calibrate(sample: Sample, precision: float | None = None) -> Fitted:
     f1s = relations.before.counts.f1, sample.counts(calibration)[1].f1
     calibration = replace(calibration, facts=facts)
     return Fitted(calibration, entities, relations, sample.rule.name, entity_protocol, *f1s, precision)
+
+
+def _require_correct(sample: Sample) -> None:
+    """Raise NothingToFit unless there is a correct relation, or entity if the head finds no relations."""
+    if sample.finds_relations:
+        what, items = "relation", relation_items(sample.gold, sample.candidates, sample.rule)
+    else:
+        what, items = "entity", entity_items(sample.gold, sample.candidates)
+    if not len(items):
+        raise NothingToFit(
+            f"the model finds no {what} here, so there is nothing to calibrate: take sentences like those of the "
+            f"training that hold the {what} types of the model"
+        )
+    if not items.correct.any():
+        gold = counted(items.gold.total(), f"gold {what}")
+        raise NothingToFit(
+            f"none of the {counted(len(items), what)} that the model finds here is correct ({gold}), so there is "
+            "nothing to calibrate: take sentences like those of the training, with all their labels"
+        )
 
 
 def _fit_or_none(sample: Sample, precision: float | None) -> Calibration:

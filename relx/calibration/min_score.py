@@ -30,7 +30,7 @@ def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastS
 
     A name that is both a type of entities and of relations bounds both. Raises ConfigError with all that is wrong.
     """
-    pairs = given.items() if isinstance(given, Mapping) else [] if given is None else [(None, given)]
+    given = {} if given is None else given if isinstance(given, Mapping) else dict.fromkeys(TASKS, given)
     typed = vocabulary.facts.get(ENTITY_TYPES) == "data"
     known = {"entities": vocabulary.namespaces.get(ENTITY_TYPES) if typed else None}
     known["relations"] = vocabulary.namespaces.get("relations")
@@ -38,20 +38,21 @@ def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastS
     rest: dict[str, float] = {}
     by_type: dict[str, dict[str, float]] = {task: {} for task in TASKS}
     faults = []
-    for name, score in pairs:
-        tasks = [task for task in TASKS if name is None or name in (task, *types[task])]
-        shown = "" if name is None else f"{printable(str(name), LONGEST_NAME)}="
+    for name, score in given.items():
+        tasks = [task for task in TASKS if name in (task, *types[task])]
+        is_for_all = name in TASKS and all(given.get(task) is score for task in TASKS)
+        shown = "" if is_for_all else f"{printable(str(name), LONGEST_NAME)}="
         if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
             faults.append(f"{shown}{printable(str(score), LONGEST_NAME)}: expected a number from 0 to 1")
         if not tasks:
             faults.append(f"{shown}{score}: no such type{nearest(str(name), [*TASKS, *sum(types.values(), [])])}")
         for task in tasks:
-            if name is None or name == task:
+            if name == task:
                 rest[task] = score
             else:
                 by_type[task][name] = score
     if faults:
-        raise ConfigError("\n".join(f"minimum score {fault}" for fault in faults))
+        raise ConfigError("\n".join(f"minimum score {fault}" for fault in dict.fromkeys(faults)))
     return {task: LeastScores(rest.get(task), by_type[task]) for task in TASKS}
 
 

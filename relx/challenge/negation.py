@@ -47,6 +47,8 @@ _OBJECT = (
     "found", "head", "chair", "direct", "manage", "own", "join", "marry", "succeed", "acquire", "employ", "represent",
     "lead leads led", "buy buys bought", "edit", "govern", "produce", "manufacture", "invent", "design", "publish",
     "discover", "compose", "contain", "border", "write writes wrote written", "build builds built",
+    "inhibit", "activate", "induce", "regulate", "phosphorylate", "suppress suppresses suppressed", "cause", "treat",
+    "express expresses expressed", "bind binds bound", "reduce", "prevent",
 )  # fmt: skip
 _FOLLOWED = {
     PLACE: ("live", "reside", "die", "teach teaches taught"),

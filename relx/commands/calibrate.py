@@ -44,15 +44,18 @@ def run(args: argparse.Namespace) -> int:
     from relx.archive_file import set_calibration
     from relx.calibration.fitting import DIAGRAM, Sample, calibrate, save_diagram
     from relx.predictors.evaluation import read_labelled
-    from relx.predictors.predictor import Predictor
+    from relx.predictors.predictor import Predictor, memory_for
     from relx.scoring import find_protocol
+    from relx.utils.logs import with_progress
 
     predictor = Predictor.load(args.archive, args.device)
     parts = predictor.archive.parts
     rule = find_protocol(args.protocol or parts.protocols[0])
     gold = parts.annotated(read_labelled([args.validation], predictor, args.reader)[args.validation])
     with faults_in(args.validation):
-        fitted = calibrate(Sample.of(predictor.model, gold, parts.loader, rule), args.precision)
+        with memory_for(gold):
+            sample = Sample.of(predictor.model, gold, parts.loader, rule, with_progress("sentences"))
+        fitted = calibrate(sample, args.precision)
     print(fitted)
     output = Path(args.output or args.archive)
     diagram = save_diagram(fitted, Path(args.diagram) if args.diagram else output.with_name(DIAGRAM))

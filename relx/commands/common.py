@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from relx.calibration.decision import Decision
     from relx.predictors.predictor import Predictor
     from relx.registry import Reference
+    from relx.schema import Enforcement
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,25 @@ def decision_of(
     from relx.calibration.min_score import parse
 
     return predictor.decision(parse(args.min_score), not args.raw_scores, given_entities)
+
+
+def add_schema_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--schema``."""
+    parser.add_argument("--schema", metavar="FILE", help="drop the relations that break this schema (relx schema)")
+
+
+def enforcement_of(predictor: "Predictor", path: str | None, explain: bool = False) -> "Enforcement | None":
+    """Return what enforces the schema in a file. Raises DataError for a bad file, ConfigError for unknown names."""
+    import sys
+    from functools import partial
+
+    from relx.schema import Enforcement, Schema
+
+    if path is None:
+        return None
+    schema = Schema.read(path)
+    predictor.require_known(schema, path)
+    return Enforcement(schema, partial(print, file=sys.stderr) if explain else None)
 
 
 def print_json(content: dict[str, Any]) -> None:

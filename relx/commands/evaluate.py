@@ -8,8 +8,10 @@ from relx.commands.common import (
     add_device_argument,
     add_given_argument,
     add_override_argument,
+    add_schema_argument,
     add_score_choice,
     decision_of,
+    enforcement_of,
     print_json,
 )
 from relx.commands.scores import add_score_arguments, prepare
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_argument(parser, "predict")
     add_score_choice(parser)
     add_given_argument(parser)
+    add_schema_argument(parser)
     add_override_argument(parser, "the archive's experiment")
     add_score_arguments(
         parser,
@@ -70,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
+    import sys
     from contextlib import ExitStack
 
     from relx.errors import faults_in
@@ -78,6 +82,7 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     from relx.utils.files import atomic_write
 
     predictor = Predictor.load(args.archive, args.device, args.override)
+    enforcement = enforcement_of(predictor, args.schema)
     decision = decision_of(predictor, args, args.given_entities)
     found = read_labelled([*args.files, *([args.seen] if args.seen else [])], predictor, args.reader)
     train = found[args.seen] if args.seen else None
@@ -88,9 +93,11 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
         for file in args.files:
             with faults_in(file):
                 evaluations[file] = score_predictions(
-                    predictor, found[file], args.protocol, train, decision, args.challenge
+                    predictor, found[file], args.protocol, train, decision, args.challenge, enforcement
                 )
             _write(evaluations[file], outputs, file, predictor, args)
+    if enforcement is not None:
+        print(enforcement.summary(), file=sys.stderr)
     return evaluations
 
 
@@ -118,10 +125,10 @@ def _candidates(
 ) -> "Sequence[Example] | None":
     """Return the predictions with relations of any score from LEAST_SCORE, for the curve of precision and recall.
 
-    None where the user has set minimum scores or given the entities, and for a head without scores.
+    None where the user has set minimum scores or a schema, or given the entities, and for a head without scores.
     """
     scored = any(relation.score is not None for example in evaluation.predicted for relation in example.relations)
-    if args.min_score or args.given_entities or not scored:
+    if args.min_score or args.given_entities or args.schema or not scored:
         return None
     decision = predictor.decision({"relations": LEAST_SCORE}, not args.raw_scores)
     return predictor.extract(evaluation.gold, predictor.archive.parts.loader, decision)

@@ -9,8 +9,10 @@ from relx.commands.common import (
     add_given_argument,
     add_include_argument,
     add_override_argument,
+    add_schema_argument,
     add_score_choice,
     decision_of,
+    enforcement_of,
     include_plugins,
     open_output,
     require_extra,
@@ -19,7 +21,6 @@ from relx.commands.common import (
 if TYPE_CHECKING:
     from relx.annotators.gazetteer import Gazetteer
     from relx.predictors.predictor import Predictor
-    from relx.schema import Enforcement
 
 MINUTE = 60.0
 TABLE_OPTIONS = ("id-column", "keep", "workers", "part-tokens", "engine", "address")
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="predict relations between the names of this CSV file (columns name, type) that a text holds",
     )  # fmt: skip
     parser.add_argument("--ignore-case", action="store_true", help="match the names of --entities in any case")
-    parser.add_argument("--schema", metavar="FILE", help="drop the relations that break this schema (relx schema)")
+    add_schema_argument(parser)
     parser.add_argument(
         "--explain",
         action="store_true",
@@ -127,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
     paths = text_files(args.inputs)
     predictor = Predictor.load(args.archive, args.device, args.override)
-    enforcement = _enforcement(args, predictor)
+    enforcement = enforcement_of(predictor, args.schema, args.explain)
     decision = decision_of(predictor, args, _given(args, predictor))
     documents = None
     if not args.sentences:
@@ -227,20 +228,6 @@ def _predict_tables(args: argparse.Namespace) -> int:
 def _given(args: argparse.Namespace, predictor: "Predictor") -> "bool | Gazetteer":
     """Return whether entities are given, or the names of the list. Raises DataError."""
     return predictor.gazetteer(args.entities, args.ignore_case) if args.entities is not None else args.given_entities
-
-
-def _enforcement(args: argparse.Namespace, predictor: "Predictor") -> "Enforcement | None":
-    """Return what enforces the schema. Raises DataError for a bad file, ConfigError for names unknown to the model."""
-    import sys
-    from functools import partial
-
-    from relx.schema import Enforcement, Schema
-
-    if args.schema is None:
-        return None
-    schema = Schema.read(args.schema)
-    predictor.require_known(schema, args.schema)
-    return Enforcement(schema, partial(print, file=sys.stderr) if args.explain else None)
 
 
 def _with_progress(paths: Collection[str]) -> Callable[[str], Iterator[bytes]]:

@@ -19,6 +19,14 @@ KEYS = {
 VALUES = {"feed": "write true in place of 'gold' and false in place of 'own'"}
 """What to change in the value of a key whose meaning changed with its name."""
 
+MOVED = {
+    ("dataset_reader", "sentences"): (
+        "was removed; what ends a sentence is now a part of the experiment: give the top level "
+        "sentence_splitter: { type: 'rules' } in place of 'marks', { type: 'lines' } in place of 'lines'"
+    )
+}
+"""What to write in place of a key that a kind of component had, and that has no successor there."""
+
 COMPONENTS = {
     "dataset_reader": {"label_studio": "labelstudio"},
     "dependency_parser": {"chain": "linear_chain"},

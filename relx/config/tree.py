@@ -212,7 +212,8 @@ def _component_problems(value: dict[str, Any], component: Component, path: str, 
         if key in taken:
             continue
         if key not in known:
-            yield from _unknown_key(key, element, known, path, origin)
+            moved = renamed.MOVED.get((component.kind.name, key)) if component.kind else None
+            yield from _unknown_key(key, element, known, path, origin, moved)
         elif known[key].injected:
             yield Problem(_join(path, key), "is supplied by the program at run time; remove it from the file", origin)
         else:
@@ -220,13 +221,18 @@ def _component_problems(value: dict[str, Any], component: Component, path: str, 
     yield from _missing(value, known, path, origin)
 
 
-def _unknown_key(key: str, value: Any, known: dict[str, Parameter], path: str, origin: str) -> Iterator[Problem]:
+def _unknown_key(
+    key: str, value: Any, known: dict[str, Parameter], path: str, origin: str, moved: str | None
+) -> Iterator[Problem]:
     """Report an unknown key.
 
-    For a key of an earlier version, report its new name and check its value as that of the new key.
+    For a key of an earlier version, report its new name and check its value as that of the new key, or say what
+    replaces it.
     """
     new = renamed.new_name(key, renamed.KEYS, known)
-    if new is None:
+    if moved is not None:
+        yield Problem(_join(path, key), moved, origin)
+    elif new is None:
         names = [name for name, parameter in known.items() if not parameter.injected]
         yield Problem(_join(path, key), f"unknown key{nearest(key, names)}", origin)
     elif key in renamed.VALUES:

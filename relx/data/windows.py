@@ -105,6 +105,7 @@ def _merge(group: Sequence[Example]) -> Example:
             if key not in relations or (relation.score or 0) > (relations[key].score or 0):
                 relations[key] = relation
     whole.entities = [entity for entities in best.values() for entity in entities]
+    whole.only_arguments = _only_arguments(group)
     whole.relations = [
         Relation(_at(best, head), type, _at(best, tail), score) for head, type, tail, score in relations.values()
     ]
@@ -136,6 +137,18 @@ def _moved(window: Example, first: Example) -> tuple[list[Entity], list[Relation
     return [shifted(entity, *by) for entity in window.entities], [
         Relation(shifted(head, *by), type, shifted(tail, *by), score) for head, type, tail, score in window.relations
     ]
+
+
+def _only_arguments(group: Sequence[Example]) -> frozenset[tuple[int, int]]:
+    """Return the places of mentions that are only arguments of relations in each window that has them."""
+    only: set[tuple[int, int]] = set()
+    found: set[tuple[int, int]] = set()
+    for window in group:
+        before = _shift(window, group[0])[0]
+        only |= {(start + before, end + before) for start, end in window.only_arguments}
+        rest = {entity.span for entity in window.entities if entity.located} - window.only_arguments
+        found |= {(start + before, end + before) for start, end in rest}
+    return frozenset(only - found)
 
 
 def _shift(window: Example, first: Example) -> tuple[int, int]:

@@ -10,12 +10,15 @@ from relx.calibration.decision import Decision
 from relx.calibration.items import entity_items, relation_items
 from relx.challenge import ChallengeReport, challenge_report
 from relx.data.example import Example
+from relx.data.windows import merged
 from relx.errors import DataError
 from relx.predictors.predictor import Predictor
 from relx.readers import make_reader, read_files, reader_for
+from relx.readers.documents import by_document
 from relx.readers.reader import DatasetReader
 from relx.reports.errors import errors_of, write_errors
 from relx.reports.page import evaluation_page
+from relx.schema import Enforcement
 from relx.scoring.outcomes import outcomes
 from relx.utils.files import require_file
 
@@ -45,8 +48,9 @@ class Evaluation:
         None without predictions.
         """
         rule = scoring.find_protocol(next(iter(self.reports)))
-        of_triples = relation_items(self.gold, self.predicted, rule)
-        return {"triples": of_triples.error, "entities": entity_items(self.gold, self.predicted).error}
+        gold, predicted = merged(self.gold), merged(self.predicted)
+        of_triples = relation_items(gold, predicted, rule)
+        return {"triples": of_triples.error, "entities": entity_items(gold, predicted).error}
 
     def to_json(self) -> dict[str, Any]:
         """Return all scores by protocol, for programs."""
@@ -65,8 +69,9 @@ class Evaluation:
 
     def write_errors(self, file: TextIO) -> None:
         """Write the errors under the first protocol as tab-separated values, suspected errors of gold first."""
-        found = outcomes(self.gold, self.predicted, next(iter(self.reports)))
-        write_errors(file, errors_of(found), self.gold)
+        gold = merged(self.gold)
+        found = outcomes(gold, merged(self.predicted), next(iter(self.reports)))
+        write_errors(file, errors_of(found), gold)
 
     def __repr__(self) -> str:
         shown = (f"{name} {100 * error:.1f} %" for name, error in self.calibration_errors.items() if error is not None)
@@ -86,28 +91,37 @@ def score_predictions(
     train: Iterable[Example] | None = None,
     decision: Decision | None = None,
     challenge: bool = False,
+    enforcement: Enforcement | None = None,
 ) -> Evaluation:
     """Predict labelled sentences and score the predictions, by default under the protocols of the experiment.
 
     With ``train`` the reports also score the triples that the training sentences do not hold. ``decision`` is by
     default that of the archive, with its thresholds if it is calibrated. With ``challenge`` the model also predicts
-    changed copies of the sentences. Raises UnknownProtocol, and DataError for sentences that lack what the model or a
-    protocol needs.
+    changed copies of the sentences. ``enforcement`` drops the predicted relations that break a schema. Raises
+    UnknownProtocol, and DataError for sentences that lack what the model or a protocol needs.
     """
     parts = predictor.archive.parts
     annotated = parts.annotated(list(gold))
-    predicted = predictor.extract_all(annotated, decision)
+    predicted = enforced(enforcement, predictor.extract_all(annotated, decision))
     names = parts.protocols if protocols is None else protocols
     reports = scoring.score_all(annotated, predicted, names, train)
 
     def extract(copies: list[Example]) -> list[Example]:
         try:
-            return predictor.extract_all(parts.annotated(copies), decision, "changed sentences")
+            found = predictor.extract_all(parts.annotated(copies), decision, "changed sentences")
+            return found if enforcement is None else enforced(Enforcement(enforcement.schema), found)
         except DataError as error:
             raise DataError(f"challenge: the changed sentences have no given tags and trees: {error}") from None
 
     challenged = challenge_report(annotated, predicted, extract) if challenge else None
     return Evaluation(reports, annotated, predicted, challenged)
+
+
+def enforced(enforcement: Enforcement | None, sentences: list[Example]) -> list[Example]:
+    """Return sentences without the relations that break a schema; those of one document are judged together."""
+    if enforcement is None:
+        return sentences
+    return [kept for _, text in by_document(sentences) for kept in enforcement.sentences(text)]
 
 
 def read_labelled(

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, time
 from itertools import islice
@@ -36,7 +37,7 @@ from relx.scoring import metric_rows
 from relx.utils import html
 from relx.utils.logs import with_progress
 from relx.utils.runtime import choose_device, lacks_memory, prepare_process
-from relx.utils.text import aligned
+from relx.utils.text import aligned, counted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -55,6 +56,10 @@ TABLES = "predict_frame(table) reads texts; or give a column of sentences, or a 
 FINDS_NONE = (
     "the head {!r} finds no entities and relates given ones: give it those of another archive or your own "
     "(--given-entities, --entities FILE; from Python given_entities=True)"
+)
+STRANGE_WINDOW = (
+    "the model was trained on windows of %s and reads windows of %s now: longer inputs are strange to it, and it may "
+    "lose relations; train it with the argument window of its reader"
 )
 EXPECTED = "expected a text, a list of tokens, a record (dict) or an Example"
 PAIRS = "text: holds surrogate pairs, so offsets and characters count them twice; join each pair to one character first"
@@ -172,6 +177,21 @@ class Choices(TypedDict, total=False):
 
 class NoMemory(RelxError):
     """A sentence whose prediction needs more memory than there is."""
+
+
+@contextmanager
+def memory_for(examples: Sequence[Example]) -> Iterator[None]:
+    """Raise NoMemory, with what to do, where the memory does not suffice to predict these sentences in batches."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        longest = max(map(len, examples))
+        raise NoMemory(
+            f"the memory does not suffice; the longest sentence has {longest:,} tokens: split it, or take smaller "
+            "batches (-o data_loader.batch_size=1)"
+        ) from None
 
 
 class Predictor:
@@ -338,7 +358,14 @@ class Predictor:
         return frames(list(texts), self.predict_documents(texts.values(), window, longest, **choices))
 
     def document_predictor(self, decision: Decision, window: int = 1, longest: int = LONGEST) -> DocumentPredictor:
-        """Return what predicts documents under a decision. Raises ConfigError for sizes below 1."""
+        """Return what predicts documents under a decision. Raises ConfigError for sizes below 1.
+
+        Warns of a window that is longer than those of the training.
+        """
+        trained = getattr(self.archive.parts.reader, "window", None) or 1
+        if trained < window:
+            sizes = (counted(size, "sentence") for size in (trained, window))
+            logger.warning(STRANGE_WINDOW, *sizes)
         try:
             return DocumentPredictor(
                 lambda parts: self.answer(parts, decision), self.tokenizer, self.archive.parts.splitter, window,
@@ -461,16 +488,8 @@ class Predictor:
 
         Raises NoMemory.
         """
-        try:
+        with memory_for(annotated):
             return self.extract(annotated, self.archive.parts.loader, decision, with_progress(name))
-        except (RuntimeError, MemoryError) as error:
-            if not lacks_memory(error):
-                raise
-            longest = max(map(len, annotated))
-            raise NoMemory(
-                f"the memory does not suffice; the longest sentence has {longest:,} tokens: split it, or take smaller "
-                "batches (-o data_loader.batch_size=1)"
-            ) from None
 
     def _read(self, inputs: Iterable[Any], decision: Decision) -> list[Example | BadRecord]:
         return read_inputs(inputs, self.tokenizer, with_entities=decision.given is not None)

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from relx.calibration.reliability import Bin, calibration_error, reliability
 from relx.data.example import Entity, Example, Relation
+from relx.data.windows import merged
 from relx.reports import figures
 from relx.reports.errors import SUSPICIOUS, errors_of, is_suspicious
 from relx.reports.figures import Confusion, Point
@@ -45,8 +46,11 @@ def evaluation_page(
     ``reports`` are the scores by protocol; the first one decides what is an error. ``facts`` are names and values that
     the page shows about the model. ``candidates`` are the predictions at a lower threshold, for the curve of precision
     and recall; without them the curve begins at the threshold. All texts are escaped, and the page forbids the browser
-    to load anything. Without matplotlib the page has tables in place of the diagrams, and the log says so.
+    to load anything. Without matplotlib the page has tables in place of the diagrams, and the log says so. Windows of
+    sentences are merged into their documents, as in the scores.
     """
+    gold, predicted = merged(gold), merged(predicted)
+    candidates = None if candidates is None else merged(candidates)
     report = next(iter(reports.values()))
     found = outcomes(gold, predicted, report.protocol)
     pairs = {"triples": figures.scored(found), "entities": _scored_entities(gold, predicted)}

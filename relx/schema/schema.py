@@ -12,6 +12,7 @@ from relx.utils.files import text_lines
 from relx.utils.text import LONGEST_NAME, json_text, printable, unique_keys
 
 KEYS = ("types", "symmetric", "functional", "self", "seen")
+FORM = 'expected an object {"relations": {NAME: {...}, ...}}; relx schema proposes one'
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ class Schema:
     def read(cls, path: str | Path) -> "Schema":
         """Read a JSON file. Raises DataError with all its faults, each with its place in the file."""
         text = "".join(line for _, line in text_lines(path))
+        if not text.strip():
+            raise DataError(f"{path}: the file is empty; {FORM}")
         try:
             value = json.loads(text, object_pairs_hook=unique_keys)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: no JSON: {error}") from None
+            raise DataError(f"{path}: no JSON: {error}; {FORM}") from None
         faults: list[str] = []
         relations = _relations(value, faults)
         if faults:
@@ -79,7 +82,7 @@ class Schema:
 
 def _relations(value: Any, faults: list[str]) -> dict[str, RelationRules]:
     if not isinstance(value, dict) or not isinstance(value.get("relations"), dict):
-        faults.append('expected an object {"relations": {NAME: {...}, ...}}; relx schema proposes one')
+        faults.append(FORM)
         return {}
     unknown = (printable(key, LONGEST_NAME) for key in value if key != "relations")
     faults += [f"{key}: unknown key; expected relations" for key in unknown]

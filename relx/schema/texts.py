@@ -75,16 +75,18 @@ class Enforcement:
 
     def sentence(self, example: Example, where: str = "") -> Example:
         """Return a sentence without the relations to drop. ``where`` is put before each explanation."""
-        places = self._places(facts_of([example]), where)
-        return replace(example, relations=_without(example.relations, places, 0)) if places else example
+        return self.sentences([example], where)[0]
+
+    def sentences(self, text: Sequence[Example], where: str = "") -> list[Example]:
+        """Return the sentences of one text, judged together, without the relations to drop."""
+        return _kept(text, self._places(facts_of(text), where))
 
     def document(self, document: Document, where: str = "") -> Document:
         """Return a document without the relations to drop, of those within and between its sentences."""
-        places, first, sentences = self._places(facts_of_document(document), where), 0, []
-        for sentence in document.sentences:
-            sentences.append(replace(sentence, relations=_without(sentence.relations, places, first)))
-            first += len(sentence.relations)
-        return replace(document, sentences=sentences, crossing=_without(document.crossing, places, first))
+        places = self._places(facts_of_document(document), where)
+        first = sum(len(sentence.relations) for sentence in document.sentences)
+        crossing = _without(document.crossing, places, first)
+        return replace(document, sentences=_kept(document.sentences, places), crossing=crossing)
 
     def summary(self) -> str:
         """Return how many relations were dropped, by rule."""
@@ -100,6 +102,15 @@ class Enforcement:
             assert self.explain is not None
             self.explain(printable(f"{where}: dropped {dropped.reason(facts)}" if where else dropped.reason(facts)))
         return {dropped.place for dropped in found}
+
+
+def _kept(sentences: Sequence[Example], places: Collection[int]) -> list[Example]:
+    """Return sentences without the relations at these places of the text."""
+    kept, first = [], 0
+    for sentence in sentences:
+        kept.append(replace(sentence, relations=_without(sentence.relations, places, first)) if places else sentence)
+        first += len(sentence.relations)
+    return kept
 
 
 def _without(items: Sequence[T], places: Collection[int], first: int) -> list[T]:

@@ -13,7 +13,7 @@ from relx import archive
 from relx.annotators.annotation import identities
 from relx.archive_file import TrainingRecord
 from relx.calibration.decision import Decision
-from relx.calibration.fitting import DIAGRAM, Fitted, NothingPredicted, Sample, calibrate, save_diagram
+from relx.calibration.fitting import DIAGRAM, Fitted, NothingToFit, Sample, calibrate, save_diagram
 from relx.config import build, fill
 from relx.data.batch import TensorDataset
 from relx.data.example import Example
@@ -283,7 +283,7 @@ def _calibrated(experiment: Experiment, model: JointExtractor, data: Data, distr
     sample = Sample.of(model, data["validation"], experiment.loader, rule, distributed.map)
     try:
         fitted = calibrate(sample)
-    except NothingPredicted as error:
+    except NothingToFit as error:
         logger.warning("the scores are not calibrated: %s", error)
         return None
     logger.info("calibration on the validation data:\n%s", fitted)

@@ -141,6 +141,9 @@ class TestFaults:
         with pytest.raises(ConfigError, match="--min-score b=0.2: given twice"):
             parse(["b=1", "b=0.2"])
         with pytest.raises(ConfigError) as error:
+            decided(parse(["1.5"]))
+        assert str(error.value) == "minimum score 1.5: expected a number from 0 to 1"
+        with pytest.raises(ConfigError) as error:
             decided(parse(["born_in=much", "works_for=", "Rome=1"]))
         assert str(error.value).splitlines() == [
             "minimum score born_in=much: expected a number from 0 to 1",

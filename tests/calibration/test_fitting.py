@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relx.calibration import fitting
 from relx.calibration.calibration import Calibration
-from relx.calibration.fitting import FOLDS, NothingPredicted, Sample, calibrate, fit, fitted
+from relx.calibration.fitting import FOLDS, NothingToFit, Sample, calibrate, fit, fitted
 from relx.calibration.items import Items, entity_items, relation_items
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
@@ -130,17 +130,31 @@ def test_a_precision_is_kept_and_the_loss_of_recall_is_said() -> None:
 
 def test_a_precision_out_of_reach_is_an_error() -> None:
     made = sample(40)
-    wrong = [replace(example, relations=[]) for example in made.gold]
-    with pytest.raises(ConfigError, match="no threshold has a precision of 90 %: the best that any has here is 0.0 %"):
-        calibrate(replace(made, gold=wrong), precision=0.9)
+    equal = [replace(e, relations=[r._replace(score=0.6) for r in e.relations]) for e in made.candidates]
+    right = relation_items(made.gold, equal, made.rule).correct.mean()
+    message = f"no threshold has a precision of 90 %: the best that any has here is {100 * right:.1f} %"
+    with pytest.raises(ConfigError, match=message):
+        calibrate(replace(made, candidates=equal), precision=0.9)
 
 
 def test_without_a_relation_there_is_nothing_to_calibrate() -> None:
     made = sample(10)
     empty = [replace(example, relations=[]) for example in made.candidates]
-    with pytest.raises(NothingPredicted, match="finds no relations here"):
+    with pytest.raises(NothingToFit, match="finds no relation here"):
         calibrate(replace(made, candidates=empty, predicted=empty))
+    wrong = replace(made, gold=[replace(example, relations=[]) for example in made.gold])
+    with pytest.raises(NothingToFit, match=r"none of the 20 relations .* is correct \(0 gold relations\)"):
+        calibrate(wrong)
     calibrate(replace(made, candidates=empty, predicted=empty, finds_relations=False))
+
+
+def test_a_calibration_that_makes_scores_worse_says_so() -> None:
+    found = calibrate(sample(60))
+    assert "calibration error of relations grows" not in str(found)
+    worse = replace(
+        found, relations=replace(found.relations, before=found.relations.after, after=found.relations.before)
+    )
+    assert "calibration error of relations grows: these are too few relations" in str(worse)
 
 
 def test_cross_fitting_shows_no_sentence_to_what_scores_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,9 @@ def negated(between: str) -> str | None:
         (", born in", ", not born in", "participle alone"),
         (", 61 , born in", ", 61 , not born in", "participle alone"),
         ("founded by", "not founded by", "participle alone"),
+        ("inhibits", "does not inhibit", "past or present"),
+        ("suppressed the", "did not suppress the", "past or present"),
+        ("is expressed in the", "is not expressed in the", "be + participle"),
         ("Was Born in", "Was not Born in", "be + participle"),
     ],
 )

@@ -96,7 +96,8 @@ def test_commands_take_minimum_and_raw_scores(
         (["calibrate", "ARCHIVE", "DEV", "--precision", "1.5"],
          "error: --precision 1.5: expected a share above 0, and at most 1\n"),
         (["calibrate", "ARCHIVE", "BARE"],
-         "error: BARE: the model finds no relations here, so there is nothing to calibrate: take other data\n"),
+         "error: BARE: the model finds no relation here, so there is nothing to calibrate: take sentences like those "
+         "of the training that hold the relation types of the model\n"),
         (["calibrate", "ARCHIVE", "DEV", "--diagram", "a.bmp"], "error: a.bmp: a drawing ends in one of: "),
     ],
 )  # fmt: skip
@@ -178,5 +179,26 @@ class TestTraining:
             shutil.copy(tiny.parent / f"{split}.jsonl", tmp_path)
         slow = ("calibrate=true", "trainer.optimizer.lr=1e-9")
         sample.train(tmp_path / "tiny.jsonnet", tmp_path / "run", *slow, epochs=1)
-        assert "the scores are not calibrated: the model finds no relations here" in caplog.text
+        assert "the scores are not calibrated: the model finds no relation here" in caplog.text
         assert read_facts(tmp_path / "run" / "model.tar.gz").calibration is None
+
+
+def test_windows_count_as_their_documents(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neighboring windows share sentences, and would show a fold what it is measured on."""
+    data = tmp_path / "documents.jsonl"
+    record = {"text": "Ann was born in Rome . Bob left Oslo . Dan works in Rome now .", "entities": [], "relations": []}
+    record["entities"] = [{"characters": [0, 3], "type": "PER"}, {"characters": [16, 20], "type": "LOC"}]
+    record["relations"] = [{"head": 0, "type": "born_in", "tail": 1}]
+    data.write_text(6 * (json.dumps(record) + "\n"))
+    assert main(["calibrate", str(copy), str(data), "--reader", '{"type": "jsonl", "window": 2}']) == 0
+    assert member(copy)["facts"]["sentences"] == 6
+    assert member(copy)["facts"]["relations"]["gold_before"] == 6
+
+
+def test_progress_is_logged(
+    copy: Path, dev: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relx.utils.logs.MINUTE", 0.0)
+    with caplog.at_level("INFO"):
+        assert main(["calibrate", str(copy), dev]) == 0
+    assert any(record.message.startswith("sentences: 1 of ") for record in caplog.records)

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+import relx
 from relx.calibration.decision import Decision
 from relx.commands import main
 from relx.predictors.predictor import Predictor
+from relx.schema import Schema
 
 
 @pytest.fixture
@@ -203,3 +205,28 @@ def test_two_outputs_in_one_file_are_refused(archive: str, test_file: str, capsy
     assert main(["evaluate", archive, test_file, "--predictions", "out.txt", "--errors", "out.txt"]) == 2
     assert "write each to a file of its own" in capsys.readouterr().err
     assert not Path("out.txt").exists()
+
+
+def test_a_schema_drops_relations_of_a_document(archive: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("schema.json").write_text('{"relations": {"works_in": {"types": [["LOC", "PER"]]}}}')
+    found = reports(capsys, archive, other, "--schema", "schema.json")
+    counts = found[other]["exact_span"]["triples"]
+    assert (counts["predicted"], counts["gold"]) == (0, 2)
+    assert main(["evaluate", archive, other, "--schema", "schema.json"]) == 0
+    assert capsys.readouterr().err == "the schema dropped 1 of 1 relation: 1 by types\n"
+    assert relx.evaluate(archive, other, schema=Schema.read("schema.json")).metrics["triple_f1"] == 0
+    Path("schema.json").write_text('{"relations": {"works": {}}}')
+    assert main(["evaluate", archive, other, "--schema", "schema.json"]) == 2
+    assert "schema.json: relations.works: unknown relation" in capsys.readouterr().err
+
+
+def test_errors_of_windows_are_those_of_their_documents(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each missed triple is in two windows, and one line."""
+    text = "Now . Bob owns Oslo . Now ."
+    entities = [{"characters": [6, 9], "type": "PER"}, {"characters": [15, 19], "type": "LOC"}]
+    record = {"text": text, "entities": entities, "relations": [{"head": 0, "type": "works_in", "tail": 1}]}
+    Path("text.jsonl").write_text(json.dumps(record))
+    reader = ["--reader", '{"type": "jsonl", "window": 2}']
+    found = reports(capsys, archive, "text.jsonl", *reader, "--errors", "errors.tsv", "--min-score", "1")
+    assert found["text.jsonl"]["exact_span"]["triples"]["gold"] == 1
+    assert len(Path("errors.tsv").read_text().splitlines()) == 2

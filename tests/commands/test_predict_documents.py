@@ -91,6 +91,14 @@ def test_each_triple_is_listed_once(archive: str, capsys: pytest.CaptureFixture[
     assert lines[1].startswith("Dan  --works_in->  Rome  (0.") and lines[1].endswith(")  2x  twice:0-17, twice:51-68")
 
 
+def test_a_window_that_the_training_did_not_have_is_said(archive: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert main(["predict", archive, "a.txt", "--window", "2"]) == 0
+    assert "the model was trained on windows of 1 sentence and reads windows of 2 sentences now" in caplog.text
+    caplog.clear()
+    assert main(["predict", archive, "a.txt", "--window", "2", "-o", "dataset_reader.window=2"]) == 0
+    assert not caplog.records
+
+
 def test_windows_tell_how_many_relations_join_sentences(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", archive, "a.txt", "--window", "2"]) == 0
     out, err = capsys.readouterr()

@@ -228,6 +228,13 @@ def test_every_old_key_and_name_of_relx_is_reported_with_the_new_one() -> None:
     ]
 
 
+def test_a_key_that_moved_to_another_place_says_where() -> None:
+    tree = {**TREE, "dataset_reader": {"type": "brat", "sentences": "marks"}, "dependency_parser": None, "trainer": {}}
+    (problem,) = [str(problem) for problem in check(tree, EXPERIMENT) if problem.path == "dataset_reader.sentences"]
+    assert "sentence_splitter: { type: 'rules' } in place of 'marks'" in problem
+    assert problems("layer.sentences=marks")[0].startswith("layer.sentences: unknown key")
+
+
 def test_the_tables_of_old_names_lead_to_names_that_there_are() -> None:
     registered = {kind.name: components(kind) for kind in kinds()}
     for kind, names in renamed.COMPONENTS.items():
@@ -237,3 +244,5 @@ def test_the_tables_of_old_names_lead_to_names_that_there_are() -> None:
     nested = listing._nested(describe(EXPERIMENT))
     arguments |= {p.name for component in nested for p in component.parameters}
     assert set(renamed.KEYS.values()) <= arguments
+    for kind, key in renamed.MOVED:
+        assert key not in {p.name for component in registered[kind].values() for p in component.parameters}

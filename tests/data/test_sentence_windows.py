@@ -80,6 +80,15 @@ def test_the_surest_window_decides_the_types_of_a_mention_and_the_best_score_of_
     assert whole.relations == [Relation(*whole.entities[:1], "in", whole.entities[1], 0.7)]
 
 
+def test_a_mention_that_one_window_found_for_itself_is_not_only_an_argument() -> None:
+    first, second = (replace(window, entities=[], relations=[]) for window in windows(document(3), 2))
+    alone, shared = Entity(0, 1, "X"), Entity(2, 3, "X")
+    first.entities, first.only_arguments = [alone, shared], frozenset([(0, 1), (2, 3)])
+    second.entities = [Entity(0, 1, "X")]  # the mention shared, two tokens later in the document
+    (whole,) = merged([first, second])
+    assert whole.only_arguments == {(0, 1)}
+
+
 def test_labels_of_the_whole_are_put_into_sentences() -> None:
     made = document()
     made.crossing = [crossing(3, 0)]

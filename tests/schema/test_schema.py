@@ -82,10 +82,10 @@ def test_what_is_no_schema_is_told_the_form(tmp_path: Path, text: str) -> None:
     assert fault == 'expected an object {"relations": {NAME: {...}, ...}}; relx schema proposes one'
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"relations": {"a": {}, "a": {}}}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["{", '{"relations": {"a": {}, "a": {}}}', "[" * 100_000])
 def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
     [fault] = faults(tmp_path / "schema.json", text)
-    assert fault.startswith("no JSON: ")
+    assert fault.startswith("no JSON: ") and fault.endswith("; relx schema proposes one")
 
 
 def test_unknown_names_are_all_named_with_the_nearest_known_one() -> None:
@@ -96,3 +96,11 @@ def test_unknown_names_are_all_named_with_the_nearest_known_one() -> None:
         "relations.born.types: unknown type of entities 'X'; known: LOC, PER",
     ]
     assert len(schema.unknown_names(["born_in", "knows"], [])) == 1
+
+
+def test_an_empty_file_is_told_the_form(tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text(" \n")
+    with pytest.raises(
+        DataError, match="schema.json: the file is empty; expected an object .* relx schema proposes one"
+    ):
+        Schema.read(tmp_path / "schema.json")
