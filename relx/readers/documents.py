@@ -10,6 +10,9 @@ from relx.data.document import Document
 from relx.data.example import Example
 from relx.data.windows import DOCUMENT, END, START, labelled
 
+UNREAD = "none can be predicted, recall counts them; the reader's argument window lets a model read several sentences"
+"""What is said of relations between sentences that the model does not read together."""
+
 
 def raw_document(
     text: str, sentences: Iterable[RawSentence], id: str | None = None, meta: dict[str, Any] | None = None

@@ -14,7 +14,7 @@ from relx.data.example import Entity, Example
 from relx.data.json_form import record_id, to_line
 from relx.data.json_validation import BadRecord, checked, items, optional_items, shown
 from relx.data.windows import windows
-from relx.readers.documents import by_document
+from relx.readers.documents import UNREAD, by_document
 from relx.readers.held import held
 from relx.readers.json_reader import JsonReader
 from relx.readers.reader import DatasetReader
@@ -65,9 +65,7 @@ class DygieReader(JsonReader):
         self._across, self._keys = 0, set()
         yield from at_least_one(super().read(path), path)
         if self._across:
-            logger.warning(
-                "%s: %d relations join two sentences; none can be predicted, recall counts them", path, self._across
-            )
+            logger.warning("%s: %d relations join two sentences; %s", path, self._across, UNREAD)
 
     def examples(self, record: Any) -> list[Example]:
         """Return the sentences of one document. Raises BadRecord, which says what was expected."""

@@ -18,7 +18,7 @@ from relx.data.windows import windows
 from relx.errors import DataError, Faults
 from relx.readers.brat.annotations import Annotations, Mention, read_annotations
 from relx.readers.brat.writer import write_folder
-from relx.readers.documents import raw_document
+from relx.readers.documents import UNREAD, raw_document
 from relx.readers.held import held
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
@@ -36,7 +36,7 @@ UNANNOTATED, HIDDEN = "texts without .ann", "hidden files"
 # What the log says of each cause; what is not listed was not read.
 EFFECTS = {
     DISCONTINUOUS: "none can be predicted, recall counts them",
-    JOINING: "none can be predicted, recall counts them",
+    JOINING: UNREAD,
     JOINED: "not taken as sentence ends (raw text shows no mentions, so prediction may take them)",
     TWICE: "taken once",
 }
