@@ -11,7 +11,6 @@ from relx.data.example import Example
 from relx.errors import ConfigError, faults_in
 from relx.predictors.evaluation import Evaluation, read_labelled, score_predictions
 from relx.predictors.predictor import Predictor
-from relx.schema import Enforcement, Schema
 from relx.scoring import find_protocol
 from relx.utils.logs import visible_log
 
@@ -79,7 +78,6 @@ def evaluate(
     reader: str | None = None,
     seen: Labelled | None = None,
     challenge: bool = False,
-    schema: Schema | None = None,
 ) -> Evaluation:
     """Score a trained model on labelled sentences, as ``relx evaluate`` does.
 
@@ -92,19 +90,15 @@ def evaluate(
         seen: Training data, a path or Examples: the reports then also score the triples that it does not hold.
         challenge: Also count false triples between unrelated mentions, in negated copies and in copies with swapped
             mentions.
-        schema: Drop the predicted relations that break it, as ``Predictor.predict`` does.
 
     Raises ArchiveError, UnknownProtocol, ConfigError for a reader that does not exist, and DataError for bad data.
     """
     for name in protocols or ():
         find_protocol(name)
     predictor = archive if isinstance(archive, Predictor) else Predictor.load(archive)
-    if schema is not None:
-        predictor.require_known(schema)
-    enforcement = None if schema is None else Enforcement(schema)
     paths = [source for source in (data, seen) if isinstance(source, str | Path)]
     found = read_labelled(paths, predictor, reader)
     gold, train = (found[str(source)] if isinstance(source, str | Path) else source for source in (data, seen))
     assert gold is not None
     with faults_in(data) if isinstance(data, str | Path) else nullcontext():
-        return score_predictions(predictor, gold, protocols, train, None, challenge, enforcement)
+        return score_predictions(predictor, gold, protocols, train, challenge=challenge)

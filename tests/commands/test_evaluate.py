@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-import relx
 from relx.calibration.decision import Decision
 from relx.commands import main
 from relx.predictors.predictor import Predictor
-from relx.schema import Schema
 
 
 @pytest.fixture
@@ -214,7 +212,6 @@ def test_a_schema_drops_relations_of_a_document(archive: str, other: str, capsys
     assert (counts["predicted"], counts["gold"]) == (0, 2)
     assert main(["evaluate", archive, other, "--schema", "schema.json"]) == 0
     assert capsys.readouterr().err == "the schema dropped 1 of 1 relation: 1 by types\n"
-    assert relx.evaluate(archive, other, schema=Schema.read("schema.json")).metrics["triple_f1"] == 0
     Path("schema.json").write_text('{"relations": {"works": {}}}')
     assert main(["evaluate", archive, other, "--schema", "schema.json"]) == 2
     assert "schema.json: relations.works: unknown relation" in capsys.readouterr().err
