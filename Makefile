@@ -37,7 +37,7 @@ components: venv  ## write docs/components.md from the source
 
 docs: venv  ## build the site in site/, without network; a broken link or an unlisted page is an error
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 dist: venv  ## build the wheel and the source distribution in DIST (dist), and check them
 	$(BIN)/python -m build --no-isolation --outdir $(DIST) .
