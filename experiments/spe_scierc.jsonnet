@@ -29,6 +29,7 @@ function(
   lr=if encoder == 'words' then 2e-3 else 5e-4,
   transformer_lr=2.5e-5,
   warmup=if encoder == 'transformer' then 0.2,
+  hard_negatives=false,
   seed=13
 ) corpus(data, format) + {
   model: choose('encoder', encoder, {
@@ -57,6 +58,7 @@ function(
       dropout: dropout,
     },
   },
+  hard_negatives: hard_negatives,
   data_loader: { batch_size: batch },
   trainer: {
     epochs: epochs,

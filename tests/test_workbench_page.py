@@ -34,7 +34,7 @@ def workplace(archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 18
     for command in COMMANDS:
         words = shlex.split(command.partition(" > ")[0])[1:]
         assert main(words) == 0, (command, capsys.readouterr().err)

@@ -254,9 +254,7 @@ class TestGoingOn:
         write("a.parquet")
         assert bulk(archive, "--id-column", "id") == 0
         before = contents()
-        shutil.copy(archive, "other.tar.gz")
-        with open("other.tar.gz", "ab") as file:
-            file.write(b"\0" * 512)
+        Path("other.tar.gz").write_bytes(gzip.compress(gzip.decompress(Path(archive).read_bytes())))
         write("a.parquet", ROWS[::-1])
         capsys.readouterr()
         assert bulk("other.tar.gz", "--id-column", "id", "--window", "2", "--keep", "n") == 2

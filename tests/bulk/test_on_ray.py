@@ -69,7 +69,7 @@ def test_an_actor_that_is_killed_is_replaced(archive: str, whole: dict[str, byte
     code, err = on_ray(archive, DIE_ONCE.format(mark=str(Path("died").absolute())))
     assert code == 0, err
     assert Path("died").exists()
-    assert err.startswith("12 rows in 4 parts: 24 sentences, ")
+    assert "\n12 rows in 4 parts: 24 sentences, " in f"\n{err}"
     assert (contents("out"), listed()) == (whole, [0, 1, 2, 3])
 
 

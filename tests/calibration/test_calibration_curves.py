@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relx.calibration.curves import OWN_SHARE, Curve, Identity, Isotonic, Logistic, curve_from_json, least_score
 from relx.data.json_validation import BadRecord
 
-SHARE = st.floats(0, 1)
+SHARE = st.floats(0, 1, allow_subnormal=False)
 SCORED = st.lists(st.tuples(SHARE, st.booleans()), max_size=40)
 FITS = (Isotonic.fit, Logistic.fit)
 

@@ -42,7 +42,7 @@ def test_it_predicts_elsewhere_offline(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
     shutil.move(folder / "model.tar.gz", tmp_path / "moved.tar.gz")
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
-    run = sample.run("predict", "moved.tar.gz", "in.jsonl", cwd=tmp_path)
+    run = sample.run("predict", "moved.tar.gz", "in.jsonl", "--sentences", cwd=tmp_path)
     shutil.move(tmp_path / "moved.tar.gz", folder / "model.tar.gz")
     assert run.returncode == 0, run.stderr
     assert run.stderr == "", "no progress bars, no reports of the library"

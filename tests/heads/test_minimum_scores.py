@@ -50,7 +50,8 @@ def test_both_thresholds_act(head: dict[str, Any]) -> None:
     model, examples = talking(head)
     plain = decided(model, examples)
     assert said(plain) == said(model.extract(examples, LOADER))
-    for task in ("entities", "relations") if model.head.finds_entities else ("relations",):
+    finds = {"entities": model.head.finds_entities, "relations": model.head.finds_relations}
+    for task in (task for task, found in finds.items() if found):
         scores = sorted(item.score for example in plain for item in getattr(example, task))
         middle = (scores[0] + scores[-1]) / 2 + 1e-9  # equal scores are all below it
         bounded = decided(model, examples, {task: middle})
