@@ -176,10 +176,8 @@ class PureRelations(PurePairs):
         dropout: float = 0.1,
         max_tokens: int = 2048,
     ) -> None:
-        unread: dict[str, dict[str, object]] = {"labels=one": {"threshold": threshold} if labels == "one" else {}}
-        unread["order=ordered"] = {"agree": agree} if order == "ordered" else {}
-        unread["markers=levitated"] = {"max_tokens": max_tokens} if markers == "levitated" else {}
-        require_effect(PureRelations, unread)
+        idle = _idle_arguments(labels, threshold, markers, max_tokens)
+        require_effect(PureRelations, {**idle, "order=ordered": {"agree": agree} if order == "ordered" else {}})
         scheme = PairScheme(vocabulary.relations(), order, labels, agree, threshold)
         super().__init__(input_dim, vocabulary, scheme, None, markers, dropout, max_tokens)
 
@@ -222,9 +220,7 @@ class Pure(PurePairs):
         dropout: float = 0.1,
         max_tokens: int = 2048,
     ) -> None:
-        unread: dict[str, dict[str, object]] = {"labels=one": {"threshold": threshold} if labels == "one" else {}}
-        unread["markers=levitated"] = {"max_tokens": max_tokens} if markers == "levitated" else {}
-        require_effect(Pure, unread)
+        require_effect(Pure, _idle_arguments(labels, threshold, markers, max_tokens))
         scheme = PairScheme(vocabulary.relations(), "ordered", labels, threshold=threshold)
         super().__init__(input_dim, vocabulary, scheme, max_width, markers, dropout, max_tokens, train_on)
         self.spans = span_classifier(input_dim, self.types, max_width, width_dim, hidden_size, span_dropout)
@@ -236,3 +232,13 @@ def span_classifier(
     """Make PURE's classifier of spans (section 3.1)."""
     hidden = (hidden_size, hidden_size)
     return SpanClassifier(input_dim, len(types.names), max_width, "endpoints", width_dim, hidden, dropout)
+
+
+def _idle_arguments(
+    labels: Labels, threshold: float, markers: Markers, max_tokens: int
+) -> dict[str, dict[str, object]]:
+    """Find the arguments of a classifier of pairs that others leave without effect, by cause."""
+    return {
+        "labels=one": {"threshold": threshold} if labels == "one" else {},
+        "markers=levitated": {"max_tokens": max_tokens} if markers == "levitated" else {},
+    }
