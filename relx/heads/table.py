@@ -21,7 +21,7 @@ from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.global_feature import GlobalFeature
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, keep_triples
 from relx.heads.spans.spans import Spans, best_labels, pairs_within
 from relx.heads.spans.triangle import predict_spans, triangle_loss
 from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
@@ -258,24 +258,17 @@ class EndpointTables:
         """Keep the triples whose cells hold no earlier one in the other direction; list the others as lost."""
         entities = [(first, last) for _, first, last in written.arrays["entity_spans"].tolist()]
         ahead: dict[tuple[Anchor, int, int, int], bool] = {}
-        held, triples = set(), []
+        kept = []
         for relation, head, tail in written.arrays["triples"].tolist():
             tokens = {
                 anchor: (self.token(anchor, *entities[head]), self.token(anchor, *entities[tail]))
                 for anchor in self.anchors
             }
             cells = {(anchor, relation, min(pair), max(pair)): pair[0] <= pair[1] for anchor, pair in tokens.items()}
-            if all(ahead.get(cell, way) == way for cell, way in cells.items()):
+            kept.append(all(ahead.get(cell, way) == way for cell, way in cells.items()))
+            if kept[-1]:
                 ahead.update(cells)
-                triples.append((relation, head, tail))
-                held.add(
-                    (relations[relation - 1], *((first, last + 1) for first, last in (entities[head], entities[tail])))
-                )
-        before = {id(relation) for relation, _ in written.lost}
-        others = [relation for relation in example.relations if id(relation) not in before]
-        lost = [(r, REVERSED) for r in others if (r.type, r.head.span, r.tail.span) not in held]
-        arrays = {**written.arrays, "triples": np.array(triples, dtype=np.int32).reshape(-1, 3)}
-        return Targets(arrays, written.lost + lost)
+        return keep_triples(example, written, kept, relations, REVERSED)
 
     def lost(self, example: Example, written: Arrays, already: Collection[Relation]) -> list[tuple[Relation, str]]:
         """Find the relations, apart from those lost ``already``, whose cell means another mention."""

@@ -4,7 +4,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,7 +11,7 @@ from torch.nn import functional as F
 from relx.data.example import Example
 from relx.data.vocabulary import Namespace
 from relx.heads.head import Targets
-from relx.heads.schemes.triples import SpanTriples
+from relx.heads.schemes.triples import SpanTriples, keep_triples
 from relx.heads.spans import Spans
 from relx.heads.spans.spans import find, pairs_within
 from relx.utils.argument_checks import require_inner_shares
@@ -76,19 +75,12 @@ class PairScheme:
         """Keep of ``SpanTripleTargets.write`` the triples that labels of pairs hold, and list the others as lost."""
         if not self.one:
             return written
-        spans = [(start, last + 1) for _, start, last in written.arrays["entity_spans"].tolist()]
         label_of: dict[Hashable, tuple[int, int]] = {}
-        held, triples = set(), []
+        kept = []
         for relation, head, tail in written.arrays["triples"].tolist():
             pair = frozenset((head, tail)) if self.directed else (head, tail)
-            if label_of.setdefault(pair, (relation, head)) == (relation, head):
-                held.add((self.relations[relation - 1], spans[head], spans[tail]))
-                triples.append((relation, head, tail))
-        before = {id(relation) for relation, _ in written.lost}
-        others = [relation for relation in example.relations if id(relation) not in before]
-        lost = [(r, SHARED_PAIR) for r in others if (r.type, r.head.span, r.tail.span) not in held]
-        arrays = {**written.arrays, "triples": np.array(triples, dtype=np.int32).reshape(-1, 3)}
-        return Targets(arrays, written.lost + lost, written.lost_entities)
+            kept.append(label_of.setdefault(pair, (relation, head)) == (relation, head))
+        return keep_triples(example, written, kept, self.relations, SHARED_PAIR)
 
     def candidates(self, mentions: Spans) -> Pairs:
         """Return the pairs of different mentions of a sentence. ``mentions`` are in the order of the text."""

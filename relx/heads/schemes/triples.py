@@ -124,6 +124,17 @@ class SpanTripleTargets:
         return SHADOWED if shadowed else None
 
 
+def keep_triples(example: Example, written: Targets, kept: Sequence[bool], relations: Namespace, cause: str) -> Targets:
+    """Keep some of the triples of ``SpanTripleTargets.write``; the relations of the others are lost for a cause."""
+    spans = [(start, last + 1) for _, start, last in written.arrays["entity_spans"].tolist()]
+    triples = written.arrays["triples"][np.array(kept, dtype=bool)]
+    held = {(relations[relation - 1], spans[head], spans[tail]) for relation, head, tail in triples.tolist()}
+    before = {id(relation) for relation, _ in written.lost}
+    others = [relation for relation in example.relations if id(relation) not in before]
+    lost = [(r, cause) for r in others if (r.type, r.head.span, r.tail.span) not in held]
+    return Targets({**written.arrays, "triples": triples}, written.lost + lost, written.lost_entities)
+
+
 def _array(rows: list[tuple[int, int, int]]) -> np.ndarray:
     return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
