@@ -109,10 +109,6 @@ class SpanClassifier(nn.Module):
         losses = F.cross_entropy(self.logits(h, mask, candidates), label, reduction="none")
         return mean_of_rows(losses, candidates.batch_index) if self.mean else losses.sum()
 
-    def oracle(self, gold: Spans, shape: torch.Size) -> Spans:
-        """Return what a classifier finds that has learned these spans perfectly, of rows [rows, length]."""
-        return gold.select(gold.last - gold.start < self.max_width)
-
 
 def drawn(row: Tensor, positive: Tensor, negatives: int) -> Tensor:
     """Draw at most so many negative items of each row at random: the sorted indices of these and of all positive ones.
