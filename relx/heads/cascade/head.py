@@ -322,16 +322,22 @@ class ModelFinder:
 
     def subjects(self, entities: Spans, rows: Tensor) -> Spans:
         """Read sentences with their entities."""
-        none = entities.select(rows[:0])
-        features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
+        features = self._subject_features(entities, rows)
         found = self.head.subject(features, self.mask[rows], self.head.thresholds.relations)
         return found.with_rows(rows[found.batch_index])
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
         """Read sentences with their entities and one subject."""
-        none = subjects.batch_index[:0]
-        _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
+        features = self._object_features(entities, subjects)
         return self.head.object(features, self.mask[subjects.batch_index], self.head.thresholds.relations)
+
+    def _subject_features(self, entities: Spans, rows: Tensor) -> Tensor:
+        none = entities.select(rows[:0])
+        return self.head.fusion.subject_object_features(self.plain, entities, rows, none)[0]
+
+    def _object_features(self, entities: Spans, subjects: Spans) -> Tensor:
+        none = subjects.batch_index[:0]
+        return self.head.fusion.subject_object_features(self.plain, entities, none, subjects)[1]
 
 
 class GivenFinder(ModelFinder):
@@ -339,16 +345,14 @@ class GivenFinder(ModelFinder):
 
     def subjects(self, entities: Spans, rows: Tensor) -> Spans:
         """Read sentences with their entities."""
-        none = entities.select(rows[:0])
-        features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
+        features = self._subject_features(entities, rows)
         candidates = entities.with_rows(torch.searchsorted(rows, entities.batch_index))
         found = self.head.subject.among(features, candidates, self.head.thresholds.relations)
         return found.with_rows(rows[found.batch_index])
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
         """Read sentences with their entities and one subject."""
-        none = subjects.batch_index[:0]
-        _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
+        features = self._object_features(entities, subjects)
         candidates = candidate_objects(entities, subjects)
         return self.head.object.among(features, candidates, self.head.thresholds.relations)
 
