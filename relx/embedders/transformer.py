@@ -21,6 +21,7 @@ from relx.embedders.tokenizer_file import panics_as_errors, read_tokenizer
 from relx.errors import DataError
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
+from relx.utils.counting import places_within
 from relx.utils.precision import to_float32
 
 logger = logging.getLogger(__name__)
@@ -421,9 +422,9 @@ def levitated_passes(
     plan = DataLoader(PIECES_AT_ONCE, PIECES_AT_ONCE).in_order((sizes + count).cpu().numpy()) if len(count) else []
     for rows in map(torch.from_numpy, plan):
         rows = rows.to(row.device)
-        here = torch.repeat_interleave(first[rows], count[rows]) + _places_within(count[rows])  # indices of markers
+        here = torch.repeat_interleave(first[rows], count[rows]) + places_within(count[rows])  # indices of markers
         at = torch.repeat_interleave(torch.arange(len(rows), device=row.device), count[rows])
-        slot = sizes[rows][at] + _places_within(count[rows])
+        slot = sizes[rows][at] + places_within(count[rows])
         longest = int((sizes + count)[rows].max())
         positions = torch.arange(longest, device=row.device).repeat(len(rows), 1)
         groups = torch.where(positions < sizes[rows].unsqueeze(1), 0, -1)
@@ -455,9 +456,3 @@ def windows_of_groups(pieces: Tensor, starts: Tensor, rooms: Tensor) -> Tensor:
     context, together = best(pieces.amin(1, keepdim=True), pieces.amax(1, keepdim=True), starts, ends)
     _, alone = best(pieces.unsqueeze(2), pieces.unsqueeze(2), starts.unsqueeze(1), ends.unsqueeze(1))
     return torch.where((context >= 0).unsqueeze(1), together.unsqueeze(1), alone)
-
-
-def _places_within(counts: Tensor) -> Tensor:
-    """Count 0, 1, ... within each of some rows."""
-    begin = (counts.cumsum(0) - counts).repeat_interleave(counts)
-    return torch.arange(len(begin), device=counts.device) - begin

@@ -11,6 +11,7 @@ from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.spans.spans import Spans, find
 from relx.heads.spans.vectors import EndpointsOfSpan, MaxOfSpan
 from relx.utils.argument_checks import require_shares, require_sizes
+from relx.utils.counting import places_within
 
 # So many numbers describe the spans that are classified at a time in prediction.
 NUMBERS_AT_ONCE = 2**23
@@ -21,9 +22,8 @@ def enumerate_spans(mask: Tensor, max_width: int) -> Spans:
     row, start = mask.nonzero(as_tuple=True)  # [tokens]
     count = (mask.sum(dim=1)[row] - start).clamp(max=max_width)  # of the spans that begin at each token
     token = torch.arange(len(row), device=row.device).repeat_interleave(count)
-    longer = torch.arange(len(token), device=row.device) - (count.cumsum(0) - count)[token]
     none, certain = torch.zeros_like(token), torch.ones_like(token, dtype=torch.float)
-    return Spans(row[token], none, start[token], start[token] + longer, certain)
+    return Spans(row[token], none, start[token], start[token] + places_within(count), certain)
 
 
 def feed_forward(input_dim: int, hidden_sizes: Sequence[int], output_dim: int, dropout: float) -> nn.Sequential:

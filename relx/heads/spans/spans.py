@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from relx.heads.schemes.cells import TableCells
+from relx.utils.counting import places_within
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,7 @@ def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:
     _, row, count = rows.unique_consecutive(return_inverse=True, return_counts=True)
     partners, begin = count[row], (count.cumsum(0) - count)[row]
     first = torch.arange(len(rows), device=rows.device).repeat_interleave(partners)
-    offset = torch.arange(len(first), device=rows.device) - (partners.cumsum(0) - partners)[first]
-    return first, begin[first] + offset
+    return first, begin[first] + places_within(partners)
 
 
 def labels_of_tokens(spans: Spans, shape: torch.Size, num_labels: int) -> Tensor:
