@@ -11,6 +11,7 @@ from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.embedders.embedder import TokenEmbedder
 from relx.heads.head import Head
+from relx.model import JointExtractor
 
 SENTENCES = [["the", "Paris", "zzyzx"], ["Paris"], [], ["the", "the", "a", "longer", "sentence"], ["the", "Paris"]]
 
@@ -43,6 +44,11 @@ def labelled_batch(head: Head, examples: Sequence[Example], dim: int) -> Batch:
         return {**head.targets(example).arrays, "inputs": draw.normal(size=(len(example), dim))}
 
     return TensorDataset(examples, index).batch(list(range(len(examples))))
+
+
+def labelled(model: JointExtractor, examples: Sequence[Example]) -> Batch:
+    """Sentences with all that a model reads of them, its targets included."""
+    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
 
 
 def inputs_of(batch: Batch) -> Tensor:

@@ -1,4 +1,4 @@
-"""What must hold of every part that encodes padded sequences: neither padding nor neighbours change an answer."""
+"""What must hold of every part: neither padding nor neighbors change an answer, and gradients are as they should be."""
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,15 @@ def assert_ignores_padding(encoder: nn.Module, dim: int) -> None:
         torch.testing.assert_close(there, alone, rtol=0, atol=1e-10)
     order = torch.randperm(len(LENGTHS), generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(encoded(encoder, inputs[order], mask[order]), together[order], rtol=0, atol=1e-10)
+
+
+def assert_same_gradients(ours: Tensor, theirs: Tensor, module: nn.Module, rtol: float, atol: float) -> None:
+    """Two scalars are equal up to the share ``rtol``, and so are their gradients of all parameters up to ``atol``."""
+    torch.testing.assert_close(ours, theirs, rtol=rtol, atol=0)
+    wanted = list(module.parameters())
+    gradients = (torch.autograd.grad(out, wanted) for out in (ours, theirs))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=atol)
 
 
 def assert_every_parameter_learns(module: nn.Module, output: Tensor) -> None:

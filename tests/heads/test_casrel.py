@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 import span_equations
 import torch
-from padding import assert_every_parameter_learns
+from batches import labelled
+from padding import assert_every_parameter_learns, assert_same_gradients
 from sentences import sentence, spans
 from torch import Tensor
 
-from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -44,10 +44,6 @@ def make(**arguments: Any) -> JointExtractor:
     return model
 
 
-def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
-
-
 def told(h: Tensor, subject: tuple[int, int], head: CasRel) -> Tensor:
     """h_i + v_sub, the mean of the vectors of the subject's first and last token (Wei et al. 2020); or [h_i; v_sub]."""
     v_sub = (h[subject[0]] + h[subject[1]]) / 2
@@ -76,10 +72,7 @@ def test_the_loss_equals_the_equations_outputs_and_gradients(name: str) -> None:
     loss = model(labelled(model, EXAMPLES))
     subjects = [sorted({first(r.head) for r in example.relations}) for example in EXAMPLES]
     expected = torch.stack([literal_loss(model, *pair) for pair in zip(EXAMPLES, subjects, strict=True)]).mean()
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
-    wanted = list(model.parameters())
-    for ours, theirs in zip(*(torch.autograd.grad(out, wanted) for out in (loss, expected)), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    assert_same_gradients(loss, expected, model, rtol=1e-12, atol=1e-10)
 
 
 def test_one_subject_of_each_sentence_is_drawn_and_each_of_them_at_times() -> None:

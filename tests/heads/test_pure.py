@@ -2,11 +2,12 @@ from typing import Any
 
 import pytest
 import torch
-from padding import assert_every_parameter_learns
+from batches import labelled
+from padding import assert_every_parameter_learns, assert_same_gradients
 from tiny_transformer import TINY
 from torch import Tensor
 
-from relx.data.batch import Batch, TensorDataset
+from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -41,24 +42,9 @@ def make(head: type[Head], examples: list[Example] = EXAMPLES, **arguments: Any)
     return model
 
 
-def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
-
-
 def encoded(model: JointExtractor, tokens: list[str]) -> Tensor:
     """h of each token of one text, markers among them."""
     return model.encode(TensorDataset([Example(tokens)], model.index).batch([0]))[0, : len(tokens)]
-
-
-def layers(model: JointExtractor) -> list[Tensor]:
-    return list(model.parameters())
-
-
-def same_gradients(model: JointExtractor, ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
-    pairs = (torch.autograd.grad(out, layers(model), allow_unused=True) for out in (ours, theirs))
-    for one, other in zip(*pairs, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
 
 def pair_logits(model: JointExtractor, example: Example, subject: Entity, object: Entity) -> Tensor:
@@ -120,21 +106,21 @@ SIZES = {"max_width": WIDTH, "width_dim": 2, "hidden_size": 4}
 def test_the_loss_of_the_entity_model_equals_the_equations() -> None:
     model = make(PureEntities, **SIZES)
     expected = torch.stack([literal_span_loss(model, example) for example in EXAMPLES]).mean()
-    same_gradients(model, model(labelled(model, EXAMPLES)), expected)
+    assert_same_gradients(model(labelled(model, EXAMPLES)), expected, model, rtol=1e-12, atol=1e-9)
     assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
 
 
 def test_the_loss_of_the_relation_model_equals_the_equations() -> None:
     model = make(PureRelations)
     expected = torch.stack([literal_pair_loss(model, example) for example in EXAMPLES]).mean()
-    same_gradients(model, model(labelled(model, EXAMPLES)), expected)
+    assert_same_gradients(model(labelled(model, EXAMPLES)), expected, model, rtol=1e-12, atol=1e-9)
     assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
 
 
 def test_the_loss_of_both_over_one_encoder_is_their_sum() -> None:
     model = make(Pure, span_dropout=0.0, **SIZES)
     losses = [literal_span_loss(model, example) + literal_pair_loss(model, example) for example in EXAMPLES]
-    same_gradients(model, model(labelled(model, EXAMPLES)), torch.stack(losses).mean())
+    assert_same_gradients(model(labelled(model, EXAMPLES)), torch.stack(losses).mean(), model, rtol=1e-12, atol=1e-9)
 
 
 def test_the_relation_model_predicts_the_best_label_of_each_pair_of_given_mentions() -> None:

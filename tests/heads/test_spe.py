@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 import torch
-from padding import assert_every_parameter_learns
-from sentences import spans
+from batches import labelled
+from padding import assert_every_parameter_learns, assert_same_gradients
 from torch import Tensor
 from torch.nn import functional as F
 
-from relx.data.batch import Batch, TensorDataset
+from relx.data.batch import TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -39,10 +39,6 @@ def make(examples: list[Example] = EXAMPLES, **arguments: Any) -> JointExtractor
     for parameter in model.double().parameters():
         parameter.data = torch.randn_like(parameter) * 0.7
     return model
-
-
-def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
 
 
 def encoded(model: JointExtractor, example: Example) -> Tensor:
@@ -132,10 +128,7 @@ def test_the_loss_equals_the_equations_outputs_and_gradients() -> None:
     model = make()
     loss = model(labelled(model, EXAMPLES))
     expected = torch.stack([literal_loss(model, example) for example in EXAMPLES]).mean()
-    torch.testing.assert_close(loss, expected, rtol=1e-11, atol=0)
-    wanted = list(model.parameters())
-    for ours, theirs in zip(*(torch.autograd.grad(out, wanted) for out in (loss, expected)), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
+    assert_same_gradients(loss, expected, model, rtol=1e-11, atol=1e-9)
     assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
 
 
@@ -227,4 +220,4 @@ def test_sentences_learn_the_pairs_of_gold_or_of_own_mentions() -> None:
     model.train()
     mentions = {(row, start, last + 1) for row, _, start, last in model.scores(batch)["mentions"].tolist()}
     assert mentions == own
-    assert spans(EXAMPLES[0])
+    assert own

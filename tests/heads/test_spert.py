@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 import torch
-from padding import assert_every_parameter_learns
+from batches import labelled
+from padding import assert_every_parameter_learns, assert_same_gradients
 from sentences import spans
 from torch import Tensor
 
-from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -40,10 +40,6 @@ def make(examples: list[Example] = EXAMPLES, **arguments: Any) -> JointExtractor
     for parameter in model.parameters():
         parameter.data = torch.randn_like(parameter) * 0.7
     return model
-
-
-def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
 
 
 def vectors(model: JointExtractor, example: Example) -> Tensor:
@@ -91,10 +87,7 @@ def test_the_loss_equals_the_equations_outputs_and_gradients() -> None:
     model = make()
     loss = model(labelled(model, EXAMPLES))
     expected = torch.stack([literal_loss(model, example) for example in EXAMPLES]).mean()
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
-    wanted = list(model.parameters())
-    for ours, theirs in zip(*(torch.autograd.grad(out, wanted) for out in (loss, expected)), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    assert_same_gradients(loss, expected, model, rtol=1e-12, atol=1e-10)
     assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
 
 

@@ -4,11 +4,11 @@ from typing import Any
 import cascade_equations
 import pytest
 import torch
+from batches import labelled
 from cascade_equations import Reader
-from padding import assert_every_parameter_learns
+from padding import assert_every_parameter_learns, assert_same_gradients
 from torch import Tensor
 
-from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
 from relx.data.vocabulary import Vocabulary
@@ -99,10 +99,6 @@ def eager(**arguments: Any) -> JointExtractor:
     return make(**{**arguments, **tasks}).eval()
 
 
-def labelled(model: JointExtractor, examples: list[Example]) -> Batch:
-    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
-
-
 def literal_loss(model: JointExtractor, example: Example, arguments: dict[str, Any]) -> Tensor:
     head = model.head
     reader = Reader(model, example.tokens, arguments.get("markers") != "subject")
@@ -122,10 +118,7 @@ def test_the_loss_equals_the_equations_outputs_and_gradients(name: str) -> None:
     model = make(**VARIANTS[name])
     loss = model(labelled(model, EXAMPLES))
     expected = torch.stack([literal_loss(model, example, VARIANTS[name]) for example in EXAMPLES]).mean()
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
-    wanted = list(model.parameters())
-    for ours, theirs in zip(*(torch.autograd.grad(out, wanted) for out in (loss, expected)), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    assert_same_gradients(loss, expected, model, rtol=1e-12, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

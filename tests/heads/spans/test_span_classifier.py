@@ -1,6 +1,6 @@
 import pytest
 import torch
-from padding import assert_every_parameter_learns
+from padding import assert_every_parameter_learns, assert_same_gradients
 from span_equations import numbers_of, spans_of
 from torch import Tensor
 
@@ -57,10 +57,7 @@ def test_the_loss_is_the_cross_entropy_of_every_short_span(pooling: str, mean: b
         if losses:
             expected = expected + (torch.stack(losses).mean() if mean else torch.stack(losses).sum())
     loss = classifier.loss(h, MASK, GOLD)
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
-    wanted = list(classifier.parameters())
-    for ours, theirs in zip(*(torch.autograd.grad(out, wanted) for out in (loss, expected)), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    assert_same_gradients(loss, expected, classifier, rtol=1e-12, atol=1e-10)
     assert_every_parameter_learns(classifier, classifier.loss(h, MASK, GOLD))
 
 
