@@ -1,5 +1,5 @@
-// PURE (Zhong & Chen 2021) in one archive: its entity model and its relation model over one encoder, which the paper
-// does not publish. The published form is pure_entities_scierc and pure_relations_scierc.
+// PURE (Zhong & Chen 2021) in one archive: its entity model and its relation model over one encoder. The published
+// models have an encoder each: pure_entities_scierc and pure_relations_scierc.
 //
 // encoder        transformer, the folder of a pretrained encoder or its name on the hub, or words, a bidirectional LSTM
 //                of hidden units over word vectors

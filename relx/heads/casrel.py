@@ -32,7 +32,7 @@ class CasRel(Head):
     The object tagger reads x_i + v_sub at each token i, with v_sub the mean of the vectors of the subject's first and
     last token. Of mentions that are one token each, this sum scores (s, r, o) exactly like (o, r, s), so both are found
     if o is a subject too. Word pieces, which the paper tags, are seldom so alike. Mentions outside of triples are not
-    found. docs/fidelity.md lists what was checked, and the deviations.
+    found. docs/systems/casrel.md lists what was checked, and the deviations.
 
     Args:
         input_dim: Size of the encoded tokens.

@@ -135,7 +135,7 @@ class GraphRel(Head):
     """Predict tags of entities and a label for each pair of words, in two phases (GraphRel).
 
     The second phase predicts anew, from words that have passed messages along a graph for each relation, weighted by
-    what the first phase predicts. docs/fidelity.md lists what was checked, and the deviations.
+    what the first phase predicts. docs/systems/graphrel.md lists what was checked, and the deviations.
 
     Args:
         input_dim: Size of the encoded tokens. It must be even for two phases.

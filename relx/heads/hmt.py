@@ -95,7 +95,7 @@ class HMT(JointTaggingHead):
     """Tag entities in a lower layer and relations, by joint tags, in an upper layer that reads both (HMT).
 
     The upper encoder reads [input; lower encoding]. The default encoder leaves out the peepholes of Eq. 1, which the
-    encoder ``peephole_lstm`` has. No public implementation exists; docs/fidelity.md lists the deviations.
+    encoder ``peephole_lstm`` has. No public implementation exists; docs/systems/hmt.md lists the deviations.
 
     Args:
         input_dim: Size of the encoded tokens.

@@ -60,7 +60,7 @@ class NovelTagging(JointTaggingHead):
     """Tag relations and roles with a bidirectional LSTM, an LSTM decoder and BIES tags (LSTM-LSTM-Bias).
 
     No gate reads the cell: the peepholes of the paper's encoder and of its decoder's output gate are left out
-    (docs/fidelity.md). No public implementation was compared.
+    (docs/systems/hmt.md). No public implementation was compared.
 
     Args:
         input_dim: Size of the encoded tokens.

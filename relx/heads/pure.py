@@ -186,7 +186,7 @@ class PureRelations(PurePairs):
 class Pure(PurePairs):
     """Classify all short spans, then the pairs of the mentions found in marked text: both models over one encoder.
 
-    The paper has an encoder of its own for each: ``pure_entities`` and ``pure_relations``.
+    In the paper each model has an encoder of its own: ``pure_entities`` and ``pure_relations``.
 
     Args:
         input_dim: Size of the encoded tokens.

@@ -186,7 +186,7 @@ class RIN(PairTaggingHead):
 
     The tasks meet in INT (Eq. 1-3). Rounds share their weights, and only the predictions after the last one are
     learnt. With ``rounds=0`` this is the paper's BiLSTM_s, and with ``projections=false`` in addition its BiLSTM. The
-    version was checked against the printed equations; docs/fidelity.md lists the deviations.
+    version was checked against the printed equations; docs/systems/rin.md lists the deviations.
 
     Args:
         input_dim: Size of the encoded tokens.

@@ -151,7 +151,7 @@ class SPE(SpanPairHead):
     The parts of a pair, in the order of the text, are the words before, the first mention, the words between, the
     second mention, and the words after. Each is a vector by a CNN, zero if it has no words; an attention that reads the
     places of the parts and a vector of the sentence sums them. A pair has one label: a relation with a direction, or
-    none. The paper's pre-training is not part of relx. docs/fidelity.md lists what was checked, and the deviations.
+    none. The paper's pre-training is not part of relx. docs/systems/spe.md lists what was checked, and the deviations.
 
     Args:
         input_dim: Size of the encoded tokens.

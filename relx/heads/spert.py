@@ -22,7 +22,7 @@ class SpERT(SpanPairHead):
 
     A span is e(s) = [max of its tokens; w(width)], and its label comes from [e(s); c], with c a vector of the sentence.
     A pair is [e(head); max of the tokens between; e(tail)]. The loss is the mean over the spans of a sentence plus the
-    mean over its pairs. docs/fidelity.md lists what was checked, and the deviations.
+    mean over its pairs. docs/systems/spert.md lists what was checked, and the deviations.
 
     Args:
         input_dim: Size of the encoded tokens.
