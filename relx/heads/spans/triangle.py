@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, PairScorer, in_chunks, logit
+from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, PairScorer, in_chunks, logit, logits_of_pairs
 from relx.heads.schemes.cells import TableCells
 from relx.heads.spans.spans import Spans
 from relx.kernels.pair_sums import sum_in_chunks
@@ -41,10 +41,7 @@ def triangle_loss(
 
 def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Tensor:
     """Return the logit of each cell, [cells], without those of any other pair."""
-    pairs = torch.stack((inputs[cells.sentence, cells.head], inputs[cells.sentence, cells.tail]), dim=1)
-    first, second = torch.arange(2, device=inputs.device).split(1)
-    logits = scorer.score_pairs(pairs, first, second).squeeze(1)
-    return logits.gather(1, cells.relation.unsqueeze(1)).squeeze(1)
+    return logits_of_pairs(scorer, inputs, cells).gather(1, cells.relation.unsqueeze(1)).squeeze(1)
 
 
 def predict_spans(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: float) -> Spans:
