@@ -21,7 +21,7 @@ class SRNEncoder(PartitionedEncoder):
     [batch, length, input_dim] -> [batch, length, memories * hidden_size], twice that when ``bidirectional``. For the
     tasks e, s and o the memories come in the order e, s, es, o, eo, so, eso. A task reads the memories of all sets that
     it is in. ``equations`` is the paper's forward pass for any number of tasks; ``forward`` computes the same with the
-    kernel. No public implementation exists. Where the paper leaves a choice, docs/systems/cascade.md says what relx does.
+    kernel. No public implementation exists; docs/systems/cascade.md lists the choices that the paper leaves open.
 
     Args:
         input_dim: Size of the vectors of the tokens.
