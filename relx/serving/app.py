@@ -3,12 +3,12 @@
 import hmac
 import logging
 import traceback
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Query, Request, Response
@@ -19,14 +19,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from relx.data.json_form import to_line
 from relx.predictors.predictor import NoMemory
 from relx.registry import nearest
 from relx.serving import openapi
-from relx.serving.intake import Intake
+from relx.serving.intake import Intake, media_type_of, respond
 from relx.serving.page import add_page
 from relx.serving.review import Review
-from relx.serving.service import JSON, Answer, Options, Refused, Service
+from relx.serving.service import Answer, Options, Refused, Service
 from relx.utils.text import printable
 from relx.version import __version__
 
@@ -125,11 +124,6 @@ class Gate:
         return respond({"error": "the service has a fault; its log says where"}, 500)
 
 
-def respond(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a response of JSON that UTF-8 can hold."""
-    return Response(to_line(content), status, headers, JSON)
-
-
 def make_app(service: Service, access: Access, log_text: bool = False, review: Review | None = None) -> FastAPI:
     """Return the application that serves the models of a service; ``app.state.intake`` takes its requests."""
     intake = Intake(service)
@@ -172,8 +166,7 @@ def _add_predict(app: FastAPI, intake: Intake, log_text: bool) -> None:
         body = await intake.body(request)
         if log_text:
             logger.info("text: %s", printable(body.decode(errors="replace")))
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        answer: Answer = await intake.run(partial(intake.service.predict, body, media_type, options))
+        answer: Answer = await intake.run(partial(intake.service.predict, body, media_type_of(request), options))
         headers = {"relx-notes": "; ".join(answer.notes)} if answer.notes else {}
         return Response(answer.content, 200, headers, answer.media_type)
 

@@ -1,16 +1,16 @@
-"""Read the body of a request and run its work beside the event loop, within limits of size, number and time."""
+"""Read requests, run their work beside the event loop within limits of size, number and time, and answer in JSON."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from relx.serving.batching import OutOfTime
-from relx.serving.service import Refused, Service
-from relx.utils.text import counted
+from relx.serving.service import JSON, Refused, Service
+from relx.utils.text import counted, json_text
 
 T = TypeVar("T")
 
@@ -74,6 +74,16 @@ class Intake:
         """End the threads, when no request is under way."""
         self._pool.shutdown(wait=False)
         self.service.batcher.stop()
+
+
+def media_type_of(request: Request) -> str:
+    """Return what the body of a request is, without parameters such as the encoding."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def respond(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a response of JSON that UTF-8 can hold."""
+    return Response(json_text(content), status, headers, JSON)
 
 
 async def _read(request: Request, most: int) -> bytes | None:

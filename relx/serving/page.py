@@ -20,11 +20,10 @@ from relx.data.json_validation import BadRecord, check_span, checked, items, opt
 from relx.errors import RelxError
 from relx.readers import make_reader
 from relx.readers.held import with_type
-from relx.serving.intake import Intake
+from relx.serving.intake import Intake, media_type_of, respond
 from relx.serving.review import Review
 from relx.serving.service import JSON, Options, Refused, Service, parsed, values_of
 from relx.utils import drawing
-from relx.utils.text import json_text
 
 FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -51,12 +50,12 @@ def add_page(app: FastAPI, intake: Intake, review: Review | None) -> None:
         app.get(path, include_in_schema=False)(partial(_file, content, media_type))
 
     async def suggest(request: Request, model: str | None = None) -> Response:
-        body, media_type = await intake.body(request), request.headers.get("content-type", "").partition(";")[0]
-        return _json(await intake.run(partial(_suggested, intake.service, body, media_type.strip().lower(), model)))
+        body = await intake.body(request)
+        return respond(await intake.run(partial(_suggested, intake.service, body, media_type_of(request), model)))
 
     async def draw(request: Request, width: int = drawing.WIDTH) -> Response:
         body = await intake.body(request)
-        return _json(await intake.run(lambda deadline: _drawings(body, width)))
+        return respond(await intake.run(lambda deadline: _drawings(body, width)))
 
     async def export(request: Request, form: str) -> Response:
         body = await intake.body(request)
@@ -64,9 +63,11 @@ def add_page(app: FastAPI, intake: Intake, review: Review | None) -> None:
 
     async def state() -> Response:
         if review is None:
-            return _json(None)
+            return respond(None)
         done = sorted(review.done)
-        return _json({"file": review.path, "output": str(review.output), "count": len(review.suggested), "done": done})
+        return respond(
+            {"file": review.path, "output": str(review.output), "count": len(review.suggested), "done": done}
+        )
 
     app.post("/page/suggest", include_in_schema=False)(suggest)
     app.post("/page/draw", include_in_schema=False)(draw)
@@ -86,7 +87,7 @@ def _add_review(app: FastAPI, intake: Intake, review: Review) -> None:
 
     async def sentence(number: int) -> Response:
         require(number)
-        return _json(_card(review.sentence(number)) | {"done": number in review.done})
+        return respond(_card(review.sentence(number)) | {"done": number in review.done})
 
     async def save(number: int, request: Request) -> Response:
         require(number)
@@ -95,7 +96,7 @@ def _add_review(app: FastAPI, intake: Intake, review: Review) -> None:
         if example is not None and example.tokens != review.suggested[number].tokens:
             raise Refused(422, "tokens: are those of another sentence")
         await intake.run(lambda deadline: review.save(number, example))
-        return _json({"done": sorted(review.done)})
+        return respond({"done": sorted(review.done)})
 
     app.get("/review/export", include_in_schema=False)(export)
     app.get("/review/{number}", include_in_schema=False)(sentence)
@@ -104,10 +105,6 @@ def _add_review(app: FastAPI, intake: Intake, review: Review) -> None:
 
 async def _file(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type)
-
-
-def _json(content: Any) -> Response:
-    return Response(json_text(content), media_type=JSON)
 
 
 def _suggested(service: Service, body: bytes, media_type: str, model: str | None, deadline: float) -> dict[str, Any]:
