@@ -133,6 +133,13 @@ def _value(value: Any) -> str:
     return f"{value:,}" if type(value) is int else value if isinstance(value, str) else json_text(value)
 
 
+def name_of(path: str | Path) -> str:
+    """Return the name of a model by the path of its archive: of its folder if it is ``model.tar.gz``, else of the file."""
+    whole = Path(os.path.abspath(path))
+    name = whole.name.removesuffix(".tar.gz")
+    return whole.parent.name if name == "model" and whole.parent.name else name
+
+
 def read_facts(path: str | Path) -> ArchiveFacts:
     """Read what an archive tells about its model. Raises ArchiveError, as ``archive.load`` does for a damaged file."""
     with named_errors(path):

@@ -15,14 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the card. The model is not built, so plugins need not be there. Raises ArchiveError."""
-    from pathlib import Path
-
-    from relx.archive_file import read_facts
+    from relx.archive_file import name_of, read_facts
     from relx.reports.model_card import model_card
 
     facts = read_facts(args.archive)
-    path = Path(args.archive).resolve()
-    name = args.name or (path.parent.name if path.name == "model.tar.gz" else path.name.removesuffix(".tar.gz"))
     with open_output(None) as output:
-        output.write(model_card(facts, name))
+        output.write(model_card(facts, args.name or name_of(args.archive)))
     return 0

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "archives", nargs="+", metavar="[NAME=]ARCHIVE",
-        help="a model.tar.gz that relx train wrote, by default named as its folder; the first one is the default",
+        help="a model.tar.gz that relx train wrote; a model.tar.gz has the name of its folder, another file its own; the first is the default",
     )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 for a free one (default: %(default)s)")
@@ -75,16 +75,14 @@ def _by_name(archives: list[str]) -> dict[str, str]:
     """Return the paths of the archives by name. Raises ConfigError for two of one name."""
     import os
 
+    from relx.archive_file import name_of
     from relx.errors import ConfigError
 
     found: dict[str, str] = {}
     for argument in archives:
         name, equals, path = argument.partition("=")
         if not equals or os.path.exists(argument):
-            path = argument
-            file = os.path.basename(path).removesuffix(".tar.gz")
-            folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
-            name = folder if file == "model" and folder else file
+            name, path = name_of(argument), argument
         if name in found:
             raise ConfigError(f"{argument}: two archives have the name {name!r}; write NAME=ARCHIVE")
         found[name] = path
