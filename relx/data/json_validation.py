@@ -1,6 +1,6 @@
 """Checks of the fields of one JSON record, each with a message that says what was expected."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from relx.errors import RelxError
@@ -9,11 +9,20 @@ from relx.utils.text import json_text
 
 T = TypeVar("T")
 
+SHOWN = 6  # faults in one message
+
 _WORDS = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
 
 class BadRecord(RelxError, ValueError):
     """What is wrong with one record. Whoever knows its file and line puts them in front."""
+
+
+def raise_any(faults: Sequence[str]) -> None:
+    """Raise one BadRecord for all faults, the first ones in full, if there are any."""
+    if faults:
+        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        raise BadRecord("\n".join([*faults[:SHOWN], *more]))
 
 
 def checked(value: Any, kind: type[T], where: str) -> T:

@@ -5,13 +5,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relx.data.document import Document, DocumentMention
-from relx.data.json_validation import BadRecord, shown
+from relx.data.json_validation import BadRecord, raise_any, shown
 from relx.errors import MissingExtra
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 6  # faults in one message
 PLACE, SCORE, TEXT = "Int64", "float64", "string"
 ENTITY_COLUMNS = {"text": TEXT, "type": TEXT, "start": PLACE, "end": PLACE, "score": SCORE}
 RELATION_COLUMNS = {
@@ -57,9 +56,7 @@ def texts_of(table: Any, column: str, id_column: str | None = None) -> dict[Hash
             faults.append(f"row {number}: another row has the name {name!r}; make names unique, as reset_index() does")
         else:
             found[name] = value
-    if faults:
-        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
-        raise BadRecord("\n".join(faults[:SHOWN] + more))
+    raise_any(faults)
     return found
 
 

@@ -22,7 +22,7 @@ from relx.calibration.min_score import MinScore
 from relx.data.document import Document
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
-from relx.data.json_validation import BadRecord, shown
+from relx.data.json_validation import BadRecord, raise_any, shown
 from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import ENTITY_TYPES
 from relx.errors import ConfigError, DataError, RelxError
@@ -49,7 +49,6 @@ Input = SingleInput | Sequence[str]
 Answer = Example | RelxError
 OnError = Literal["raise", "record"]
 
-SHOWN = 6  # faults in one message
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
 SEVERAL = "expected a list of inputs"
 TABLES = "predict_frame(table) reads texts; or give a column of sentences, or a list of rows as dicts"
@@ -520,10 +519,7 @@ class Predictor:
 
 def _require_readable(examples: Sequence[Example | BadRecord]) -> list[Example]:
     """Return the Examples. Raises BadRecord that names every input that cannot be read, the first ones in full."""
-    faults = [f"input {i}: {fault}" for i, fault in enumerate(examples, 1) if isinstance(fault, BadRecord)]
-    if faults:
-        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
-        raise BadRecord("\n".join(faults[:SHOWN] + more))
+    raise_any([f"input {i}: {fault}" for i, fault in enumerate(examples, 1) if isinstance(fault, BadRecord)])
     return [example for example in examples if isinstance(example, Example)]
 
 
