@@ -134,7 +134,7 @@ def _value(value: Any) -> str:
 
 
 def name_of(path: str | Path) -> str:
-    """Return the name of a model by the path of its archive: of its folder if it is ``model.tar.gz``, else of the file."""
+    """Return the name of a model by the path of its archive: of the folder for a ``model.tar.gz``, else of the file."""
     whole = Path(os.path.abspath(path))
     name = whole.name.removesuffix(".tar.gz")
     return whole.parent.name if name == "model" and whole.parent.name else name

@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "archives", nargs="+", metavar="[NAME=]ARCHIVE",
-        help="a model.tar.gz that relx train wrote; a model.tar.gz has the name of its folder, another file its own; the first is the default",
+        help="a model.tar.gz that relx train wrote, named as its folder; one of another name is named as its file; "
+        "the first one is the default",
     )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 for a free one (default: %(default)s)")
