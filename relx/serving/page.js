@@ -3,7 +3,6 @@
 (() => {
   const by = (id) => document.getElementById(id);
   const step = 30;
-  const drawn = (label) => (label ?? "");
   let token = "";
   let known = [];       // the models of the service
   let review = null;    // what /review says, if a file is reviewed
@@ -102,7 +101,7 @@
     return {
       tokens: card.record.tokens, glued: card.glued, types: entityTypes(),
       spans: placed.map((i) => ({ start: card.entities[i].start, end: card.entities[i].end,
-        type: drawn(card.entities[i].type), look: look(card.entities[i]) })),
+        type: card.entities[i].type ?? "", look: look(card.entities[i]) })),
       arcs: relations.map((i) => ({ head: placed.indexOf(card.relations[i].head), tail: placed.indexOf(card.relations[i].tail),
         type: card.relations[i].type, look: look(card.relations[i]) })),
     };
@@ -169,11 +168,11 @@
     header.append(button("Add a mention", "Add a mention", () => editEntity(card, null)));
     if (review) header.append(button(isDone(card) ? "Reviewed: take back" : "Save as reviewed", "", busy(() => toggleDone(card))));
     const triples = listOf(card, card.relations, (relation) => relationFits(card, relation), tripleText, editRelation);
-    const entities = listOf(card, card.entities, (entity) => mentions(card).includes(card.entities.indexOf(entity)), mentionText,
-      editEntity);
+    const there = mentions(card);
+    const entities = listOf(card, card.entities, (_, i) => there.includes(i), mentionText, editEntity);
     const details = made("details");
     details.open = card.element?.querySelector("details")?.open ?? false;
-    details.append(made("summary", `Mentions (${mentions(card).length})`), entities);
+    details.append(made("summary", `Mentions (${there.length})`), entities);
     card.element ??= made("article");
     card.element.classList.toggle("done", isDone(card));
     card.element.replaceChildren(header, frame, triples, details);
@@ -186,7 +185,7 @@
   function listOf(card, items, isShown, text, edit) {
     const list = made("ul");
     items.forEach((item, i) => {
-      if (!isShown(item) && item.status !== "rejected") return;
+      if (!isShown(item, i) && item.status !== "rejected") return;
       const row = made("li", "", { tabindex: "0", class: item.status === "rejected" ? "rejected" : look(item) });
       const score = item.score === undefined || item.status === "added" ? "" : item.score.toFixed(2);
       const name = text(card, item);
