@@ -126,7 +126,7 @@ def _vectors(predictor: Predictor, pool: Sequence[Example]) -> np.ndarray:
 
 def spread(value: np.ndarray, vectors: np.ndarray, count: int) -> list[tuple[int, float]]:
     """Return the rows of the chosen sentences, each with its distance to the nearest one chosen before."""
-    rows = np.argsort(-value, kind="stable")[: max(count * SHORTLIST, count)]
+    rows = np.argsort(-value, kind="stable")[: count * SHORTLIST]
     value, vectors = value[rows] + 1e-6, vectors[rows]
     distance = np.ones(len(rows))
     chosen: list[tuple[int, float]] = []
