@@ -34,11 +34,11 @@ ACCEPTED_LINES = (LINES, "application/jsonl", "application/jsonlines")
 class Limits:
     """Bound what a request may ask for: bytes, sentences, tokens, requests at one time, and seconds."""
 
-    body: int = 2_000_000
-    sentences: int = 2_000
-    tokens: int = 50_000
-    queue: int = 64
-    seconds: float = 60.0
+    body: int
+    sentences: int
+    tokens: int
+    queue: int
+    seconds: float
 
 
 class Refused(RelxError):
