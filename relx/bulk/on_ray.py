@@ -13,12 +13,11 @@ from typing import Any
 import ray
 import ray.data
 
-from relx.bulk.plan import Part
+from relx.bulk.plan import AHEAD, Part
 from relx.bulk.settings import Settings
 from relx.bulk.worker import Worker
 from relx.errors import RelxError
 
-AHEAD = 2  # parts that an actor has before it, the one at work among them
 PATIENCE = 10.0  # seconds
 STORE = 128 * 2**20  # bytes: parts go to the actors as numbers, texts never
 

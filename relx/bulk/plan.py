@@ -22,6 +22,7 @@ PLAN = "_plan.json"
 DONE = "_parts.jsonl"
 TOKEN = 5  # bytes of text, about
 SHOWN = 6
+AHEAD = 2  # parts that a process or an actor is given at once, the one at work among them
 OWN = ("id", "sentences", "entities", "relations", "error", "error_kind")
 
 

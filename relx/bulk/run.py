@@ -21,7 +21,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from relx.bulk.plan import Part, Plan, claim, finished, list_part
+from relx.bulk.plan import AHEAD, Part, Plan, claim, finished, list_part
 from relx.bulk.settings import Settings
 from relx.bulk.tables import files_left_out, table_files
 from relx.bulk.worker import Worker
@@ -33,7 +33,6 @@ from relx.utils.text import counted
 logger = logging.getLogger(__name__)
 
 MINUTE = 60.0
-AHEAD = 2  # parts that a process has before it, the one at work among them
 DIED = (
     "a process that predicts has died; if the system ended it for lack of memory, take fewer (--workers). "
     "What is done stays, and the same command goes on"
