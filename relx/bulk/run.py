@@ -26,6 +26,8 @@ from relx.bulk.settings import Settings
 from relx.bulk.tables import files_left_out, table_files
 from relx.bulk.worker import Worker
 from relx.errors import RelxError
+from relx.predictors.given import given_summary
+from relx.schema.texts import dropped_summary
 from relx.utils.folder_lock import locked
 from relx.utils.runtime import require_device
 from relx.utils.text import counted
@@ -144,12 +146,9 @@ def _summary(plan: Plan, done: Sequence[Entry], progress: Progress) -> Iterator[
     if counts["left_out"]:
         yield f"{counted(counts['left_out'], 'mention')} across the end of a sentence left out"
     if given := total("given"):
-        yield f"{counted(given.pop('entities'), 'entity')} given"
-        yield from (f"  no relations: {count:,} {cause}" for cause, count in given.items() if count)
+        yield given_summary(given, "window" if plan.settings["--window"] > 1 else "sentence")
     if dropped := total("dropped"):
-        relations = counted(dropped.pop(""), "relation")
-        rules = "".join(f", {count:,} by {rule}" for rule, count in sorted(dropped.items()))
-        yield f"the schema dropped {dropped.total():,} of {relations}{rules}"
+        yield dropped_summary(dropped.pop(""), dropped)
     if failures:
         yield f"{counted(failures.total(), 'row')} without a prediction:"
         yield from (f"  {count:,} {kind}" for kind, count in failures.most_common())

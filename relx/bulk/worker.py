@@ -111,7 +111,7 @@ class Worker:
             "rows": part.rows,
             "failures": failures,
             "counts": counts,
-            "given": {} if self.given is None else {"entities": self.given.entities, **self.given.left_out},
+            "given": {} if self.given is None else self.given.counts(),
             "dropped": {} if enforcement is None else {"": enforcement.relations, **enforcement.dropped},
         }
 

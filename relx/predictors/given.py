@@ -1,7 +1,7 @@
 """The entities between which a model predicts relations: those of the input, or the names of a list."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,14 +60,11 @@ class GivenEntities:
 
         ``unit`` is what the model read at once: an entity in several windows counts in each of them.
         """
-        nouns = {NO_PLACE: "entity", SAME_TOKENS: "entity", FEW: unit}
-        causes = [
-            f"  no relations: {counted(self.left_out[cause], noun)} {cause}"
-            for cause, noun in nouns.items()
-            if self.left_out[cause]
-        ]
-        given = f"{counted(self.entities, 'entity')} given in {counted(self.sentences, unit)}"
-        return "\n".join([given, *causes])
+        return given_summary(self.counts(), unit)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of entities and sentences, and of those without relations by cause."""
+        return {"entities": self.entities, "sentences": self.sentences, **self.left_out}
 
     def _count(self, examples: Sequence[Example]) -> None:
         for example in examples:
@@ -78,6 +75,16 @@ class GivenEntities:
             self.left_out[NO_PLACE] += len(example.entities) - located
             self.left_out[SAME_TOKENS] += located - usable
             self.left_out[FEW] += usable < 2
+
+
+def given_summary(counts: Mapping[str, int], unit: str) -> str:
+    """Return what ``GivenEntities.summary`` says, for the sums of the ``counts`` of several."""
+    nouns = {NO_PLACE: "entity", SAME_TOKENS: "entity", FEW: unit}
+    given = f"{counted(counts['entities'], 'entity')} given in {counted(counts['sentences'], unit)}"
+    causes = [
+        f"  no relations: {counted(counts[cause], noun)} {cause}" for cause, noun in nouns.items() if counts.get(cause)
+    ]
+    return "\n".join([given, *causes])
 
 
 def relating() -> list[str]:

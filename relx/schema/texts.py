@@ -1,9 +1,9 @@
 """The relations of sentences and documents, judged by a schema."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from relx.data.document import Document
 from relx.data.example import Entity, Example
@@ -90,9 +90,7 @@ class Enforcement:
 
     def summary(self) -> str:
         """Return how many relations were dropped, by rule."""
-        rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(self.dropped.items()))
-        dropped = f"the schema dropped {self.dropped.total():,} of {counted(self.relations, 'relation')}"
-        return f"{dropped}: {rules}" if rules else dropped
+        return dropped_summary(self.relations, self.dropped)
 
     def _places(self, facts: Sequence[Fact], where: str) -> set[int]:
         found = enforce(self.schema, facts)
@@ -102,6 +100,13 @@ class Enforcement:
             assert self.explain is not None
             self.explain(printable(f"{where}: dropped {dropped.reason(facts)}" if where else dropped.reason(facts)))
         return {dropped.place for dropped in found}
+
+
+def dropped_summary(relations: int, dropped: Mapping[Any, int]) -> str:
+    """Return how many relations a schema dropped, by rule."""
+    rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(dropped.items()))
+    total = f"the schema dropped {sum(dropped.values()):,} of {counted(relations, 'relation')}"
+    return f"{total}: {rules}" if rules else total
 
 
 def _kept(sentences: Sequence[Example], places: Collection[int]) -> list[Example]:

@@ -212,6 +212,17 @@ class TestCommand:
         assert main(["predict", rin, *given, "--window", "2"]) == 0
         assert "4 entities given in 1 window\n" in capsys.readouterr().err
 
+    def test_tables_are_summed_up_as_texts_are(self, rin: str, capsys: pytest.CaptureFixture[str]) -> None:
+        pytest.importorskip("pyarrow")
+        Path("schema.json").write_text('{"relations": {"born_in": {"types": [["PER", "ORG"]]}}}')
+        Path("in.csv").write_text(f"text\n{TEXT}\nalan turing left .\n")
+        options = ["--entities", "names.csv", "--schema", "schema.json", "--part-tokens", "1"]
+        assert main(["predict", rin, "in.csv", "--column", "text", "--output", "out", *options]) == 0
+        assert capsys.readouterr().err.splitlines()[-3:] == [
+            "2 entities given in 2 sentences", "  no relations: 1 sentence with fewer than two entities",
+            "the schema dropped 1 of 1 relation: 1 by types",
+        ]  # fmt: skip
+
     def test_gold_entities_are_given_in_evaluation(self, rin: str, capsys: pytest.CaptureFixture[str]) -> None:
         gold = {**RECORD, "relations": [{"head": 1, "type": "born_in", "tail": 0}]}
         Path("gold.jsonl").write_text(json.dumps(gold) + "\n")
