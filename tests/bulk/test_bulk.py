@@ -153,7 +153,6 @@ class TestOutput:
 
     def test_options_of_prediction_count(self, archive: str, capsys: Err) -> None:
         write("a.parquet")
-        Path("names.csv").write_text("name,type\nAnn Lee,PER\nRome,LOC\n")
         assert bulk(archive, "--window", "2", "--min-score", "1") == 0
         assert not any(row["relations"] for row in found())
         assert "0 relations" in capsys.readouterr().err
