@@ -7,6 +7,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from relx.calibration.items import entity_items
 from relx.calibration.reliability import Bin, calibration_error, reliability
 from relx.data.example import Entity, Example, Relation
 from relx.data.windows import merged
@@ -126,13 +128,9 @@ def _shaded(table: Confusion) -> dict[str, Any]:
 
 
 def _scored_entities(gold: Sequence[Example], predicted: Sequence[Example]) -> list[tuple[float, bool]]:
-    """Return the score of each predicted entity that has one, and whether gold has an entity equal to it."""
-    found = []
-    for theirs, ours in zip(gold, predicted, strict=True):
-        typed = all(entity.type is not None for entity in (*theirs.entities, *ours.entities))
-        known = {(e.span, e.type if typed else None) for e in theirs.entities if e.located}
-        found += [(e.score, (e.span, e.type if typed else None) in known) for e in ours.entities if e.score is not None]
-    return found
+    """Return the score of each predicted entity that has one, and whether it is correct as the scores count it."""
+    scored = [replace(example, entities=[e for e in example.entities if e.score is not None]) for example in predicted]
+    return list(entity_items(gold, scored).pairs())
 
 
 def _cards(
