@@ -37,10 +37,14 @@ _ERROR = {
 }
 _STATUSES = {
     "401": "The token is missing or wrong.",
+    "403": "A page of another site asks, or the host name is foreign.",
+    "404": "No model has this name.",
     "408": "The body did not arrive in time.",
     "413": "The body, the sentences or the tokens are more than the limit.",
+    "415": "The body is compressed.",
     "422": "The input cannot be read; each fault has its place.",
     "429": "Too many requests are under way; try again after the seconds of Retry-After.",
+    "500": "The service has a fault; its log says where.",
     "504": "The prediction took too long.",
 }
 
