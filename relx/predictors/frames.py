@@ -30,7 +30,7 @@ class Frames(NamedTuple):
     entities: "pd.DataFrame"
 
 
-def texts_of(table: Any, column: str, id_column: str | None = None) -> dict[Hashable, str]:
+def texts_of_table(table: Any, column: str, id_column: str | None = None) -> dict[Hashable, str]:
     """Return the texts of a table of pandas, polars or datasets by the names of their rows.
 
     The name of a row is its value in ``id_column``, or its label in the index of pandas, or its number from 0. Raises

@@ -29,7 +29,7 @@ from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
 from relx.predictors.documents import CHUNK, LONGEST, DocumentPredictor
-from relx.predictors.frames import Frames, frames, require_pandas, texts_of
+from relx.predictors.frames import Frames, frames, require_pandas, texts_of_table
 from relx.predictors.given import GivenEntities
 from relx.registry import registered_name
 from relx.schema import Enforcement, Schema
@@ -353,7 +353,7 @@ class Predictor:
         columns, and with all rows without a text or with the name of another row; MissingExtra without pandas.
         """
         require_pandas()
-        texts = texts_of(table, column, id_column)
+        texts = texts_of_table(table, column, id_column)
         return frames(list(texts), self.predict_documents(texts.values(), window, longest, **choices))
 
     def document_predictor(self, decision: Decision, window: int = 1, longest: int = LONGEST) -> DocumentPredictor:
