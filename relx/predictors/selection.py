@@ -44,8 +44,8 @@ class Selected:
     def to_example(self) -> Example:
         """Return the sentence without labels, with all this as ``selected`` in its ``meta``."""
         facts = {"undecided": self.undecided, "disagreement": self.disagreement, "distance": self.distance}
-        told = {**{name: round(value, 3) for name, value in facts.items()}, "reason": self.reason}
-        return replace(self.example.unlabelled(), meta={**(self.example.meta or {}), KEY: told})
+        selected = {**{name: round(value, 3) for name, value in facts.items()}, "reason": self.reason}
+        return replace(self.example.unlabelled(), meta={**(self.example.meta or {}), KEY: selected})
 
 
 def select(predictors: Sequence[Predictor], pool: Sequence[Example], count: int) -> list[Selected]:

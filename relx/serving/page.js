@@ -395,7 +395,7 @@
 
   const isDone = (card) => review !== null && review.done.includes(card.number);
 
-  function told() {
+  function showProgress() {
     by("progress").max = review.count;
     by("progress").value = review.done.length;
     by("state").textContent = `${review.done.length} of ${review.count} reviewed, in ${review.output}`;
@@ -407,25 +407,25 @@
 
   async function go(number) {
     if (changed && !isDone(cards[0]) && !window.confirm("Leave this sentence without saving what you decided?")) {
-      told();
+      showProgress();
       return;
     }
     current = Math.max(0, Math.min(review.count - 1, number));
     changed = false;
     await show([cardOf(await json(`/review/${current}`), current)]);
-    told();
+    showProgress();
   }
 
   async function save(card) {
     review.done = (await json(`/review/${card.number}`, result(card))).done;
     changed = false;
-    told();
+    showProgress();
   }
 
   async function toggleDone(card) {
     if (isDone(card)) review.done = (await json(`/review/${card.number}`, null)).done;
     else await save(card);
-    told();
+    showProgress();
     await render([card]);
   }
 
