@@ -27,7 +27,7 @@ from relx.bulk.tables import files_left_out, table_files
 from relx.bulk.worker import Worker
 from relx.errors import RelxError
 from relx.predictors.given import given_summary
-from relx.schema.texts import dropped_summary
+from relx.schema import dropped_summary
 from relx.utils.folder_lock import locked
 from relx.utils.runtime import require_device
 from relx.utils.text import counted

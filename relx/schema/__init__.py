@@ -3,7 +3,7 @@
 from relx.schema.enforcement import Argument, Dropped, Fact, enforce
 from relx.schema.proposal import propose
 from relx.schema.schema import RelationRules, Schema
-from relx.schema.texts import Enforcement, Violation, facts_of, facts_of_document, violations
+from relx.schema.texts import Enforcement, Violation, dropped_summary, facts_of, facts_of_document, violations
 
 __all__ = [
     "Argument",
@@ -13,6 +13,7 @@ __all__ = [
     "RelationRules",
     "Schema",
     "Violation",
+    "dropped_summary",
     "enforce",
     "facts_of",
     "facts_of_document",
