@@ -77,7 +77,7 @@ class Decision:
         if self.given is not None:
             return self._between_given(example)
         entities: dict[Entity, Entity] = {}
-        for entity in dict.fromkeys([*example.entities, *(a for r in example.relations for a in (r.head, r.tail))]):
+        for entity in example.mentions():
             kept, score = self.entities(entity.type, entity.score)
             if kept:
                 entities[entity] = entity._replace(score=score)

@@ -79,7 +79,7 @@ def unrelated_pairs(example: Example) -> list[tuple[Entity, Entity]]:
         (one, other)
         for place, one in enumerate(mentions)
         for other in mentions[place + 1 :]
-        if not _overlaps(one, *other.span)
+        if not overlaps(one, *other.span)
         and frozenset((one.span, other.span)) not in joined
         and len(_texts(example, one, other)) > 1
         and frozenset(_texts(example, one, other)) not in texts
@@ -100,10 +100,10 @@ def _negated(number: int, example: Example, relation: Relation, edit: Edit) -> C
 def _cannot_change(example: Example, relation: Relation) -> str | None:
     if not relation.located or not can_rewrite(example):
         return "a mention is not made of whole tokens"
-    if _overlaps(relation.head, *relation.tail.span):
+    if overlaps(relation.head, *relation.tail.span):
         return "the mentions overlap"
     first, last = _in_order(relation)
-    if any(_overlaps(mention, first.span[1], last.span[0]) for mention in _mentions(example)):
+    if any(overlaps(mention, first.span[1], last.span[0]) for mention in located_mentions(example)):
         return "another mention between the two"
     return None
 
@@ -119,8 +119,10 @@ def _cannot_swap(example: Example, relation: Relation, symmetric: set[str]) -> s
         return "no word between the mentions"
     if len(_texts(example, head, tail)) == 1:
         return "the mentions have the same text"
-    others = (m for m in _mentions(example) if (m.span, m.type) not in ((head.span, head.type), (tail.span, tail.type)))
-    if any(_overlaps(mention, *argument.span) for mention in others for argument in (head, tail)):
+    others = (
+        m for m in located_mentions(example) if (m.span, m.type) not in ((head.span, head.type), (tail.span, tail.type))
+    )
+    if any(overlaps(mention, *argument.span) for mention in others for argument in (head, tail)):
         return "another mention overlaps one of the two"
     return None
 
@@ -142,12 +144,13 @@ def _undirected(examples: Sequence[Example]) -> set[str]:
     return {type for type, count in both.items() if count > UNDIRECTED * all_of[type]}.union(SYMMETRIC_TYPES)
 
 
-def _mentions(example: Example) -> list[Entity]:
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    return [mention for mention in (*example.entities, *arguments) if mention.located]
+def located_mentions(example: Example) -> list[Entity]:
+    """Return the distinct mentions that have a place."""
+    return [mention for mention in example.mentions() if mention.located]
 
 
-def _overlaps(mention: Entity, start: int, end: int) -> bool:
+def overlaps(mention: Entity, start: int, end: int) -> bool:
+    """Return whether a located mention has one of the tokens ``start`` to ``end`` (exclusive)."""
     return mention.span[0] < end and mention.span[1] > start
 
 

@@ -4,7 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from relx.challenge.copies import negated_copies, swapped_copies, unrelated_pairs
+from relx.challenge.copies import located_mentions, negated_copies, overlaps, swapped_copies, unrelated_pairs
 from relx.challenge.rewrite import Edit, Rewriting, Words, can_rewrite, words_of
 from relx.data.example import Entity, Example
 
@@ -64,10 +64,5 @@ def _renamed(example: Example, one: Entity, other: Entity, first: Words, second:
 
 def _stand_alone(example: Example, pair: tuple[Entity, Entity]) -> bool:
     """Return whether no other mention overlaps one of the two."""
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    mentions = [mention for mention in (*example.entities, *arguments) if mention.located]
-    return all(
-        mention.span == entity.span or mention.span[0] >= entity.span[1] or mention.span[1] <= entity.span[0]
-        for entity in pair
-        for mention in mentions
-    )
+    others = [mention for mention in located_mentions(example) if mention.span not in (pair[0].span, pair[1].span)]
+    return not any(overlaps(mention, *entity.span) for mention in others for entity in pair)

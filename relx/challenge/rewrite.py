@@ -42,8 +42,7 @@ def words_of(example: Example, mention: Entity) -> Words:
 
 def can_rewrite(example: Example) -> bool:
     """Return whether all mentions consist of whole tokens; the place of one that cuts a token cannot be kept."""
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    return not any(mention.characters for mention in (*example.entities, *arguments))
+    return not any(mention.characters for mention in example.mentions())
 
 
 class Rewriting:

@@ -43,8 +43,7 @@ def name_of(example: Example, number: int) -> str:
 
 def changes_of(example: Example, number: int) -> Iterator[Change]:
     """Yield a Change for each mention that differs from its tokens; ``number`` counts sentences from 1."""
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    mentions = list(dict.fromkeys([*example.entities, *arguments]))
+    mentions = example.mentions()
     if all(mention.located and mention.text is None for mention in mentions):
         return
     name = name_of(example, number)

@@ -110,5 +110,4 @@ def _sentences(splits: Mapping[str, Sequence[Example]]) -> Iterator[tuple[Place,
 
 def _mentions(example: Example) -> list[Entity]:
     """Return the mentions that are made of whole tokens."""
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    return [e for e in (*example.entities, *arguments) if e.located and not example.cuts_token(e)]
+    return [mention for mention in example.mentions() if mention.located and not example.cuts_token(mention)]

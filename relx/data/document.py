@@ -89,8 +89,7 @@ class Document:
             for number, entity in (relation.head, relation.tail):
                 further[number].append(entity)
         for number, sentence in enumerate(self.sentences):
-            arguments = [argument for relation in sentence.relations for argument in (relation.head, relation.tail)]
-            for entity in dict.fromkeys([*sentence.entities, *arguments, *further[number]]):
+            for entity in dict.fromkeys([*sentence.mentions(), *further[number]]):
                 yield DocumentMention(number, entity)
 
     def relations(self) -> Iterator[DocumentRelation]:

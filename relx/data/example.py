@@ -106,6 +106,11 @@ class Example:
             return None
         return self.offsets[entity.start][0], self.offsets[entity.end - 1][1]
 
+    def mentions(self) -> list[Entity]:
+        """Return the distinct mentions: the entities, then the arguments of relations that are no entities."""
+        arguments = (argument for relation in self.relations for argument in (relation.head, relation.tail))
+        return list(dict.fromkeys([*self.entities, *arguments]))
+
     def glued(self) -> list[int]:
         """Return the numbers of the tokens that follow the token before them without a blank."""
         offsets = self.offsets or []
@@ -117,8 +122,7 @@ class Example:
         ``types`` fixes the color of each entity type by its position. The result is a file of its own; a page that has
         ``relx.utils.drawing.STYLE`` already needs no ``style`` in each drawing.
         """
-        arguments = (argument for relation in self.relations for argument in (relation.head, relation.tail))
-        mentions = list(dict.fromkeys(e._replace(score=None) for e in (*self.entities, *arguments) if e.located))
+        mentions = list(dict.fromkeys(e._replace(score=None) for e in self.mentions() if e.located))
         spans = [drawing.Span(*mention.span, mention.type or "") for mention in mentions]
         number = {mention: i for i, mention in enumerate(mentions)}
         arcs = [

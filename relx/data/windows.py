@@ -81,8 +81,7 @@ def labelled(document: Document, whole: Example) -> tuple[Document, int]:
     for head, type, tail, score in whole.relations:
         if not crosses(head) and not crosses(tail):
             found.relate(placed(head, tail), type, placed(tail, head), score)
-    arguments = (entity for relation in whole.relations for entity in (relation.head, relation.tail))
-    return found, len({entity for entity in (*whole.entities, *arguments) if crosses(entity)})
+    return found, sum(map(crosses, whole.mentions()))
 
 
 def _tokens_before(example: Example) -> int | None:

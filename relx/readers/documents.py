@@ -31,8 +31,7 @@ def cut_document(example: Example, spans: Sequence[Span]) -> Document:
     A mention without a position belongs to the sentence of the mention that it is related to, or to the first one.
     """
     assert example.text is not None and example.offsets is not None
-    arguments = (entity for relation in example.relations for entity in (relation.head, relation.tail))
-    places = (example.characters(entity) for entity in (*example.entities, *arguments))
+    places = map(example.characters, example.mentions())
     document = Document(example.text, id=example.id, meta=example.meta)
     starts = [start for start, _ in example.offsets]
     for start, end in uncut(spans, filter(None, places)):

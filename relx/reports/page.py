@@ -207,8 +207,7 @@ def _drawing(gold: Example, predicted: Example, found: Iterable[Outcome], types:
 
 
 def _mentions(example: Example) -> list[Entity]:
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    return [entity for entity in (*example.entities, *arguments) if entity.located]
+    return [mention for mention in example.mentions() if mention.located]
 
 
 def _packed(cards: Sequence[dict[str, Any]]) -> str:

@@ -133,8 +133,7 @@ def _number_at_place(example: Example, entity: Entity) -> tuple[int, ...]:
     """Return the number of a mention among those with the same tokens but different words, or () for the first."""
     if not example.cuts_token(entity):
         return ()
-    mentions = [*example.entities, *(argument for r in example.relations for argument in (r.head, r.tail))]
-    same_tokens = (other for other in mentions if other.located and other.span == entity.span)
+    same_tokens = (other for other in example.mentions() if other.located and other.span == entity.span)
     words = {(other.characters, other.text) if example.cuts_token(other) else () for other in same_tokens}
     number = sorted(words, key=lambda place: (place != (), str(place))).index((entity.characters, entity.text))
     return (number,) if number else ()

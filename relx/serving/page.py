@@ -135,8 +135,7 @@ def _sentences(answers: Sequence[Example | Document]) -> list[Example]:
 
 def _card(example: Example, chosen: Example | None = None) -> dict[str, Any]:
     """Return a sentence for the page, and which of its entities and relations the model itself returns."""
-    arguments = (argument for relation in example.relations for argument in (relation.head, relation.tail))
-    example = replace(example, entities=list(dict.fromkeys([*example.entities, *arguments])))
+    example = replace(example, entities=example.mentions())
     own = chosen or example
     entities, relations = set(map(_place, own.entities)), set(map(_places, own.relations))
     return {
