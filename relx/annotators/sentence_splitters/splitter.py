@@ -43,11 +43,10 @@ class SentenceTokenizer(Tokenizer):
         """Return the tokens of each text, no one of which lies in two sentences."""
         spans = self.splitter.split(texts)
         self.spans = dict(zip(texts, spans, strict=True))
-        tokens = iter(self.tokenizer.tokenize([text[a:b] for text, s in zip(texts, spans, strict=True) for a, b in s]))
         found = []
-        for of_text in spans:
+        for sentences in raw_sentences(texts, spans, self.tokenizer):
             joined = Tokens([], [])
-            for (start, _), (words, offsets) in zip(of_text, islice(tokens, len(of_text)), strict=True):
+            for start, _, (words, offsets) in sentences:
                 joined.words.extend(words)
                 joined.offsets.extend((start + first, start + last) for first, last in offsets)
             found.append(joined)
