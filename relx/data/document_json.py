@@ -9,7 +9,7 @@ from typing import Any
 
 from relx.data.document import Document, DocumentMention, DocumentRelation, Name
 from relx.data.example import Example, text_and_offsets
-from relx.data.json_form import example_from_json, record_id
+from relx.data.json_form import example_from_json, record_id, without_none
 from relx.data.json_validation import BadRecord, check_span, items, optional, optional_items, required, shown
 
 
@@ -24,7 +24,7 @@ def is_document(record: object) -> bool:
 def document_to_json(document: Document) -> dict[str, Any]:
     """Return the JSON form of a Document; omit what is missing, except entities, relations and mentions."""
     ids = _ids(document.mentions())
-    return _without_none(
+    return without_none(
         id=document.id,
         text=document.text,
         sentences=[
@@ -77,7 +77,7 @@ def _ids(mentions: Iterable[DocumentMention]) -> dict[DocumentMention, str]:
 
 def _sentence_to_json(start: int, sentence: Example) -> dict[str, Any]:
     text, offsets = text_and_offsets(sentence)
-    return _without_none(
+    return without_none(
         start=start,
         end=start + len(text),
         tokens=sentence.tokens,
@@ -91,19 +91,19 @@ def _sentence_to_json(start: int, sentence: Example) -> dict[str, Any]:
 def _entity_to_json(document: Document, mention: DocumentMention, id: str) -> dict[str, Any]:
     start, end = document.characters(mention) or (None, None)
     entity = mention.entity
-    return _without_none(
+    return without_none(
         id=id, start=start, end=end, sentence=mention.sentence, type=entity.type, text=document.mention_text(mention),
         score=entity.score,
     )  # fmt: skip
 
 
 def _relation_to_json(relation: DocumentRelation, ids: dict[DocumentMention, str]) -> dict[str, Any]:
-    return _without_none(type=relation.type, head=ids[relation.head], tail=ids[relation.tail], score=relation.score)
+    return without_none(type=relation.type, head=ids[relation.head], tail=ids[relation.tail], score=relation.score)
 
 
 def _name_to_json(name: Name) -> dict[str, Any]:
     places = [list(place) for place in name.places]
-    return _without_none(type=name.type, name=name.name, count=len(places), places=places)
+    return without_none(type=name.type, name=name.name, count=len(places), places=places)
 
 
 def _start(sentence: dict[str, Any], document: Document, where: str) -> int:
@@ -161,7 +161,3 @@ def _add_relation(relation: dict[str, Any], places: dict[str, tuple[int, int]], 
     )
     type, score = required(relation, "type", str, where), optional(relation, "score", float, where)
     document.relate(head, type, tail, score)
-
-
-def _without_none(**fields: Any) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if value is not None}

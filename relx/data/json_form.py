@@ -58,7 +58,7 @@ def example_from_json(record: Any, tokenizer: Tokenizer | None = None) -> Exampl
 def example_to_json(example: Example) -> dict[str, Any]:
     """Return the JSON form of an Example; omit missing fields, except entities and relations."""
     numbers = {entity: i for i, entity in reversed(list(enumerate(example.entities)))}
-    return _without_none(
+    return without_none(
         id=example.id,
         text=example.text,
         tokens=example.tokens,
@@ -294,12 +294,12 @@ def _relation_to_json(example: Example, relation: Relation, numbers: dict[Entity
         numbers[argument] if argument in numbers else _entity_to_json(example, argument)
         for argument in (relation.head, relation.tail)
     )
-    return _without_none(head=head, type=relation.type, tail=tail, score=relation.score)
+    return without_none(head=head, type=relation.type, tail=tail, score=relation.score)
 
 
 def _entity_to_json(example: Example, entity: Entity) -> dict[str, Any]:
     characters = example.characters(entity)
-    return _without_none(
+    return without_none(
         id=entity.id,
         start=entity.start,
         end=entity.end,
@@ -310,5 +310,6 @@ def _entity_to_json(example: Example, entity: Entity) -> dict[str, Any]:
     )
 
 
-def _without_none(**fields: Any) -> dict[str, Any]:
+def without_none(**fields: Any) -> dict[str, Any]:
+    """Return the fields that have a value."""
     return {key: value for key, value in fields.items() if value is not None}
