@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from relx.data.example import Entity, Example, Relation, text_and_offsets
@@ -136,28 +137,25 @@ class Document:
         Its argument elsewhere has no position.
         """
         sentences = self.sentences[first:stop]
-        begins = [0]
-        for sentence in sentences:
-            begins.append(begins[-1] + len(sentence))
+        begins = [0, *accumulate(map(len, sentences))]
         example = self._joined(first, stop, begins)
+
+        def moved(number: int, entity: Entity) -> Entity:
+            if not first <= number < stop:
+                return Entity(None, None, entity.type, self.sentences[number].mention_text(entity))
+            return shifted(entity, begins[number - first], self.starts[number] - self.starts[first])
+
         for number, sentence in enumerate(sentences, first):
-            shift = (begins[number - first], self.starts[number] - self.starts[first])
-            example.entities += [shifted(entity, *shift) for entity in sentence.entities]
+            example.entities += [moved(number, entity) for entity in sentence.entities]
             example.relations += [
-                Relation(shifted(head, *shift), type, shifted(tail, *shift), score)
+                Relation(moved(number, head), type, moved(number, tail), score)
                 for head, type, tail, score in sentence.relations
             ]
-        for relation in self.crossing:
-            distance = abs(relation.head.sentence - relation.tail.sentence)
-            inside = all(first <= number < stop for number, _ in (relation.head, relation.tail))
-            if inside or (distance >= stop - first and first <= relation.sentence < stop):
-                ends = (
-                    shifted(entity, begins[number - first], self.starts[number] - self.starts[first])
-                    if first <= number < stop
-                    else self._elsewhere(DocumentMention(number, entity))
-                    for number, entity in (relation.head, relation.tail)
-                )
-                example.relations.append(Relation(next(ends), relation.type, next(ends), relation.score))
+        for head, type, tail, score, listed in self.crossing:
+            inside = first <= min(head.sentence, tail.sentence) and max(head.sentence, tail.sentence) < stop
+            is_too_long = abs(head.sentence - tail.sentence) >= stop - first
+            if inside or (is_too_long and first <= listed < stop):
+                example.relations.append(Relation(moved(*head), type, moved(*tail), score))
         return example
 
     def _joined(self, first: int, stop: int, begins: list[int]) -> Example:
@@ -181,10 +179,6 @@ class Document:
             ]
         return example
 
-    def _elsewhere(self, mention: DocumentMention) -> Entity:
-        example = self.sentences[mention.sentence]
-        return Entity(None, None, mention.entity.type, example.mention_text(mention.entity))
-
 
 def normalized_name(name: str) -> str:
     """Return what spellings of one name have in common: case, width, blanks and marks at the ends do not matter."""
@@ -194,10 +188,7 @@ def normalized_name(name: str) -> str:
 
 def most_frequent(names: Iterable[str]) -> str:
     """Return the most frequent of some spellings; the first one of those that are equally frequent."""
-    count: defaultdict[str, int] = defaultdict(int)
-    for name in names:
-        count[name] += 1
-    return max(count, key=lambda name: count[name])
+    return Counter(names).most_common(1)[0][0]
 
 
 def shifted(entity: Entity, tokens: int, characters: int) -> Entity:
