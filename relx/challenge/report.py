@@ -100,8 +100,7 @@ class ChallengeReport:
         return {name: challenge.to_json() for name, challenge in self.challenges.items()}
 
     def __str__(self) -> str:
-        lines = iter(aligned([HEADER, *self._rows()]))
-        table = "\n".join(line.rstrip() for line in lines)
+        table = "\n".join(line.rstrip() for line in aligned([HEADER, *self._rows()]))
         return "\n\n".join([table, *filter(None, map(self._notes, self.challenges))])
 
     def _repr_html_(self) -> str:

@@ -53,8 +53,13 @@ def run(args: argparse.Namespace) -> int:
     with graph.GraphStore.temporary() as store:
         triples = sum(store.add(_above(graph.found_triples(path), args.min_score, left_out)) for path in args.files)
         nodes, edges = store.merge(args.min_count, linker)
-        write = {"turtle": graph.write_turtle, "graphml": graph.write_graphml, "csv": graph.write_csv}
-        write.get(args.to, graph.write_cypher)(store, Path(args.output))
+        writers = {
+            "turtle": graph.write_turtle,
+            "graphml": graph.write_graphml,
+            "csv": graph.write_csv,
+            "cypher": graph.write_cypher,
+        }
+        writers[args.to](store, Path(args.output))
         linked = f" ({store.linked():,} linked)" if linker else ""
     left = "".join(f", {number:,} left out: {reason}" for reason, number in left_out.items())
     held = f"{counted(nodes, 'node')}{linked}, {counted(edges, 'edge')}"
