@@ -2,14 +2,14 @@
 
 import argparse
 
-from relx.commands.common import add_include_argument, include_plugins
+from relx.commands.common import add_archive_argument, add_include_argument, include_plugins
 
 HELP = "choose thresholds and calibrate the scores of an archive on validation data"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    add_archive_argument(parser)
     parser.add_argument(
         "validation", help="labelled data that the model was not trained on, in any form that relx reads"
     )

@@ -2,14 +2,14 @@
 
 import argparse
 
-from relx.commands.common import open_output
+from relx.commands.common import add_archive_argument, open_output
 
 HELP = "print the model card of an archive: a README.md for the Hugging Face Hub"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx card``."""
-    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    add_archive_argument(parser)
     parser.add_argument("--name", help="the name of the model (default: the name of its run or of the archive)")
 
 

@@ -1,4 +1,4 @@
-"""What the commands that take an experiment file share: its arguments and how it is loaded."""
+"""What several commands share: arguments, how an experiment file is loaded, and how output is written."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,11 @@ def add_override_argument(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "-o", "--override", action="append", default=[], metavar="KEY.KEY=VALUE", help=f"replace one value of {what}"
     )
+
+
+def add_archive_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the archive as the first argument."""
+    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
 
 
 def add_device_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
@@ -74,11 +79,15 @@ def add_score_choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_given_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--given-entities``."""
+def add_prediction_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``, ``-o``, and what decides on predictions: scores, given entities and a schema."""
+    add_device_argument(parser, "predict")
+    add_score_choice(parser)
     parser.add_argument(
         "--given-entities", action="store_true", help="predict relations between the entities that the input holds"
     )
+    parser.add_argument("--schema", metavar="FILE", help="drop the relations that break this schema (relx schema)")
+    add_override_argument(parser, "the archive's experiment")
 
 
 def decision_of(
@@ -88,11 +97,6 @@ def decision_of(
     from relx.calibration.min_score import parse
 
     return predictor.decision(parse(args.min_score), not args.raw_scores, given_entities)
-
-
-def add_schema_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--schema``."""
-    parser.add_argument("--schema", metavar="FILE", help="drop the relations that break this schema (relx schema)")
 
 
 def enforcement_of(predictor: "Predictor", path: str | None, explain: bool = False) -> "Enforcement | None":

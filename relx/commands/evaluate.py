@@ -5,11 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from relx.commands.common import (
-    add_device_argument,
-    add_given_argument,
-    add_override_argument,
-    add_schema_argument,
-    add_score_choice,
+    add_archive_argument,
+    add_prediction_arguments,
     decision_of,
     enforcement_of,
     print_json,
@@ -28,7 +25,7 @@ LEAST_SCORE = 0.05  # where the curve of precision and recall begins
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx evaluate``."""
-    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    add_archive_argument(parser)
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
     parser.add_argument("--report", metavar="PAGE.html", help="write a page of the scores and errors of one FILE here")
@@ -37,11 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--challenge", action="store_true",
         help="also count false triples: between unrelated mentions, in negated sentences, with swapped mentions",
     )  # fmt: skip
-    add_device_argument(parser, "predict")
-    add_score_choice(parser)
-    add_given_argument(parser)
-    add_schema_argument(parser)
-    add_override_argument(parser, "the archive's experiment")
+    add_prediction_arguments(parser)
     add_score_arguments(
         parser,
         "what counts as equal; may be repeated, the first is shown in full (default: the experiment's)",

@@ -5,12 +5,9 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
-    add_device_argument,
-    add_given_argument,
+    add_archive_argument,
     add_include_argument,
-    add_override_argument,
-    add_schema_argument,
-    add_score_choice,
+    add_prediction_arguments,
     decision_of,
     enforcement_of,
     include_plugins,
@@ -30,7 +27,7 @@ HELP = "extract entities and relations with a trained archive"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    add_archive_argument(parser)
     parser.add_argument(
         "inputs", nargs="+", metavar="PATH",
         help='texts, folders of .txt files, or files of JSON lines with "text" or "tokens"; - for standard input; '
@@ -65,21 +62,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--triples", action="store_true",
         help="print each distinct triple of the documents once, with its best score, its number and its places",
     )  # fmt: skip
-    add_device_argument(parser, "predict")
-    add_score_choice(parser)
-    add_given_argument(parser)
+    add_prediction_arguments(parser)
     parser.add_argument(
         "--entities", metavar="FILE",
         help="predict relations between the names of this CSV file (columns name, type) that a text holds",
     )  # fmt: skip
     parser.add_argument("--ignore-case", action="store_true", help="match the names of --entities in any case")
-    add_schema_argument(parser)
     parser.add_argument(
         "--explain",
         action="store_true",
         help="print each relation that --schema drops, with its rule, on standard error",
     )
-    add_override_argument(parser, "the archive's experiment")
     add_include_argument(parser)
     _add_table_arguments(parser)
 

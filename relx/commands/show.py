@@ -2,14 +2,14 @@
 
 import argparse
 
-from relx.commands.common import print_json
+from relx.commands.common import add_archive_argument, print_json
 
 HELP = "show what an archive tells: labels, sizes, scores, training data, plugins, versions, date"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx show``."""
-    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    add_archive_argument(parser)
     parser.add_argument("--json", action="store_true", help="print everything as one JSON object, ratios from 0 to 1")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
+    add_archive_argument,
     add_device_argument,
     add_include_argument,
     add_score_choice,
@@ -29,7 +30,7 @@ FORMS: dict[str, str | dict[str, str]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("archive", help="a model.tar.gz that relx train wrote")
+    add_archive_argument(parser)
     parser.add_argument(
         "input", metavar="TEXTS", help="sentences of any form, labeled or not: a file, or brat's folder"
     )
