@@ -44,20 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the scores. Raises PluginError, ArchiveError, ConfigError, DataError, UnknownProtocol."""
-    from relx.errors import ConfigError
     from relx.utils.text import printable
 
     prepare(args)
-    for option in OUTPUTS:
-        if (path := getattr(args, option)) is not None and len(args.files) > 1:
-            raise ConfigError(
-                f"--{option} {path}: holds the {option} of one file, and {len(args.files)} are given; "
-                "evaluate them one by one"
-            )
-    paths = [path for option in OUTPUTS if (path := getattr(args, option)) is not None]
-    if len(set(paths)) < len(paths):
-        raise ConfigError(f"{' and '.join(f'--{option}' for option in OUTPUTS)}: write each to a file of its own")
-    evaluations = _evaluate(args)
+    evaluations = _evaluate(args, _output_paths(args))
     if args.json:
         print_json({file: evaluation.to_json() for file, evaluation in evaluations.items()})
     else:
@@ -65,7 +55,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
+def _output_paths(args: argparse.Namespace) -> dict[str, str]:
+    """Return the files to write, by option. Raises ConfigError for several evaluated files, and for two equal paths."""
+    from relx.errors import ConfigError
+
+    paths = {option: path for option in OUTPUTS if (path := getattr(args, option))}
+    for option, path in paths.items():
+        if len(args.files) > 1:
+            raise ConfigError(
+                f"--{option} {path}: holds the {option} of one file, and {len(args.files)} are given; "
+                "evaluate them one by one"
+            )
+    if len(set(paths.values())) < len(paths):
+        raise ConfigError(f"{' and '.join(f'--{option}' for option in OUTPUTS)}: write each to a file of its own")
+    return paths
+
+
+def _evaluate(args: argparse.Namespace, paths: Mapping[str, str]) -> "dict[str, Evaluation]":
     import sys
     from contextlib import ExitStack
 
@@ -81,8 +87,7 @@ def _evaluate(args: argparse.Namespace) -> "dict[str, Evaluation]":
     train = found[args.seen] if args.seen else None
     evaluations = {}
     with ExitStack() as stack:
-        paths = {option: getattr(args, option) for option in OUTPUTS}
-        outputs = {option: stack.enter_context(atomic_write(path)) for option, path in paths.items() if path}
+        outputs = {option: stack.enter_context(atomic_write(path)) for option, path in paths.items()}
         for file in args.files:
             with faults_in(file):
                 evaluations[file] = score_predictions(
