@@ -60,7 +60,7 @@ def end_of(example: Example) -> int | None:
 
 
 def by_document(examples: Iterable[Example]) -> Iterator[tuple[str | None, list[Example]]]:
-    """Neighbouring sentences of one document together; a sentence without a document is alone."""
+    """Yield each document's name and its neighboring sentences; a sentence without a document is alone."""
     numbered = enumerate(examples)
     for _, group in groupby(numbered, key=lambda pair: document_of(pair[1]) or pair[0]):
         sentences = [example for _, example in group]
