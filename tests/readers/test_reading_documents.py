@@ -119,7 +119,7 @@ def test_windows_of_brat_and_of_dygie(tmp_path: Path) -> None:
             assert [relation.located for relation in relations] == [bool(located)] * len(relations)
 
 
-@pytest.mark.parametrize("form", ["brat", "dygie", "jsonl", "doccano", "labelstudio"])
+@pytest.mark.parametrize("form", ["brat", "dygie", "jsonl", "doccano", "labelstudio", "prodigy"])
 def test_a_window_has_at_least_one_sentence(form: str) -> None:
     with pytest.raises(ConfigError, match="window is 0; it must be at least 1"):
         make_reader({"type": form, "window": 0})
