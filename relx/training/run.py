@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 Page = Callable[[], str]
 EXPERIMENT = Reference("relx.training.experiment", "Experiment")
-CHOSEN = ", thresholds chosen on the validation data"
+CHOSEN = "chosen on the validation data"
 
 
 @dataclass(frozen=True, repr=False)
@@ -243,12 +243,13 @@ def _final_scores(
     def score_split(split: str, predicted: Sequence[Example], thresholds: str = "") -> dict[str, Any]:
         gold = data[split]
         reports = [score(gold, predicted, protocol, seen) for protocol in experiment.protocols]
+        note = f", thresholds {thresholds}" if thresholds else ""
         for report in reports:
-            logger.info("%s: triples %s (%s%s)", split, percentages(report.triples), report.protocol, thresholds)
-        rule = f"{reports[0].entity_protocol}{thresholds}"
+            logger.info("%s: triples %s (%s%s)", split, percentages(report.triples), report.protocol, note)
+        rule = f"{reports[0].entity_protocol}{note}"
         logger.info("%s: entities %s (%s)", split, percentages(reports[0].entities), rule)
         title, by_protocol = f"Evaluation of {experiment.files[split][1]}", {r.protocol: r for r in reports}
-        facts = [("thresholds", thresholds.removeprefix(", thresholds ") or "of the head")]
+        facts = [("thresholds", thresholds or "of the head")]
         pages.append(lambda: evaluation_page(title, gold, predicted, by_protocol, facts))
         return {report.protocol: report.to_json() for report in reports}
 
