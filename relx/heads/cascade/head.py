@@ -149,7 +149,6 @@ class Cascade(Head):
         self.joint = self.finds_relations = joint
         self.all_subjects, self.nearest = subjects == "all", decoding == "nearest"
         with_entities = markers == "entity_subject"
-        self.reads_types = with_entities
         self.fusion = Fusion(task_features)
         if joint and fusion == "late":
             num_types = len(types) if with_entities else None
@@ -234,7 +233,7 @@ class Cascade(Head):
 
     def fault_of_given(self, entity: Entity) -> str | None:
         """Return what is wrong with a type that the model cannot mark."""
-        return self.types.fault_of_given(entity) if self.reads_types else None
+        return self.types.fault_of_given(entity) if self.rereads_entities else None
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Return what the steps arrive at when each finds the gold spans, as far as its decoding allows."""
