@@ -87,17 +87,20 @@ class LabelStudioReader(TextReader):
         entities: list[dict[str, Any]] = []
         numbers: dict[str, list[int]] = {}
         for i, result in enumerate(results):
+            if result.get("type") == RELATION:
+                self._found[BOTH_WAYS] += result.get("direction") == "bi"
+                continue
             place = f"{where}.result[{i}]"
-            found = [] if result.get("type") == RELATION else _entities(result, place)
-            if found:
-                # Two controls that label one region give two results of its id.
-                labels = numbers.setdefault(id := result["id"], [])
-                if labels and entities[labels[0]]["characters"] != found[0]["characters"]:
-                    raise BadRecord(f"{place}.id: {shown(id)} is the id of another span of this task already")
-                labels += range(len(entities), len(entities) + len(found))
-                entities += found
-            self._found[OTHERS] += not found and result.get("type") != RELATION
-            self._found[BOTH_WAYS] += result.get("type") == RELATION and result.get("direction") == "bi"
+            found = _entities(result, place)
+            if not found:
+                self._found[OTHERS] += 1
+                continue
+            # Two controls that label one region give two results of its id.
+            labels = numbers.setdefault(id := result["id"], [])
+            if labels and entities[labels[0]]["characters"] != found[0]["characters"]:
+                raise BadRecord(f"{place}.id: {shown(id)} is the id of another span of this task already")
+            labels += range(len(entities), len(entities) + len(found))
+            entities += found
         self._found[UNITS] += _count_code_points(entities, text)
         relations = [
             relation
