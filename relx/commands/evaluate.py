@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_score_arguments(
         parser,
         "what counts as equal; may be repeated, the first is shown in full (default: the experiment's)",
-        "the reader of all files (default: the experiment's, or another for a file that only it recognises)",
+        "the reader of all files (default: the experiment's, or another for a file that only it recognizes)",
     )
 
 

@@ -46,7 +46,7 @@ def _read(args: argparse.Namespace) -> "tuple[list[Example], list[Example], list
 
     try:
         form = reader_for(args.predicted)
-    except DataError:  # what no reader recognises, and what can be read only once, is to be relx's own form
+    except DataError:  # what no reader recognizes, and what can be read only once, is to be relx's own form
         form = "jsonl"
     files = {
         "gold": (make_reader(args.reader or reader_for(args.gold)), args.gold),

@@ -129,7 +129,7 @@ def read_labelled(
 ) -> dict[str, list[Example]]:
     """Read labelled files. Raises one DataError for the faults of all of them.
 
-    The default is the reader of the experiment, or another one if only that recognises the file.
+    The default is the reader of the experiment, or another one if only that recognizes the file.
     """
     parts = predictor.archive.parts
     named = make_reader(reader, parts.tokenizer, parts.splitter) if reader is not None else None
