@@ -41,7 +41,7 @@ def found_triples(path: str | Path) -> Iterator[FoundTriple]:
 
     Raises DataError, after the last record, for all bad records, each with its ``file:line``.
     """
-    faults, errors = Faults(), 0
+    faults, errors, nameless = Faults(), 0, 0
     with faults.gathered():
         for line, record in records(path, faults.add):
             where = f"{path}:{line}"
@@ -57,9 +57,13 @@ def found_triples(path: str | Path) -> Iterator[FoundTriple]:
                 head, tail = (_argument(document, mention, start) for mention in (relation.head, relation.tail))
                 if head.name and tail.name:
                     yield FoundTriple(head, printable(relation.type), tail, relation.score, printable(name))
+                else:
+                    nameless += 1
     faults.raise_any()
     if errors:
         logger.warning("%s: %d lines hold an error in place of a sentence", path, errors)
+    if nameless:
+        logger.warning("%s: %d triples with a mention without words are left out", path, nameless)
 
 
 def _document(record: dict[str, Any], where: str) -> tuple[Document, str, int]:

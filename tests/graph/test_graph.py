@@ -118,6 +118,15 @@ def test_mentions_without_a_place_and_lines_with_errors(tmp_path, caplog):
     assert "1 lines hold an error in place of a sentence" in caplog.text
 
 
+def test_triples_with_a_mention_without_words_are_counted(tmp_path, caplog):
+    path = tmp_path / "found.jsonl"
+    record = {"tokens": ["Bo"], "entities": [{"start": 0, "end": 1}, {"text": " "}], "relations": [
+        {"head": 0, "type": "of", "tail": 1}, {"head": 0, "type": "is", "tail": 0}]}  # fmt: skip
+    path.write_text(json.dumps(record))
+    assert [edge.relation for edge in merged(path)[1]] == ["is"]
+    assert "found.jsonl: 1 triples with a mention without words are left out" in caplog.text
+
+
 def test_turtle_is_read_back_by_rdflib(tmp_path):
     rdflib = pytest.importorskip("rdflib")
     graph("turtle", corpus(tmp_path, ANN, AGAIN, ODD), tmp_path / "g.ttl")
