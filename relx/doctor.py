@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 from relx.version import __version__
 
 MODULES = {"jsonnet": "_jsonnet"}
-OWN_EXTRA = "dev"
+# What only those who work on relx itself need.
+OWN_EXTRAS = ("dev", "docs", "browser")
 # What each of them is called by torch. bfloat16 without them is emulated, and slow.
 INSTRUCTIONS = {
     "AVX2": ("avx2",), "AVX-512": ("avx512_f",), "bfloat16": ("avx512_bf16", "amx_bf16"),
@@ -73,10 +74,10 @@ def _libraries() -> Iterator[Finding]:
         extra = _extra_of(requirement)
         if extra is None:
             yield _library(requirement)
-        elif extra != OWN_EXTRA and _version(requirement.name) is None:
+        elif extra not in OWN_EXTRAS and _version(requirement.name) is None:
             install = f"pip install 'relx[{extra}]'"
             yield Finding(requirement.name, f"not installed; only needed for {extra}: {install}")
-        elif extra != OWN_EXTRA:
+        elif extra not in OWN_EXTRAS:
             yield _library(requirement)
 
 

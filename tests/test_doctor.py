@@ -9,7 +9,8 @@ from relx import doctor
 from relx.commands import main
 from relx.doctor import examine
 
-EXTRAS = ['tensorboard>=2; extra == "tensorboard"', 'pytest>=8; extra == "dev"']
+# No module has the name of the last one, although it is installed.
+EXTRAS = ['tensorboard>=2; extra == "tensorboard"', 'pytest>=8; extra == "dev"', 'pytest-xdist>=3; extra == "docs"']
 WANTED = ["torch>=2.4", "numpy>=999", "nowhere>=1", *EXTRAS]
 
 

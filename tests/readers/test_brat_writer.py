@@ -22,13 +22,19 @@ def content(folder):
     return {str(file.relative_to(folder)): file.read_text() for file in sorted(folder.rglob("*.[ta][xn][tn]"))}
 
 
-def test_sentences_of_no_document_are_the_lines_of_one(tmp_path):
+def test_sentences_of_no_document_are_the_paragraphs_of_one(tmp_path):
     READER.write([EXAMPLE, EXAMPLE], tmp_path / "out")
     assert content(tmp_path / "out") == {
-        "sentences.txt": "Ann Lee moved to Lyon .\nAnn Lee moved to Lyon .\n",
+        "sentences.txt": "Ann Lee moved to Lyon .\n\nAnn Lee moved to Lyon .\n",
         "sentences.ann": "T1\tPER 0 7\tAnn Lee\nT2\tLOC 17 21\tLyon\nR1\tin Arg1:T1 Arg2:T2\n"
-        "T3\tPER 24 31\tAnn Lee\nT4\tLOC 41 45\tLyon\nR2\tin Arg1:T3 Arg2:T4\n",
+        "T3\tPER 25 32\tAnn Lee\nT4\tLOC 42 46\tLyon\nR2\tin Arg1:T3 Arg2:T4\n",
     }
+
+
+def test_short_lines_are_not_read_as_one_broken_sentence(tmp_path):
+    texts = ["The small harbor of the old town by the sea", "boats lie there"]
+    READER.write([Example(text.split()) for text in texts], tmp_path / "out")
+    assert [" ".join(example.tokens) for example in READER.read(tmp_path / "out")] == texts
 
 
 def test_scores_are_notes_and_the_types_are_declared(tmp_path):

@@ -22,7 +22,7 @@ _ENDS_LINE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]")
 
 
 def write_folder(examples: Iterable[Example], folder: Path) -> None:
-    """Write a .txt and an .ann for each document; write sentences without a document to one more file, one per line.
+    """Write a .txt and an .ann for each document; sentences without one become the paragraphs of one more file.
 
     A mention that covers part of its tokens is written as that part if its characters are known. Scores are notes.
     ``annotation.conf`` declares the types. Raises DataError for a non-empty folder, and for all document names that
@@ -105,7 +105,7 @@ class _Document:
 
     @classmethod
     def of(cls, sentences: Sequence[_Sentence], placed: bool) -> "_Document":
-        """Sentences where they begin in their document, whatever their order; without a place on lines of their own."""
+        """Place sentences where they begin in their document; those without a place become paragraphs."""
         document, faults = cls(), Faults()
         starts = [sentence.start for sentence in sentences]
         if placed and None not in starts:
@@ -121,9 +121,13 @@ class _Document:
 
     def _add(self, sentence: _Sentence, placed: bool) -> None:
         text, offsets = text_and_offsets(sentence.example)
-        begin = self._begin(sentence) if placed and sentence.start is not None else self.length + bool(self.parts)
-        line_end = "\n" if self.parts and begin > self.length else ""
-        self.parts += [line_end.ljust(begin - self.length), text]
+        if placed and sentence.start is not None:
+            begin = self._begin(sentence)
+            gap = ("\n" if self.parts and begin > self.length else "").ljust(begin - self.length)
+        else:  # a blank line: a splitter may read lines that follow each other as one broken sentence
+            gap = "\n\n" if self.parts else ""
+            begin = self.length + len(gap)
+        self.parts += [gap, text]
         self.length = begin + len(text)
         self._annotate(sentence.example, text, offsets, begin, sentence.where)
 
