@@ -29,8 +29,9 @@ def corpus_lines(path: str, count: int) -> Iterator[bytes]:
 
 def predict(predictor: Predictor, lines: Iterator[bytes]) -> int:
     """The number of triples found in all lines, answered as a command answers them."""
-    answers = LinePredictor(predictor, "lines").answers(lines)
-    return sum(len(json.dumps(answer)) > 0 and len(answer["relations"]) for answer in answers)
+    answers = LinePredictor(predictor)
+    found = answers.respond(answers.inputs("lines", lines))
+    return sum(len(json.dumps(answer)) > 0 and len(answer["relations"]) for answer in found)
 
 
 def child(archive: str, corpus: str, count: int, singly: bool) -> None:

@@ -1,7 +1,7 @@
 """Curves from the score of a head to the probability that the prediction is correct. They rise strictly."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -154,6 +154,3 @@ def _with_own_share(probabilities: np.ndarray, scores: Values) -> np.ndarray:
 def _logit(scores: Values) -> np.ndarray:
     p = np.clip(np.asarray(scores, dtype=float), LEAST_LOGIT_SCORE, 1 - LEAST_LOGIT_SCORE)
     return np.log(p / (1 - p))
-
-
-CURVES: Mapping[str, Any] = {"isotonic": Isotonic.fit, "logistic": Logistic.fit}

@@ -20,10 +20,6 @@ class LeastScores:
     rest: float | None = None
     by_type: Mapping[str, float] = field(default_factory=dict)
 
-    def of(self, type: str | None) -> float | None:
-        """Return the bound of a type."""
-        return self.rest if type is None else self.by_type.get(type, self.rest)
-
 
 def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastScores]:
     """Return the bounds of both tasks; names are ``entities``, ``relations`` or a type that the model knows.

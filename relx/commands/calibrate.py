@@ -2,7 +2,7 @@
 
 import argparse
 
-from relx.commands.common import add_archive_argument, add_include_argument, include_plugins
+from relx.commands.common import add_archive_argument, add_device_argument, add_include_argument, include_plugins
 
 HELP = "choose thresholds and calibrate the scores of an archive on validation data"
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--protocol", metavar="NAME", help="what counts as correct (default: the experiment's first)")
     parser.add_argument("--reader", metavar="NAME", help="the reader of VALIDATION (default: the experiment's)")
-    parser.add_argument("--device", default="cpu", help="where to run: cpu, cuda (default: %(default)s)")
+    add_device_argument(parser, "run")
     add_include_argument(parser)
 
 

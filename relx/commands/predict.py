@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.sentences:
         documents = predictor.document_predictor(decision, args.window, args.longest or LONGEST)
     lines = LinePredictor(
-        predictor, args.inputs[0], False, args.on_error == "record", args.longest, decision, enforcement, documents,
+        predictor, args.on_error == "record", args.longest, decision, enforcement, documents,
         name_files=len(paths) > 1, needs_records=args.given_entities,
     )  # fmt: skip
     distinct = DistinctTriples()

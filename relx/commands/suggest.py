@@ -95,7 +95,7 @@ def _of_documents(args: argparse.Namespace, predictor: "Predictor") -> "Iterator
 
     decision = decision_of(predictor, args)
     documents = predictor.document_predictor(decision, args.window)
-    lines = LinePredictor(predictor, args.input, decision=decision, documents=documents)
+    lines = LinePredictor(predictor, decision=decision, documents=documents)
     for answer in lines.respond(lines.files(text_files([args.input]))):
         yield _whole(document_from_json(answer)) if "sentences" in answer else example_from_json(answer)
 

@@ -72,17 +72,14 @@ class Source(NamedTuple):
 class LinePredictor:
     """Answer each line of a file of records or texts, and each document, by a JSON object.
 
-    Lines are JSON records, or with ``plain_text`` raw text; ``name`` is that of their file. With ``documents`` a record
-    with a text alone is a document. A bad line, one of more tokens than ``longest`` among them, raises DataError with
-    its number. With ``record_errors`` it is answered by an object with ``error`` and ``line`` (and ``file`` if
-    ``name_files``) and counted in ``failures``; such an object in the input is answered by itself. ``decision`` says
-    which predictions count, by default that of the archive. ``enforcement`` drops relations that break a schema.
-    With ``needs_records`` a file of plain text is an error.
+    With ``documents`` a record with a text alone is a document. A bad line, one of more tokens than ``longest`` among
+    them, raises DataError with its number. With ``record_errors`` it is answered by an object with ``error`` and
+    ``line`` (and ``file`` if ``name_files``) and counted in ``failures``; such an object in the input is answered by
+    itself. ``decision`` says which predictions count, by default that of the archive. ``enforcement`` drops relations
+    that break a schema. With ``needs_records`` a file of plain text is an error.
     """
 
     predictor: Predictor
-    name: str
-    plain_text: bool = False
     record_errors: bool = False
     longest: int | None = None
     decision: Decision | None = None
@@ -95,12 +92,8 @@ class LinePredictor:
     first_failure: str = ""
     warned: bool = False
 
-    def answers(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        """Return the answer to each line. Raises DataError for a bad one unless errors are recorded."""
-        return self.respond(self.inputs(self.name, lines, self.plain_text))
-
     def respond(self, inputs: Iterable[tuple[Source, Input]]) -> Iterator[dict[str, Any]]:
-        """Return the answer to each input, in order. Raises as ``answers`` does."""
+        """Yield the answer to each input, in order. Raises DataError for a bad one unless errors are recorded."""
         documents = self.documents
         if documents is None:
             documents = self.predictor.document_predictor(self.decision or self.predictor.decision())
@@ -110,7 +103,10 @@ class LinePredictor:
             yield self._answer(source, answer)
 
     def inputs(self, name: str, lines: Iterable[bytes], plain_text: bool = False) -> Iterator[tuple[Source, Input]]:
-        """Yield the sentence or document of each line of a file, or a Failure."""
+        """Yield the sentence or document of each line of a file, or a Failure.
+
+        A line is a JSON record, or with ``plain_text`` raw text.
+        """
         for chunk in _chunks(enumerate(lines, 1)):
             yield from self.records(
                 name, [(number, self._parse(name, number, line, plain_text)) for number, line in chunk]

@@ -121,7 +121,7 @@ class Service:
         documents = predictor.document_predictor(decision, options.window)
         documents.answer = partial(self.batcher.answer, work, deadline=deadline)
         lines = LinePredictor(
-            predictor, "input", record_errors=True, longest=LONGEST, decision=decision,
+            predictor, record_errors=True, longest=LONGEST, decision=decision,
             documents=None if options.sentences else documents,
         )  # fmt: skip
         records = [{"text": value} if isinstance(value, str) else value for value in values]

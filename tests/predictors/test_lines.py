@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +23,12 @@ def predictor(archive: str) -> Predictor:
 def answers(predictor: Predictor, *lines: Any, text: bool = False) -> list[dict[str, Any]]:
     """The answer to each line, errors recorded. Lines are bytes, text, or what is to be written as JSON."""
     encoded = [line if isinstance(line, bytes) else encode(line) + b"\n" for line in lines]
-    return list(LinePredictor(predictor, "in.jsonl", text, record_errors=True).answers(encoded))
+    return list(respond(LinePredictor(predictor, record_errors=True), encoded, text))
+
+
+def respond(predictor: LinePredictor, lines: Iterable[bytes], text: bool = False) -> Iterator[dict[str, Any]]:
+    """The answers to the lines of in.jsonl."""
+    return predictor.respond(predictor.inputs("in.jsonl", lines, text))
 
 
 def encode(line: Any) -> bytes:
@@ -174,7 +180,7 @@ class TestFailures:
                 json.dumps(answer)
 
     def test_stopping_names_file_and_line(self, predictor: Predictor) -> None:
-        stream = LinePredictor(predictor, "in.jsonl").answers([b'{"text": "a"}\n', b"oops\n"])
+        stream = respond(LinePredictor(predictor), [b'{"text": "a"}\n', b"oops\n"])
         assert next(stream)["text"] == "a"
         with pytest.raises(DataError) as caught:
             next(stream)
@@ -201,14 +207,14 @@ class TestMemory:
     LINES = [b'{"text": "Ann Lee was born in Rome ."}', b'{"text": "%s"}' % (b"a " * 60), b"5", b'{"text": "b"}']
 
     def test_it_is_reported_in_its_place(self, cramped: Predictor) -> None:
-        answers = list(LinePredictor(cramped, "in", record_errors=True).answers(self.LINES))
+        answers = list(respond(LinePredictor(cramped, record_errors=True), self.LINES))
         assert answers[1] == {"error": "the memory does not suffice for a sentence of 60 tokens; split it", "line": 2}
         assert [answer.get("line") for answer in answers] == [None, 2, 3, None]
         assert answers[0]["relations"] and answers[3]["tokens"] == ["b"]
 
     def test_it_stops_the_run_unless_told_otherwise(self, cramped: Predictor) -> None:
-        with pytest.raises(DataError, match="^in:2: the memory does not suffice for a sentence of 60 tokens"):
-            list(LinePredictor(cramped, "in").answers(self.LINES))
+        with pytest.raises(DataError, match="^in.jsonl:2: the memory does not suffice for a sentence of 60 tokens"):
+            list(respond(LinePredictor(cramped), self.LINES))
         with pytest.raises(NoMemory, match="60 tokens"):
             cramped(["a", "a " * 60])
 
@@ -223,6 +229,6 @@ class TestMemory:
 
 def test_a_line_may_be_too_long(predictor: Predictor) -> None:
     lines = [b'{"tokens": ["a", "b"]}', b'{"tokens": ["a", "b", "c"]}']
-    short, long = LinePredictor(predictor, "in", record_errors=True, longest=2).answers(lines)
+    short, long = respond(LinePredictor(predictor, record_errors=True, longest=2), lines)
     assert short["tokens"] == ["a", "b"]
     assert long == {"error": "3 tokens are more than 2 (--longest); split the text", "line": 2}

@@ -169,12 +169,13 @@ TAGGED, UNTAGGED = b'{"tokens": ["Ann"], "pos_tags": ["NNP"]}', b'{"tokens": ["B
 def test_a_line_without_given_tags_is_answered_by_an_error_in_its_place(given, overrides, reason):
     predictor = Predictor.load(given, overrides=overrides)
     lines = [TAGGED, UNTAGGED, TAGGED, b"oops", UNTAGGED]
-    answers = list(LinePredictor(predictor, "in.jsonl", record_errors=True).answers(lines))
+    recording, strict = LinePredictor(predictor, record_errors=True), LinePredictor(predictor)
+    answers = list(recording.respond(recording.inputs("in.jsonl", lines)))
     assert [answer.get("line") for answer in answers] == [None, 2, None, 4, 5]
     assert all(reason in answers[place]["error"] and "'Bob sings'" in answers[place]["error"] for place in (1, 4))
     assert answers[0]["tokens"] == answers[2]["tokens"] == ["Ann"]
     with pytest.raises(DataError, match=f"^in.jsonl:2: .*{reason}"):
-        list(LinePredictor(predictor, "in.jsonl").answers(lines))
+        list(strict.respond(strict.inputs("in.jsonl", lines)))
     with pytest.raises(DataError, match=reason):
         predictor([["Bob", "sings"]])
 
