@@ -20,9 +20,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from processes import output_of
 
+from relx.commands.select import select
 from relx.data.example import Example
 from relx.predictors import Predictor
-from relx.predictors.selection import select
 from relx.readers import make_reader, read
 
 ROOT = Path(__file__).parents[1]

@@ -103,7 +103,6 @@ ABOVE: dict[str, set[str]] = {
     "bulk": {"annotators", "calibration", "data", "plugins", "predictors", "readers", "schema"},
     "api": {"calibration", "config", "data", "predictors", "scoring", "training"},
     "integrations": {"annotators.sentence_splitters", "data", "predictors"},
-    "doctor": {"annotators", "config", "data", "predictors", "testing", "training"},
     "comparison": {"predictors", "readers", "scoring", "training"},
     "tuning": {"comparison", "config", "training"},
 }
@@ -190,13 +189,18 @@ def test_the_core_loads_nothing_heavy(room: str) -> None:
     assert heavy == []
 
 
-def test_commands_import_only_argparse_and_their_like_until_they_run() -> None:
-    light = {"argparse", "collections", "typing", "os", "relx"}
-    for path in filter(lambda path: room_of(path) == "commands" and path.stem != "__init__", modules()):
-        names = {name for name, _ in imports(path, module_level=True)}
-        assert {name.partition(".")[0] for name in names} <= light, path
-        own = {name for name in names if name.startswith("relx")}
-        assert own <= {"relx.commands.common", "relx.commands.scores"}, path
+def test_no_command_loads_anything_heavy_before_it_runs(tmp_path: Path) -> None:
+    names = [module_name(path) for path in modules() if room_of(path) == "commands"]
+    code = f"import sys, importlib\nfor name in {names}: importlib.import_module(name)\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in run.stdout.split()} & {*HEAVY, "jinja2"}
+
+
+def test_the_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
+    code = "import sys\nfrom relx.commands import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    imported = {name for name in run.stdout.splitlines()[-1].split() if name.startswith("relx.commands.")}
+    assert imported == {"relx.commands.output"}
 
 
 def loaded(*arguments: str, cwd: Path) -> set[str]:

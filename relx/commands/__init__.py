@@ -1,4 +1,4 @@
-"""The command line: one module for each subcommand. They import argparse only, until one of them runs."""
+"""The command line: one module for each subcommand, imported when the subcommand is chosen."""
 
 import argparse
 import importlib
@@ -10,39 +10,41 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from relx.commands.output import OutputError, StandardError, StandardOutput, open_missing_streams
 from relx.errors import ConfigError, PluginError, RelxError
-from relx.utils.output import OutputError, StandardError, StandardOutput, open_missing_streams
 from relx.utils.text import printable_lines
 from relx.version import __version__
 
-COMMANDS = (
-    "train",
-    "evaluate",
-    "calibrate",
-    "predict",
-    "serve",
-    "score",
-    "show",
-    "card",
-    "check",
-    "components",
-    "data",
-    "schema",
-    "convert",
-    "graph",
-    "suggest",
-    "select",
-    "split",
-    "compare",
-    "curves",
-    "find-lr",
-    "tune",
-    "experiments",
-    "new",
-    "doctor",
-)
+# The help of each is here, so that a list of all of them imports none.
+COMMANDS = {
+    "train": "train the model of an experiment file",
+    "evaluate": "score a trained archive on labelled files",
+    "calibrate": "choose thresholds and calibrate the scores of an archive on validation data",
+    "predict": "extract entities and relations with a trained archive",
+    "serve": "serve archives over HTTP, with a page to look at predictions and correct them",
+    "score": "score predictions against gold data, under named protocols",
+    "show": "show what an archive tells: labels, sizes, scores, training data, plugins, versions, date",
+    "card": "print the model card of an archive: a README.md for the Hugging Face Hub",
+    "check": "check an experiment file without running it",
+    "components": "list the registered components and their arguments",
+    "data": "show what a corpus holds: its faults, counts, types, overlap, leakage between splits, inconsistent labels",
+    "schema": "propose a schema from labelled data: the types of each relation's arguments, "
+    "and what never happens to it",
+    "convert": "convert a corpus from one form into another",
+    "graph": "merge the triples of predicted files to a graph: Turtle, GraphML, CSV of Neo4j, or Cypher",
+    "suggest": "write what an archive finds in texts as suggestions for Label Studio, doccano, Prodigy or brat",
+    "select": "choose the sentences of a pool that are most worth annotating, each with its reason",
+    "split": "split a corpus into parts, drawn at random; documents stay whole",
+    "compare": "compare runs: means over seeds, and the significance of their differences",
+    "curves": "draw the loss and the metrics of runs",
+    "find-lr": "find a learning rate: train a few steps at rates from very low to very high",
+    "tune": "search for good values of an experiment's variables",
+    "experiments": "list the experiments that come with relx, each with its paper and the published scores",
+    "new": "print an experiment that comes with relx, as the start of your own file",
+    "doctor": "show versions, devices and folders, and try a step of training; needs no network",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -87,16 +89,24 @@ def _log_to_stderr() -> None:
     log_to_stderr()
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of a subcommand, whose module is imported and declares its arguments when the subcommand is chosen."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, once they are declared."""
+        module = importlib.import_module(f"relx.commands.{self.get_default('command').replace('-', '_')}")
+        module.add_arguments(self)
+        self.set_defaults(run=module.run)
+        return super().parse_known_args(args, namespace)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="relx", description="Joint entity and relation extraction.")
     parser.add_argument("--version", action="version", version=f"relx {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        module = importlib.import_module(f"relx.commands.{name.replace('-', '_')}")
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_CommandParser)
+    for name, help in COMMANDS.items():
+        commands.add_parser(name, help=help, description=help).set_defaults(command=name)
     return parser
 
 

@@ -4,8 +4,6 @@ import argparse
 
 from relx.commands.common import add_archive_argument, add_device_argument, add_include_argument, include_plugins
 
-HELP = "choose thresholds and calibrate the scores of an archive on validation data"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

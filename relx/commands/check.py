@@ -4,8 +4,6 @@ import argparse
 
 from relx.commands.common import add_experiment_arguments, experiment_class, load_experiment, print_json
 
-HELP = "check an experiment file without running it"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 UNLOCATED = ("unlocated mentions", "unlocated triples")
 
-HELP = "convert a corpus from one form into another"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx convert``."""

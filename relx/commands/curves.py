@@ -2,7 +2,6 @@
 
 import argparse
 
-HELP = "draw the loss and the metrics of runs"
 METRICS = ("triple_f1", "entity_f1")
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from relx.readers.reader import DatasetReader
     from relx.schema import Violation
 
-HELP = "show what a corpus holds: its faults, counts, types, overlap, leakage between splits, inconsistent labels"
-
 SPLITS = {"train": "train_data_path", "dev": "validation_data_path", "test": "test_data_path"}
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from relx.predictors.evaluation import Evaluation
     from relx.predictors.predictor import Predictor
 
-HELP = "score a trained archive on labelled files"
 OUTPUTS = ("predictions", "report", "errors")
 LEAST_SCORE = 0.05  # where the curve of precision and recall begins
 

@@ -2,8 +2,6 @@
 
 import argparse
 
-HELP = "list the experiments that come with relx, each with its paper and the published scores"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx experiments``."""

@@ -14,7 +14,6 @@ from relx.commands.common import (
 if TYPE_CHECKING:
     from relx.training.checks.rate_finder import RangeTest
 
-HELP = "find a learning rate: train a few steps at rates from very low to very high"
 SHOWN = 12
 
 

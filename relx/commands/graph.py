@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from relx.commands.common import require_extra
 
 if TYPE_CHECKING:
-    from relx.graph import FoundTriple
-
-HELP = "merge the triples of predicted files to a graph: Turtle, GraphML, CSV of Neo4j, or Cypher"
+    from relx.graph.triples import FoundTriple
 
 PACKAGES = {"turtle": "rdflib", "graphml": "networkx"}
 BELOW = "below the minimum score"
@@ -38,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from relx import graph
+    from relx.graph.store import GraphStore
     from relx.utils.text import counted
 
     _check(args)
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
         entries = read_entries(args.link)
         linker = Linker(entries) if args.min_link_score is None else Linker(entries, args.min_link_score)
-    with graph.GraphStore.temporary() as store:
+    with GraphStore.temporary() as store:
         triples = sum(store.add(_above(graph.found_triples(path), args.min_score, left_out)) for path in args.files)
         nodes, edges = store.merge(args.min_count, linker)
         writers = {

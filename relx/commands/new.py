@@ -2,8 +2,6 @@
 
 import argparse
 
-HELP = "print an experiment that comes with relx, as the start of your own file"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx new``."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 TABLE_OPTIONS = ("id-column", "keep", "workers", "part-tokens", "engine", "address")
 PART_TOKENS = 100_000
-HELP = "extract entities and relations with a trained archive"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

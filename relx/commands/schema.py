@@ -4,8 +4,6 @@ import argparse
 
 from relx.commands.common import add_include_argument, include_plugins, print_json
 
-HELP = "propose a schema from labelled data: the types of each relation's arguments, and what never happens to it"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

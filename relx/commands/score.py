@@ -9,8 +9,6 @@ from relx.commands.scores import add_score_arguments, prepare, to_json
 if TYPE_CHECKING:
     from relx.data.example import Example
 
-HELP = "score predictions against gold data, under named protocols"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx score``."""

@@ -8,8 +8,6 @@ from relx.commands.common import add_device_argument, add_include_argument, incl
 if TYPE_CHECKING:
     from relx.serving.app import Access
 
-HELP = "serve archives over HTTP, with a page to look at predictions and correct them"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -54,9 +52,8 @@ def run(args: argparse.Namespace) -> int:
     include_plugins(args)
 
     from relx.predictors.predictor import Predictor
-    from relx.serving.app import make_app
+    from relx.serving.app import listen, make_app, run
     from relx.serving.review import Review
-    from relx.serving.server import listen, run
     from relx.serving.service import Limits, Service
 
     paths = _by_name(args.archives)

@@ -4,8 +4,6 @@ import argparse
 
 from relx.commands.common import add_archive_argument, print_json
 
-HELP = "show what an archive tells: labels, sizes, scores, training data, plugins, versions, date"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx show``."""

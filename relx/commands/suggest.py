@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from relx.data.example import Example
     from relx.predictors.predictor import Predictor
 
-HELP = "write what an archive finds in texts as suggestions for Label Studio, doccano, Prodigy or brat"
-
 FORMS: dict[str, str | dict[str, str]] = {
     "labelstudio": {"type": "labelstudio", "labels": "predicted"},
     "doccano": "doccano",

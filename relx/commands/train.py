@@ -15,8 +15,6 @@ from relx.commands.common import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELP = "train the model of an experiment file"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

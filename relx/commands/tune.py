@@ -8,8 +8,6 @@ from relx.commands.common import add_device_argument, add_experiment_arguments, 
 if TYPE_CHECKING:
     from relx.tuning.space import Space
 
-HELP = "search for good values of an experiment's variables"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

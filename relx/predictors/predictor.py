@@ -28,8 +28,7 @@ from relx.data.vocabulary import ENTITY_TYPES
 from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
-from relx.predictors.documents import CHUNK, LONGEST, DocumentPredictor
-from relx.predictors.frames import Frames, frames, require_pandas, texts_of_table
+from relx.predictors.documents import CHUNK, LONGEST, DocumentPredictor, Frames, frames, require_pandas, texts_of_table
 from relx.predictors.given import GivenEntities
 from relx.registry import registered_name
 from relx.schema import Enforcement, Schema

@@ -1,16 +1,22 @@
-"""The web application: its paths, who may use them, and how errors are answered."""
+"""The web application and its server: its paths, who may use them, how errors are answered, and its connections."""
 
+import asyncio
 import hmac
 import logging
+import signal
+import socket
 import traceback
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from types import FrameType
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import h11
+import uvicorn
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
@@ -18,14 +24,15 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from relx.errors import RelxError
 from relx.predictors.predictor import NoMemory
 from relx.registry import nearest
-from relx.serving import openapi
-from relx.serving.intake import Intake, media_type_of, respond
+from relx.serving.intake import PREDICT_BODIES, Intake, media_type_of, respond
 from relx.serving.page import add_page
 from relx.serving.review import Review
-from relx.serving.service import Answer, Options, Refused, Service
+from relx.serving.service import Answer, Limits, Options, Refused, Service
 from relx.utils.text import printable
 from relx.version import __version__
 
@@ -37,6 +44,9 @@ QUIET = frozenset(("/health", "/ready", "/metrics"))
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 OPTIONS = frozenset(Options.__dataclass_fields__)
 LONGEST_SHOWN = 100
+HEAD_SECONDS = 10.0
+MOST_CONNECTIONS = 1_000
+LARGEST_HEAD = 32_768
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -170,7 +180,7 @@ def _add_predict(app: FastAPI, intake: Intake, log_text: bool) -> None:
         headers = {"relx-notes": "; ".join(answer.notes)} if answer.notes else {}
         return Response(answer.content, 200, headers, answer.media_type)
 
-    app.post("/predict", summary="Extract entities and relations", openapi_extra=openapi.PREDICT)(predict)
+    app.post("/predict", summary="Extract entities and relations", openapi_extra=PREDICT_BODIES)(predict)
 
 
 def _add_facts(app: FastAPI, intake: Intake) -> None:
@@ -217,3 +227,105 @@ def _hostname(address: str) -> str | None:
         return urlsplit(address).hostname
     except ValueError:  # an address with a bracket too many
         return None
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 that answers 408 to a head that does not arrive in time, and 400 to a request that ends early."""
+
+    head_seconds = HEAD_SECONDS
+    _timer: asyncio.TimerHandle | None = None
+    _begun = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the head of a request."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        self._begun = True
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        """Take what the bytes say, and wait for the rest of a head if they end in one."""
+        super().handle_events()
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+            self._begun = False
+        elif self._timer is None and self._begun:
+            self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Answer a request that ends early; keep the connection of a client that has said all and waits."""
+        if self.conn.their_state is h11.SEND_BODY or (self.conn.their_state is h11.IDLE and self._begun):
+            self._refuse(400, "Bad Request", "the request ended early")
+            return None
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._begun:
+            self._refuse(408, "Request Timeout", f"the head did not arrive within {self.head_seconds:g} s")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, reason: str, message: str) -> None:
+        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+            body = f'{{"error": "{message}"}}'
+            head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """A server that SIGTERM and SIGINT end: it takes no more connections, and answers what is under way."""
+
+    def __init__(self, app: FastAPI, limits: Limits) -> None:
+        self.intake = app.state.intake
+        super().__init__(
+            uvicorn.Config(
+                app, http=BoundedProtocol, ws="none", log_config=None, access_log=False, server_header=False,
+                proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=LARGEST_HEAD,
+                timeout_graceful_shutdown=round(limits.seconds) + 1,
+            )
+        )  # fmt: skip
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking requests."""
+        self.intake.draining = True
+        logger.info("stops when %d requests under way are answered", self.intake.service.batcher.under_way)
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take both signals while the server runs; they end it with success."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises RelxError for an address that cannot be used."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        raise RelxError(f"--host {host} --port {port}: cannot be used: {error}") from None
+
+
+def run(app: FastAPI, limits: Limits, listening: socket.socket) -> None:
+    """Serve until a signal ends it."""
+    Server(app, limits).run(sockets=[listening])

@@ -6,6 +6,8 @@ from functools import lru_cache, partial
 from time import monotonic
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
 from relx.calibration.min_score import parse
 from relx.data.document import Document
 from relx.data.document_json import document_to_json
@@ -19,7 +21,6 @@ from relx.predictors.predictor import Predictor
 from relx.readers.records import parse_json
 from relx.registry import nearest
 from relx.serving.batching import Batcher, OutOfTime, Work
-from relx.serving.metrics import Metrics
 from relx.utils.text import counted
 
 MOST_FAULTS = 20
@@ -27,6 +28,8 @@ BATCH_TOKENS, BATCH_WAIT = 4096, 0.01
 JSON, LINES = "application/json", "application/x-ndjson"
 # What everybody may know of a model; its configuration also has paths of the machine that trained it.
 FACTS = ("date", "relations", "entity_types", "protocols", "scores", "versions")
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+SENTENCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 ACCEPTED_LINES = (LINES, "application/jsonl", "application/jsonlines")
 
 
@@ -75,6 +78,26 @@ class Answer:
     content: str
     media_type: str = JSON
     notes: Sequence[str] = ()
+
+
+class Metrics:
+    """Count requests, their time, sentences, tokens, and the sizes of batches, for Prometheus.
+
+    ``under_way`` returns how many requests run.
+    """
+
+    def __init__(self, under_way: Callable[[], float]) -> None:
+        self.registry = own = CollectorRegistry()
+        self.requests = Counter("relx_requests", "Requests by path and status", ["path", "status"], registry=own)
+        self.seconds = Histogram("relx_request_seconds", "Time of predictions", buckets=SECONDS, registry=own)
+        self.sentences = Counter("relx_sentences", "Sentences that were to be predicted", ["model"], registry=own)
+        self.tokens = Counter("relx_tokens", "Tokens that were to be predicted", ["model"], registry=own)
+        self.batches = Histogram("relx_batch_sentences", "Sentences of each batch", buckets=SENTENCES, registry=own)
+        Gauge("relx_requests_under_way", "Predictions that run or wait", registry=own).set_function(under_way)
+
+    def text(self) -> bytes:
+        """Return the counts in Prometheus' text format."""
+        return generate_latest(self.registry)
 
 
 class Service:

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from relx.archive_file import CALIBRATION, read_members, write_members
 from relx.commands import main
-from relx.reports.model_card import markdown
+from relx.commands.card import markdown
 
 EVIL = (
     "<script>x</script>",

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from relx.commands import main
+from relx.commands.select import select, spread
 from relx.data.example import Example
 from relx.predictors import Predictor
-from relx.predictors.selection import select, spread
 
 KNOWN = ["Ann Lee was born in Rome .", "Bob works in Oslo now .", "Dan left New York ."]
 STRANGE = "Rome Bob works Oslo born was Dan in Ann ."

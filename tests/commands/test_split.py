@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from relx.commands import main
+from relx.commands.split import PartSize, numbers_of_units
 from relx.readers import make_reader, read, reader_for
 from relx.readers.documents import document_of
 from relx.readers.records import records
-from relx.readers.split import PartSize, numbers_of_units
 
 ROOT = Path(__file__).parents[2]
 NYT10 = ROOT / "fixtures/nyt10/train.json"

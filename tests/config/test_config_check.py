@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 from sample_components import MACHINE, Layer
 
+from relx.commands.components import _nested as nested_parts
 from relx.config import build_part, check, override, renamed, require_valid
 from relx.config.jsonnet import MAX_DEPTH
 from relx.errors import ConfigError
-from relx.registry import Reference, components, describe, kinds, listing
+from relx.registry import Reference, components, describe, kinds
 
 VALID: dict[str, Any] = {
     "source": {"type": "file", "path": "a.txt"},
@@ -241,7 +242,7 @@ def test_the_tables_of_old_names_lead_to_names_that_there_are() -> None:
         assert set(names.values()) <= registered[kind].keys()
         assert not names.keys() & registered[kind].keys()
     arguments = {p.name for found in registered.values() for component in found.values() for p in component.parameters}
-    nested = listing._nested(describe(EXPERIMENT))
+    nested = nested_parts(describe(EXPERIMENT))
     arguments |= {p.name for component in nested for p in component.parameters}
     assert set(renamed.KEYS.values()) <= arguments
     for kind, key in renamed.MOVED:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import relx
+from relx.commands.components import _nested as nested_parts
 from relx.errors import RegistrationError
-from relx.registry import Component, Reference, components, describe, kind_of, kinds, listing, registrable, source
+from relx.registry import Component, Reference, components, describe, kind_of, kinds, registrable, source
 from relx.registry.signature import Choice, Scalar
 
 Write = Callable[..., None]
@@ -216,7 +217,7 @@ def described() -> Iterator[Component]:
     stack += [component for kind in kinds() if is_own(kind.reference) for component in registrable._own(kind).values()]
     for component in stack:
         yield component
-        yield from listing._nested(component)
+        yield from nested_parts(component)
 
 
 def test_the_docstring_of_every_component_says_what_each_argument_means() -> None:

@@ -2,8 +2,8 @@ import pytest
 
 from relx.calibration.reliability import Bin, calibration_error, reliability
 from relx.data.example import Entity, Example, Relation
-from relx.reports import figures
-from relx.reports.figures import Confusion, Point
+from relx.reports import page as figures
+from relx.reports.page import Confusion, Point
 from relx.scoring.counts import Counts
 from relx.scoring.outcomes import BOUNDARY, CORRECT, MISSED, RELATION, SPURIOUS, Outcome, outcomes
 from relx.scoring.report import score

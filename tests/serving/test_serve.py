@@ -33,7 +33,7 @@ def slow(self, parts, decision=None):
         raise KeyError(str(parts[0].tokens))
     return answer(self, parts, decision)
 Predictor.answer = slow
-from relx.serving.server import BoundedProtocol
+from relx.serving.app import BoundedProtocol
 BoundedProtocol.head_seconds = 0.3
 """
 

@@ -4,8 +4,9 @@ import pytest
 from sample_components import MACHINE, Layer, Source
 
 import relx
+from relx.commands import components as listing
 from relx.heads.head import Head
-from relx.registry import components, listing, lookup
+from relx.registry import components, lookup
 
 
 def rows(text: str) -> list[list[str]]:

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 import pytest
 
 from relx.commands import main
-from relx.utils.output import OutputError, SafeStream, StandardOutput
+from relx.commands.output import OutputError, SafeStream, StandardOutput
 
 
 @pytest.mark.parametrize("size", [1, 10_000, 1_000_000])

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from relx import doctor
-from relx.commands import main
-from relx.doctor import examine
+from relx.commands import doctor, main
+from relx.commands.doctor import examine
 
 # No module has the name of the last one, although it is installed.
 EXTRAS = ['tensorboard>=2; extra == "tensorboard"', 'pytest>=8; extra == "dev"', 'pytest-xdist>=3; extra == "docs"']
