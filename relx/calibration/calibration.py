@@ -29,6 +29,11 @@ class TaskCalibration:
         """Return the curve of a type."""
         return self.shared if type is None else self.by_type.get(type, self.shared)
 
+    @property
+    def keeps_scores(self) -> bool:
+        """Whether the scores of the head stay as they are."""
+        return all(isinstance(curve, Identity) for curve in (self.shared, *self.by_type.values()))
+
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""
         by_type = {name: curve.to_json() for name, curve in self.by_type.items()}
@@ -61,7 +66,9 @@ class Calibration:
         """Return the thresholds in one line."""
         chosen = {task: getattr(self, task).threshold for task in TASKS}
         shown = (f"{task} {'as the head decides' if t is None else f'{t:.2f}'}" for task, t in chosen.items())
-        return f"{', '.join(shown)}; scores are calibrated"
+        kept = [task for task in TASKS if getattr(self, task).keeps_scores]
+        scores = f"no curve improves the scores of {' and '.join(kept)}" if kept else "scores are calibrated"
+        return f"{', '.join(shown)}; {scores}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``calibration.json``."""

@@ -30,12 +30,19 @@ DIAGRAM = "reliability.svg"
 FOLDS = 5
 # A relation type with fewer predictions has the curve that all types share.
 LEAST_OF_TYPE = 20
-# So much greater has the logarithm of the likelihood of a type's own curve to be: it has two more parameters.
+# A curve replaces a simpler one only if its log-likelihood is greater by this: it has two more parameters.
 LEAST_GAIN = 2.0
 # Predictions with lower scores do not take part: there are very many of them, nearly all wrong.
 FLOOR = 0.05
 
 Fit = Callable[[Items], Curve]
+
+
+def as_scored(_: Items) -> Curve:
+    """Leave the scores as they are."""
+    return Identity()
+
+
 FITS: tuple[Fit, ...] = (
     lambda items: Isotonic.fit(items.score, items.correct),
     lambda items: Logistic.fit(items.score, items.correct),
@@ -132,24 +139,31 @@ def fit(sample: Sample, precision: float | None = None) -> Calibration:
 
 
 def fitted(items: Items) -> TaskCalibration:
-    """Fit the shared curve, and one for each type with at least ``LEAST_OF_TYPE`` predictions that is better there."""
+    """Fit the shared curve, and one for each type with at least ``LEAST_OF_TYPE`` predictions that is better there.
+
+    The shared curve is the identity unless a fitted one is better on predictions of other folds.
+    """
     items = _probable(items)
-    everywhere = np.ones(len(items), dtype=bool)
-    shared = max(FITS, key=lambda fit: crossfitted_likelihood(items, fit, everywhere))
+    shared = _better(items, FITS, as_scored, np.ones(len(items), dtype=bool))
     by_type: dict[str, Curve] = {}
     for type in sorted(filter(None, set(items.type.tolist()))):
         here = items.type == type
         if here.sum() >= LEAST_OF_TYPE:
-            needed = crossfitted_likelihood(items, shared, here) + LEAST_GAIN
-            likelihoods = {fit: crossfitted_likelihood(items, _of_type(type, fit), here) for fit in FITS}
-            best = max(FITS, key=likelihoods.__getitem__)
-            if likelihoods[best] > needed:
-                by_type[type] = _of_type(type, best)(items)
-    return TaskCalibration(shared(items) if len(items) else Identity(), by_type)
+            own = _better(items, [as_scored, *(_of_type(type, fit) for fit in FITS)], shared, here)
+            if own is not shared:
+                by_type[type] = own(items)
+    return TaskCalibration(shared(items), by_type)
+
+
+def _better(items: Items, fits: Sequence[Fit], than: Fit, of: np.ndarray) -> Fit:
+    """Return the fit with the best cross-fitted likelihood if it gains at least ``LEAST_GAIN``; else ``than``."""
+    likelihoods = {fit: crossfitted_likelihood(items, fit, of) for fit in fits}
+    best = max(fits, key=likelihoods.__getitem__)
+    return best if likelihoods[best] > crossfitted_likelihood(items, than, of) + LEAST_GAIN else than
 
 
 def best_curve(items: Items) -> Curve:
-    """Fit the curve that cross-fitting prefers; without predictions, the scores stay as they are."""
+    """Fit the curve that cross-fitting prefers, which may be the identity."""
     return fitted(replace(items, type=np.full(len(items), None))).shared
 
 
@@ -283,7 +297,8 @@ class Fitted:
         if (least := self.relations.after.least_error) is not None:
             yield f"Scores without any error would show an ECE of about {100 * least:.1f} with so few relations."
         before, after = self.relations.before, self.relations.after
-        if before.error is not None and after.error is not None and after.error > before.error:
+        fitted = not self.calibration.relations.keeps_scores
+        if fitted and before.error is not None and after.error is not None and after.error > before.error:
             yield (
                 "In the unseen folds the calibration error of relations grows: these are too few relations to "
                 "calibrate. Take more data, or use the scores of the model (--raw-scores)."

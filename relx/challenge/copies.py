@@ -25,10 +25,18 @@ class Copy(NamedTuple):
     sure: bool
 
 
-def negated_copies(examples: Sequence[Example]) -> tuple[list[Copy], Counter[str]]:
+class LeftOut(NamedTuple):
+    """A triple of sentence ``number`` that has no copy, and the reason."""
+
+    number: int
+    relation: Relation
+    reason: str
+
+
+def negated_copies(examples: Sequence[Example]) -> tuple[list[Copy], list[LeftOut]]:
     """Return a copy for each triple whose verb a rule of ``negation`` negates, and why the others have none."""
     copies: list[Copy] = []
-    left_out: Counter[str] = Counter()
+    left_out: list[LeftOut] = []
     for number, example in enumerate(examples):
         for relation in example.relations:
             reason = _cannot_change(example, relation)
@@ -37,7 +45,7 @@ def negated_copies(examples: Sequence[Example]) -> tuple[list[Copy], Counter[str
                 reason = "the verb may have another subject"
             found = None if reason else negation(example.tokens[first.span[1] : last.span[0]])
             if found is None:
-                left_out[reason or "no rule for the words between the mentions"] += 1
+                left_out.append(LeftOut(number, relation, reason or "no rule for the words between the mentions"))
                 continue
             shift = first.span[1]
             edit = Edit(found.start + shift, found.end + shift, words(*found.tokens))
@@ -45,19 +53,19 @@ def negated_copies(examples: Sequence[Example]) -> tuple[list[Copy], Counter[str
     return copies, left_out
 
 
-def swapped_copies(examples: Sequence[Example]) -> tuple[list[Copy], Counter[str]]:
+def swapped_copies(examples: Sequence[Example]) -> tuple[list[Copy], list[LeftOut]]:
     """Return a copy for each triple with mentions of one type that exchanges their words, and why others have none.
 
     The relation stays where it is: "Ann hired Bob" becomes "Bob hired Ann", which no longer states (Ann, hired, Bob).
     """
     symmetric = _undirected(examples)
     copies: list[Copy] = []
-    left_out: Counter[str] = Counter()
+    left_out: list[LeftOut] = []
     for number, example in enumerate(examples):
         for relation in example.relations:
             reason = _cannot_change(example, relation) or _cannot_swap(example, relation, symmetric)
             if reason:
-                left_out[reason] += 1
+                left_out.append(LeftOut(number, relation, reason))
                 continue
             first, last = _in_order(relation)
             edits = [

@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from relx.challenge.copies import Copy, negated_copies, swapped_copies, unrelated_pairs
+from relx.challenge.copies import Copy, LeftOut, negated_copies, swapped_copies, unrelated_pairs
 from relx.challenge.negation import RULES
 from relx.data.example import Entity, Example, Relation
+from relx.data.windows import merged, places
 from relx.utils import html
 from relx.utils.text import aligned, counted, printable
 
@@ -76,12 +77,12 @@ class Challenge:
     left_out: Counter[str] = field(default_factory=Counter)
     shown: list[str] = field(default_factory=list)
 
-    def add(self, by: str | None, false: list[str], found_before: bool | None = None) -> None:
-        """Count one case under ``by``; ``false`` are its false triples as a reader can see them."""
-        self.total.add(bool(false), found_before)
-        if by is not None:
-            self.by[by].add(bool(false), found_before)
-        self.shown += false[:1] if len(self.shown) < SHOWN else []
+    def add(self, case: "Case") -> None:
+        """Count one case."""
+        self.total.add(bool(case.false), case.found_before)
+        if case.by is not None:
+            self.by[case.by].add(bool(case.false), case.found_before)
+        self.shown += case.false[:1] if len(self.shown) < SHOWN else []
 
     def to_json(self) -> dict[str, Any]:
         """Return all counts for programs."""
@@ -121,58 +122,101 @@ class ChallengeReport:
         return "\n".join(lines)
 
 
+@dataclass
+class Case:
+    """Hold one case: under which name it counts, its false triples as a reader can see them, and ``Rate``'s last."""
+
+    by: str | None
+    false: list[str]
+    found_before: bool | None = None
+
+
 def challenge_report(
     gold: Sequence[Example], predicted: Sequence[Example], extract: Callable[[list[Example]], Sequence[Example]]
 ) -> ChallengeReport:
     """Count false triples on gold sentences and on changed copies of them, which ``extract`` predicts.
 
     Mentions are compared by their tokens, relations by type and direction. A predicted triple that is not the denied
-    one, such as one with another boundary, is not counted.
+    one, such as one with another boundary, is not counted. A case in several windows of a document counts once.
     """
     (negated, no_negation), (swapped, no_swap) = negated_copies(gold), swapped_copies(gold)
-    answers = list(extract([copy.example for copy in (*negated, *swapped)]))
-    count = len(negated)
+    # Each copy is a text of its own, though several copies come from one document.
+    answers = list(extract([replace(copy.example, meta=None) for copy in (*negated, *swapped)]))
+    count, at = len(negated), places(gold)
     return ChallengeReport(
         {
             "unrelated sentences": _unrelated_sentences(gold, predicted),
-            "unrelated pairs": _unrelated_pairs(gold, predicted),
-            "negated": _copied(f"English, {len(RULES)} rules", negated, no_negation, predicted, answers[:count]),
-            "swapped": _copied("the two mentions exchanged", swapped, no_swap, predicted, answers[count:]),
+            "unrelated pairs": _unrelated_pairs(gold, predicted, at),
+            "negated": _copied(f"English, {len(RULES)} rules", negated, no_negation, predicted, answers[:count], at),
+            "swapped": _copied("the two mentions exchanged", swapped, no_swap, predicted, answers[count:], at),
         }
     )
 
 
 def _unrelated_sentences(gold: Sequence[Example], predicted: Sequence[Example]) -> Challenge:
+    """Count sentences; of windows, whole documents."""
     challenge = Challenge("two mentions or more, no relation")
-    for example, answer in zip(gold, predicted, strict=True):
+    for example, answer in zip(merged(gold), merged(predicted), strict=True):
         if len({entity.span for entity in example.entities if entity.located}) > 1 and not example.relations:
-            challenge.add(None, [_shown(answer, relation) for relation in answer.relations])
+            challenge.add(Case(None, [_shown(answer, relation) for relation in answer.relations]))
     return challenge
 
 
-def _unrelated_pairs(gold: Sequence[Example], predicted: Sequence[Example]) -> Challenge:
+def _unrelated_pairs(gold: Sequence[Example], predicted: Sequence[Example], at: Sequence[tuple[int, int]]) -> Challenge:
     """Count the pairs of mentions of types that some relation of the data joins."""
     challenge = Challenge("two mentions without a relation, of types that a relation joins")
     joined = {_types((r.head, r.tail)) for example in gold for r in example.relations}
-    for example, answer in zip(gold, predicted, strict=True):
+    cases = []
+    for example, answer, (document, before) in zip(gold, predicted, at, strict=True):
         found = defaultdict(list)
         for relation in answer.relations:
             found[frozenset((relation.head.span, relation.tail.span))].append(_shown(answer, relation))
         for one, other in unrelated_pairs(example):
             if _types((one, other)) in joined:
-                challenge.add(_types((one, other)), found[frozenset((one.span, other.span))])
-    return challenge
+                key = document, frozenset((_place(one, before), _place(other, before)))
+                cases.append((key, Case(_types((one, other)), found[frozenset((one.span, other.span))])))
+    return _counted(challenge, cases)
 
 
 def _copied(
-    cases_are: str, copies: Sequence[Copy], left_out: Counter[str], predicted: Sequence[Example], answers: list[Example]
+    cases_are: str,
+    copies: Sequence[Copy],
+    left_out: Sequence[LeftOut],
+    predicted: Sequence[Example],
+    answers: list[Example],
+    at: Sequence[tuple[int, int]],
 ) -> Challenge:
-    challenge = Challenge(cases_are, left_out=left_out)
+    cases = []
     for copy, answer in zip(copies, answers, strict=True):
         false = [_shown(answer, relation) for relation in answer.relations if _key(relation) == _key(copy.denied)]
         before = any(_key(relation) == _key(copy.original) for relation in predicted[copy.number].relations)
-        challenge.add(copy.denied.type, false, before)
+        cases.append((_in_document(copy.original, *at[copy.number]), Case(copy.denied.type, false, before)))
+    copied = {key for key, _ in cases}
+    reasons = {_in_document(triple, *at[number]): reason for number, triple, reason in left_out}
+    left = Counter(reason for key, reason in reasons.items() if key not in copied)
+    return _counted(Challenge(cases_are, left_out=left), cases)
+
+
+def _counted(challenge: Challenge, cases: Iterable[tuple[Hashable, Case]]) -> Challenge:
+    """Count the cases of equal key once: the triple is false, or found before, if it is in one of their windows."""
+    distinct: dict[Hashable, Case] = {}
+    for key, case in cases:
+        first = distinct.setdefault(key, case)
+        if first is not case:
+            first.false += case.false
+            first.found_before = first.found_before or case.found_before
+    for case in distinct.values():
+        challenge.add(case)
     return challenge
+
+
+def _in_document(relation: Relation, document: int, before: int) -> Hashable:
+    return document, _place(relation.head, before), relation.type, _place(relation.tail, before)
+
+
+def _place(entity: Entity, before: int) -> Hashable:
+    """Return where a mention is in its document; of one without tokens, what it says."""
+    return (entity.span[0] + before, entity.span[1] + before) if entity.located else (entity.characters, entity.text)
 
 
 def _key(relation: Relation) -> tuple[object, str, object]:

@@ -48,13 +48,16 @@ def merged(examples: Sequence[Example]) -> Sequence[Example]:
     """
     if all(_tokens_before(example) is None for example in examples):
         return examples
-    groups: list[list[Example]] = []
-    for example in examples:
-        if not _tokens_before(example) or not groups or _tokens_before(groups[-1][-1]) is None:
-            groups.append([example])
-        else:
-            groups[-1].append(example)
-    return [_merge(group) if _tokens_before(group[0]) is not None else group[0] for group in groups]
+    return [_merge(group) if _tokens_before(group[0]) is not None else group[0] for group in _by_document(examples)]
+
+
+def places(examples: Sequence[Example]) -> list[tuple[int, int]]:
+    """Return the place of each window: the number of its document, as ``merged`` counts, and the tokens before it."""
+    return [
+        (number, _tokens_before(example) or 0)
+        for number, group in enumerate(_by_document(examples))
+        for example in group
+    ]
 
 
 def labelled(document: Document, whole: Example) -> tuple[Document, int]:
@@ -87,6 +90,16 @@ def labelled(document: Document, whole: Example) -> tuple[Document, int]:
 def _tokens_before(example: Example) -> int | None:
     value = (example.meta or {}).get(WINDOW)
     return value if type(value) is int else None
+
+
+def _by_document(examples: Sequence[Example]) -> list[list[Example]]:
+    groups: list[list[Example]] = []
+    for example in examples:
+        if not _tokens_before(example) or not groups or _tokens_before(groups[-1][-1]) is None:
+            groups.append([example])
+        else:
+            groups[-1].append(example)
+    return groups
 
 
 def _merge(group: Sequence[Example]) -> Example:

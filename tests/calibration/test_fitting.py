@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from relx.calibration import fitting
 from relx.calibration.calibration import Calibration
+from relx.calibration.curves import Identity
 from relx.calibration.fitting import FOLDS, NothingToFit, Sample, calibrate, fit, fitted
 from relx.calibration.items import Items, entity_items, relation_items
 from relx.data.example import Entity, Example, Relation
@@ -184,6 +185,28 @@ def test_cross_fitting_shows_no_sentence_to_what_scores_it(monkeypatch: pytest.M
     assert sorted(number for fold in folds for number in fold) == sorted(map(id, made.gold))
     everything = set(map(id, made.gold))
     assert [seen for seen, scored in met if seen & scored] == [everything]  # the F1 on all sentences, which says so
+
+
+def test_scores_that_are_probabilities_stay_as_they_are() -> None:
+    """A curve fitted to few predictions follows chance: it has to be better on predictions that it did not see."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        score = rng.random(40)
+        items = items_of(score.tolist(), (rng.random(40) < score).tolist())
+        assert fitted(items).keeps_scores
+    assert not fitted(items_of([0.9] * 100, [True, False] * 50)).keeps_scores
+
+
+def test_a_calibration_that_keeps_the_scores_says_so() -> None:
+    found = calibrate(sample(60))
+    kept = replace(found.calibration, relations=replace(found.calibration.relations, shared=Identity(), by_type={}))
+    same = replace(
+        found,
+        calibration=kept,
+        relations=replace(found.relations, before=found.relations.after, after=found.relations.before),
+    )
+    assert "no curve improves the scores of relations" in str(same)
+    assert "calibration error of relations grows" not in str(same)
 
 
 class TestTypes:

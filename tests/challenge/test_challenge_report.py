@@ -7,6 +7,7 @@ from test_copies import sentence
 
 from relx.challenge import ChallengeReport, challenge_report
 from relx.challenge.report import Rate
+from relx.data.document import shifted
 from relx.data.example import Entity, Example, Relation
 
 BORN = sentence("PER:Ann was born in LOC:Oslo .", ("Ann", "born_in", "Oslo"))
@@ -18,7 +19,8 @@ GOLD = [BORN, HIRED, LEFT]
 def answer(example: Example, *relations: tuple[int, str, int]) -> Example:
     """The sentence with relations between the mentions that begin at these tokens."""
     at = {entity.start: entity for entity in example.entities}
-    return Example(example.tokens, example.entities, [Relation(at[h], type, at[t]) for h, type, t in relations])
+    found = [Relation(at[h], type, at[t]) for h, type, t in relations]
+    return Example(example.tokens, example.entities, found, meta=example.meta)
 
 
 def report(*predicted: Example, copies: dict[str, list[tuple[Entity, str, Entity]]] | None = None) -> ChallengeReport:
@@ -93,3 +95,46 @@ def test_the_table_shows_every_rate_and_what_has_no_copy() -> None:
     assert "unrelated sentences: (Eve, born_in, Rome) in: Eve left Rome ." in lines
     assert "<td>100.0</td>" in found._repr_html_()
     json.dumps(found.to_json())
+
+
+class TestWindows:
+    """A document of three sentences, read as two windows: its second sentence is in both."""
+
+    DOCUMENT = sentence(
+        "It rained . PER:Ann was born in LOC:Oslo and PER:Eve left LOC:Rome . It snowed .", ("Ann", "born_in", "Oslo")
+    )
+    GOLD = [
+        Example(DOCUMENT.tokens[:13], DOCUMENT.entities, DOCUMENT.relations, meta={"document": "d", "window": 0}),
+        Example(
+            DOCUMENT.tokens[3:],
+            [shifted(entity, -3, 0) for entity in DOCUMENT.entities],
+            [Relation(shifted(r.head, -3, 0), r.type, shifted(r.tail, -3, 0)) for r in DOCUMENT.relations],
+            meta={"document": "d", "window": 3},
+        ),
+    ]
+
+    def report(self) -> tuple[ChallengeReport, list[Example]]:
+        """The report of a model that is wrong in the second window alone, and the copies that it read."""
+        copies: list[Example] = []
+
+        def extract(examples: list[Example]) -> list[Example]:
+            copies.extend(examples)
+            false = [Relation(Entity(0, 1), "born_in", Entity(5, 6))]
+            return [Example(e.tokens, [], false if e.tokens[0] == "Ann" else []) for e in examples]
+
+        return challenge_report(
+            self.GOLD, [answer(self.GOLD[0]), answer(self.GOLD[1], (6, "left", 8))], extract
+        ), copies
+
+    def test_a_case_in_several_windows_counts_once(self) -> None:
+        found = self.report()[0].to_json()
+        assert (found["negated"]["cases"], found["negated"]["false"]) == (1, 1)
+        assert (found["unrelated pairs"]["cases"], found["unrelated pairs"]["false"]) == (3, 1)
+        assert found["unrelated sentences"]["cases"] == 0  # the document has a relation
+
+    def test_a_triple_without_a_copy_counts_once(self) -> None:
+        found = self.report()[0].to_json()
+        assert found["swapped"]["left_out"] == {"the mentions have different types, or none": 1}
+
+    def test_copies_of_one_document_are_texts_of_their_own(self) -> None:
+        assert [copy.meta for copy in self.report()[1]] == [None, None]

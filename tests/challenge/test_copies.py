@@ -47,7 +47,7 @@ class TestNegated:
         assert triple(copy.example, copy.denied) == ("Ann Lee", "born_in", "Oslo")
         assert copy.example.relations == []
         assert (copy.number, copy.original, copy.sure) == (0, BORN.relations[0], True)
-        assert left_out == {
+        assert Counter(reason for _, _, reason in left_out) == {
             "no rule for the words between the mentions": 1,
             "the verb may have another subject": 1,
         }
@@ -71,12 +71,14 @@ class TestNegated:
         [copy], left_out = negated_copies([example])
         assert [triple(copy.example, relation)[2] for relation in copy.example.relations] == ["Norway", "Norway"]
         assert not copy.sure
-        assert left_out["another mention between the two"] == 1
+        assert [reason for *_, reason in left_out].count("another mention between the two") == 1
 
     def test_mentions_that_tokens_cannot_hold(self) -> None:
         lost = Entity(None, None, "LOC", "Oslo")
         example = Example(["Ann", "left"], [Entity(0, 1)], [Relation(Entity(0, 1), "born_in", lost)])
-        assert negated_copies([example]) == ([], Counter({"a mention is not made of whole tokens": 1}))
+        assert negated_copies([example]) == (
+            [], [(0, example.relations[0], "a mention is not made of whole tokens")],
+        )  # fmt: skip
         assert swapped_copies([example])[0] == []
 
 
@@ -107,7 +109,7 @@ class TestSwapped:
     )
     def test_no_copy_where_it_would_be_no_test(self, example: Example, reason: str) -> None:
         copies, left_out = swapped_copies([example])
-        assert copies == [] and list(left_out) == [reason]
+        assert copies == [] and {left.reason for left in left_out} == {reason}
 
     def test_a_slip_does_not_make_a_relation_symmetric(self) -> None:
         both = sentence("PER:Ann and PER:Bob met .", ("Ann", "hired", "Bob"), ("Bob", "hired", "Ann"))

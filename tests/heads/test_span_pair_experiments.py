@@ -1,4 +1,4 @@
-"""The experiments of heads that classify spans and pairs of mentions."""
+"""The experiments of heads that classify spans, pairs of mentions, or a table of words."""
 
 import json
 from pathlib import Path
@@ -15,6 +15,8 @@ VARIABLES: dict[str, list[dict[str, Any]]] = {
     "pure_relations_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "labels": "several"}],
     "pure_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "train_on": "both"}],
     "spe_scierc": [{}, {"encoder": "transformer", "batches_per_epoch": 59}],
+    "table_sequence_conll04": [{}, {"encoder": "transformer", "frozen": "false", "warmup": 0.1}],
+    "table_sequence_scierc": [{"size": 16, "layers": 1}, {"encoder": "transformer", "attention": "true"}],
     "spert_conll04": [
         {},
         {"encoder": "transformer", "labels": "one", "train_on": "both", "negatives": "null"},
