@@ -44,6 +44,7 @@ from relx.archive_file import (
     FORMAT,
     META,
     METRICS,
+    QUANTIZATION,
     VOCABULARY,
     WEIGHTS,
     ArchiveFacts,
@@ -55,6 +56,7 @@ from relx.archive_file import (
     library_versions,
     member,
     named_errors,
+    quantization_of,
     read_members,
     require_format,
     vocabulary_of,
@@ -66,6 +68,8 @@ from relx.data.json_validation import items, optional, required
 from relx.data.loader import DataLoader
 from relx.errors import ArchiveError, ConfigError, RelxError, is_panic
 from relx.model import JointExtractor
+from relx.quantization.layers import quantize
+from relx.quantization.record import Quantization
 from relx.readers.reader import DatasetReader
 from relx.registry import Component, Lazy, Reference, describe, kinds, lookup, nearest
 from relx.utils.precision import require_finite
@@ -162,11 +166,13 @@ class Archive:
     meta: dict[str, Any]
     metrics: dict[str, Any]
     calibration: Calibration | None = None
+    quantization: Quantization | None = None
 
     @property
     def facts(self) -> ArchiveFacts:
         """What the archive tells about its model: labels, scores, versions, training data, date."""
-        return ArchiveFacts(self.meta, self.config, self.metrics, self.model.vocabulary, self.calibration)
+        found = self.meta, self.config, self.metrics, self.model.vocabulary, self.calibration, self.quantization
+        return ArchiveFacts(*found)
 
 
 def save(
@@ -261,13 +267,36 @@ def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
     parts: ArchivedParts = config.build(_without_folders_of_others(tree, overrides), PARTS)
     parts.trained_with = optional(meta, "trained_with", dict) or {}
     stored = vocabulary_of(files)
-    model = built_for(weights, lambda: parts.model.build(vocabulary=stored), strict=not _foreign(tree))
+    quantization = quantization_of(files)
+
+    def build() -> JointExtractor:
+        model = parts.model.build(vocabulary=stored)
+        if quantization is not None:
+            quantize(model, quantization.scheme)
+        return model
+
+    model = built_for(weights, build, strict=not _foreign(tree))
     _warn_of_other_versions(meta)
     metrics, calibration = json_object(files, METRICS), calibration_of(files)
     if calibration is not None and any(override.startswith("model") for override in overrides):
         logger.warning(OTHER_SETTINGS)
         calibration = None
-    return Archive(model.eval(), parts, experiment, meta, metrics, calibration)
+    return Archive(model.eval(), parts, experiment, meta, metrics, calibration, quantization)
+
+
+def save_quantized(
+    path: str | Path, output: Path, model: JointExtractor, calibration: Calibration, quantization: Quantization
+) -> None:
+    """Write the archive ``path`` again with the weights of its quantized model and their calibration.
+
+    Raises ArchiveError for an archive that cannot be read, RelxError for a file that cannot be written.
+    """
+    changed = {
+        WEIGHTS: weights_of(model),
+        CALIBRATION: json_bytes(calibration.to_json()),
+        QUANTIZATION: json_bytes(quantization.to_json()),
+    }
+    write_members(output, {**read_members(path), **changed})
 
 
 def _with_splitter(experiment: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The members are ``meta.json`` (format, date, versions, plugins, training data), ``config.json`` (the experiment, with
 all defaults), ``vocabulary/``, ``weights.safetensors``, ``metrics.json`` and, if the scores were calibrated,
-``calibration.json``. Nothing is unpacked to disk.
+``calibration.json`` and, if the transformer predicts in another precision, ``quantization.json``. Nothing is unpacked
+to disk.
 """
 
 import gzip
@@ -11,12 +12,12 @@ import json
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 
@@ -24,13 +25,17 @@ from relx.calibration.calibration import Calibration
 from relx.data.json_validation import BadRecord
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, RelxError
+from relx.quantization.record import Quantization
 from relx.utils.files import atomic_binary
 from relx.utils.text import LONGEST_NAME, distinct_names, json_text, printable
 from relx.version import __version__
 
+T = TypeVar("T")
+
 FORMAT = 2
 META, CONFIG, METRICS, VOCABULARY = "meta.json", "config.json", "metrics.json", "vocabulary/"
 CALIBRATION = "calibration.json"
+QUANTIZATION = "quantization.json"
 WEIGHTS = "weights.safetensors"
 # Weights hardly compress: a file that grows more than this when unpacked was made to fill the memory.
 LARGEST_GROWTH = 100
@@ -67,6 +72,7 @@ class ArchiveFacts:
     metrics: Mapping[str, Any]
     vocabulary: Vocabulary
     calibration: Calibration | None = None
+    quantization: Quantization | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, for programs."""
@@ -83,6 +89,7 @@ class ArchiveFacts:
             "protocols": self.config.get("protocols"),
             "scores": {split: self.metrics[split] for split in ("validation", "test") if split in self.metrics},
             "calibration": self.calibration and self.calibration.to_json(),
+            "quantization": self.quantization and self.quantization.to_json(),
             "data": self.meta.get("data"),
             "annotators": {name: self.config[name] for name in parts if self.config.get(name) is not None},
             "trained_with": self.meta.get("trained_with"),
@@ -106,6 +113,7 @@ class ArchiveFacts:
             ("vocabulary", _value(facts["vocabulary"])),
             ("protocols", _value(facts["protocols"])),
             ("thresholds", self.calibration.summary() if self.calibration else "the head's; scores are not calibrated"),
+            ("precision", self.quantization.summary() if self.quantization else "float32"),
             *((f"{split} data", _value(facts_of)) for split, facts_of in data.items()),
             *((name, _value(part)) for name, part in facts["annotators"].items()),
             ("trained with", _value(facts["trained_with"] or "no tagger or parser with models")),
@@ -147,7 +155,7 @@ def read_facts(path: str | Path) -> ArchiveFacts:
         meta, config, metrics = (json_object(files, name) for name in (META, CONFIG, METRICS))
         require_format(meta)
         member(files, WEIGHTS)
-        return ArchiveFacts(meta, config, metrics, vocabulary_of(files), calibration_of(files))
+        return ArchiveFacts(meta, config, metrics, vocabulary_of(files), calibration_of(files), quantization_of(files))
 
 
 @contextmanager
@@ -286,7 +294,7 @@ def _is_known(entry: tarfile.TarInfo) -> bool:
         return False
     path = PurePosixPath(entry.name)
     inside = entry.name.startswith(VOCABULARY) and ".." not in path.parts and str(path) == entry.name
-    return inside or entry.name in (META, CONFIG, WEIGHTS, METRICS, CALIBRATION)
+    return inside or entry.name in (META, CONFIG, WEIGHTS, METRICS, CALIBRATION, QUANTIZATION)
 
 
 def member(files: Mapping[str, bytes], name: str) -> bytes:
@@ -323,12 +331,21 @@ def vocabulary_of(files: Mapping[str, bytes]) -> Vocabulary:
 
 def calibration_of(files: Mapping[str, bytes]) -> Calibration | None:
     """Read the calibration from the members; None if there is none. Raises ArchiveError for a damaged one."""
-    if CALIBRATION not in files:
+    return _optional_record(files, CALIBRATION, Calibration.from_json)
+
+
+def quantization_of(files: Mapping[str, bytes]) -> Quantization | None:
+    """Read the precision from the members; None for float32. Raises ArchiveError for a damaged record."""
+    return _optional_record(files, QUANTIZATION, Quantization.from_json)
+
+
+def _optional_record(files: Mapping[str, bytes], name: str, read: Callable[[dict[str, Any]], T]) -> T | None:
+    if name not in files:
         return None
     try:
-        return Calibration.from_json(json_object(files, CALIBRATION))
+        return read(json_object(files, name))
     except BadRecord as error:
-        raise ArchiveError(f"{CALIBRATION} is damaged: {error}") from None
+        raise ArchiveError(f"{name} is damaged: {error}") from None
 
 
 def require_format(meta: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train the model of an experiment file",
     "evaluate": "score a trained archive on labelled files",
     "calibrate": "choose thresholds and calibrate the scores of an archive on validation data",
+    "quantize": "write an archive whose transformer predicts in bfloat16 or int8, if validation data allow it",
     "predict": "extract entities and relations with a trained archive",
     "serve": "serve archives over HTTP, with a page to look at predictions and correct them",
     "score": "score predictions against gold data, under named protocols",

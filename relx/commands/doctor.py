@@ -18,6 +18,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from relx.errors import ArchiveError
 from relx.version import __version__
 
 MODULES = {"jsonnet": "_jsonnet"}
@@ -52,13 +53,14 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare no argument: it examines everything."""
+    """Declare the command's arguments."""
+    parser.add_argument("archive", nargs="?", help="also say how the model of this archive predicts on this CPU")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings as they come; 2 if one of them is a fault."""
     faults = 0
-    for finding in examine():
+    for finding in examine(args.archive):
         print(finding, flush=True)
         faults += finding.fault is not None
     if faults:
@@ -66,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     return 2 if faults else 0
 
 
-def examine() -> Iterator[Finding]:
-    """Yield all findings, one after the other."""
+def examine(archive: str | None = None) -> Iterator[Finding]:
+    """Yield all findings, one after the other; with the path of an archive, also how its model predicts here."""
     python = f"{platform.python_version()} ({sys.executable}) on {platform.system()} {platform.machine()}"
     yield Finding("relx", f"{__version__} ({Path(__file__).parents[1]})")
     yield Finding("python", python)
@@ -77,6 +79,24 @@ def examine() -> Iterator[Finding]:
         yield _try("training", "a step, an archive, a prediction", _train_and_predict)
         yield from _models()
     yield from _folders()
+    if archive is not None:
+        yield _precision_of(archive)
+
+
+def _precision_of(archive: str) -> Finding:
+    """Return the precision in which an archive predicts, and what this CPU lacks for it."""
+    from relx.archive_file import read_facts
+    from relx.utils.precision import has_bf16
+
+    try:
+        quantization = read_facts(archive).quantization
+    except ArchiveError as error:
+        return Finding("archive", archive, str(error))
+    if quantization is None:
+        return Finding("archive", f"{archive}: predicts in float32")
+    lacks = quantization.needs_bf16 and not has_bf16("cpu")
+    note = "; this CPU has no bfloat16 and takes those products in float32, which is slower" if lacks else ""
+    return Finding("archive", f"{archive}: predicts in {quantization.summary()}{note}")
 
 
 def _libraries() -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from accelerate.utils import GradientAccumulationPlugin
 from torch import distributed
 
 from relx.errors import RelxError, TrainingError
+from relx.utils.precision import has_bf16
 from relx.utils.runtime import require_device
 
 logger = logging.getLogger(__name__)
@@ -180,5 +181,5 @@ def _on_cpu(device: str | None) -> bool:
 def _check_on_processor(precision: Precision) -> None:
     if precision == "fp16":
         raise TrainingError("trainer.precision: fp16 needs a GPU; a processor can train in fp32 or bf16")
-    if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if precision == "bf16" and not has_bf16("cpu"):
         logger.warning("trainer.precision: this processor has no instructions for bf16, and is far slower with it")

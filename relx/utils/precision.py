@@ -22,6 +22,11 @@ def bf16_matmul_on_cpu(enabled: bool) -> Iterator[None]:
         settings.fp32_precision = before
 
 
+def has_bf16(device: str) -> bool:
+    """Return whether a type of device has instructions for bfloat16; a CPU without them emulates it, far slower."""
+    return device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def to_float32(tensor: Tensor) -> Tensor:
     """Convert a tensor in half precision to float32; return any other tensor unchanged."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

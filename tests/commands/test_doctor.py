@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from relx.archive_file import json_bytes, read_members, write_members
 from relx.commands import doctor, main
 from relx.commands.doctor import examine
+from relx.quantization.record import Quantization
 
 # No module has the name of the last one, although it is installed.
 EXTRAS = ['tensorboard>=2; extra == "tensorboard"', 'pytest>=8; extra == "dev"', 'pytest-xdist>=3; extra == "docs"']
@@ -103,6 +105,25 @@ class TestFaults:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
         assert main(["doctor"]) == 2
         assert "cannot be written (Not a directory): set XDG_CACHE_HOME" in said(capsys)["annotations in"]
+
+
+@pytest.mark.usefixtures("without_training")
+def test_it_says_in_which_precision_an_archive_predicts(
+    archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = Quantization("int8_bf16", 0.6, 0.61, 0.8, 0.81, 2.5, 7)
+    changed = str(tmp_path / "changed.tar.gz")
+    write_members(Path(changed), {**read_members(archive), "quantization.json": json_bytes(record.to_json())})
+    without = "this CPU has no bfloat16 and takes those products in float32"
+    for able in (True, False):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda able=able: able)
+        assert main(["doctor", changed]) == 0
+        found = said(capsys)["archive"]
+        assert found.startswith(f"{changed}: predicts in {record.summary()}") and (without in found) == (not able)
+    assert main(["doctor", archive]) == 0
+    assert said(capsys)["archive"] == f"{archive}: predicts in float32"
+    assert main(["doctor", "nowhere.tar.gz"]) == 2
+    assert said(capsys)["archive"].endswith("FAULT: nowhere.tar.gz: no such archive")
 
 
 @pytest.mark.usefixtures("without_training")
