@@ -53,8 +53,9 @@ class JointExtractor(nn.Module):
             # Where training has no relation there is nothing to score, and torch says so of each empty weight.
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")
             self.head = head.build(
-                input_dim=self.encoder.output_dim, task_features=self.encoder.task_features, vocabulary=vocabulary
-            )
+                input_dim=self.encoder.output_dim, task_features=self.encoder.task_features, vocabulary=vocabulary,
+                attention_maps=self.embedder.attention_maps,
+            )  # fmt: skip
         if not self.head.levitated:
             self.embedder.add_tokens(self.head.markers)
         elif isinstance(self.encoder, PassThroughEncoder):
@@ -184,6 +185,10 @@ class Encoding:
     def levitated(self, batch: Batch, markers: Levitated) -> Tensor:
         """Encode markers beside the sentences of a batch: -> [groups, markers of a group, size of the encoder]."""
         return self.model.embedder.levitated(batch, markers)
+
+    def attention(self, batch: Batch) -> Tensor:
+        """Return the attention between the words of sentences: -> [batch, length, length, maps]."""
+        return self.model.embedder.attention(batch)
 
     def batch_of(self, examples: Sequence[Example]) -> Batch:
         """Make a batch without targets of sentences, at least one."""

@@ -25,9 +25,13 @@ class Levitated(NamedTuple):
 
 
 class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("vocabulary",)):
-    """Index the tokens of a sentence and make their vectors: -> [batch, length, output_dim]."""
+    """Index the tokens of a sentence and make their vectors: -> [batch, length, output_dim].
+
+    ``attention_maps`` is the number of maps that ``attention`` returns, 0 if there are none.
+    """
 
     output_dim: int
+    attention_maps: int = 0
 
     @classmethod
     def require_sources(cls, arguments: Mapping[str, Any]) -> None:
@@ -52,6 +56,10 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
 
     def levitated(self, batch: Batch, markers: Levitated) -> Tensor:
         """Encode markers beside the sentences of a batch: -> [groups, k, output_dim]."""
+        raise NotImplementedError
+
+    def attention(self, batch: Batch) -> Tensor:
+        """Return the attention of each word to each other one: -> [batch, length, length, attention_maps]."""
         raise NotImplementedError
 
     def row_keys(self) -> dict[str, list[Hashable]]:

@@ -82,6 +82,8 @@ class TransformerEmbedder(TokenEmbedder):
         self.levitated_pieces: list[int] = []
         self.mix = ScalarMix(self._settings.num_hidden_layers) if layers == "mix" else None
         self.output_dim = self._settings.hidden_size
+        if self._settings.model_type in FIRST_POSITION:
+            self.attention_maps = self._settings.num_hidden_layers * self._settings.num_attention_heads
         self.train()
 
     @classmethod
@@ -135,10 +137,27 @@ class TransformerEmbedder(TokenEmbedder):
 
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, hidden size]."""
-        sizes = batch["window_sizes"]
-        windows, sizes = batch["pieces"][sizes > 0], sizes[sizes > 0]
-        mask = torch.arange(windows.shape[1], device=windows.device) < sizes.unsqueeze(1)
-        return self.dropout(_pool_pieces(self._encode(windows, mask), batch))
+        return self.dropout(_pool_pieces(self._encode(*_windows(batch)), batch))
+
+    def attention(self, batch: Batch) -> Tensor:
+        """Average the attention between the pieces of two words: -> [batch, length, length, layers * heads].
+
+        It is zero between words that are in different windows.
+        """
+        transformer: Any = self.transformer
+        if hasattr(transformer, "set_attn_implementation"):
+            transformer.set_attn_implementation("eager")  # the other implementations do not return the maps
+        pieces, mask = _windows(batch)
+        with (
+            torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()),
+            self._precision(pieces.device.type),
+        ):
+            maps = transformer(pieces, attention_mask=mask.long(), output_attentions=True).attentions
+        maps = torch.cat(maps, dim=1)  # [windows, layers * heads, longest, longest]
+        shares = _shares_of_words(batch, pieces.shape[1], maps)
+        of_windows = torch.einsum("wip,wmpq,wjq->wijm", shares, to_float32(maps), shares)
+        sentence = (batch["window_sizes"] > 0).nonzero()[:, 0]
+        return of_windows.new_zeros(len(batch), *of_windows.shape[1:]).index_add(0, sentence, of_windows)
 
     def _encode(self, pieces: Tensor, mask: Tensor, positions: Tensor | None = None) -> Tensor:
         """Pieces [rows, longest] -> [rows, longest, hidden size].
@@ -197,6 +216,27 @@ def _load(vocabulary: Vocabulary, name: str, layers: int | None) -> Pretrained:
     tokenizer = vocabulary.file("transformer/tokenizer.json", lambda: found.tokenizer if found else b"")
     limit = vocabulary.fact("transformer.max_pieces", lambda: found.max_pieces if found else None)
     return found or build_empty(config, tokenizer, limit)
+
+
+def _windows(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the pieces of all windows, and which of them are real: both [windows, longest]."""
+    sizes = batch["window_sizes"]
+    windows, sizes = batch["pieces"][sizes > 0], sizes[sizes > 0]
+    return windows, torch.arange(windows.shape[1], device=windows.device) < sizes.unsqueeze(1)
+
+
+def _shares_of_words(batch: Batch, longest: int, like: Tensor) -> Tensor:
+    """Return the share of each piece of a window in each word, 0 outside of it: -> [windows, length, longest]."""
+    counts, places = batch["word_pieces"], batch["piece_places"]
+    windows = (batch["window_sizes"] > 0).flatten().cumsum(0).view_as(batch["window_sizes"]) - 1
+    row, word = counts.nonzero(as_tuple=True)
+    count = counts[row, word]
+    row, word, share = (part.repeat_interleave(count) for part in (row, word, 1 / count))
+    mask = torch.arange(places.shape[1], device=places.device) < counts.sum(dim=1, keepdim=True)
+    window, place = places[mask].unbind(dim=1)
+    shares = torch.zeros(int(windows.max()) + 1, counts.shape[1], longest, device=like.device, dtype=like.dtype)
+    shares[windows[row, window], word, place] = share.to(like.dtype)
+    return to_float32(shares)
 
 
 def _pool_pieces(encoded: Tensor, batch: Batch) -> Tensor:

@@ -39,6 +39,12 @@ class Encode(Protocol):
         Only heads that say that their markers are ``levitated`` may ask for it.
         """
 
+    def attention(self, batch: Batch) -> Tensor:
+        """Return the attention of each word to each other one, in each layer: -> [batch, length, length, maps].
+
+        Only heads that get more than 0 ``attention_maps`` may ask for it.
+        """
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -61,7 +67,7 @@ class Thresholds(NamedTuple):
     relations: float = 0.0
 
 
-class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary")):
+class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_features", "vocabulary", "attention_maps")):
     """Extract entities and relations as one paper does: gold to targets, vectors to logits, logits to predictions.
 
     A head has to write ``targets``, ``forward``, ``loss``, ``decode`` and ``oracle``. A head that decodes in several

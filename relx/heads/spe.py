@@ -6,14 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
 from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.span_pairs import SpanPairHead
-from relx.heads.schemes.tags import OUTSIDE, TagScheme, best_tags
+from relx.heads.schemes.tags import TagScheme, overlaps_longer, spans_of_tags, tags_of_spans
 from relx.heads.spans import Spans
 from relx.heads.spans.classifier import feed_forward
 from relx.heads.spans.spans import best_labels, find
@@ -21,26 +20,12 @@ from relx.heads.spans.vectors import ConvolutionOfSpan
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_shares, require_sizes
 
-OVERLAPS = "mention overlaps a longer one"
 WIDTHS = (2, 3, 4)
 
 # The five parts of a sentence around a pair of mentions, by their distances from the first and from the second mention.
 FROM_FIRST, FROM_SECOND = (-1, 0, 1, 2, 3), (-3, -2, -1, 0, 1)
 # The schedule of the public code: gold mentions in the first epochs, then less and less often.
 GOLD_EPOCHS, DECAY = 5, 3.0
-
-
-def overlaps_longer(entity: Entity, example: Example) -> str | None:
-    """Return the fault of a mention that tags cannot hold beside a longer one, of equally long ones the first."""
-    if not entity.located:
-        return None
-    start, end = entity.span
-    for other in example.entities:
-        if other.located and other.span != entity.span and other.span[0] < end and start < other.span[1]:
-            longer = len(range(*other.span)) - (end - start)
-            if longer > 0 or (longer == 0 and other.span < entity.span):
-                return OVERLAPS
-    return None
 
 
 class BoundarySpans(nn.Module):
@@ -63,11 +48,7 @@ class BoundarySpans(nn.Module):
 
     def tagged(self, h: Tensor, mask: Tensor) -> Spans:
         """Return the spans that the best tags spell."""
-        tags, scores = best_tags(self.boundaries(h), mask)
-        rows = enumerate(zip(tags, scores, strict=True))
-        found = [(row, 0, s.start, s.end - 1) for row, tagged in rows for s in self.scheme.read(*tagged)]
-        table = torch.tensor(found, dtype=torch.long, device=h.device).reshape(-1, 4)
-        return Spans.from_tensor(table, h.new_ones(len(table)))
+        return spans_of_tags(self.scheme, self.boundaries(h), mask)
 
     def forward(self, h: Tensor, mask: Tensor) -> Spans:
         """Find the tagged spans whose best label is not none."""
@@ -78,9 +59,7 @@ class BoundarySpans(nn.Module):
 
     def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Sum the cross entropies of the tags and of the labels of gold and tagged spans: a scalar."""
-        tags = torch.full(mask.shape, OUTSIDE, device=h.device)
-        for row, _, start, last, _ in gold.items():
-            tags[row, start : last + 1] = torch.from_numpy(self.scheme.span(last + 1 - start, "mention")).to(tags)
+        tags = tags_of_spans(self.scheme, gold.unlabelled(), mask.shape)
         of_tags = (F.cross_entropy(self.boundaries(h).transpose(1, 2), tags, reduction="none") * mask).sum()
         with torch.no_grad():
             own = self.tagged(h, mask)

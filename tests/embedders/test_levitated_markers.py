@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_transformer import LIMIT, TINY, transformer
+from tiny_transformer import LIMIT, TINY, tiny_mpnet, transformer
 from torch import Tensor
-from transformers import MPNetConfig, MPNetModel
 
 from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
@@ -25,11 +24,7 @@ def make(kind: str = "bert", **arguments: Any) -> TransformerEmbedder:
     torch.manual_seed(1)
     embedder = transformer(**arguments)
     if kind == "mpnet":
-        config = MPNetConfig(
-            vocab_size=embedder.transformer.config.vocab_size, hidden_size=32, num_hidden_layers=2,
-            num_attention_heads=2, intermediate_size=64, max_position_embeddings=LIMIT + 2,
-        )  # fmt: skip
-        embedder.transformer = MPNetModel(config, add_pooling_layer=False)
+        embedder.transformer = tiny_mpnet(embedder)
     embedder.add_levitated(MARKERS)
     return embedder.double().eval()
 

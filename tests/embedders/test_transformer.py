@@ -7,7 +7,7 @@ import torch
 from batches import assert_same_alone_and_together, batch_of
 from forks import python
 from padding import assert_every_parameter_learns
-from tiny_transformer import HIDDEN, LAYERS, LIMIT, SPECIAL, TINY, transformer
+from tiny_transformer import HIDDEN, LAYERS, LIMIT, SPECIAL, TINY, tiny_mpnet, transformer
 
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
@@ -348,3 +348,36 @@ def test_impossible_arguments_are_refused(arguments):
 def test_transformers_is_imported_on_use_only():
     code = "import sys, relx.embedders.transformer; print('transformers' in sys.modules)"
     assert sample.run(code, program=python).stdout == "False\n"
+
+
+@pytest.mark.parametrize("kind", ["bert", "mpnet"])
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_attention_between_words_is_the_mean_over_their_pieces(kind, pooling):
+    embedder = transformer(pooling=pooling)
+    if kind == "mpnet":
+        embedder.transformer = tiny_mpnet(embedder)
+    embedder = embedder.double().eval()
+    words = ["The", "Zurich-Nord", "\x00", "mayor"]
+    found = embedder.attention(batch_of(embedder, words, ["the"] * 9, []))
+    assert found.shape == (3, 9, 9, embedder.attention_maps)
+    assert embedder.attention_maps == LAYERS * embedder.transformer.config.num_attention_heads
+    pieces = [embedder.pieces.tokenizer.encode(word, add_special_tokens=False).ids for word in words]
+    ids = [2, *(piece for word in pieces for piece in word), 3]
+    maps = torch.cat(embedder.transformer(torch.tensor([ids]), output_attentions=True).attentions, dim=1)[0]
+    starts = [1 + sum(map(len, pieces[:word])) for word in range(len(words))]
+    read = [len(word) if pooling == "mean" else min(1, len(word)) for word in pieces]
+    ends = [start + count for start, count in zip(starts, read, strict=True)]
+    for i in range(len(words)):
+        for j in range(len(words)):
+            block = maps[:, starts[i] : ends[i], starts[j] : ends[j]]
+            expected = block.mean((1, 2)) if block.numel() else torch.zeros(len(maps)).double()
+            torch.testing.assert_close(found[0, i, j], expected, rtol=0, atol=1e-10)
+    assert (found[2] == 0).all()
+
+
+def test_words_in_different_windows_have_no_attention():
+    embedder = transformer(max_pieces=8 + SPECIAL).double().eval()
+    found = embedder.attention(batch_of(embedder, list("abcdefghijklmnop")))[0].abs().sum(-1)
+    assert found[0, 3] > 0
+    assert found[0, 15] == 0
+    assert found.diagonal().all()

@@ -51,9 +51,13 @@ HEADS: list[dict[str, Any]] = [
     {"type": "table"},
     {"type": "table", "tables": "both", "directions": "labels"},
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
+    {"type": "table_sequence", "hidden_size": 8, "layers": 2, "attention_heads": 2, "dropout": 0.0},
 ]
 TALKING: dict[str, JointExtractor] = {}
-RELATING = ("cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spe", "spert", "table")
+RELATING = (
+    "cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spe", "spert", "table",
+    "table_sequence",
+)  # fmt: skip
 
 
 class TestEveryHead(HeadTestCase):

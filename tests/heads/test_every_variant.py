@@ -40,7 +40,7 @@ BASES = {"cascade": {"fusion": "late"}}
 # Tested elsewhere: these need another encoder, or have no default of this form.
 ELSEWHERE = {
     ("cascade", "joint"), ("table", "cells"), ("pure", "markers"), ("pure_relations", "markers"),
-    ("pure_relations", "agree"),
+    ("pure_relations", "agree"), ("table_sequence", "attention"),
 }  # fmt: skip
 # A sum of -log p below log 2: each decision of the loss has a probability above a half.
 EVERY_DECISION_RIGHT = 0.6
