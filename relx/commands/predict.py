@@ -61,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--triples", action="store_true",
         help="print each distinct triple of the documents once, with its best score, its number and its places",
     )  # fmt: skip
+    parser.add_argument(
+        "--slim", action="store_true", help="write spans, types and relations only, without texts, tokens and scores"
+    )
     add_prediction_arguments(parser)
     parser.add_argument(
         "--entities", metavar="FILE",
@@ -115,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     from relx.data.json_form import to_line
     from relx.predictors.documents import LONGEST, DistinctTriples
     from relx.predictors.given import GivenEntities
-    from relx.predictors.lines import LinePredictor, readable, text_files
+    from relx.predictors.lines import LinePredictor, readable, slim, text_files
     from relx.predictors.predictor import Predictor
 
     paths = text_files(args.inputs)
@@ -135,7 +138,8 @@ def run(args: argparse.Namespace) -> int:
             if args.triples and "sentences" in answer:
                 distinct.add(answer)
             else:
-                out.write((readable(answer) if args.triples else to_line(answer)) + "\n")
+                line = readable(answer) if args.triples else to_line(slim(answer) if args.slim else answer)
+                out.write(f"{line}\n")
         out.writelines(f"{line}\n" for line in distinct.lines())
     facts = documents.notes() if documents is not None else []
     unit = "window" if args.window > 1 and not args.sentences else "sentence"
@@ -164,7 +168,8 @@ def _require_effect(args: argparse.Namespace) -> None:
         raise ConfigError("--ignore-case has no effect without --entities")
     if args.explain and args.schema is None:
         raise ConfigError("--explain has no effect without --schema")
-
+    if args.slim and args.triples:
+        raise ConfigError("--slim has no effect with --triples, which prints texts")
     if args.column is None:
         _require_no_tables(args)
 
@@ -187,7 +192,7 @@ def _predict_tables(args: argparse.Namespace) -> int:
 
     from relx.errors import ConfigError, DataError
 
-    given = {"triples": args.triples, "explain": args.explain, "given-entities": args.given_entities,
+    given = {"triples": args.triples, "slim": args.slim, "explain": args.explain, "given-entities": args.given_entities,
              "on-error stop": args.on_error == "stop"}  # fmt: skip
     for name in (name for name, value in given.items() if value):
         raise ConfigError(f"--{name} does not go with tables (--column)")

@@ -345,6 +345,33 @@ def _is_record(text: str) -> bool:
     )
 
 
+def slim(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the id, the entities as [start, end, type] and the relations as [head, type, tail] of an answer.
+
+    Places are characters of the text if the input had one, else tokens. ``head`` and ``tail`` are indices of
+    ``entities``; an argument that is none of them is [start, end, type] itself.
+    """
+    if "error" in answer:
+        return answer
+    of_document = "sentences" in answer
+    numbers = {entity["id"]: number for number, entity in enumerate(answer["entities"])} if of_document else {}
+
+    def argument(value: Any) -> Any:
+        return _span(value) if isinstance(value, dict) else numbers.get(value, value)
+
+    id = {"id": answer["id"]} if "id" in answer else {}
+    return {
+        **id,
+        "entities": [*map(_span, answer["entities"])],
+        "relations": [[argument(of["head"]), of["type"], argument(of["tail"])] for of in answer["relations"]],
+    }
+
+
+def _span(entity: dict[str, Any]) -> list[Any]:
+    start, end = entity.get("characters") or (entity.get("start"), entity.get("end"))
+    return [start, end, entity.get("type")]
+
+
 def readable(answer: dict[str, Any]) -> str:
     """Return a sentence and, below it, its triples with their scores."""
     if "error" in answer:

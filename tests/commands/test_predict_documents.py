@@ -190,3 +190,31 @@ class TestBadInput:
     ) -> None:
         assert main(["predict", archive, "a.txt", *options]) == 2
         assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize("option", [[], ["--sentences"]])
+def test_slim_lines_hold_spans_types_and_relations(
+    option: list[str], archive: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("in.jsonl", "a") as file:
+        file.write('{"tokens": [1]}\n')
+    arguments = ["predict", archive, "in.jsonl", "--on-error", "record", *option]
+    assert main(arguments) == 0
+    full = answers(capsys.readouterr().out)
+    assert main([*arguments, "--slim"]) == 0
+    text, words, error = answers(capsys.readouterr().out)
+    assert text.keys() == {"id", "entities", "relations"} and text["id"] == "r"
+    assert words.keys() == {"entities", "relations"} and error == full[2]
+    assert [TEXT[start:end] for start, end, _ in text["entities"]] == [entity["text"] for entity in full[0]["entities"]]
+    assert [type for _, _, type in text["entities"]] == [entity["type"] for entity in full[0]["entities"]]
+    assert words["entities"] == [[e["start"], e["end"], e["type"]] for e in full[1]["entities"]]
+    for answer, shown in zip((text, words), full, strict=False):
+        ids = [entity.get("id", number) for number, entity in enumerate(shown["entities"])]
+        found = [(ids[head], type, ids[tail]) for head, type, tail in answer["relations"]]
+        assert found == [(r["head"], r["type"], r["tail"]) for r in shown["relations"]] and found
+
+
+@pytest.mark.parametrize("option", [["--triples"], ["--column", "text", "--output", "out"]])
+def test_slim_lines_have_no_other_form(option: list[str], archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", archive, "in.jsonl", "--slim", *option]) == 2
+    assert "--slim" in capsys.readouterr().err
