@@ -82,10 +82,11 @@ def _svg(figure: Figure, name: str) -> str:
     nothing in the figure refers to, since two figures have the same.
     """
     buffer = io.StringIO()
+    # Black texts name no color: they take that of the element.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     _, start, rest = buffer.getvalue().partition("<svg")
-    svg = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", start + rest, flags=re.DOTALL)
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", f'{start} fill="currentColor"{rest}', flags=re.DOTALL)
     used = set(re.findall(r"#([\w.]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", svg)
     return re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg.replace("#000000", "currentColor"))

@@ -106,7 +106,9 @@ def _negated(number: int, example: Example, relation: Relation, edit: Edit) -> C
 
 
 def _cannot_change(example: Example, relation: Relation) -> str | None:
-    if not relation.located or not can_rewrite(example):
+    if not relation.located:
+        return "a mention is not in the sentence"
+    if not can_rewrite(example):
         return "a mention is not made of whole tokens"
     if overlaps(relation.head, *relation.tail.span):
         return "the mentions overlap"

@@ -77,7 +77,7 @@ class TestNegated:
         lost = Entity(None, None, "LOC", "Oslo")
         example = Example(["Ann", "left"], [Entity(0, 1)], [Relation(Entity(0, 1), "born_in", lost)])
         assert negated_copies([example]) == (
-            [], [(0, example.relations[0], "a mention is not made of whole tokens")],
+            [], [(0, example.relations[0], "a mention is not in the sentence")],
         )  # fmt: skip
         assert swapped_copies([example])[0] == []
 

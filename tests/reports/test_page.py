@@ -116,6 +116,7 @@ def test_diagrams_are_drawn_in_the_color_of_the_page(monkeypatch: pytest.MonkeyP
     figures = re.findall(r"<figure>(.*?)</figure>", html, re.DOTALL)
     assert len(figures) == 2
     for figure in figures:
+        assert figure.startswith('<svg fill="currentColor"')  # the texts, which are dark on a dark page otherwise
         assert "currentColor" in figure and "#000000" not in figure and "<style" not in figure
         ids = re.findall(r' id="([^"]+)"', figure)
         assert len(ids) == len(set(ids)) and {*re.findall(r"#(\w+)\)", figure)} <= {*ids}
