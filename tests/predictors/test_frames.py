@@ -6,7 +6,7 @@ import pytest
 
 from relx.data.json_validation import BadRecord
 from relx.errors import ConfigError, MissingExtra
-from relx.predictors import Predictor, frames
+from relx.predictors import Predictor, documents
 
 TEXT = "Ann Lee was born in Rome. Bob works in New York now."
 
@@ -72,6 +72,6 @@ def test_what_is_no_table_with_the_columns_is_an_error(predictor: Predictor, pd:
 
 
 def test_without_pandas_the_extra_is_named(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "find_spec", lambda name: None)
+    monkeypatch.setattr(documents, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'relx\[pandas\]'"):
         predictor.predict_frame([TEXT])
