@@ -17,15 +17,15 @@ from synthetic import medians
 from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.loader import DataLoader, load
+from relx.data.spans import Spans
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.transformer import TransformerEmbedder
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.srn import SRNEncoder
 from relx.heads.cascade.head import Cascade, GoldFinder, ModelFinder
 from relx.heads.pair_scorers.scorers import PFNPairScorer
-from relx.heads.schemes.marked_text import PlainSentences
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTriples
-from relx.heads.spans import Spans
 from relx.model import Encoding, JointExtractor
 from relx.readers import read
 from relx.registry import Lazy

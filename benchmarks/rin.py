@@ -26,8 +26,8 @@ from relx import archive, config
 from relx.commands.common import experiment_class
 from relx.data.batch import Batch, TensorDataset
 from relx.data.loader import DataLoader, load
+from relx.data.spans import TableCells
 from relx.heads.pair_scorers import PairScorer
-from relx.heads.schemes.cells import TableCells
 from relx.model import JointExtractor
 from relx.scoring import score
 from relx.utils.runtime import keep_freed_memory

@@ -10,15 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch, TensorDataset
-from relx.data.example import Example
+from relx.data.example import Example, relatable
 from relx.data.loader import DataLoader, Map
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import Levitated, TokenEmbedder
-from relx.encoders.seq2seq.compose import PassThroughEncoder
-from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
+from relx.encoders.seq2seq.encoder import PassThroughEncoder, Seq2SeqEncoder
 from relx.errors import TrainingError
 from relx.heads.faults import faults_of
-from relx.heads.head import Head, HeadOutput, Thresholds, relatable
+from relx.heads.head import Head, HeadOutput, Thresholds
 from relx.registry import Injected, Lazy, registered_name
 from relx.utils.precision import to_float32
 

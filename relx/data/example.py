@@ -161,3 +161,15 @@ def text_and_offsets(example: Example) -> tuple[str, list[tuple[int, int]]]:
     if example.text is not None and example.offsets is not None:
         return example.text, example.offsets
     return " ".join(example.tokens), joined_offsets(example.tokens)
+
+
+def relatable(example: Example) -> list[Entity]:
+    """Return the entities of a sentence between which relations can be predicted, in the order of the text.
+
+    These are the located ones; of several with equal tokens the first.
+    """
+    by_span: dict[tuple[int, int], Entity] = {}
+    for entity in example.entities:
+        if entity.located:
+            by_span.setdefault(entity.span, entity)
+    return [by_span[span] for span in sorted(by_span)]

@@ -9,13 +9,12 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import Spans, mean_of_endpoints
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
-from relx.heads.spans import Spans, SpanTagger, SpanTask
-from relx.heads.spans.spans import mean_of_endpoints
-from relx.heads.spans.tagger import gammas
+from relx.heads.spans.tagger import SpanTagger, SpanTask, gammas
 from relx.limits import Cell, Limit, Tied, limit_of_ties, limits_of_two_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect

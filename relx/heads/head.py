@@ -177,15 +177,3 @@ def prediction(example: Example, entities: Iterable[Entity], relations: Iterable
     predicted.entities = sorted(by_span.values(), key=lambda entity: entity.span)
     predicted.only_arguments = frozenset(by_span.keys() - found)
     return predicted
-
-
-def relatable(example: Example) -> list[Entity]:
-    """Return the entities of a sentence between which relations can be predicted, in the order of the text.
-
-    These are the located ones; of several with equal tokens the first.
-    """
-    by_span: dict[tuple[int, int], Entity] = {}
-    for entity in example.entities:
-        if entity.located:
-            by_span.setdefault(entity.span, entity)
-    return [by_span[span] for span in sorted(by_span)]

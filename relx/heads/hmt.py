@@ -161,7 +161,8 @@ class HMT(JointTaggingHead):
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
         """Add the cross entropies of both tasks (Eq. 6-7), summed over tokens, averaged over sentences."""
-        loss = self.joint_loss(output, batch)
+        kept = batch.mask & batch["joint_kept"].unsqueeze(1)  # [batch, length]
+        loss = tagging_loss(output["joint"], batch["joint_tags"], kept)
         if self.entity_tags is not None:
             loss = loss + tagging_loss(output["entity"], batch["entity_tags"], batch.mask)
         return loss

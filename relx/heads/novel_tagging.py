@@ -8,6 +8,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import Encode, Head, HeadOutput
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
+from relx.heads.schemes.tags import tagging_loss
 from relx.kernels.lstm import fused_lstm
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
@@ -103,4 +104,5 @@ class NovelTagging(JointTaggingHead):
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
         """Compute the biased objective of section 3.5, averaged over sentences; only the weights' ratio matters."""
-        return self.joint_loss(output, batch, outside_weight=1 / self.relation_weight)
+        kept = batch.mask & batch["joint_kept"].unsqueeze(1)  # [batch, length]
+        return tagging_loss(output["joint"], batch["joint_tags"], kept, outside_weight=1 / self.relation_weight)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import TableCells
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
-from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss

@@ -6,16 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.spans import Spans, best_labels, find
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
-from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import SpanPairHead
 from relx.heads.schemes.tags import TagScheme, overlaps_longer, spans_of_tags, tags_of_spans
-from relx.heads.spans import Spans
 from relx.heads.spans.classifier import feed_forward
-from relx.heads.spans.spans import best_labels, find
 from relx.heads.spans.vectors import ConvolutionOfSpan
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_shares, require_sizes

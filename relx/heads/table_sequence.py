@@ -11,16 +11,15 @@ from torch.nn import functional as F
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import Spans, TableCells
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets
-from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.span_pairs import PAIRS_AT_ONCE, MentionTargets
 from relx.heads.schemes.tags import TagScheme, overlaps_longer, spans_of_tags, tagging_loss, tags_of_spans
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
-from relx.heads.spans import Spans
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import places_within

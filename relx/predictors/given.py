@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from relx.annotators.gazetteer import Gazetteer
-from relx.data.example import Example
+from relx.data.example import Example, relatable
 from relx.errors import ConfigError, DataError
-from relx.heads.head import Head, relatable
+from relx.heads.head import Head
 from relx.registry import components, registered_name
 from relx.utils.text import counted, printable_lines
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from relx.data.example import Entity, Example, Relation
-from relx.heads.head import Head, Thresholds, relatable
+from relx.data.example import Entity, Example, Relation, relatable
+from relx.heads.head import Head, Thresholds
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key

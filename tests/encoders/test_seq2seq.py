@@ -3,7 +3,8 @@ import pytest
 import torch
 from padding import LENGTHS, assert_every_parameter_learns, encoded, padded_inputs
 
-from relx.encoders.seq2seq.compose import ComposeEncoder, PassThroughEncoder
+from relx.encoders.seq2seq.compose import ComposeEncoder
+from relx.encoders.seq2seq.encoder import PassThroughEncoder
 from relx.encoders.seq2seq.lstm import LSTMEncoder, PeepholeLSTMEncoder, reverse
 from relx.registry import Lazy
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from relx.data.spans import Spans
 from relx.heads.cascade.head import MatchingSpanTagger
-from relx.heads.spans import Spans, SpanTagger
+from relx.heads.spans.tagger import SpanTagger
 
 Numbers = tuple[int, int, int, int]
 

@@ -15,7 +15,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.casrel import CasRel
-from relx.heads.spans import SpanTask
+from relx.heads.spans.tagger import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from relx.data.spans import TableCells
 from relx.heads.pair_scorers import PairScorer, scorer
 from relx.heads.pair_scorers.scorers import (
     ConcatMLPPairScorer,
@@ -17,7 +18,6 @@ from relx.heads.pair_scorers.scorers import (
     PFNPairScorer,
     SumPairScorer,
 )
-from relx.heads.schemes.cells import TableCells
 from relx.kernels import pair_sums
 from relx.registry import components
 

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from relx.data.example import Entity, Example, Relation
 from relx.data.loader import DataLoader
+from relx.data.spans import Spans
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
-from relx.heads.schemes.marked_text import PlainSentences
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import TOO_WIDE
-from relx.heads.spans import Spans
 from relx.heads.spans.classifier import enumerate_spans
 from relx.heads.spert import SpERT
 from relx.model import JointExtractor

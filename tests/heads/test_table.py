@@ -10,12 +10,12 @@ from padding import assert_every_parameter_learns
 from sentences import sentence, spans
 
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import pairs_within
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.encoders.seq2seq.partition_filter import PartitionFilterEncoder
 from relx.heads.head import SHARED
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
-from relx.heads.spans.spans import pairs_within
 from relx.heads.table import REVERSED, TableFilling
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode

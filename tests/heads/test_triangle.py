@@ -4,9 +4,9 @@ import torch
 from padding import assert_every_parameter_learns, padded_inputs
 from torch import Tensor
 
+from relx.data.spans import TableCells
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
-from relx.heads.schemes.cells import TableCells
 from relx.heads.spans import triangle
 from relx.heads.spans.triangle import logits_of_cells, triangle_loss
 from relx.registry import Lazy, components

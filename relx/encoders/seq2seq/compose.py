@@ -1,4 +1,4 @@
-"""Encoders in sequence, and the identity."""
+"""Encoders in sequence."""
 
 from torch import Tensor, nn
 
@@ -44,20 +44,3 @@ class ComposeEncoder(Seq2SeqEncoder):
         for encoder in self.encoders:
             inputs = encoder.encode(inputs, batch)  # type: ignore
         return inputs
-
-
-@Seq2SeqEncoder.register("pass_through")
-class PassThroughEncoder(Seq2SeqEncoder):
-    """Return the vectors unchanged: [batch, length, input_dim] -> the same, zero at padding.
-
-    Args:
-        input_dim: Size of the vectors.
-    """
-
-    def __init__(self, input_dim: Injected[int]) -> None:
-        super().__init__()
-        self.output_dim = input_dim
-
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """[batch, length, input_dim] -> the same."""
-        return inputs * mask.unsqueeze(-1)

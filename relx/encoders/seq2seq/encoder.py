@@ -1,4 +1,4 @@
-"""The kind of component that encodes a sequence of vectors as a sequence of vectors."""
+"""The kind of component that encodes a sequence of vectors as a sequence of vectors, and the identity."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.registry import Registrable
+from relx.registry import Injected, Registrable
 
 
 class TaskFeatures:
@@ -79,3 +79,20 @@ class Seq2SeqEncoder(nn.Module, Registrable, kind="seq2seq_encoder", injects=("i
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] and the mask [batch, length] -> [batch, length, output_dim], zero at padding."""
         raise NotImplementedError
+
+
+@Seq2SeqEncoder.register("pass_through")
+class PassThroughEncoder(Seq2SeqEncoder):
+    """Return the vectors unchanged: [batch, length, input_dim] -> the same, zero at padding.
+
+    Args:
+        input_dim: Size of the vectors.
+    """
+
+    def __init__(self, input_dim: Injected[int]) -> None:
+        super().__init__()
+        self.output_dim = input_dim
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, length, input_dim] -> the same."""
+        return inputs * mask.unsqueeze(-1)

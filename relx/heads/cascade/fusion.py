@@ -7,19 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from relx.data.spans import Spans, labels_of_tokens, mean_of_endpoints
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
 from relx.heads.schemes.global_feature import GlobalFeature
-from relx.heads.schemes.marked_text import (
-    SUBJECT,
-    MarkedReader,
-    MarkedSentence,
-    Marking,
-    PlainSentences,
-    TextMarkers,
-    typed_markers,
-)
-from relx.heads.spans import Spans
-from relx.heads.spans.spans import labels_of_tokens, mean_of_endpoints
+from relx.heads.schemes.marked_text import SUBJECT, MarkedReader, MarkedSentence, Marking, TextMarkers, typed_markers
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.utils.argument_checks import require_sizes
 
 TaskContext = Literal["none", "global_feature", "lstm"]

@@ -10,19 +10,17 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import Spans, TableCells, best_labels, find
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit
-from relx.heads.schemes.cells import TableCells
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
-from relx.heads.schemes.marked_text import PlainSentences
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans import Spans, SpanTagger, SpanTask
-from relx.heads.spans.spans import best_labels, find
-from relx.heads.spans.tagger import gammas
+from relx.heads.spans.tagger import SpanTagger, SpanTask, gammas
 from relx.heads.spans.triangle import logits_of_cells, pairs_in_order, triangle_loss
 from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.registry import Injected, Lazy

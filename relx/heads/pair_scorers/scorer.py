@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.heads.schemes.cells import TableCells
+from relx.data.spans import TableCells
 from relx.kernels.pair_sums import sum_in_chunks
 from relx.registry import Registrable
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.spans import TableCells
 from relx.heads.pair_scorers.scorer import PairScorer, logit
-from relx.heads.schemes.cells import TableCells
 from relx.kernels.pair_sums import blocks_above, softplus_of_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Relation
+from relx.data.spans import Spans, find
 from relx.data.vocabulary import Namespace
 from relx.heads.schemes.triples import SpanTriples
-from relx.heads.spans.spans import Spans, find
 
 Given = Sequence[Sequence[Entity]]
 

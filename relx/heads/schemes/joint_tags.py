@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
@@ -18,7 +17,6 @@ from relx.heads.schemes.tags import (
     TagScheme,
     best_tags,
     gold_logits,
-    tagging_loss,
 )
 
 Role = tuple[str, Literal["E1", "E2"]]
@@ -159,17 +157,15 @@ class JointTaggingHead(Head):
         self.entity_tags = entity_tags
 
     def targets(self, example: Example) -> Targets:
-        """Write ``joint_tags`` [length], ``joint_kept`` [] and, if there are entity tags, ``entity_tags`` [length]."""
+        """Write ``joint_tags`` [length], ``joint_kept`` [] and, if there are entity tags, ``entity_tags`` [length].
+
+        ``joint_kept`` says whether the joint tags of the sentence are learned.
+        """
         joint = self.joint_tags.write(example)
         arrays = {"joint_tags": joint.tags, "joint_kept": np.array(joint.kept)}
         if self.entity_tags is not None:
             arrays["entity_tags"] = self.entity_tags.write(example)
         return Targets(arrays, joint.lost)
-
-    def joint_loss(self, output: HeadOutput, batch: Batch, outside_weight: float = 1.0) -> Tensor:
-        """Compute the cross entropy of the joint tags, summed over tokens, averaged over sentences."""
-        kept = batch.mask & batch["joint_kept"].unsqueeze(1)
-        return tagging_loss(output["joint"], batch["joint_tags"], kept, outside_weight)
 
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         """Read entities from the entity tags and the mentions of relations, and relations from the joint tags."""

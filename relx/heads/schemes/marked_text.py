@@ -4,17 +4,15 @@ Cascade-SRN (section 3.4.1) marks entities and subjects; PURE (Zhong & Chen 2021
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relx.data.batch import Batch
 from relx.data.example import Example
 from relx.data.loader import DataLoader
-from relx.heads.head import Encode
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.utils.argument_checks import require_sizes
 
 T = TypeVar("T")
@@ -110,24 +108,6 @@ def _merged(items: list[T], marks: Sequence[_Mark], inserted: Sequence[T]) -> li
         merged.append(item)
         done = mark.before
     return merged + items[done:]
-
-
-class PlainSentences:
-    """A batch of plain sentences, and what encodes sentences. ``encoded`` are these, once they are asked for."""
-
-    def __init__(self, batch: Batch, encode: Encode) -> None:
-        self.batch = batch
-        self.encode = encode
-
-    @cached_property
-    def encoded(self) -> Tensor:
-        """[batch, length, size of the encoder]."""
-        return self.encode(self.batch)
-
-    @property
-    def shape(self) -> torch.Size:
-        """(batch, length)."""
-        return self.batch.mask.shape
 
 
 class MarkedReader:

@@ -8,16 +8,15 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import Spans, best_labels
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
-from relx.heads.schemes.marked_text import PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
+from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans import Spans
 from relx.heads.spans.classifier import drawn, mean_of_rows
-from relx.heads.spans.spans import best_labels
 from relx.utils.argument_checks import require_sizes
 
 TOO_WIDE = "mention has more tokens than max_width"

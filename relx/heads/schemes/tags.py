@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relx.data.example import Entity, Example
+from relx.data.spans import Spans
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.spans.spans import Spans
 
 L = TypeVar("L", bound=Hashable)
 Positions = Literal["BIO", "BIES"]

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
+from relx.data.spans import Spans, TableCells, cut_short, find
 from relx.data.vocabulary import Namespace
 from relx.heads.head import NOT_LOCATED, UNKNOWN, Targets, prediction
-from relx.heads.schemes.cells import TableCells
-from relx.heads.spans.spans import Spans, cut_short, find
 
 SELF = "head and tail are the same mention"
 UNLISTED = "mention is not among the entities, or of a type never seen in training"

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.spans import Spans, find
 from relx.encoders.seq2vec import Seq2VecEncoder
-from relx.heads.spans.spans import Spans, find
 from relx.heads.spans.vectors import EndpointsOfSpan, MaxOfSpan
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import places_within

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.heads.schemes.cells import TableCells
-from relx.heads.spans.spans import Spans
+from relx.data.spans import Spans, TableCells
 from relx.utils.argument_checks import require_inner_shares
 
 TYPICAL_LENGTH = 25

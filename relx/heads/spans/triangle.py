@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from relx.data.spans import Spans, TableCells
 from relx.heads.pair_scorers.scorer import LOGITS_AT_ONCE, PairScorer, in_chunks, logit, logits_of_pairs
-from relx.heads.schemes.cells import TableCells
-from relx.heads.spans.spans import Spans
 from relx.kernels.pair_sums import sum_in_chunks
 
 

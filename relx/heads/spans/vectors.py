@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.heads.spans.spans import Spans
+from relx.data.spans import Spans
 from relx.utils.argument_checks import require_sizes
 
 

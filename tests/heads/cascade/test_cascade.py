@@ -20,7 +20,7 @@ from relx.heads.cascade.head import Cascade
 from relx.heads.head import NOT_EXTRACTED
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.heads.schemes.marked_text import MarkedReader
-from relx.heads.spans import SpanTask
+from relx.heads.spans.tagger import SpanTask
 from relx.model import JointExtractor
 from relx.registry import Injected, Lazy
 

@@ -8,7 +8,7 @@ from span_equations import numbers_of, random_spans, spans_of
 
 from relx.heads.cascade.head import MatchingSpanTagger
 from relx.heads.pair_scorers.scorers import BiaffinePairScorer, LinearPairScorer, PFNPairScorer
-from relx.heads.spans import SpanTagger, SpanTask
+from relx.heads.spans.tagger import SpanTagger, SpanTask
 from relx.registry import Lazy
 
 DIM, LABELS = 4, 3

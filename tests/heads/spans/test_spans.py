@@ -3,8 +3,7 @@ import random
 import torch
 from span_equations import numbers_of, random_spans, spans_of
 
-from relx.heads.spans import Spans
-from relx.heads.spans.spans import best_labels, find, labels_of_tokens
+from relx.data.spans import Spans, best_labels, find, labels_of_tokens
 
 ROWS, LENGTH, LABELS = 3, 8, 4
 

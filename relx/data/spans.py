@@ -1,13 +1,29 @@
-"""Spans of the sequences of a batch as vectors."""
+"""Spans of the sequences of a batch, and cells of tables of token pairs, as vectors."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from relx.heads.schemes.cells import TableCells
 from relx.utils.counting import places_within
+
+
+class TableCells(NamedTuple):
+    """Some cells of tables of logits: vectors of equal length, one number for each cell."""
+
+    sentence: Tensor
+    head: Tensor
+    tail: Tensor
+    relation: Tensor
+
+    @classmethod
+    def unpadded(cls, cells: Tensor) -> "TableCells":
+        """Read the cells (relation from 1, head, tail) of each sentence, [batch, most cells, 3]; 0 is padding."""
+        sentence, place = cells[..., 0].nonzero(as_tuple=True)
+        relation, head, tail = cells[sentence, place].unbind(dim=-1)
+        return cls(sentence, head, tail, relation - 1)
 
 
 @dataclass(frozen=True)
