@@ -3,6 +3,8 @@
 //
 // encoder         words, GloVe and characters, or transformer, the folder of a pretrained encoder or its name on the
 //                 hub
+// context         the words that the transformer reads of a sentence and its document around it; the paper reads
+//                 sentences alone, 0
 // recurrent       partition_filter or srn
 // tables          both keeps two mentions with one first token apart, as the published nested version does (67.9 and
 //                 38.7)
@@ -23,6 +25,7 @@ function(
   vectors=null,
   dim=if vectors == null then 100,
   transformer=samples + '/tiny_transformer',
+  context=0,
   frozen=false,
   recurrent='partition_filter',
   hidden=if encoder == 'words' then 100 else 300,
@@ -60,7 +63,13 @@ function(
         encoder: { type: 'compose', encoders: [{ type: 'lstm', hidden_size: hidden }, recurrent_encoder] },
       },
       transformer: {
-        embedder: { type: 'transformer', model: transformer, trainable: !frozen, dropout: dropout },
+        embedder: {
+          type: 'transformer',
+          model: transformer,
+          trainable: !frozen,
+          context: context,
+          dropout: dropout,
+        },
         encoder: recurrent_encoder,
       },
     }) + {

@@ -6,6 +6,7 @@
 //
 // encoder        transformer, the folder of a pretrained encoder or its name on the hub, or words, a bidirectional LSTM
 //                of hidden units over word vectors
+// context        the words that the transformer reads of a sentence and its document around it: 0, 100 or 300, as published
 // max_width      the most tokens of a span. Wider mentions are lost
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
 local choose = import 'relx/choose.libsonnet';
@@ -20,6 +21,7 @@ function(
   dim=if vectors == null then 100,
   transformer=samples + '/tiny_transformer',
   frozen=false,
+  context=0,
   hidden=100,
   max_width=8,
   dropout=0.1,
@@ -45,7 +47,13 @@ function(
       encoder: { type: 'lstm', hidden_size: hidden },
     },
     transformer: {
-      embedder: { type: 'transformer', model: transformer, trainable: !frozen, dropout: dropout },
+      embedder: {
+        type: 'transformer',
+        model: transformer,
+        trainable: !frozen,
+        context: context,
+        dropout: dropout,
+      },
     },
   }) + {
     head: { type: 'pure_entities', max_width: max_width, width_dim: 150, hidden_size: 150, dropout: 0.2 },

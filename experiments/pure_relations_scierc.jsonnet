@@ -8,6 +8,7 @@
 //
 // encoder        transformer, the folder of a pretrained encoder or its name on the hub, or words, a bidirectional LSTM
 //                of hidden units over word vectors
+// context        the words that the transformer reads of a sentence and its document around it: 0, 100 or 300, as published
 // markers        text: each pair is marked in the text, which is encoded anew; levitated: the markers of all pairs are
 //                beside the text, which a transformer reads once, the approximation of section 3.4
 // labels         one relation of a pair, as published, or several
@@ -24,6 +25,7 @@ function(
   dim=if vectors == null then 100,
   transformer=samples + '/tiny_transformer',
   frozen=false,
+  context=0,
   hidden=100,
   markers='text',
   labels='one',
@@ -44,7 +46,7 @@ function(
       encoder: { type: 'lstm', hidden_size: hidden },
     },
     transformer: {
-      embedder: { type: 'transformer', model: transformer, trainable: !frozen },
+      embedder: { type: 'transformer', model: transformer, trainable: !frozen, context: context },
     },
   }) + {
     head: { type: 'pure_relations', markers: markers, labels: labels, dropout: dropout },

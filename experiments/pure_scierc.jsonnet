@@ -3,6 +3,7 @@
 //
 // encoder        transformer, the folder of a pretrained encoder or its name on the hub, or words, a bidirectional LSTM
 //                of hidden units over word vectors
+// context        the words that the transformer reads of a sentence and its document around it: 0, 100 or 300, as published
 // max_width      the most tokens of a span. Wider mentions are lost
 // markers        text: each pair is marked in the text, which is encoded anew; levitated: the markers of all pairs are
 //                beside the text, which a transformer reads once
@@ -21,6 +22,7 @@ function(
   dim=if vectors == null then 100,
   transformer=samples + '/tiny_transformer',
   frozen=false,
+  context=0,
   hidden=100,
   max_width=8,
   markers='text',
@@ -49,7 +51,7 @@ function(
       encoder: { type: 'lstm', hidden_size: hidden },
     },
     transformer: {
-      embedder: { type: 'transformer', model: transformer, trainable: !frozen },
+      embedder: { type: 'transformer', model: transformer, trainable: !frozen, context: context },
     },
   }) + {
     head: {

@@ -99,8 +99,9 @@ def _negated(number: int, example: Example, relation: Relation, edit: Edit) -> C
     kept = [r for r in example.relations if not r.located or {r.head.span, r.tail.span} != pair]
     sure = not any(r.located and _crosses(r, edit.start) for r in kept)
     copy = Example(
-        example.tokens, example.entities, kept, example.text, example.offsets, id=example.id, meta=example.meta
-    )
+        example.tokens, example.entities, kept, example.text, example.offsets, id=example.id, meta=example.meta,
+        context=example.context,
+    )  # fmt: skip
     changed = Rewriting(copy, [edit])
     return Copy(number, changed.example, changed.moved_relation(relation), relation, sure)
 

@@ -66,6 +66,7 @@ class Rewriting:
             offsets,
             id=example.id,
             meta=example.meta,
+            context=example.context,
         )
 
     def moved(self, mention: Entity) -> Entity:

@@ -53,6 +53,35 @@ class Relation(NamedTuple):
         return self.head.located and self.tail.located
 
 
+class Context(NamedTuple):
+    """Hold the document around a sentence: the tokens of all its sentences, of which ``first`` to ``stop`` are read.
+
+    ``stop`` is exclusive. All sentences of a document share ``sentences``.
+    """
+
+    sentences: Sequence[Sequence[str]]
+    first: int
+    stop: int
+
+    def before(self, words: int) -> list[str]:
+        """Return the last words before the sentence, at most so many."""
+        found: list[str] = []
+        for tokens in reversed(self.sentences[: self.first]):
+            if len(found) >= words:
+                break
+            found = [*tokens, *found]
+        return found[max(0, len(found) - words) :]
+
+    def after(self, words: int) -> list[str]:
+        """Return the first words after the sentence, at most so many."""
+        found: list[str] = []
+        for tokens in self.sentences[self.stop :]:
+            if len(found) >= words:
+                break
+            found += tokens
+        return found[:words]
+
+
 @dataclass(slots=True)
 class Example:
     """One sentence.
@@ -62,6 +91,7 @@ class Example:
     relations to them. ``meta`` is the user's own and is carried through unread.
 
     ``only_arguments`` are the spans of those predicted entities that a model found only as arguments of its relations.
+    ``context`` is the document that the sentence was cut from, for embedders that read words around it.
     """
 
     tokens: list[str]
@@ -75,6 +105,7 @@ class Example:
     id: str | None = None
     meta: dict[str, Any] | None = None
     only_arguments: frozenset[tuple[int, int]] = field(default=frozenset(), compare=False, repr=False)
+    context: Context | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -149,6 +180,7 @@ class Example:
         return Example(
             self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags,
             dependency_heads=self.dependency_heads, deprels=self.deprels, id=self.id, meta=self.meta,
+            context=self.context,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 from relx.data.document import Document, DocumentMention, shifted
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Context, Entity, Example, Relation
 
 DOCUMENT, START, END, WINDOW = "document", "start", "end", "window"
 
@@ -26,9 +26,12 @@ def windows(document: Document, size: int) -> list[Example]:
     A relation that no window holds stays with the sentence that lists it; its argument elsewhere has no position.
     """
     begins = [0, *accumulate(map(len, document.sentences))]
+    tokens = [sentence.tokens for sentence in document.sentences]
     found = []
     for first in range(max(min(1, len(document.sentences)), len(document.sentences) - size + 1)):
-        example = document.window(first, min(first + size, len(document.sentences)))
+        stop = min(first + size, len(document.sentences))
+        example = document.window(first, stop)
+        example.context = Context(tokens, first, stop)
         place: dict[str, Any] = {} if document.id is None else {DOCUMENT: document.id}
         if example.text is not None:
             place |= {START: document.starts[first], END: document.starts[first] + len(example.text)}

@@ -48,6 +48,8 @@ class TransformerEmbedder(TokenEmbedder):
             keep, counted from 1.
         trainable: Train the encoder. A frozen encoder has no dropout of its own.
         max_pieces: Number of pieces of a window, special ones included; by default the limit of the model.
+        context: Number of words to which a sentence is filled up with words of its document, half of them before it and
+            half after it. They are read as far as they fit into a window with the sentence, and have no vectors.
         dropout: Dropout on the vectors of the words.
         dtype: Precision of the encoder's arithmetic, where that is safe. It may change the extracted triples.
     """
@@ -60,6 +62,7 @@ class TransformerEmbedder(TokenEmbedder):
         layers: Literal["last", "mix"] | int = "last",
         trainable: bool = True,
         max_pieces: int | None = None,
+        context: int = 0,
         dropout: float = 0.0,
         dtype: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
@@ -67,7 +70,11 @@ class TransformerEmbedder(TokenEmbedder):
         require_sizes(max_pieces=max_pieces)
         if not model:
             raise ValueError("model is empty; it names a folder, or a model of the Hugging Face hub")
-        self.trainable = trainable
+        if context < 0:
+            raise ValueError(f"context is {context}; it must be at least 0")
+        if context and vocabulary.examples and not any(example.context for example in vocabulary.examples):
+            raise ValueError(f"context is {context}, but no training sentence is part of a document; leave it out")
+        self.trainable, self.context = trainable, context
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.dropout = nn.Dropout(dropout)
         found = _load(vocabulary, model, layers if isinstance(layers, int) else None)
@@ -100,7 +107,9 @@ class TransformerEmbedder(TokenEmbedder):
 
     def index(self, example: Example) -> Arrays:
         """Return the arrays of ``WordPieces.index``."""
-        return self.pieces.index(example.tokens, with_bounds=bool(self.levitated_pieces))
+        room = max(0, self.context - len(example))
+        around = (example.context.before(room // 2), example.context.after(room - room // 2)) if example.context else ()
+        return self.pieces.index(example.tokens, bool(self.levitated_pieces), *around)
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
         """Give each token a piece of its own, whose vector starts at random and is trained with the encoder."""
@@ -231,11 +240,11 @@ def _shares_of_words(batch: Batch, longest: int, like: Tensor) -> Tensor:
     windows = (batch["window_sizes"] > 0).flatten().cumsum(0).view_as(batch["window_sizes"]) - 1
     row, word = counts.nonzero(as_tuple=True)
     count = counts[row, word]
-    row, word, share = (part.repeat_interleave(count) for part in (row, word, 1 / count))
+    row, word, share = (part.repeat_interleave(count) for part in (row, word, 1 / count.to(like.dtype)))
     mask = torch.arange(places.shape[1], device=places.device) < counts.sum(dim=1, keepdim=True)
     window, place = places[mask].unbind(dim=1)
     shares = torch.zeros(int(windows.max()) + 1, counts.shape[1], longest, device=like.device, dtype=like.dtype)
-    shares[windows[row, window], word, place] = share.to(like.dtype)
+    shares[windows[row, window], word, place] = share
     return to_float32(shares)
 
 
@@ -293,30 +302,31 @@ class WordPieces:
         known = self.tokenizer.get_vocab()
         return 1 + max(known[token] for token in tokens)
 
-    def index(self, words: Sequence[str], with_bounds: bool = False) -> Arrays:
-        """Return the arrays of a sentence.
+    def index(
+        self, words: Sequence[str], with_bounds: bool = False, before: Sequence[str] = (), after: Sequence[str] = ()
+    ) -> Arrays:
+        """Return the arrays of a sentence between the words ``before`` and ``after`` it, which are only read.
 
         ``pieces`` [windows, longest] and ``window_sizes`` [windows], special pieces included; ``word_pieces`` [words]:
         the number of pieces that make each word, 0 for a word without pieces such as a control character; and
         ``piece_places`` [their sum, 2]: the window of each of these pieces and its place there. ``with_bounds`` adds
         ``word_bounds`` [words, 2], the first and the last piece of each word in the sentence, and ``window_starts``
-        [windows], the first piece of each window.
+        [windows], the first piece of each window. Pieces of the words before and after, those nearest to the sentence,
+        are in its window if it has only one, as many as fit.
 
         Raises DataError for words on which the tokenizer fails, or of which it makes far more pieces than characters.
         """
-        encoding = self._encoding(words)
-        pieces = np.array(encoding.ids, dtype=np.int32)
-        owners = np.array(encoding.word_ids, dtype=np.int32)
+        pieces, owners, skipped = self._fitting([*before, *words, *after], len(before), len(before) + len(words))
         room = self.room or max(1, len(pieces))
         starts = window_starts(len(pieces), room)
         counts = np.bincount(owners, minlength=len(words))
         bounds: Arrays = {}
         if with_bounds:
-            ends = np.cumsum(counts)
+            ends = np.cumsum(counts) + skipped
             first = np.minimum(ends - counts, max(0, len(pieces) - 1))  # a word without pieces has those beside it
             bounds = {"word_bounds": _int32(np.stack((first, np.maximum(first, ends - 1)), axis=1))}
             bounds = {**bounds, "window_starts": _int32(starts)}
-        places = _places(owners, counts, starts, room)
+        places = _places(owners, counts, starts, room, skipped)
         if self.first_only:
             places, counts = places[np.unique(owners, return_index=True)[1]], np.minimum(counts, 1)
         windows = self._windows(pieces, starts, room)
@@ -327,6 +337,19 @@ class WordPieces:
             "piece_places": _int32(places + [0, len(self.before)]),
             **bounds,
         }
+
+    def _fitting(self, words: Sequence[str], first: int, stop: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return the pieces of the words ``first`` to ``stop`` and of those around them that fit, nearest ones first.
+
+        Also return the words of the former, counted from the first, and how many pieces are before them.
+        """
+        encoding = self._encoding(words)
+        pieces, owners = (np.array(of, dtype=np.int32) for of in (encoding.ids, encoding.word_ids))
+        begin, end = np.searchsorted(owners, (first, stop))
+        spare = max(0, len(pieces) if self.room is None else self.room - (end - begin))
+        left = min(begin, max(spare // 2, spare - (len(pieces) - end)))
+        right = min(len(pieces) - end, spare - left)
+        return pieces[begin - left : end + right], owners[begin:end] - first, int(left)
 
     def unknown_share(self, examples: Sequence[Example], unknown: int | None) -> float:
         """Return the share of the words, in a sample, that have no piece or the ``unknown`` one."""
@@ -360,13 +383,14 @@ def _int32(numbers: np.ndarray) -> np.ndarray:
     return numbers.astype(np.int32)
 
 
-def _places(owners: np.ndarray, counts: np.ndarray, starts: np.ndarray, room: int) -> np.ndarray:
+def _places(owners: np.ndarray, counts: np.ndarray, starts: np.ndarray, room: int, skipped: int) -> np.ndarray:
     """Find the window of each piece, the one where its word has most context, and its place there: [pieces, 2].
 
-    The pieces of a word that may not fit into one window are placed one by one.
+    The pieces of a word that may not fit into one window are placed one by one. ``skipped`` pieces are before the
+    first one.
     """
-    pieces = np.arange(len(owners))
-    ends = np.cumsum(counts)
+    pieces = np.arange(len(owners)) + skipped
+    ends = np.cumsum(counts) + skipped
     alone = counts[owners] > longest_whole_span(room)
     begin = np.where(alone, pieces, (ends - counts)[owners])
     end = np.where(alone, pieces + 1, ends[owners])

@@ -84,17 +84,23 @@ def several(inputs: Any) -> Iterator[Any]:
 def read_inputs(inputs: Iterable[Any], tokenizer: Tokenizer, with_entities: bool = False) -> list[Example | BadRecord]:
     """Return each input as an Example, raw texts split by the tokenizer, or what is wrong with it.
 
-    The labels of an Example are not read, except its entities ``with_entities``.
+    The labels of an Example are not read, except its entities ``with_entities``. It keeps its context.
     """
-    records = tokenized([_record(value, with_entities) for value in inputs], tokenizer)
-    return [record if isinstance(record, BadRecord) else _example(record) for record in records]
+    values = list(inputs)
+    records = tokenized([_record(value, with_entities) for value in values], tokenizer)
+    return [
+        record if isinstance(record, BadRecord) else _example(record, value)
+        for record, value in zip(records, values, strict=True)
+    ]
 
 
-def _example(record: dict[str, Any]) -> Example | BadRecord:
+def _example(record: dict[str, Any], value: Any) -> Example | BadRecord:
     try:
-        return example_from_json(record)
+        example = example_from_json(record)
     except BadRecord as error:
         return error
+    example.context = value.context if isinstance(value, Example) else None
+    return example
 
 
 def _record(value: Any, with_entities: bool) -> dict[str, Any] | BadRecord:

@@ -11,8 +11,8 @@ from tiny import write_corpus
 from relx.commands import main
 
 VARIABLES: dict[str, list[dict[str, Any]]] = {
-    "pure_entities_scierc": [{}, {"encoder": "transformer", "max_width": 6, "frozen": "true"}],
-    "pure_relations_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "labels": "several"}],
+    "pure_entities_scierc": [{}, {"encoder": "transformer", "max_width": 6, "frozen": "true", "context": 300}],
+    "pure_relations_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "context": 100}],
     "pure_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "train_on": "both"}],
     "spe_scierc": [{}, {"encoder": "transformer", "batches_per_epoch": 59}],
     "table_sequence_conll04": [{}, {"encoder": "transformer", "frozen": "false", "warmup": 0.1}],

@@ -68,7 +68,7 @@ class TextMarkers:
             if mark.opens:
                 opens[mark.marking] = mark.before + place
         names = [mark.marker for mark in marks]
-        marked = Example(_merged(example.tokens, marks, names), id=example.id)
+        marked = Example(_merged(example.tokens, marks, names), id=example.id, context=example.context)
         if example.pos_tags is not None:
             marked.pos_tags = _merged(example.pos_tags, marks, names)
         if example.dependency_heads is not None:
