@@ -1,4 +1,4 @@
-"""Learning curves of ``relx select`` against random choice, simulated on a labelled corpus.
+"""Learning curves of ``relx select`` against random choice, simulated on a labeled corpus.
 
 ``python benchmarks/active_learning.py --data 'conll04/%s_triples.json' --output FOLDER [--vectors GLOVE] [--seeds 1]``
 
@@ -30,11 +30,11 @@ STRATEGIES = ("select", "random")
 FEWEST_EPOCHS = 10
 
 
-def train(arguments: argparse.Namespace, labelled: Sequence[Example], seed: int, folder: Path) -> dict[str, float]:
+def train(arguments: argparse.Namespace, labeled: Sequence[Example], seed: int, folder: Path) -> dict[str, float]:
     """Train a model, and return its scores on the test set."""
     folder.mkdir(parents=True, exist_ok=True)
-    make_reader("jsonl").write(labelled, folder / "train.jsonl")
-    epochs = max(FEWEST_EPOCHS, round(arguments.passes / len(labelled)))
+    make_reader("jsonl").write(labeled, folder / "train.jsonl")
+    epochs = max(FEWEST_EPOCHS, round(arguments.passes / len(labeled)))
     variables = {"data": f"{folder}/%s.jsonl", "format": "jsonl", "epochs": epochs, "seed": seed}
     if arguments.vectors:
         variables["vectors"] = arguments.vectors
@@ -57,21 +57,21 @@ def simulate(arguments: argparse.Namespace, strategy: str, seed: int, rows: dict
     draw = random.Random(seed)
     pool = [example for example in read(arguments.data % "train") if example.tokens]
     draw.shuffle(pool)
-    labelled, pool = pool[: arguments.start], pool[arguments.start :]
+    labeled, pool = pool[: arguments.start], pool[arguments.start :]
     for round in range(arguments.rounds + 1):
         name = "start" if round == 0 else strategy
         folder = Path(arguments.output, f"{name}-{seed}-{round}")
         if (name, seed, round) not in rows:
-            scores = train(arguments, labelled, seed, folder)
-            tokens, triples = sum(map(len, labelled)), sum(len(example.relations) for example in labelled)
-            row = {"strategy": name, "seed": seed, "round": round, "sentences": len(labelled), "tokens": tokens}
+            scores = train(arguments, labeled, seed, folder)
+            tokens, triples = sum(map(len, labeled)), sum(len(example.relations) for example in labeled)
+            row = {"strategy": name, "seed": seed, "round": round, "sentences": len(labeled), "tokens": tokens}
             rows[name, seed, round] = {**row, "annotated": triples, **scores}
             with open(Path(arguments.output, "rows.jsonl"), "a", encoding="utf-8") as file:
                 file.write(json.dumps(rows[name, seed, round]) + "\n")
             print(rows[name, seed, round], flush=True)
         if round < arguments.rounds:
             chosen = choose(strategy, folder, pool, arguments.count, draw)
-            labelled = [*labelled, *(pool[i] for i in chosen)]
+            labeled = [*labeled, *(pool[i] for i in chosen)]
             pool = [example for i, example in enumerate(pool) if i not in chosen]
 
 

@@ -48,7 +48,7 @@ def child(name: str, hidden: int, words: int, steps: int) -> None:
     examples = sentences(32 * steps, words=words)
     lexicon = Example([f"word{number}" for number in range(words)])
     model = hmt(Vocabulary([*examples, lexicon]), hidden).train()
-    corpus, step = TensorDataset(examples, model.index_labelled), training_step(model)
+    corpus, step = TensorDataset(examples, model.index_labeled), training_step(model)
     loader = DataLoader(32)
     # The longest sentences first, so that the memory has its full size before anything is counted.
     for batch in load(corpus, loader.in_order(corpus.lengths)[:5]):

@@ -75,13 +75,13 @@ def predict(model: JointExtractor, examples: list[Example], loader: DataLoader) 
 
     model.eval()
     with torch.inference_mode():
-        predicted = loader.apply(extract, TensorDataset(examples, model.index_labelled))
+        predicted = loader.apply(extract, TensorDataset(examples, model.index_labeled))
     return sum(len(example.relations) for example in predicted)
 
 
 def trainer(model: JointExtractor, examples: list[Example], batch_size: int) -> Callable[[], None]:
     """A few steps, taken anew at each call."""
-    corpus, loader = TensorDataset(examples, model.index_labelled), DataLoader(batch_size)
+    corpus, loader = TensorDataset(examples, model.index_labeled), DataLoader(batch_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
 
     def steps() -> None:

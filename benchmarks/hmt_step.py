@@ -56,7 +56,7 @@ def step_report(hidden: int, repeat: int) -> None:
     vocabulary = Vocabulary(sentences(2000, LENGTH))
     model = hmt(vocabulary, hidden).train()
     step = training_step(model)
-    batch = TensorDataset(examples, model.index_labelled).batch(list(range(BATCH)))
+    batch = TensorDataset(examples, model.index_labeled).batch(list(range(BATCH)))
     rows, weights = torch.randn(BATCH * LENGTH, 3 * hidden), torch.randn(3 * hidden, 4 * hidden)
     times = medians({"step": lambda: step(batch), "product": lambda: torch.mm(rows, weights)}, repeat)
     rate = 2 * rows.shape[0] * weights.numel() / times["product"]

@@ -59,7 +59,7 @@ def model_of(hidden: int) -> JointExtractor:
 
 def predictions(model: JointExtractor, repeat: int) -> dict[str, float]:
     """Seconds a sentence, one by one and in one batch."""
-    examples = [example.unlabelled() for example in sentences(BATCH, LENGTH)]
+    examples = [example.unlabeled() for example in sentences(BATCH, LENGTH)]
     together, alone = DataLoader(BATCH), DataLoader(1)
     assert all(example.relations for example in model.extract(examples, together))
     actions: dict[str, Callable[[], object]] = {
@@ -71,7 +71,7 @@ def predictions(model: JointExtractor, repeat: int) -> dict[str, float]:
 
 def steps(model: JointExtractor, repeat: int) -> dict[str, float]:
     """Seconds of a training step for each of its sentences, literal and as relx computes it."""
-    corpus = TensorDataset(sentences(BATCH, LENGTH), model.index_labelled)
+    corpus = TensorDataset(sentences(BATCH, LENGTH), model.index_labeled)
     few, batch = corpus.batch(range(LITERAL_BATCH)), corpus.batch(range(BATCH))
     literal = Literal(model.train())
     torch.testing.assert_close(literal(few), model(few), rtol=1e-4, atol=0)

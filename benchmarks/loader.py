@@ -27,7 +27,7 @@ def indexed(count: int, hidden: int) -> tuple[JointExtractor, TensorDataset]:
 
     def index() -> None:
         model = hmt(Vocabulary(examples), hidden)
-        made.append((model, TensorDataset(examples, model.index_labelled)))
+        made.append((model, TensorDataset(examples, model.index_labeled)))
 
     took = seconds(index)
     ((model, corpus),) = made

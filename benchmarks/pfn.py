@@ -67,7 +67,7 @@ def child(folder: str, job: str, arguments: argparse.Namespace) -> dict[str, Any
 
 def training(model: JointExtractor, examples: list[Example], arguments: argparse.Namespace) -> dict[str, float]:
     """Sentences a second of training steps, and of the transformer alone."""
-    corpus, loader = TensorDataset(examples, model.index_labelled), DataLoader(arguments.batch)
+    corpus, loader = TensorDataset(examples, model.index_labeled), DataLoader(arguments.batch)
     batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=1)[: arguments.steps]))
     optimizer = Adam(lr=1e-7).build(model.train().parameters())
 

@@ -22,7 +22,7 @@ from relx.readers import read
 
 
 def corpus_lines(path: str, count: int) -> Iterator[bytes]:
-    """So many unlabelled lines."""
+    """So many unlabeled lines."""
     known = [json.dumps({"tokens": example.tokens}).encode() for example in read(path)]
     return islice(cycle(known), count)
 

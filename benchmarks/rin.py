@@ -87,7 +87,7 @@ def child(folder: str, implementation: str, steps: int) -> None:
     if implementation == "literal":
         model.head.pair_scorer = LiteralScorer(model.head.pair_scorer)
     (reader, train_path), (_, test_path) = experiment.files["train"], experiment.files["test"]
-    corpus = TensorDataset(reader.read(train_path), model.index_labelled)
+    corpus = TensorDataset(reader.read(train_path), model.index_labeled)
     loader = DataLoader(BATCH)
     batches = list(load(corpus, loader.plan(corpus.lengths, seed=1, epoch=0)[:steps]))
     longest = list(load(corpus, loader.in_order(corpus.lengths)[:1]))

@@ -49,7 +49,7 @@ class Setting:
     def __init__(self, hidden: int, batches: int) -> None:
         examples = sentences(BATCH * batches)
         self.model = hmt(Vocabulary(examples), hidden).train()
-        self.corpus = TensorDataset(examples, self.model.index_labelled)
+        self.corpus = TensorDataset(examples, self.model.index_labeled)
         self.loader = DataLoader(BATCH)
 
     def bare(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from relx import config
 from relx.data.example import Example
 from relx.errors import ConfigError, faults_in
-from relx.predictors.evaluation import Evaluation, read_labelled, score_predictions
+from relx.predictors.evaluation import Evaluation, read_labeled, score_predictions
 from relx.predictors.predictor import Predictor
 from relx.scoring import find_protocol
 from relx.utils.logs import visible_log
@@ -17,7 +17,7 @@ from relx.utils.logs import visible_log
 if TYPE_CHECKING:
     from relx.training.run import TrainedRun
 
-Labelled = str | Path | Sequence[Example]
+Labeled = str | Path | Sequence[Example]
 
 
 def train(
@@ -73,17 +73,17 @@ def load(archive: str | Path, device: str | None = None, overrides: Sequence[str
 
 def evaluate(
     archive: str | Path | Predictor,
-    data: Labelled,
+    data: Labeled,
     protocols: Sequence[str] | None = None,
     reader: str | None = None,
-    seen: Labelled | None = None,
+    seen: Labeled | None = None,
     challenge: bool = False,
 ) -> Evaluation:
-    """Score a trained model on labelled sentences, as ``relx evaluate`` does.
+    """Score a trained model on labeled sentences, as ``relx evaluate`` does.
 
     Args:
         archive: The path of a model.tar.gz, or a predictor that is already loaded.
-        data: The path of a labelled file, in any form that relx reads, or Examples.
+        data: The path of a labeled file, in any form that relx reads, or Examples.
         protocols: The names of scoring protocols. The default is the protocols of the experiment.
         reader: The name of the reader of the files. The default is the reader of the experiment, or another one if
             only that recognizes the file.
@@ -97,7 +97,7 @@ def evaluate(
         find_protocol(name)
     predictor = archive if isinstance(archive, Predictor) else Predictor.load(archive)
     paths = [source for source in (data, seen) if isinstance(source, str | Path)]
-    found = read_labelled(paths, predictor, reader)
+    found = read_labeled(paths, predictor, reader)
     gold, train = (found[str(source)] if isinstance(source, str | Path) else source for source in (data, seen))
     assert gold is not None
     with faults_in(data) if isinstance(data, str | Path) else nullcontext():

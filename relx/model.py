@@ -71,7 +71,7 @@ class JointExtractor(nn.Module):
         """Write the arrays of one sentence without labels."""
         return {**self.embedder.index(example), **self.encoder.index(example), **self.head.index(example)}
 
-    def index_labelled(self, example: Example) -> Arrays:
+    def index_labeled(self, example: Example) -> Arrays:
         """Write the arrays of one sentence and the targets of the head."""
         return {**self.index(example), **self.head.targets(example).arrays}
 

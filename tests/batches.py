@@ -36,7 +36,7 @@ def assert_same_alone_and_together(embedder: TokenEmbedder) -> None:
     torch.testing.assert_close(turned, together.flip(0), rtol=0, atol=1e-10)
 
 
-def labelled_batch(head: Head, examples: Sequence[Example], dim: int) -> Batch:
+def labeled_batch(head: Head, examples: Sequence[Example], dim: int) -> Batch:
     """Sentences with a head's targets and, as ``inputs``, vectors in float64 that depend on the sentence alone."""
 
     def index(example: Example) -> dict[str, np.ndarray]:
@@ -46,11 +46,11 @@ def labelled_batch(head: Head, examples: Sequence[Example], dim: int) -> Batch:
     return TensorDataset(examples, index).batch(list(range(len(examples))))
 
 
-def labelled(model: JointExtractor, examples: Sequence[Example]) -> Batch:
+def labeled(model: JointExtractor, examples: Sequence[Example]) -> Batch:
     """Sentences with all that a model reads of them, its targets included."""
-    return TensorDataset(examples, model.index_labelled).batch(range(len(examples)))
+    return TensorDataset(examples, model.index_labeled).batch(range(len(examples)))
 
 
 def inputs_of(batch: Batch) -> Tensor:
-    """The vectors of a labelled batch: what stands in for the embedder and the encoder."""
+    """The vectors of a labeled batch: what stands in for the embedder and the encoder."""
     return batch["inputs"]

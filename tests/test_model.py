@@ -79,8 +79,8 @@ def test_nothing_gives_nothing(model):
 
 
 def test_sentences_may_come_from_an_iterator_and_labels_are_not_looked_at(model):
-    unlabelled = (example.unlabelled() for example in SENTENCES)
-    assert said(model.extract(unlabelled, DataLoader())) == said(model.extract(SENTENCES, DataLoader()))
+    unlabeled = (example.unlabeled() for example in SENTENCES)
+    assert said(model.extract(unlabeled, DataLoader())) == said(model.extract(SENTENCES, DataLoader()))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -103,14 +103,14 @@ def test_the_mode_comes_back_after_an_error_too(model):
 
 
 def test_the_loss_reaches_every_parameter(model):
-    corpus = TensorDataset(SENTENCES, model.index_labelled)
+    corpus = TensorDataset(SENTENCES, model.index_labeled)
     assert_every_parameter_learns(model, model(corpus.batch(list(range(len(SENTENCES))))))
 
 
 def test_it_learns(model):
     torch.manual_seed(0)
     model = JointExtractor(Vocabulary(TRAINING), Lazy(WordEmbedder, dim=20), Lazy(HMT, hidden_size=20, tag_dim=20))
-    batch = TensorDataset(TRAINING, model.index_labelled).batch([0, 1, 2])
+    batch = TensorDataset(TRAINING, model.index_labeled).batch([0, 1, 2])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(60):
         optimizer.zero_grad()
@@ -130,7 +130,7 @@ def test_it_knows_where_its_weights_are(model):
 def test_the_loss_is_taken_in_single_precision_under_autocast():
     torch.manual_seed(5)
     small = JointExtractor(Vocabulary(TRAINING), WORDS, HEAD, ENCODER)
-    batch = TensorDataset(TRAINING, small.index_labelled).batch(range(len(TRAINING)))
+    batch = TensorDataset(TRAINING, small.index_labeled).batch(range(len(TRAINING)))
     seen = []
     loss = small.head.loss
 

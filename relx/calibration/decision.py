@@ -81,7 +81,7 @@ class Decision:
             kept, score = self.entities(entity.type, entity.score)
             if kept:
                 entities[entity] = entity._replace(score=score)
-        decided = example.unlabelled()
+        decided = example.unlabeled()
         for relation in example.relations:
             kept, score = self.relations(relation.type, relation.score)
             if kept and relation.head in entities and relation.tail in entities:

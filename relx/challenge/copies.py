@@ -1,4 +1,4 @@
-"""Challenge sentences from labelled ones: negated copies, and copies with swapped mentions."""
+"""Challenge sentences from labeled ones: negated copies, and copies with swapped mentions."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ from relx.version import __version__
 # The help of each is here, so that a list of all of them imports none.
 COMMANDS = {
     "train": "train the model of an experiment file",
-    "evaluate": "score a trained archive on labelled files",
+    "evaluate": "score a trained archive on labeled files",
     "calibrate": "choose thresholds and calibrate the scores of an archive on validation data",
     "quantize": "write an archive whose transformer predicts in bfloat16 or int8, if validation data allow it",
     "predict": "extract entities and relations with a trained archive",
@@ -31,7 +31,7 @@ COMMANDS = {
     "check": "check an experiment file without running it",
     "components": "list the registered components and their arguments",
     "data": "show what a corpus holds: its faults, counts, types, overlap, leakage between splits, inconsistent labels",
-    "schema": "propose a schema from labelled data: the types of each relation's arguments, "
+    "schema": "propose a schema from labeled data: the types of each relation's arguments, "
     "and what never happens to it",
     "convert": "convert a corpus from one form into another",
     "graph": "merge the triples of predicted files to a graph: Turtle, GraphML, CSV of Neo4j, or Cypher",

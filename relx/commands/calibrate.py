@@ -1,4 +1,4 @@
-"""``relx calibrate``: thresholds and calibrated scores of an archive, from labelled data."""
+"""``relx calibrate``: thresholds and calibrated scores of an archive, from labeled data."""
 
 import argparse
 
@@ -9,7 +9,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_archive_argument(parser)
     parser.add_argument(
-        "validation", help="labelled data that the model was not trained on, in any form that relx reads"
+        "validation", help="labeled data that the model was not trained on, in any form that relx reads"
     )
     parser.add_argument("--output", metavar="FILE", help="write the calibrated archive here (default: replace ARCHIVE)")
     parser.add_argument(
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     from relx.archive_file import set_calibration
     from relx.calibration.fitting import DIAGRAM, Sample, calibrate, save_diagram
-    from relx.predictors.evaluation import read_labelled
+    from relx.predictors.evaluation import read_labeled
     from relx.predictors.predictor import Predictor, memory_for
     from relx.scoring import find_protocol
     from relx.utils.logs import with_progress
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     predictor = Predictor.load(args.archive, args.device)
     parts = predictor.archive.parts
     rule = find_protocol(args.protocol or parts.protocols[0])
-    gold = parts.annotated(read_labelled([args.validation], predictor, args.reader)[args.validation])
+    gold = parts.annotated(read_labeled([args.validation], predictor, args.reader)[args.validation])
     with faults_in(args.validation):
         with memory_for(gold):
             sample = Sample.of(predictor.model, gold, parts.loader, rule, with_progress("sentences"))

@@ -1,4 +1,4 @@
-"""``relx evaluate``: a trained archive scored on labelled files."""
+"""``relx evaluate``: a trained archive scored on labeled files."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ LEAST_SCORE = 0.05  # where the curve of precision and recall begins
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx evaluate``."""
     add_archive_argument(parser)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="labelled data, in any form that relx reads")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="labeled data, in any form that relx reads")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions for one FILE here")
     parser.add_argument("--report", metavar="PAGE.html", help="write a page of the scores and errors of one FILE here")
     parser.add_argument("--errors", metavar="TABLE.tsv", help="write the errors of one FILE here, for a spreadsheet")
@@ -75,14 +75,14 @@ def _evaluate(args: argparse.Namespace, paths: Mapping[str, str]) -> "dict[str, 
     from contextlib import ExitStack
 
     from relx.errors import faults_in
-    from relx.predictors.evaluation import read_labelled, score_predictions
+    from relx.predictors.evaluation import read_labeled, score_predictions
     from relx.predictors.predictor import Predictor
     from relx.utils.files import atomic_write
 
     predictor = Predictor.load(args.archive, args.device, args.override)
     enforcement = enforcement_of(predictor, args.schema)
     decision = decision_of(predictor, args, args.given_entities)
-    found = read_labelled([*args.files, *([args.seen] if args.seen else [])], predictor, args.reader)
+    found = read_labeled([*args.files, *([args.seen] if args.seen else [])], predictor, args.reader)
     train = found[args.seen] if args.seen else None
     evaluations = {}
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""``relx predict``: entities and relations of raw text, tokens or labelled examples."""
+"""``relx predict``: entities and relations of raw text, tokens or labeled examples."""
 
 import argparse
 from collections.abc import Callable, Collection, Iterator

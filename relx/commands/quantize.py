@@ -56,14 +56,14 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"{output}: is the archive itself, which stays as it is; name another file (--output)")
     include_plugins(args)
 
-    from relx.predictors.evaluation import read_labelled
+    from relx.predictors.evaluation import read_labeled
     from relx.predictors.predictor import Predictor
     from relx.scoring import find_protocol
 
     predictor = Predictor.load(args.archive, "cpu")
     parts = predictor.archive.parts
     rule = find_protocol(args.protocol or parts.protocols[0])
-    gold = parts.annotated(read_labelled([args.validation], predictor, args.reader)[args.validation])
+    gold = parts.annotated(read_labeled([args.validation], predictor, args.reader)[args.validation])
     quantizer = Quantizer(args.archive, predictor, gold, rule)
     with faults_in(args.validation):
         chosen = choose(quantizer, args.tolerance, output)

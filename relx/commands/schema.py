@@ -1,4 +1,4 @@
-"""``relx schema``: propose the rules that the relations of labelled data follow."""
+"""``relx schema``: propose the rules that the relations of labeled data follow."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from relx.commands.common import add_include_argument, include_plugins, print_js
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="labelled files, usually those of training")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="labeled files, usually those of training")
     parser.add_argument("--reader", metavar="READER", help="the form of the files (default: judged by content)")
     add_include_argument(parser)
 
@@ -29,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     corpora = read_files(files).values()
     schema = propose(facts_of(sentences) for corpus in corpora for _, sentences in by_document(corpus))
     if not schema.relations:
-        raise DataError(f"{', '.join(files)}: no relation to propose a schema from; give labelled data")
+        raise DataError(f"{', '.join(files)}: no relation to propose a schema from; give labeled data")
     print_json(schema.to_json())
     return 0

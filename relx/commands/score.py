@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx score``."""
-    parser.add_argument("gold", metavar="GOLD", help="labelled data, in any form that relx reads")
+    parser.add_argument("gold", metavar="GOLD", help="labeled data, in any form that relx reads")
     parser.add_argument("predicted", metavar="PREDICTED", help="the same sentences as relx predict writes them")
     add_score_arguments(
         parser,
@@ -67,4 +67,4 @@ def _answered(gold: "list[Example]", predicted: "list[Example]", path: str) -> "
     if failed:
         logging.getLogger(__name__).warning("%s: %d errors count as sentences without predictions", path, failed)
     pairs = zip(predicted, chain(gold, repeat(None)), strict=False)
-    return [wanted.unlabelled() if wanted and holds_error(found) else found for found, wanted in pairs]
+    return [wanted.unlabeled() if wanted and holds_error(found) else found for found, wanted in pairs]

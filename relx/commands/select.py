@@ -89,7 +89,7 @@ class Selected:
         """Return the sentence without labels, with all this as ``selected`` in its ``meta``."""
         facts = {"undecided": self.undecided, "disagreement": self.disagreement, "distance": self.distance}
         selected = {**{name: round(value, 3) for name, value in facts.items()}, "reason": self.reason}
-        return replace(self.example.unlabelled(), meta={**(self.example.meta or {}), KEY: selected})
+        return replace(self.example.unlabeled(), meta={**(self.example.meta or {}), KEY: selected})
 
 
 def select(predictors: Sequence[Predictor], pool: Sequence[Example], count: int) -> list[Selected]:

@@ -12,7 +12,7 @@ from relx.training.checks.rate_finder import RangeTest
 from relx.utils.text import distinct_names
 
 WIDTH, HEIGHT = 7.0, 2.6
-COLOURS = tuple(f"C{number}" for number in range(10))
+COLORS = tuple(f"C{number}" for number in range(10))
 
 
 def draw_curves(systems: Mapping[str, Sequence[Sequence[Report]]], metrics: Sequence[str]) -> Figure:
@@ -37,14 +37,14 @@ def draw_curves(systems: Mapping[str, Sequence[Sequence[Report]]], metrics: Sequ
 
 def _draw_panel(panel: Axes, name: str, systems: Mapping[str, Sequence[Sequence[Report]]], by_step: bool) -> None:
     names = map(_legend, distinct_names(systems))
-    for system, runs, colour in zip(names, systems.values(), itertools.cycle(COLOURS)):
+    for system, runs, color in zip(names, systems.values(), itertools.cycle(COLORS)):
         for number, run in enumerate(runs):
             reported = [report for report in run if name == "loss" or name in report.metrics]
             places = [report.step if by_step else report.epoch for report in reported]
             values = [report.loss if name == "loss" else 100 * report.metrics[name] for report in reported]
-            panel.plot(places, values, color=colour, label=system if number == 0 else None, linewidth=1.2)
+            panel.plot(places, values, color=color, label=system if number == 0 else None, linewidth=1.2)
             kept = [place for place, report in enumerate(reported) if report.improved][-1:]
-            panel.plot([places[k] for k in kept], [values[k] for k in kept], "o", color=colour, markersize=4)
+            panel.plot([places[k] for k in kept], [values[k] for k in kept], "o", color=color, markersize=4)
     panel.grid(alpha=0.3)
 
 

@@ -1,6 +1,6 @@
 """What reading made of gold mentions: each that is not found among the tokens as the data have it, with the cause.
 
-Every command that reads labelled data logs these; ``relx data`` lists them. All stay in the denominator of recall.
+Every command that reads labeled data logs these; ``relx data`` lists them. All stay in the denominator of recall.
 """
 
 import logging

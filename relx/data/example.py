@@ -175,7 +175,7 @@ class Example:
             shown += html.table([("head", "relation", "tail", "score"), *triples])
         return shown
 
-    def unlabelled(self) -> "Example":
+    def unlabeled(self) -> "Example":
         """Return the same sentence without entities and relations."""
         return Example(
             self.tokens, text=self.text, offsets=self.offsets, pos_tags=self.pos_tags,

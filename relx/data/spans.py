@@ -82,7 +82,7 @@ class Spans:
         """Return the same spans in other sequences."""
         return replace(self, batch_index=batch_index)
 
-    def unlabelled(self) -> "Spans":
+    def unlabeled(self) -> "Spans":
         """Return the same spans, all with label 0."""
         return replace(self, label=torch.zeros_like(self.label))
 

@@ -63,13 +63,13 @@ def places(examples: Sequence[Example]) -> list[tuple[int, int]]:
     ]
 
 
-def labelled(document: Document, whole: Example) -> tuple[Document, int]:
+def labeled(document: Document, whole: Example) -> tuple[Document, int]:
     """Return a document with the entities and relations of an Example of all its tokens.
 
     Mentions that cross the end of a sentence are left out, with their relations; also return their number.
     """
     begins = [0, *accumulate(map(len, document.sentences))]
-    found = replace(document, sentences=[s.unlabelled() for s in document.sentences], crossing=[])
+    found = replace(document, sentences=[s.unlabeled() for s in document.sentences], crossing=[])
 
     def placed(entity: Entity, beside: Entity | None = None) -> DocumentMention:
         start = entity.start if entity.located else beside.start if beside is not None else None

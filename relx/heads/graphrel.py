@@ -30,7 +30,7 @@ from relx.limits import Cell, Limit, Outcome, limit_of_labels, limits_of_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
 
-LABELLED = "a pair of its tokens already has another relation"
+LABELED = "a pair of its tokens already has another relation"
 
 # Few pairs have a relation. With this lead of the label "no relation", all 170 relations of WebNLG* together start at
 # a probability of 0.8 % a pair, near their share of 0.4 % of the data.
@@ -234,7 +234,7 @@ class GraphRel(Head):
         self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
     ) -> list[list[Relation]]:
         """Read the labels of the token pairs of given entities, which may overlap."""
-        cells = _labelled_pairs(*_best_labels(self(batch, encode)["relation"]), batch.mask)
+        cells = _labeled_pairs(*_best_labels(self(batch, encode)["relation"]), batch.mask)
         return list(map(self.pair_table.read, cells, entities))
 
     def oracle(self, batch: Batch) -> list[Example]:
@@ -246,7 +246,7 @@ class GraphRel(Head):
     def read(self, tag_logits: Tensor, labels: Tensor, probs: Tensor, batch: Batch) -> list[Example]:
         """Make entities of the best tags, and relations of the labels [batch, length, length] of their tokens."""
         entities = list(map(self.entity_tags.read, *best_tags(tag_logits, batch.mask)))
-        cells = _labelled_pairs(labels, probs, batch.mask)
+        cells = _labeled_pairs(labels, probs, batch.mask)
         return list(map(prediction, batch.examples, entities, map(self.pair_table.read, cells, entities)))
 
 
@@ -265,7 +265,7 @@ def _best_labels(logits: Tensor) -> tuple[Tensor, Tensor]:
     return labels, (best - logits.logsumexp(dim=-1)).exp()
 
 
-def _labelled_pairs(labels: Tensor, probs: Tensor, mask: Tensor) -> list[list[tuple[int, int, int, float]]]:
+def _labeled_pairs(labels: Tensor, probs: Tensor, mask: Tensor) -> list[list[tuple[int, int, int, float]]]:
     """Return (head, tail, relation from 1, probability) of the pairs of each sentence that have a relation."""
     found = ((labels > 0) & _pairs(mask)).nonzero(as_tuple=True)
     cells: list[list[tuple[int, int, int, float]]] = [[] for _ in mask]
@@ -292,7 +292,7 @@ class TokenPairTable:
         self.threshold = threshold
 
     def write(self, example: Example, tagged: Iterable[Entity]) -> tuple[np.ndarray, list[tuple[Relation, str]]]:
-        """Write the labelled pairs (relation from 1, head, tail) of a sentence, [pairs, 3], and list what is not held.
+        """Write the labeled pairs (relation from 1, head, tail) of a sentence, [pairs, 3], and list what is not held.
 
         ``tagged`` are the entities that the tags of the sentence hold.
         """
@@ -308,7 +308,7 @@ class TokenPairTable:
         return np.array(cells, dtype=np.int32).reshape(-1, 3), lost
 
     def read(self, cells: Iterable[tuple[int, int, int, float]], entities: Sequence[Entity]) -> list[Relation]:
-        """Read labelled pairs (head, tail, relation from 1, score) as relations of the entities with its tokens."""
+        """Read labeled pairs (head, tail, relation from 1, score) as relations of the entities with its tokens."""
         owners: dict[int, list[Entity]] = defaultdict(list)
         for entity in entities:
             for token in range(*entity.span):
@@ -332,7 +332,7 @@ class TokenPairTable:
             return UNKNOWN
         block = {(i, j): index + 1 for i in range(*relation.head.span) for j in range(*relation.tail.span)}
         if any(labels.get(pair, label) != label for pair, label in block.items()):
-            return LABELLED
+            return LABELED
         labels.update(block)
         return None
 

@@ -172,7 +172,7 @@ def prediction(example: Example, entities: Iterable[Entity], relations: Iterable
     for mention in (mention for relation in relations for mention in (relation.head, relation.tail)):
         if mention.span not in found:
             by_span[mention.span] = max(by_span.get(mention.span, mention), mention, key=lambda one: one.score or 0)
-    predicted = example.unlabelled()
+    predicted = example.unlabeled()
     predicted.relations = [r._replace(head=by_span[r.head.span], tail=by_span[r.tail.span]) for r in relations]
     predicted.entities = sorted(by_span.values(), key=lambda entity: entity.span)
     predicted.only_arguments = frozenset(by_span.keys() - found)

@@ -58,7 +58,7 @@ class BoundarySpans(nn.Module):
 
     def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Sum the cross entropies of the tags and of the labels of gold and tagged spans: a scalar."""
-        tags = tags_of_spans(self.scheme, gold.unlabelled(), mask.shape)
+        tags = tags_of_spans(self.scheme, gold.unlabeled(), mask.shape)
         of_tags = (F.cross_entropy(self.boundaries(h).transpose(1, 2), tags, reduction="none") * mask).sum()
         with torch.no_grad():
             own = self.tagged(h, mask)

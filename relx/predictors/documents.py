@@ -19,7 +19,7 @@ from relx.data.document import Document, DocumentMention, most_frequent, normali
 from relx.data.example import Example
 from relx.data.json_form import example_from_json
 from relx.data.json_validation import BadRecord, raise_any, required, shown
-from relx.data.windows import labelled, merged, windows
+from relx.data.windows import labeled, merged, windows
 from relx.errors import MissingExtra, RelxError
 from relx.readers.documents import cut_document, raw_document
 from relx.utils.argument_checks import require_sizes
@@ -144,7 +144,7 @@ class DocumentPredictor:
             document = Document(given.text, predicted, given.starts, [], given.id, given.meta)
         else:
             [whole] = merged(predicted)
-            document, left_out = labelled(given, whole)
+            document, left_out = labeled(given, whole)
             self.left_out += left_out
         self.relations += sum(len(sentence.relations) for sentence in document.sentences) + len(document.crossing)
         self.crossing += len(document.crossing)

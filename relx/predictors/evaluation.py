@@ -1,4 +1,4 @@
-"""Score a trained model on labelled sentences."""
+"""Score a trained model on labeled sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from relx.utils.files import require_file
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Hold the scores of a model on labelled sentences.
+    """Hold the scores of a model on labeled sentences.
 
     ``reports`` has a Report for each protocol. ``gold`` and ``predicted`` are the sentences, in the same order.
     ``challenge`` holds the rates of false triples where they were asked for.
@@ -93,7 +93,7 @@ def score_predictions(
     challenge: bool = False,
     enforcement: Enforcement | None = None,
 ) -> Evaluation:
-    """Predict labelled sentences and score the predictions, by default under the protocols of the experiment.
+    """Predict labeled sentences and score the predictions, by default under the protocols of the experiment.
 
     With ``train`` the reports also score the triples that the training sentences do not hold. ``decision`` is by
     default that of the archive, with its thresholds if it is calibrated. With ``challenge`` the model also predicts
@@ -124,10 +124,10 @@ def enforced(enforcement: Enforcement | None, sentences: list[Example]) -> list[
     return [kept for _, text in by_document(sentences) for kept in enforcement.sentences(text)]
 
 
-def read_labelled(
+def read_labeled(
     paths: Iterable[str | Path], predictor: Predictor, reader: str | None = None
 ) -> dict[str, list[Example]]:
-    """Read labelled files. Raises one DataError for the faults of all of them.
+    """Read labeled files. Raises one DataError for the faults of all of them.
 
     The default is the reader of the experiment, or another one if only that recognizes the file.
     """
@@ -139,7 +139,7 @@ def read_labelled(
 def _reader_of(path: str | Path, predictor: Predictor) -> DatasetReader:
     require_file(path, "name the form of its records (--reader), or write it to a file")
     parts = predictor.archive.parts
-    if parts.reader.recognises(path):
+    if parts.reader.recognizes(path):
         return parts.reader
     try:
         return make_reader(reader_for(path), parts.tokenizer, parts.splitter)

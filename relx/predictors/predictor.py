@@ -122,7 +122,7 @@ def _record(value: Any, with_entities: bool) -> dict[str, Any] | BadRecord:
 def _described(value: Any, with_entities: bool) -> Mapping[Any, Any]:
     if isinstance(value, Example):
         try:
-            return example_to_json(replace(value, relations=[]) if with_entities else value.unlabelled())
+            return example_to_json(replace(value, relations=[]) if with_entities else value.unlabeled())
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise BadRecord(f"an Example with fields of wrong types: {error}") from None
     row = _row(value)

@@ -31,7 +31,7 @@ def texts_of(
     parts = predictor.archive.parts
     for example in sentences_of(make_reader(reader or reader_for(path), parts.tokenizer, parts.splitter), path):
         if not holds_error(example):
-            yield example.unlabelled()
+            yield example.unlabeled()
 
 
 def _lines(path: str | Path, predictor: Predictor) -> Iterator[Example]:

@@ -16,7 +16,7 @@ OF_TOKENS = ("tokens", "offsets", "pos_tags", "heads", "deprels")
 
 def carried(example: Example, but: Collection[str] = ()) -> dict[str, Any]:
     """Return what a tool passes through unread: the fields of a sentence except its text, its labels and ``but``."""
-    fields = example_to_json(example.unlabelled()) | {"offsets": [*map(list, text_and_offsets(example)[1])]}
+    fields = example_to_json(example.unlabeled()) | {"offsets": [*map(list, text_and_offsets(example)[1])]}
     return {key: value for key, value in fields.items() if key not in ("text", "entities", "relations", *but)}
 
 

@@ -29,7 +29,7 @@ class Conll04Reader(DatasetReader):
     """CoNLL04: a token a line with a BIO tag and its relations (Bekoulis et al. 2018), or SpERT's JSON."""
 
     @classmethod
-    def recognises(cls, path: str | Path) -> bool:
+    def recognizes(cls, path: str | Path) -> bool:
         """Whether the first line is a mark of a sentence or has the columns; SpERT's JSON is left to ``spert``."""
         try:
             first = _first_line(path)

@@ -53,7 +53,7 @@ class ConlluReader(DatasetReader):
         self.tagset = tagset
 
     @classmethod
-    def recognises(cls, path: str | Path) -> bool:
+    def recognizes(cls, path: str | Path) -> bool:
         """By its name, ``*.conllu``, or by the columns of a word on the first line that is no comment."""
         if Path(str(path).removesuffix(".gz")).suffix == ".conllu" and Path(path).is_file():
             return True

@@ -29,7 +29,7 @@ def reader_for(path: str | Path) -> str:
     """
     require_file(path, "name the form of its records (--reader, --from), or write it to a file")
     readers = {name: component.load() for name, component in components(KIND).items()}
-    names = _without_own([name for name, reader in readers.items() if _recognises(reader, path)])
+    names = _without_own([name for name, reader in readers.items() if _recognizes(reader, path)])
     if len(names) == 1:
         return names[0]
     if names:
@@ -47,15 +47,15 @@ def reader_for(path: str | Path) -> str:
 def form_of(record: dict[str, Any]) -> str | None:
     """Return the name of the reader whose form a record has; None if it is ambiguous or unknown."""
     readers = {name: component.load() for name, component in components(KIND).items()}
-    names = [name for name, cls in readers.items() if issubclass(cls, JsonReader) and cls.recognises_record(record)]
+    names = [name for name, cls in readers.items() if issubclass(cls, JsonReader) and cls.recognizes_record(record)]
     names = _without_own(names)
     return names[0] if len(names) == 1 else None
 
 
-def _recognises(reader: type[DatasetReader], path: str | Path) -> bool:
+def _recognizes(reader: type[DatasetReader], path: str | Path) -> bool:
     """Whether a reader takes a file. Raises DataError where the reader itself fails."""
     try:
-        return reader.recognises(path)
+        return reader.recognizes(path)
     except RelxError:
         raise
     except Exception as error:  # a plugin's reader raises whatever its author did not think of

@@ -1,4 +1,4 @@
-"""doccano's JSONL of projects for sequence labelling and for relations."""
+"""doccano's JSONL of projects for sequence labeling and for relations."""
 
 import logging
 import re
@@ -26,10 +26,10 @@ _TAKEN = ("label", "labels", "entities", "relations", CARRIED)
 
 @DatasetReader.register("doccano")
 class DoccanoReader(TextReader):
-    """Read and write doccano's JSONL: texts with labelled spans of characters, and relations between them by id."""
+    """Read and write doccano's JSONL: texts with labeled spans of characters, and relations between them by id."""
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether a text has entities with ``start_offset``, or labels as lists of start, end and label."""
         entities, labels = record.get("entities"), record.get("label", record.get("labels"))
         if isinstance(entities, list) and any(isinstance(e, dict) and "start_offset" in e for e in entities):
@@ -51,8 +51,8 @@ class DoccanoReader(TextReader):
         place = "text" if "text" in record else "data"
         text = required(record, place, str)
         further = {key: item for key, item in record.items() if key != place and key not in _TAKEN}
-        labelled = {"text": text, "entities": entities, "relations": relations}
-        return own_record(labelled, further, record.get(CARRIED), self.window is not None)
+        labeled = {"text": text, "entities": entities, "relations": relations}
+        return own_record(labeled, further, record.get(CARRIED), self.window is not None)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write a line for each sentence; mentions without a number as their id get negative ones.

@@ -8,7 +8,7 @@ from typing import Any
 from relx.annotators.sentence_splitters.splitter import RawSentence, Span, uncut
 from relx.data.document import Document
 from relx.data.example import Example
-from relx.data.windows import DOCUMENT, END, START, labelled
+from relx.data.windows import DOCUMENT, END, START, labeled
 
 UNREAD = "none can be predicted, recall counts them; the reader's argument window lets a model read several sentences"
 """What is said of relations between sentences that the model does not read together."""
@@ -41,7 +41,7 @@ def cut_document(example: Example, spans: Sequence[Span]) -> Document:
             document.starts.append(start)
             sentence = Example(example.tokens[first:stop], text=example.text[start:end], offsets=offsets)
             document.sentences.append(sentence)
-    return labelled(document, example)[0]
+    return labeled(document, example)[0]
 
 
 def document_of(example: Example) -> str | None:

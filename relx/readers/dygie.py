@@ -48,7 +48,7 @@ class DygieReader(JsonReader):
         self._keys: set[str | None] = set()
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether there are ``sentences``, and a document's key or its annotations."""
         return (
             "sentences" in record

@@ -39,7 +39,7 @@ class HrlReader(JsonReader):
         self.occurrences: Literal["first", "all"] = occurrences
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether there is a ``sentext``."""
         return "sentext" in record
 

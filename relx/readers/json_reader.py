@@ -26,16 +26,16 @@ class JsonReader(DatasetReader):
     line = 0
 
     @classmethod
-    def recognises(cls, path: str | Path) -> bool:
+    def recognizes(cls, path: str | Path) -> bool:
         """Whether the first record has the keys of this form."""
         try:
             value = next(records(path)).value
         except DataError:
             return False
-        return isinstance(value, dict) and cls.recognises_record(value)
+        return isinstance(value, dict) and cls.recognizes_record(value)
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether a record is of this form, judged by its keys."""
         raise NotImplementedError
 

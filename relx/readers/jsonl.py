@@ -141,7 +141,7 @@ class JsonlReader(TextReader):
     """
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether the sentence is there, or an error in its place. A record of another form may look so too."""
         return (
             is_document(record)

@@ -1,4 +1,4 @@
-"""Label Studio's JSON: tasks with labelled spans of text and relations, as annotations or as predictions."""
+"""Label Studio's JSON: tasks with labeled spans of text and relations, as annotations or as predictions."""
 
 import logging
 from collections import Counter
@@ -26,7 +26,7 @@ LABEL, TEXT = "label", "text"
 MADE = "relx-"
 """What the id of a region begins with whose mention has no id of its own."""
 SEVERAL = "tasks have several annotations; the first was read"
-NONE = "tasks have no annotation, or only cancelled ones; they have no labels"
+NONE = "tasks have no annotation, or only canceled ones; they have no labels"
 UNPREDICTED = "tasks have no prediction; they have no labels"
 PREDICTED = (
     "tasks have predictions (pre-annotations), which are not read; the reader "
@@ -66,7 +66,7 @@ class LabelStudioReader(TextReader):
         self._found: Counter[str] = Counter()
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether there are ``data`` and ``annotations`` or ``predictions``."""
         lists = (record.get("annotations"), record.get("predictions"))
         return isinstance(record.get("data"), dict) and any(isinstance(value, list) for value in lists)

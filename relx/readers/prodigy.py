@@ -22,13 +22,13 @@ _TAKEN = ("text", "tokens", "spans", "relations", CARRIED, *_MARKS)
 
 @DatasetReader.register("prodigy")
 class ProdigyReader(TextReader):
-    """Read and write Prodigy's JSONL: texts with tokens, labelled spans of characters, and relations between spans.
+    """Read and write Prodigy's JSONL: texts with tokens, labeled spans of characters, and relations between spans.
 
     Records that an annotator rejected or ignored are left out; the log counts them.
     """
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether a text has ``spans``, or Prodigy's hash of its text."""
         spans = record.get("spans")
         return isinstance(record.get("text"), str) and (isinstance(spans, list) or "_input_hash" in record)
@@ -56,8 +56,8 @@ class ProdigyReader(TextReader):
         if record.get("tokens") is not None:
             visible = [(start, end) for start, end in tokens if text[start:end].strip()]
             further |= {"tokens": [text[start:end] for start, end in visible], "offsets": [*map(list, visible)]}
-        labelled = {"text": text, "entities": spans, "relations": relations}
-        return own_record(labelled, further, record.get(CARRIED), self.window is not None)
+        labeled = {"text": text, "entities": spans, "relations": relations}
+        return own_record(labeled, further, record.get(CARRIED), self.window is not None)
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write a line for each sentence. Raises DataError, RelxError."""

@@ -15,7 +15,7 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer", "s
     """Reads one corpus form: path -> iterator of Examples. Knows no vocabulary and no tensors."""
 
     @classmethod
-    def recognises(cls, path: str | Path) -> bool:
+    def recognizes(cls, path: str | Path) -> bool:
         """Whether a file looks like this form, judged by its beginning. Raises nothing for another form."""
         return False
 

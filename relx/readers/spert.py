@@ -20,7 +20,7 @@ class SpertReader(JsonReader):
     """SpERT's list of sentences: tokens, typed entities, and relations by the entities' numbers."""
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether there are ``tokens`` and an ``orig_id``; without the latter it is relx's own form."""
         return "tokens" in record and "orig_id" in record
 

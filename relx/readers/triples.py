@@ -28,7 +28,7 @@ class TriplesReader(JsonReader):
         self.occurrences: Literal["first", "all"] = occurrences
 
     @classmethod
-    def recognises_record(cls, record: dict[str, Any]) -> bool:
+    def recognizes_record(cls, record: dict[str, Any]) -> bool:
         """Whether one of the three keys is there."""
         return any(key in record for key in ("triple_list", "relationMentions", "spo_list", "spo_details"))
 

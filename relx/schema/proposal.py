@@ -1,4 +1,4 @@
-"""The schema that labelled data show."""
+"""The schema that labeled data show."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence

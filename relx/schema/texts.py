@@ -41,7 +41,7 @@ def _argument(sentence: Example, entity: Entity) -> Argument:
 
 
 class Violation(NamedTuple):
-    """A relation of labelled data that breaks a schema: its file, the number of its sentence, from 1, and the rule."""
+    """A relation of labeled data that breaks a schema: its file, the number of its sentence, from 1, and the rule."""
 
     file: str
     sentence: int

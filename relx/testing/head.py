@@ -11,16 +11,16 @@ from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
 from relx.testing.checks import fail, require, require_same, shown
-from relx.testing.model import LEAKS, LOADER, Description, ModelTestCase, labelled
+from relx.testing.model import LEAKS, LOADER, Description, ModelTestCase, labeled
 from relx.training.checks.oracle import oracle_decode
 
 # Two relations of one ordered pair of mentions; a relation in both directions, and another one back.
 SHARED_PAIRS = (
-    labelled("Grace Hopper founded Acme Corp .", ((0, 2, "PER"), "works_for", (3, 5, "ORG")),
+    labeled("Grace Hopper founded Acme Corp .", ((0, 2, "PER"), "works_for", (3, 5, "ORG")),
              ((0, 2, "PER"), "founded", (3, 5, "ORG"))),
-    labelled("Ada Lovelace and Alan Turing know each other .", ((0, 2, "PER"), "knows", (3, 5, "PER")),
+    labeled("Ada Lovelace and Alan Turing know each other .", ((0, 2, "PER"), "knows", (3, 5, "PER")),
              ((3, 5, "PER"), "knows", (0, 2, "PER"))),
-    labelled("Edith Stein owns New Intel .", ((0, 2, "PER"), "founded", (3, 5, "ORG")),
+    labeled("Edith Stein owns New Intel .", ((0, 2, "PER"), "founded", (3, 5, "ORG")),
              ((3, 5, "ORG"), "belongs_to", (0, 2, "PER"))),
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ from relx.testing.checks import (
 Mention = tuple[int, int, str]
 
 
-def labelled(text: str, *relations: tuple[Mention, str, Mention], others: tuple[Mention, ...] = ()) -> Example:
+def labeled(text: str, *relations: tuple[Mention, str, Mention], others: tuple[Mention, ...] = ()) -> Example:
     """Return a sentence with these relations, and with their mentions and others as entities, tags and a tree."""
     tokens = text.split(" ") if text else []
     found = [Relation(Entity(*head), name, Entity(*tail)) for head, name, tail in relations]
@@ -56,15 +56,15 @@ def labelled(text: str, *relations: tuple[Mention, str, Mention], others: tuple[
 # Of several lengths, 0 and 1 among them; mentions of one word and of several; relations that go forwards, backwards and
 # share a mention; an entity without relation, a sentence without entity.
 SENTENCES = (
-    labelled("Ada Lovelace was born in London .", ((0, 2, "PER"), "born_in", (5, 6, "LOC"))),
-    labelled("Acme Corp , which is in New York , hired Grace Hopper .", ((0, 2, "ORG"), "based_in", (6, 8, "LOC")),
+    labeled("Ada Lovelace was born in London .", ((0, 2, "PER"), "born_in", (5, 6, "LOC"))),
+    labeled("Acme Corp , which is in New York , hired Grace Hopper .", ((0, 2, "ORG"), "based_in", (6, 8, "LOC")),
               ((10, 12, "PER"), "works_for", (0, 2, "ORG"))),
-    labelled("Oslo is where Linus was born .", ((3, 4, "PER"), "born_in", (0, 1, "LOC"))),
-    labelled(""),
-    labelled("Edith works for Intel in Oslo .", ((0, 1, "PER"), "works_for", (3, 4, "ORG")), others=((5, 6, "LOC"),)),
-    labelled("London", others=((0, 1, "LOC"),)),
-    labelled("Nothing happens here ."),
-    labelled("Alan Turing was born in London and worked for Acme Corp , as everybody knows .",
+    labeled("Oslo is where Linus was born .", ((3, 4, "PER"), "born_in", (0, 1, "LOC"))),
+    labeled(""),
+    labeled("Edith works for Intel in Oslo .", ((0, 1, "PER"), "works_for", (3, 4, "ORG")), others=((5, 6, "LOC"),)),
+    labeled("London", others=((0, 1, "LOC"),)),
+    labeled("Nothing happens here ."),
+    labeled("Alan Turing was born in London and worked for Acme Corp , as everybody knows .",
               ((0, 2, "PER"), "born_in", (5, 6, "LOC")), others=((9, 11, "ORG"),)),
 )  # fmt: skip
 
@@ -72,8 +72,8 @@ SENTENCES = (
 MODEL = Reference("relx.model", "JointExtractor")
 LOADER = DataLoader()
 LEAKS = (
-    "Padding or neighbours are read: multiply by batch.mask before you sum, and mask before a softmax or a maximum; "
-    "what is normalised must not reach over the batch"
+    "Padding or neighbors are read: multiply by batch.mask before you sum, and mask before a softmax or a maximum; "
+    "what is normalized must not reach over the batch"
 )
 
 Description = dict[str, Any]
@@ -83,7 +83,7 @@ class ModelTestCase:
     """The tests of a model, which ``model`` describes as an experiment file does.
 
     A subclass whose name starts with ``Test`` is found by pytest; ``check`` runs all tests at once, under anything. A
-    test that makes no sense for a component is set to None. ``sentences`` are what the model is trained on, labelled;
+    test that makes no sense for a component is set to None. ``sentences`` are what the model is trained on, labeled;
     so many ``steps`` of Adam with the learning rate ``lr`` have to halve the loss on them.
     """
 
@@ -166,7 +166,7 @@ class ModelTestCase:
         require_same(said, again, "it says something else after it was saved and loaded", _KEPT)
 
     def test_a_sentence_is_treated_alike_alone_and_in_a_batch(self) -> None:
-        """Neither padding nor neighbours nor the order change a prediction."""
+        """Neither padding nor neighbors nor the order change a prediction."""
         model = self._talking()
         together = model.extract(self.copies(), LOADER)
         alone = [model.extract([example], LOADER)[0] for example in self.copies()]
@@ -175,7 +175,7 @@ class ModelTestCase:
         require_same(together, turned, "the order of the sentences changes what it says", LEAKS)
 
     def test_the_loss_is_a_mean_over_sentences(self) -> None:
-        """Neither padding nor neighbours change what a sentence adds to it, unless the loss samples."""
+        """Neither padding nor neighbors change what a sentence adds to it, unless the loss samples."""
         model = self._talking()
         longest = max(self.copies(), key=len)
         for example in filter(lambda example: example.tokens, self.copies()):
@@ -190,7 +190,7 @@ class ModelTestCase:
         for examples in (short, [*short, *self.copies()]):
             _loss(model.train(), examples).backward()
             require_finite_gradients(model)
-        empty = next((example for example in short if not example.tokens), Example([])).unlabelled()
+        empty = next((example for example in short if not example.tokens), Example([])).unlabeled()
         for examples in ([], [empty], [empty, empty], short):
             said = model.extract(examples, LOADER)
             require(len(said) == len(examples), f"of {len(examples)} short sentences it answered {len(said)}")
@@ -199,7 +199,7 @@ class ModelTestCase:
 
     def test_it_can_be_built_without_any_label(self) -> None:
         """A corpus may have no relations, or no entities either."""
-        bare = [example.unlabelled() for example in self.copies()]
+        bare = [example.unlabeled() for example in self.copies()]
         model = self.build(bare)
         require_finite(_loss(model, bare), "sentences without entities and relations")
         require(len(model.extract(bare, LOADER)) == len(bare), "it must answer every sentence")
@@ -210,7 +210,7 @@ class ModelTestCase:
         given = self.copies()
         said = model.extract(given, LOADER)
         finds_entities = model.head.finds_entities  # otherwise they are its input
-        stripped = [e.unlabelled() if finds_entities else replace(e, relations=[]) for e in self.sentences]
+        stripped = [e.unlabeled() if finds_entities else replace(e, relations=[]) for e in self.sentences]
         bare = model.extract(stripped, LOADER)
         require_same(said, bare, "it says something else where gold labels are given", "Read them in `targets` only")
         unchanged = given == list(self.sentences)
@@ -261,7 +261,7 @@ _KEPT = (
 
 def _loss(model: JointExtractor, examples: Sequence[Example]) -> Tensor:
     """Return the loss of sentences in one batch; fail if it is not a finite scalar."""
-    corpus = TensorDataset(examples, model.index_labelled)
+    corpus = TensorDataset(examples, model.index_labeled)
     try:
         loss = model(corpus.batch(range(len(corpus))))
     except TrainingError as error:

@@ -144,7 +144,7 @@ def train(
     sources = distributed.on_main(lambda: describe_data(experiment, data))
 
     distributed.on_main(lambda: folder.start(config, anew=resumed is None))
-    dataset = TensorDataset(training_sentences(data), model.index_labelled)
+    dataset = TensorDataset(training_sentences(data), model.index_labeled)
     _log_size(experiment, model, dataset)
     fingerprint = snapshot.fingerprint(model, dataset, data.get("validation", ()), distributed)
     if resumed is not None:

@@ -128,7 +128,7 @@ def test_an_output_that_cannot_be_written_leaves_no_other(archive: str, other: s
     assert not Path("page.html").exists()
 
 
-def test_a_file_of_another_form_is_recognised(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_another_form_is_recognized(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     record = {"sentText": "Bob works in Oslo now .", "relationMentions": [
         {"em1Text": "Bob", "label": "works_in", "em2Text": "Oslo"}]}  # fmt: skip
     Path("nyt.json").write_text(json.dumps(record) + "\n")
@@ -143,10 +143,10 @@ def test_a_named_reader_is_not_second_guessed(archive: str, test_file: str, caps
     assert f"{test_file}:1: " in capsys.readouterr().err
 
 
-def test_the_experiments_reader_reads_what_no_reader_recognises(
+def test_the_experiments_reader_reads_what_no_reader_recognizes(
     archive: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("odd.jsonl").write_text('{"words": ["Bob"], "colour": "red"}\n')
+    Path("odd.jsonl").write_text('{"words": ["Bob"], "color": "red"}\n')
     assert main(["evaluate", archive, "odd.jsonl"]) == 2
     assert capsys.readouterr().err.startswith("error: odd.jsonl:1: tokens: missing")
 

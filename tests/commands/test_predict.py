@@ -48,7 +48,7 @@ class TestInput:
         assert main(["predict", "--sentences", archive, "in.txt"]) == 0
         assert [answer["text"] for answer in answers(capsys.readouterr().out)] == [TEXT, "", "last"]
 
-    def test_labelled_data_of_the_run(self, archive: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_labeled_data_of_the_run(self, archive: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["predict", "--sentences", archive, str(tiny.parent / "dev.jsonl")]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 36
 

@@ -89,7 +89,7 @@ def test_faults_of_files_are_said_at_once(corpus: Path, capsys: pytest.CaptureFi
     assert "none.jsonl: no such file" in error and "bad.jsonl" in error and "Traceback" not in error
 
 
-def test_unlabelled_data_propose_nothing(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unlabeled_data_propose_nothing(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bare.jsonl").write_text('{"tokens": ["Ann"]}\n')
     assert main(["schema", "bare.jsonl"]) == 2
-    assert "bare.jsonl: no relation to propose a schema from; give labelled data" in capsys.readouterr().err
+    assert "bare.jsonl: no relation to propose a schema from; give labeled data" in capsys.readouterr().err

@@ -32,11 +32,11 @@ class TestDrawing:
         assert (loss.get_ylabel(), f1.get_ylabel()) == ("loss", "triple_f1 %\n(exact_span)")
         assert f1.get_xlabel() == "epoch"
 
-    def test_the_runs_of_a_system_share_a_colour_and_a_name(self) -> None:
+    def test_the_runs_of_a_system_share_a_color_and_a_name(self) -> None:
         systems = {"a": [reports(0.1, 0.3), reports(0.2, 0.1)], "b": [reports(0.5, 0.6)]}
         loss, _ = draw_curves(systems, ["triple_f1"]).axes
-        colours = [to_hex(line.get_color()) for line in loss.get_lines()]
-        assert len(set(colours[:4])) == len(set(colours[4:])) == 1 and len(set(colours)) == 2
+        colors = [to_hex(line.get_color()) for line in loss.get_lines()]
+        assert len(set(colors[:4])) == len(set(colors[4:])) == 1 and len(set(colors)) == 2
         assert [text.get_text() for text in loss.get_legend().get_texts()] == ["a", "b"]
 
     def test_any_name_of_a_folder_is_in_the_legend(self, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ class TestDrawing:
         run = [Report(1, 5, "exact_span", 2.0, {}, True)]
         assert len(draw_curves({"a": [run]}, ["triple_f1"]).axes) == 1
 
-    def test_more_systems_than_colours(self) -> None:
+    def test_more_systems_than_colors(self) -> None:
         assert len(draw_curves({str(n): [reports(0.1)] for n in range(12)}, []).axes) == 1
 
     def test_an_unknown_metric(self) -> None:

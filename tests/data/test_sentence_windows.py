@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from relx.data.document import Document, DocumentMention, DocumentRelation
 from relx.data.example import Entity, Example, Relation
-from relx.data.windows import labelled, merged, windows
+from relx.data.windows import labeled, merged, windows
 from relx.scoring import score
 
 A, B = Entity(0, 1, "X"), Entity(1, 2, "X")
@@ -92,7 +92,7 @@ def test_a_mention_that_one_window_found_for_itself_is_not_only_an_argument() ->
 def test_labels_of_the_whole_are_put_into_sentences() -> None:
     made = document()
     made.crossing = [crossing(3, 0)]
-    found, left_out = labelled(made, made.whole())
+    found, left_out = labeled(made, made.whole())
     assert (found, left_out) == (made, 0)
 
 
@@ -102,7 +102,7 @@ def test_mentions_across_the_end_of_a_sentence_are_left_out_and_counted() -> Non
     whole = made.whole()
     whole.entities = [across, A]
     whole.relations = [Relation(A, "in", across), Relation(A, "in", Entity(3, 4, "X"))]
-    found, left_out = labelled(made, whole)
+    found, left_out = labeled(made, whole)
     assert left_out == 1
     assert [sentence.entities for sentence in found.sentences] == [[A], []]
     assert found.crossing == [DocumentRelation(DocumentMention(0, A), "in", DocumentMention(1, B), None, 0)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from tiny_transformer import SPECIAL, TINY, transformer
 from torch import Tensor
 
@@ -144,7 +144,7 @@ def test_sentences_cut_from_a_document_know_it() -> None:
     first, second = (example.context for example in windows(document, 2))
     assert first and (first.before(9), first.after(9)) == ([], AFTER)
     assert second and (second.before(9), second.after(9)) == (BEFORE, [])
-    assert windows(document, 1)[0].unlabelled().context == contexts[0]
+    assert windows(document, 1)[0].unlabeled().context == contexts[0]
 
 
 HEADS = [
@@ -165,7 +165,7 @@ def test_what_a_head_reads_depends_on_neighbors_and_not_on_those_beyond(head: di
     model.eval()
 
     def loss(example: Example) -> float:
-        return model(labelled(model, [replace(gold, context=example.context)])).item()
+        return model(labeled(model, [replace(gold, context=example.context)])).item()
 
     far = loss(inside(["She", *BEFORE], WORDS, [*AFTER, *"abcdefgh"]))
     assert loss(gold) != pytest.approx(loss(Example(WORDS)), abs=1e-6)

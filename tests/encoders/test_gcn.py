@@ -92,7 +92,7 @@ def test_directions_and_labels_choose_the_weights_and_the_bias_of_a_message():
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_neither_padding_nor_neighbours_change_an_answer(options):
+def test_neither_padding_nor_neighbors_change_an_answer(options):
     encoder = made(**options)
     batch = batch_of(encoder, SENTENCES)
     inputs = inputs_for(batch)
@@ -159,10 +159,10 @@ def test_subtypes_count_as_their_relation_and_unknown_ones_as_one():
 
 
 def test_labels_are_read_only_if_they_count():
-    unlabelled = Example(["a", "b"], dependency_heads=[0, 1])
-    assert set(made().index(unlabelled)) == {"dependency_heads"}
+    unlabeled = Example(["a", "b"], dependency_heads=[0, 1])
+    assert set(made().index(unlabeled)) == {"dependency_heads"}
     with pytest.raises(DataError, match="no deprels, which the encoder 'gcn' needs: 'a b'"):
-        made(labels=True).index(unlabelled)
+        made(labels=True).index(unlabeled)
 
 
 def test_a_sentence_without_a_tree_is_reported():

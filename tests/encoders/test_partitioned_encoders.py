@@ -115,7 +115,7 @@ def test_both_directions_are_in_a_view():
     assert encoder.task_features.select(torch.arange(12), "relation").tolist() == [2, 3, 4, 5, 8, 9, 10, 11]
 
 
-def test_neither_padding_nor_neighbours_change_an_answer(name):
+def test_neither_padding_nor_neighbors_change_an_answer(name):
     assert_ignores_padding(made(name, bidirectional=True), DIM)
 
 

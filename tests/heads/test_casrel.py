@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import span_equations
 import torch
-from batches import labelled
+from batches import labeled
 from padding import assert_every_parameter_learns, assert_same_gradients
 from sentences import sentence, spans
 from torch import Tensor
@@ -69,7 +69,7 @@ def first(entity: Any) -> tuple[int, int]:
 @pytest.mark.parametrize("name", ["all", "weighed", "concatenated"])
 def test_the_loss_equals_the_equations_outputs_and_gradients(name: str) -> None:
     model = make(**VARIANTS[name])
-    loss = model(labelled(model, EXAMPLES))
+    loss = model(labeled(model, EXAMPLES))
     subjects = [sorted({first(r.head) for r in example.relations}) for example in EXAMPLES]
     expected = torch.stack([literal_loss(model, *pair) for pair in zip(EXAMPLES, subjects, strict=True)]).mean()
     assert_same_gradients(loss, expected, model, rtol=1e-12, atol=1e-10)
@@ -77,7 +77,7 @@ def test_the_loss_equals_the_equations_outputs_and_gradients(name: str) -> None:
 
 def test_one_subject_of_each_sentence_is_drawn_and_each_of_them_at_times() -> None:
     model = make()
-    batch, drawn = labelled(model, EXAMPLES), set()
+    batch, drawn = labeled(model, EXAMPLES), set()
     for _ in range(40):
         scores = model.scores(batch)
         chosen = tuple(scores["subjects"].tolist())
@@ -91,7 +91,7 @@ def test_one_subject_of_each_sentence_is_drawn_and_each_of_them_at_times() -> No
 
 def test_the_loss_is_that_of_the_drawn_subjects() -> None:
     model = make()
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     mentions = [first(e) for example in EXAMPLES for e in sorted(example.entities, key=lambda e: e.span)]
     owners = [row for row, example in enumerate(EXAMPLES) for _ in example.entities]
     for _ in range(5):
@@ -126,13 +126,13 @@ def test_what_is_extracted_equals_the_equations(allow_self: bool) -> None:
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     model = make(**VARIANTS[name])
     model.embedder.table.data[:2] = 0
-    assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
+    assert_every_parameter_learns(model.head, model(labeled(model, EXAMPLES)))
 
 
-def test_padding_and_neighbours_do_not_matter() -> None:
+def test_padding_and_neighbors_do_not_matter() -> None:
     model = make(subjects="all")
-    alone = [model(labelled(model, [example])) for example in EXAMPLES]
-    torch.testing.assert_close(model(labelled(model, EXAMPLES)), torch.stack(alone).mean(), rtol=1e-12, atol=0)
+    alone = [model(labeled(model, [example])) for example in EXAMPLES]
+    torch.testing.assert_close(model(labeled(model, EXAMPLES)), torch.stack(alone).mean(), rtol=1e-12, atol=0)
     model.eval()
     expected = [spans(model.extract([example], DataLoader())[0]) for example in EXAMPLES]
     assert [spans(example) for example in model.extract(EXAMPLES, DataLoader())] == expected
@@ -140,7 +140,7 @@ def test_padding_and_neighbours_do_not_matter() -> None:
 
 def test_nothing_to_learn_and_nothing_to_find() -> None:
     model = make()
-    loss = model(labelled(model, [Example([]), Example(["a"])]))
+    loss = model(labeled(model, [Example([]), Example(["a"])]))
     loss.backward()
     assert torch.isfinite(loss)
     silent = make(subject_spans=SpanTask(threshold=1 - 1e-12))
@@ -152,7 +152,7 @@ def learnt(examples: list[Example], **arguments: Any) -> list[list[Any]]:
     encoder = Lazy(LSTMEncoder, hidden_size=20)
     head = Lazy(CasRel, subjects="all", **arguments)
     model = JointExtractor(Vocabulary(examples), Lazy(WordEmbedder, dim=20), head, encoder)
-    batch = labelled(model, examples)
+    batch = labeled(model, examples)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
     for _ in range(80):
         optimizer.zero_grad()

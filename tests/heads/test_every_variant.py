@@ -116,7 +116,7 @@ def untrained(head: dict[str, Any]) -> JointExtractor:
 
 def final_loss(model: JointExtractor, gold: Example, lr: float, enough: float) -> float:
     """The loss of the sentence after 200 steps, or as soon as it shows that every decision is right."""
-    batch = TensorDataset([gold], model.index_labelled).batch([0])
+    batch = TensorDataset([gold], model.index_labeled).batch([0])
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     for _ in range(200):
         optimizer.zero_grad()

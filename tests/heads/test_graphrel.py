@@ -4,14 +4,14 @@ from typing import Any
 import graphrel_equations as equations
 import pytest
 import torch
-from batches import inputs_of, labelled_batch
+from batches import inputs_of, labeled_batch
 from padding import assert_every_parameter_learns
 from sentences import clashing_sentence, sentence, spans
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example
 from relx.data.vocabulary import Vocabulary
-from relx.heads.graphrel import LABELLED, GraphRel, RelationGraphs
+from relx.heads.graphrel import LABELED, GraphRel, RelationGraphs
 from relx.heads.head import NOT_LOCATED, UNKNOWN, UNTAGGED
 from relx.training.checks.oracle import oracle_decode
 
@@ -49,7 +49,7 @@ def gold_of(batch: Batch, row: int) -> tuple[list[int], dict[tuple[int, int], in
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_equals_the_equations_outputs_and_gradients(variant: str) -> None:
     head = make(**VARIANTS[variant])
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     encoded = inputs_of(batch).requires_grad_()
     scores, losses = head(batch, lambda _: encoded), []
     for row, example in enumerate(EXAMPLES):
@@ -75,18 +75,18 @@ def test_it_equals_the_equations_outputs_and_gradients(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_gradient_reaches_every_parameter(variant: str) -> None:
     head = make(**VARIANTS[variant])
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     assert_every_parameter_learns(head, head.loss(head(batch, inputs_of), batch))
 
 
-def test_padding_and_neighbours_do_not_matter() -> None:
+def test_padding_and_neighbors_do_not_matter() -> None:
     head = make()
     head.second.W_3_head.bias.data[1:] += 2
-    together = labelled_batch(head, EXAMPLES, DIM)
+    together = labeled_batch(head, EXAMPLES, DIM)
     scores = head(together, inputs_of)
     predicted, losses = head.decode(scores, together), []
     for row, example in enumerate(EXAMPLES):
-        alone = labelled_batch(head, [example], DIM)
+        alone = labeled_batch(head, [example], DIM)
         of_alone, size = head(alone, inputs_of), len(example)
         for name in ("relation", "first_relation"):
             there = scores[name][row, :size, :size]
@@ -99,7 +99,7 @@ def test_padding_and_neighbours_do_not_matter() -> None:
 
 def test_what_the_first_phase_predicts_changes_the_words_of_the_second() -> None:
     head = make()
-    batch = labelled_batch(head, EXAMPLES[:1], DIM)
+    batch = labeled_batch(head, EXAMPLES[:1], DIM)
     before = head(batch, inputs_of)["relation"]
     head.first.W_3_head.bias.data[0] += 100  # no relation anywhere
     after = head(batch, inputs_of)["relation"]
@@ -145,7 +145,7 @@ def test_it_starts_with_pairs_unrelated_so_that_the_first_loss_is_small() -> Non
     vocabulary = Vocabulary([example, sentence(2, *[((0, 1), name, (1, 2)) for name in names])])
     torch.manual_seed(0)
     head = GraphRel(DIM, vocabulary).double()
-    batch = labelled_batch(head, [example], DIM)
+    batch = labeled_batch(head, [example], DIM)
     assert head.loss(head(batch, inputs_of), batch) < 500  # with labels equally likely: 4 * 576 * log(171) = 11,846
 
 
@@ -178,7 +178,7 @@ def test_what_does_not_come_back_has_a_cause() -> None:
         held = [relation for relation in example.relations if relation not in [relation for relation, _ in lost]]
         assert set(spans(Example([], [], held))) <= set(spans(decoded))
         causes.update(cause for _, cause in lost)
-    assert causes == {NOT_LOCATED, UNKNOWN, UNTAGGED, LABELLED}
+    assert causes == {NOT_LOCATED, UNKNOWN, UNTAGGED, LABELED}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def changed(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
 def test_a_pair_has_the_one_label_that_is_best_no_relation_included() -> None:
     """``T.argmax(out, dim=-1)``, where 0 is no relation: how high a score is by itself does not matter."""
     head = make()
-    batch = labelled_batch(head, [sentence(4, ((0, 1), "likes", (2, 3)))], DIM)
+    batch = labeled_batch(head, [sentence(4, ((0, 1), "likes", (2, 3)))], DIM)
     output = {"entity": head(batch, inputs_of)["entity"] * 0, "relation": torch.zeros(1, 4, 4, 4).double()}
     single = head.entity_tags.write(batch.examples[0])
     output["entity"][0, range(4), single.tolist()] = 9
@@ -220,7 +220,7 @@ def test_a_pair_has_the_one_label_that_is_best_no_relation_included() -> None:
 def test_in_phase_1_a_pair_is_scored_from_its_two_words_and_in_phase_2_from_all() -> None:
     """``fc_rel(cat([fc_rf(feat_i), fc_rb(feat_j)]))``: ordered, and no third word."""
     head = make()
-    batch = labelled_batch(head, [sentence(5)], DIM)
+    batch = labeled_batch(head, [sentence(5)], DIM)
     words = inputs_of(batch)
     other = words.clone()
     other[0, 2] += 1
@@ -237,7 +237,7 @@ def test_in_phase_1_a_pair_is_scored_from_its_two_words_and_in_phase_2_from_all(
 def test_the_tags_of_a_phase_are_read_from_left_to_right() -> None:
     """``rnn_ne`` is no bidirectional network."""
     head = make(phases=1)
-    batch = labelled_batch(head, [sentence(5)], DIM)
+    batch = labeled_batch(head, [sentence(5)], DIM)
     other = inputs_of(batch).clone()
     other[0, 2] += 1
     tags, others = head(batch, inputs_of)["entity"], head(batch, lambda _: other)["entity"]
@@ -285,11 +285,11 @@ def test_alpha_multiplies_the_second_phase_and_the_pairs_weight_only_related_pai
         make(second_weight=5.0),
         make(second_weight=1.0, relation_weight=2.0),
     )
-    batch = labelled_batch(light, EXAMPLES, DIM)
+    batch = labeled_batch(light, EXAMPLES, DIM)
     output = light(batch, inputs_of)
     second = {name: output[name] for name in ("entity", "relation")}
     torch.testing.assert_close(heavy.loss(output, batch) - light.loss(output, batch), 4 * light.loss(second, batch))
     assert related.loss(second, batch) > light.loss(second, batch)
-    unrelated = labelled_batch(light, [sentence(3), sentence(5)], DIM)
+    unrelated = labeled_batch(light, [sentence(3), sentence(5)], DIM)
     output = light(unrelated, inputs_of)
     torch.testing.assert_close(related.loss(output, unrelated), light.loss(output, unrelated))

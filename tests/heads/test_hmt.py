@@ -1,7 +1,7 @@
 import literal
 import pytest
 import torch
-from batches import inputs_of, labelled_batch
+from batches import inputs_of, labeled_batch
 from sentences import sentence, spans
 
 from relx.data.vocabulary import Vocabulary
@@ -32,7 +32,7 @@ def head(examples=EXAMPLES, **arguments):
 
 
 def loss_of(made, examples):
-    batch = labelled_batch(made, examples, DIM)
+    batch = labeled_batch(made, examples, DIM)
     return made.loss(made(batch, inputs_of), batch)
 
 
@@ -52,7 +52,7 @@ def test_the_loss_equals_the_equations_value_and_gradients(encoder, entity_task,
 
 def _literal_loss(made):
     """Eq. 6 and 7 over the sentences, as a loss for each sentence."""
-    batch = labelled_batch(made, EXAMPLES, DIM)
+    batch = labeled_batch(made, EXAMPLES, DIM)
     total = torch.zeros((), dtype=torch.float64)
     for row, example in enumerate(EXAMPLES):
         if example.tokens:
@@ -103,7 +103,7 @@ def joint_loss(output, batch):
 
 def test_the_relations_read_the_encoding_of_the_entities():
     made = head()
-    batch = labelled_batch(made, EXAMPLES, DIM)
+    batch = labeled_batch(made, EXAMPLES, DIM)
     joint_loss(made(batch, inputs_of), batch).backward()
     assert made.entity_task.encoder.forwards[0].weight_ih_l0.grad.abs().sum() > 0
     assert made.entity_task.decoder.output.weight.grad is None
@@ -118,14 +118,14 @@ def test_it_learns_a_handful_of_sentences():
         optimizer.zero_grad()
         loss_of(made, EXAMPLES).backward()
         optimizer.step()
-    batch = labelled_batch(made, EXAMPLES, DIM)
+    batch = labeled_batch(made, EXAMPLES, DIM)
     decoded = made.decode(made.eval()(batch, inputs_of), batch)
     assert [set(spans(example)) for example in decoded] == [set(spans(example)) for example in EXAMPLES]
 
 
 def test_without_the_entity_task_entities_are_the_mentions_of_relations():
     made = head(entity_task=False)
-    batch = labelled_batch(made, EXAMPLES, DIM)
+    batch = labeled_batch(made, EXAMPLES, DIM)
     scores = made(batch, inputs_of)
     assert set(scores) == {"joint"}
     decoded = made.decode(scores, batch)
@@ -136,7 +136,7 @@ def test_without_the_entity_task_entities_are_the_mentions_of_relations():
 def test_a_dropped_sentence_teaches_its_entities_only():
     clash = sentence(4, ((0, 1), "lives_in", (2, 3)), ((0, 1), "contains", (3, 4)))
     made = head([*EXAMPLES, clash], conflict="drop_sentence")
-    batch = labelled_batch(made, [clash], DIM)
+    batch = labeled_batch(made, [clash], DIM)
     scores = made(batch, inputs_of)
     assert joint_loss(scores, batch) == 0
     assert made.loss(scores, batch) > 0

@@ -2,7 +2,7 @@ import literal
 import numpy as np
 import pytest
 import torch
-from batches import inputs_of, labelled_batch
+from batches import inputs_of, labeled_batch
 from sentences import sentence, spans
 
 from relx.data.vocabulary import Vocabulary
@@ -24,14 +24,14 @@ def head(**arguments):
 
 
 def loss_of(made, examples=EXAMPLES):
-    batch = labelled_batch(made, examples, DIM)
+    batch = labeled_batch(made, examples, DIM)
     return made.loss(made(batch, inputs_of), batch)
 
 
 def test_the_loss_equals_the_equations():
     """A tagged token weighs ten times as much as one outside; the weights are 1 and 1/10 here."""
     made = head()
-    batch = labelled_batch(made, EXAMPLES, DIM)
+    batch = labeled_batch(made, EXAMPLES, DIM)
     total = torch.zeros((), dtype=torch.float64)
     for row, example in enumerate(EXAMPLES):
         encoded = literal.bidirectional(inputs_of(batch)[row, : len(example)], made.encoder)
@@ -92,7 +92,7 @@ def test_alpha_strengthens_the_tagged_tokens_and_leaves_those_outside_alone():
     gradients = {}
     for alpha in (1.0, 10.0, 20.0):
         made = head(relation_weight=alpha)
-        batch = labelled_batch(made, EXAMPLES, DIM)
+        batch = labeled_batch(made, EXAMPLES, DIM)
         logits = made(batch, inputs_of)["joint"].detach().requires_grad_()
         [gradients[alpha]] = torch.autograd.grad(alpha * made.loss({"joint": logits}, batch), logits)
     tagged = batch["joint_tags"] > 0

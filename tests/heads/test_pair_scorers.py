@@ -154,7 +154,7 @@ def test_the_cells_above_a_threshold(pairs: PairScorer, threshold: float) -> Non
     assert found == pytest.approx(expected)
 
 
-def test_padding_and_neighbours_do_not_matter(pairs: PairScorer) -> None:
+def test_padding_and_neighbors_do_not_matter(pairs: PairScorer) -> None:
     inputs, mask = padded_inputs(DIM)
     together = pairs.loss(inputs, mask, GOLD)
     alone = []

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from padding import assert_every_parameter_learns, assert_same_gradients
 from tiny_transformer import TINY
 from torch import Tensor
@@ -106,21 +106,21 @@ SIZES = {"max_width": WIDTH, "width_dim": 2, "hidden_size": 4}
 def test_the_loss_of_the_entity_model_equals_the_equations() -> None:
     model = make(PureEntities, **SIZES)
     expected = torch.stack([literal_span_loss(model, example) for example in EXAMPLES]).mean()
-    assert_same_gradients(model(labelled(model, EXAMPLES)), expected, model, rtol=1e-12, atol=1e-9)
-    assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
+    assert_same_gradients(model(labeled(model, EXAMPLES)), expected, model, rtol=1e-12, atol=1e-9)
+    assert_every_parameter_learns(model.head, model(labeled(model, EXAMPLES)))
 
 
 def test_the_loss_of_the_relation_model_equals_the_equations() -> None:
     model = make(PureRelations)
     expected = torch.stack([literal_pair_loss(model, example) for example in EXAMPLES]).mean()
-    assert_same_gradients(model(labelled(model, EXAMPLES)), expected, model, rtol=1e-12, atol=1e-9)
-    assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
+    assert_same_gradients(model(labeled(model, EXAMPLES)), expected, model, rtol=1e-12, atol=1e-9)
+    assert_every_parameter_learns(model.head, model(labeled(model, EXAMPLES)))
 
 
 def test_the_loss_of_both_over_one_encoder_is_their_sum() -> None:
     model = make(Pure, span_dropout=0.0, **SIZES)
     losses = [literal_span_loss(model, example) + literal_pair_loss(model, example) for example in EXAMPLES]
-    assert_same_gradients(model(labelled(model, EXAMPLES)), torch.stack(losses).mean(), model, rtol=1e-12, atol=1e-9)
+    assert_same_gradients(model(labeled(model, EXAMPLES)), torch.stack(losses).mean(), model, rtol=1e-12, atol=1e-9)
 
 
 def test_the_relation_model_predicts_the_best_label_of_each_pair_of_given_mentions() -> None:
@@ -207,8 +207,8 @@ def over_transformer(markers: str, head: type[Head] = PureRelations, **arguments
 @pytest.mark.parametrize("markers", ["text", "levitated"])
 def test_it_reads_and_learns_with_a_transformer(markers: str) -> None:
     model = over_transformer(markers)
-    loss = model(labelled(model, EXAMPLES))
-    alone = torch.stack([model(labelled(model, [example])) for example in EXAMPLES]).mean()
+    loss = model(labeled(model, EXAMPLES))
+    alone = torch.stack([model(labeled(model, [example])) for example in EXAMPLES]).mean()
     torch.testing.assert_close(loss, alone, rtol=1e-9, atol=0)
     assert_every_parameter_learns(model.head, loss)
     assert len(model.extract(EXAMPLES, DataLoader())) == len(EXAMPLES)
@@ -227,7 +227,7 @@ def test_a_sentence_is_encoded_once_for_all_levitated_markers_and_once_for_each_
 
 def test_both_over_one_encoder_with_levitated_markers() -> None:
     model = over_transformer("levitated", Pure, span_dropout=0.0, **SIZES)
-    assert torch.isfinite(model(labelled(model, EXAMPLES)))
+    assert torch.isfinite(model(labeled(model, EXAMPLES)))
     assert len(model.extract(EXAMPLES, DataLoader())) == len(EXAMPLES)
 
 
@@ -247,7 +247,7 @@ def test_a_text_of_more_pieces_than_the_transformer_reads_loses_no_pair() -> Non
     for markers in ("text", "levitated"):
         model = over_transformer(markers)
         assert model.head.targets(example).lost == []
-        logits = model.scores(labelled(model, [example]))["pairs"]
+        logits = model.scores(labeled(model, [example]))["pairs"]
         moved = Example(words, [near, Entity(149, 150, "LOC")])
-        others = model.scores(labelled(model, [moved]))["pairs"]
+        others = model.scores(labeled(model, [moved]))["pairs"]
         assert not torch.allclose(logits, others), "the place of the far mention counts"

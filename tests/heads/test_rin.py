@@ -115,7 +115,7 @@ def test_a_gradient_reaches_every_parameter(case: str) -> None:
 
 
 @pytest.mark.parametrize("cls", [RIN, RINv2])
-def test_padding_and_neighbours_do_not_matter(cls: type[PairTaggingHead]) -> None:
+def test_padding_and_neighbors_do_not_matter(cls: type[PairTaggingHead]) -> None:
     head = shaken(make(cls, threshold=0.4, **scorer("concat_mlp")))
     together = batch_of(head, [*EXAMPLES, Example([])])
     encoded = vectors_of(together)

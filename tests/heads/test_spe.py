@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from padding import assert_every_parameter_learns, assert_same_gradients
 from torch import Tensor
 from torch.nn import functional as F
@@ -136,10 +136,10 @@ def literal_loss(model: JointExtractor, example: Example) -> Tensor:
 
 def test_the_loss_equals_the_equations_outputs_and_gradients() -> None:
     model = make()
-    loss = model(labelled(model, EXAMPLES))
+    loss = model(labeled(model, EXAMPLES))
     expected = torch.stack([literal_loss(model, example) for example in EXAMPLES]).mean()
     assert_same_gradients(loss, expected, model, rtol=1e-11, atol=1e-9)
-    assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
+    assert_every_parameter_learns(model.head, model(labeled(model, EXAMPLES)))
 
 
 def test_what_is_extracted_equals_the_equations() -> None:
@@ -208,7 +208,7 @@ def test_gold_mentions_come_first_and_own_ones_more_and_more_often() -> None:
 
 def test_the_schedule_goes_on_where_a_saved_run_ended() -> None:
     model = make(batches_per_epoch=1)
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     for _ in range(7):
         model(batch)
     again = make(batches_per_epoch=1)
@@ -231,7 +231,7 @@ def learned(model: JointExtractor, batch: Batch) -> set[tuple[int, int, int]]:
 
 def test_sentences_learn_the_pairs_of_gold_or_of_own_mentions() -> None:
     model = eager(batches_per_epoch=1)
-    batch, own = labelled(model, EXAMPLES), places(model.extract(EXAMPLES, DataLoader()))
+    batch, own = labeled(model, EXAMPLES), places(model.extract(EXAMPLES, DataLoader()))
     assert own - places(EXAMPLES)
     assert learned(model, batch) == places(EXAMPLES)
     model.head.sampling.batches += 10_000  # own mentions, nearly always

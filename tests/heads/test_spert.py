@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from padding import assert_every_parameter_learns, assert_same_gradients
 from sentences import spans
 from torch import Tensor
@@ -85,10 +85,10 @@ def literal_loss(model: JointExtractor, example: Example) -> Tensor:
 
 def test_the_loss_equals_the_equations_outputs_and_gradients() -> None:
     model = make()
-    loss = model(labelled(model, EXAMPLES))
+    loss = model(labeled(model, EXAMPLES))
     expected = torch.stack([literal_loss(model, example) for example in EXAMPLES]).mean()
     assert_same_gradients(loss, expected, model, rtol=1e-12, atol=1e-10)
-    assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
+    assert_every_parameter_learns(model.head, model(labeled(model, EXAMPLES)))
 
 
 def test_what_is_extracted_equals_the_equations() -> None:
@@ -165,7 +165,7 @@ def test_pairs_are_scored_in_blocks_with_the_same_result(monkeypatch: pytest.Mon
 
 def test_three_hundred_mentions_in_a_sentence() -> None:
     model = make().eval()
-    plain = labelled(model, [Example(["a"] * 300)])
+    plain = labeled(model, [Example(["a"] * 300)])
     mentions = enumerate_spans(plain.mask, 1)
     sizes, score = [], model.head.pair_logits
     model.head.pair_logits = lambda *a: sizes.append(len(a[2])) or score(*a)
@@ -177,7 +177,7 @@ def test_three_hundred_mentions_in_a_sentence() -> None:
 
 def test_a_sample_of_pairs_without_relation_is_learned_in_training_only() -> None:
     model = make(pair_negatives=1)
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     chosen = {tuple(model.scores(batch)["first"].tolist()) for _ in range(20)}
     assert len(chosen) > 1
     assert {len(c) for c in chosen} == {2 + 4}, (
@@ -190,7 +190,7 @@ def test_a_sample_of_pairs_without_relation_is_learned_in_training_only() -> Non
 @pytest.mark.parametrize("train_on", ["own", "both"])
 def test_pairs_of_own_mentions_are_learned(train_on: str) -> None:
     model = make(train_on=train_on)
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     mentions = {tuple(m) for m in model.scores(batch)["mentions"][:, [0, 2, 3]].tolist()}
     gold = {(row, e.start, e.end - 1) for row, example in enumerate(EXAMPLES) for e in example.entities}
     own = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import table_equations
 import torch
-from batches import inputs_of, labelled_batch
+from batches import inputs_of, labeled_batch
 from padding import assert_every_parameter_learns
 from sentences import sentence, spans
 
@@ -51,7 +51,7 @@ def head_of(examples=EXAMPLES, bias=0.0, task_features=None, **arguments):
 @pytest.mark.parametrize("arguments", VARIANTS, ids=str)
 def test_loss_and_gradients_are_those_of_every_cell(arguments):
     head = head_of(**arguments)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     inputs = batch["inputs"].requires_grad_()
     expected = sum(
         literal_loss(head, example, row[: len(example)]) for example, row in zip(EXAMPLES, inputs, strict=True)
@@ -85,7 +85,7 @@ def literal_loss(head, example, words):
 @pytest.mark.parametrize("arguments", VARIANTS, ids=str)
 def test_predictions_are_those_of_full_tables(arguments):
     head = head_of(bias=0.2, **arguments).requires_grad_(False)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     for name in [name for name in batch.tensors if name != "inputs"]:
         del batch.tensors[name]
     predicted, counts = head.decode(head(batch, inputs_of), batch), Counter()
@@ -135,7 +135,7 @@ def test_of_two_mentions_with_one_first_token_the_more_probable_is_meant():
     short, long, other = (0, 1), (0, 2), (3, 4)
     example = sentence(4, (long, "a", other), (short, "a", other))
     head = head_of([example], tables="first")
-    assert spans(head.oracle(labelled_batch(head, [example], DIM))[0]) == [(short, "a", other)]
+    assert spans(head.oracle(labeled_batch(head, [example], DIM))[0]) == [(short, "a", other)]
     assert [cause for _, cause in head.targets(example).lost] == [SHARED]
     both = head_of([example], tables="both")
     assert both.targets(example).lost == []
@@ -143,7 +143,7 @@ def test_of_two_mentions_with_one_first_token_the_more_probable_is_meant():
 
 def test_each_table_reads_the_view_of_its_task_only():
     head = head_of(task_features=TaskFeatures(4, {"entity": [(0, 2)], "relation": [(2, 4)]}))
-    batch = labelled_batch(head, EXAMPLES, 4)
+    batch = labeled_batch(head, EXAMPLES, 4)
     before = head(batch, inputs_of)
     batch["inputs"][..., :2] += 1
     after = head(batch, inputs_of)
@@ -153,7 +153,7 @@ def test_each_table_reads_the_view_of_its_task_only():
 
 def test_an_encoder_without_tasks_is_read_whole_by_both():
     head = head_of(task_features=TaskFeatures(DIM))
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     assert head(batch, inputs_of)["relation"][..., :DIM].equal(batch["inputs"])
 
 
@@ -172,7 +172,7 @@ def test_pairs_stay_within_a_row():
 
 def changed_rows(head, changed):
     """For which words, as first word of a span, the features of entities change with some features of the last word."""
-    batch = labelled_batch(head, EXAMPLES[:1], DIM)
+    batch = labeled_batch(head, EXAMPLES[:1], DIM)
     before, inputs = head(batch, inputs_of)["entity"], batch["inputs"][0, -1].clone()
     rows = torch.zeros(len(EXAMPLES[0]), dtype=torch.bool)
     for change in (-50, 50):  # one of them raises a maximum over the sentence
@@ -254,7 +254,7 @@ def literal_labels(head, example, words):
 def test_labels_of_directions_are_learned_by_a_softmax_of_each_cell():
     head = head_of(**LABELED)
     examples = [replace(EXAMPLES[0], relations=EXAMPLES[0].relations[:1]), *EXAMPLES[1:]]
-    batch = labelled_batch(head, examples, DIM)
+    batch = labeled_batch(head, examples, DIM)
     words = [row[: len(example)] for example, row in zip(examples, batch["inputs"], strict=True)]
     entities = sum(
         table_equations.loss(

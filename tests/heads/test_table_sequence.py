@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from padding import assert_every_parameter_learns, assert_same_gradients
 from tiny_transformer import TINY
 from torch import Tensor
@@ -131,8 +131,8 @@ def literal_loss(model: JointExtractor, example: Example) -> Tensor:
 def test_the_loss_equals_the_equations_outputs_and_gradients() -> None:
     model = make()
     expected = torch.stack([literal_loss(model, example) for example in EXAMPLES]).mean()
-    assert_same_gradients(model(labelled(model, EXAMPLES)), expected, model, rtol=1e-11, atol=1e-9)
-    assert_every_parameter_learns(model.head, model(labelled(model, EXAMPLES)))
+    assert_same_gradients(model(labeled(model, EXAMPLES)), expected, model, rtol=1e-11, atol=1e-9)
+    assert_every_parameter_learns(model.head, model(labeled(model, EXAMPLES)))
 
 
 def read_spans(tags: list[Tensor], types: Any) -> dict[tuple[int, int], tuple[str, float]]:
@@ -150,7 +150,7 @@ def read_spans(tags: list[Tensor], types: Any) -> dict[tuple[int, int], tuple[st
 def test_what_is_extracted_equals_the_equations() -> None:
     """For each ordered pair of mentions the sum of its forward and backward blocks, argmax (the public code)."""
     model, count = make(), 0
-    optimizer, batch = torch.optim.Adam(model.parameters(), lr=0.05), labelled(model, EXAMPLES)
+    optimizer, batch = torch.optim.Adam(model.parameters(), lr=0.05), labeled(model, EXAMPLES)
     for _ in range(60):
         optimizer.zero_grad()
         model(batch).backward()
@@ -325,7 +325,7 @@ def test_a_cell_reads_the_attention_maps_of_its_two_words() -> None:
     torch.manual_seed(1)
     head = Lazy(TableSequence, hidden_size=H, layers=2, attention_heads=HEADS, dropout=0.0, attention=True)
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(TransformerEmbedder, model=TINY), head).double().eval()
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     maps = model.embedder.attention(batch)
     assert maps.shape == (4, 6, 6, model.embedder.attention_maps)
     layer = model.head.layers[0]
@@ -338,5 +338,5 @@ def test_a_cell_reads_the_attention_maps_of_its_two_words() -> None:
     expected = torch.relu(W @ torch.cat((own, maps[0, 2, 4])) + b)
     torch.testing.assert_close(diagonals.table(X)[0, 2, 4], expected)
     assert_every_parameter_learns(model.head, model(batch))
-    alone = model.head(labelled(model, EXAMPLES[3:]), Encoding(model))
+    alone = model.head(labeled(model, EXAMPLES[3:]), Encoding(model))
     torch.testing.assert_close(model.head(batch, Encoding(model))["table"][3:, :4, :4], alone["table"])

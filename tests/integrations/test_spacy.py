@@ -41,7 +41,7 @@ def answering(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Any:
     def with_mentions(*mentions: tuple[int, int, str | None, float | None]) -> RelxComponent:
         def answer(examples: Sequence[Example], decision: object) -> Iterator[Example]:
             for example in examples:
-                found = example.unlabelled()
+                found = example.unlabeled()
                 assert example.offsets is not None
                 starts, ends = zip(*example.offsets, strict=True)
                 found.entities = [

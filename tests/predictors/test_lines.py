@@ -58,8 +58,8 @@ class TestAnswers:
             "entities": [{"start": 0, "end": 1, "type": "GOLD"}, {"start": 1, "end": 2}],
             "relations": [{"head": 0, "type": "gold", "tail": 1}],
         }
-        labelled, plain = answers(predictor, gold, {"tokens": ["x", "y"]})
-        assert labelled == plain and "gold" not in json.dumps(labelled).lower()
+        labeled, plain = answers(predictor, gold, {"tokens": ["x", "y"]})
+        assert labeled == plain and "gold" not in json.dumps(labeled).lower()
 
     def test_what_belongs_to_the_sentence_is_carried(self, predictor: Predictor) -> None:
         line = {
@@ -161,7 +161,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("line", "form"), [({"sentext": "a", "relations": []}, "hrl"), ({"text": "a", "triple_list": []}, "triples")]
     )
-    def test_a_corpus_in_another_form_is_recognised(self, predictor: Predictor, line: Any, form: str) -> None:
+    def test_a_corpus_in_another_form_is_recognized(self, predictor: Predictor, line: Any, form: str) -> None:
         [failure] = answers(predictor, line)
         assert f"this looks like the form of the reader {form!r}; relx convert --from {form} " in failure["error"]
 

@@ -58,13 +58,13 @@ def test_tokens_have_no_characters(predictor: Predictor) -> None:
 
 def test_labels_of_the_input_never_leak_into_the_output(predictor: Predictor) -> None:
     head, tail = Entity(2, 3, "EVIL", score=0.5), Entity(3, 4, "EVIL")
-    labelled = Example(TOKENS, [head, tail], [Relation(head, "evil", tail)], id="7", meta={"page": 3})
-    before = (list(labelled.entities), list(labelled.relations))
-    [example] = predictor([labelled])
+    labeled = Example(TOKENS, [head, tail], [Relation(head, "evil", tail)], id="7", meta={"page": 3})
+    before = (list(labeled.entities), list(labeled.relations))
+    [example] = predictor([labeled])
     [plain] = predictor([TOKENS])
     assert (example.entities, example.relations) == (plain.entities, plain.relations)
     assert (example.id, example.meta) == ("7", {"page": 3})
-    assert (labelled.entities, labelled.relations) == before
+    assert (labeled.entities, labeled.relations) == before
 
 
 def test_nothing_in_nothing_out(predictor: Predictor) -> None:

@@ -101,7 +101,7 @@ def test_what_is_chosen_of_label_studio_is_logged(tmp_path, caplog):
     assert [len(example.relations) for example in read(path)] == [1, 0, 0]
     assert "1 tasks have predictions (pre-annotations), which are not read; the reader" in caplog.text
     assert "1 relations have both directions (bi); they are read from from_id to to_id alone" in caplog.text
-    assert "2 tasks have no annotation, or only cancelled ones; they have no labels" in caplog.text
+    assert "2 tasks have no annotation, or only canceled ones; they have no labels" in caplog.text
 
 
 def prodigy(*relations, **changes):

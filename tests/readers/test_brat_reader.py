@@ -189,7 +189,7 @@ def test_a_text_without_annotations_has_no_labels(notes, caplog):
 def test_hidden_files_and_folders_are_not_read_and_counted(notes, caplog):
     (notes / ".cache").mkdir()
     annotate(notes, "T1\tPER 0 3\tAnn", name=".cache/a")
-    assert not BratReader.recognises(notes)
+    assert not BratReader.recognizes(notes)
     annotate(notes, mention(1, "PER", "Ann Lee"))
     (notes / "._a.ann").write_bytes(b"\x00\x05\x16\x07")
     assert len(read(notes)) == 4

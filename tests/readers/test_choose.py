@@ -26,7 +26,7 @@ FORMATS = Path(__file__).parents[2] / "fixtures/formats"
         ("brat", "brat"),
     ],
 )
-def test_the_form_of_a_file_is_recognised_and_read(file, reader):
+def test_the_form_of_a_file_is_recognized_and_read(file, reader):
     assert reader_for(FORMATS / file) == reader
     examples = list(read(FORMATS / file))
     assert len(examples) >= 2
@@ -73,7 +73,7 @@ def test_one_file_of_a_brat_folder_is_no_corpus(tmp_path):
 def test_a_form_that_two_readers_claim_must_be_named(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     path.write_text('{"sentext": "a"}')
-    monkeypatch.setattr(SpertReader, "recognises", classmethod(lambda cls, path: True))
+    monkeypatch.setattr(SpertReader, "recognizes", classmethod(lambda cls, path: True))
     assert "could be any of the forms hrl, spert; name one with --reader" in error_of(path)
 
 

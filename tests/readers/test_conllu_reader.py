@@ -153,12 +153,12 @@ def test_a_damaged_treebank_is_known_by_its_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("text", ["plain text\n", '{"tokens": []}\n', "", "\x00\xff"])
-def test_other_forms_are_not_recognised(tmp_path, text):
+def test_other_forms_are_not_recognized(tmp_path, text):
     path = tmp_path / "a"
     path.write_bytes(text.encode("latin-1"))
-    assert not ConlluReader.recognises(path)
-    assert not ConlluReader.recognises(tmp_path)
-    assert not ConlluReader.recognises(tmp_path / "none")
+    assert not ConlluReader.recognizes(path)
+    assert not ConlluReader.recognizes(tmp_path)
+    assert not ConlluReader.recognizes(tmp_path / "none")
 
 
 def test_the_treebank_of_the_fixtures():

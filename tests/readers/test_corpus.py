@@ -114,7 +114,7 @@ def test_a_users_reader_that_fails_on_a_foreign_file_is_named(tmp_path, registry
     @DatasetReader.register("hasty")
     class Hasty(JsonReader):
         @classmethod
-        def recognises_record(cls, record) -> bool:
+        def recognizes_record(cls, record) -> bool:
             return record["version"] == 1
 
     with pytest.raises(DataError, match="a.json: the reader Hasty failed with KeyError: 'version' .*; name the form"):

@@ -202,7 +202,7 @@ def test_our_form_loses_nothing(file):
     assert all(example_from_json(example_to_json(example)) == example for example in read(DATA / file))
 
 
-def test_forms_are_recognised():
+def test_forms_are_recognized():
     assert reader_for(DATA / "nyt10_4k/dev.json") == "hrl"
     assert reader_for(DATA / "webnlg/jointer_dev.json") == "triples"
     assert [reader_for(DATA / names[1]) for names in (SCIERC, SCIERC_SPERT, CONLL04)] == ["dygie", "spert", "spert"]

@@ -34,7 +34,7 @@ class AWeightTimesZero(IdleWeight):
         return {**scores, "entity": scores["entity"] + 0 * self.idle}
 
 
-class NeighboursRead(RIN):
+class NeighborsRead(RIN):
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         scores = super().forward(batch, encode)
         return {**scores, "entity": scores["entity"] - scores["entity"].mean(dim=0)}
@@ -148,7 +148,7 @@ SHARING = "relations_that_share_their_mentions_come_back"
 ALIKE = "a_sentence_is_treated_alike_alone_and_in_a_batch"
 BAD: list[tuple[type[Head], str, str]] = [
     (AWeightTimesZero, "a_gradient_reaches_every_weight", "the gradient of head.idle is zero everywhere"),
-    (NeighboursRead, ALIKE, "multiply by batch.mask before you sum"),
+    (NeighborsRead, ALIKE, "multiply by batch.mask before you sum"),
     (NoMean, "the_loss_is_a_mean_over_sentences", "the loss of 'Ada Lovelace was born in London .' beside a longer"),
     (LossForEachSentence, "it_trains", "has the shape [8]; it must be a scalar"),
     (DividedByLength, "empty_sentences_and_single_tokens", "look for a division by zero"),

@@ -44,7 +44,7 @@ class Silent(PaddingRead):
         return torch.cat((inputs, inputs), dim=-1) * 0
 
 
-class NeighboursRead(WordEmbedder):
+class NeighborsRead(WordEmbedder):
     def forward(self, batch: Batch) -> Tensor:
         vectors = super().forward(batch)
         return (vectors - vectors.mean(dim=0)) * batch.mask.unsqueeze(-1)
@@ -92,8 +92,8 @@ def test_a_bad_sequence_encoder(encoder: type[Seq2SeqEncoder], test: str, messag
     assert message in failure(Seq2SeqEncoderTestCase, "encoder", test)
 
 
-def test_an_embedder_that_reads_its_neighbours() -> None:
-    TokenEmbedder.register("bad")(NeighboursRead)
+def test_an_embedder_that_reads_its_neighbors() -> None:
+    TokenEmbedder.register("bad")(NeighborsRead)
     assert "multiply by batch.mask before you sum" in failure(EmbedderTestCase, "embedder", ALIKE)
 
 

@@ -71,7 +71,7 @@ class Fixture:
         made, _ = sample.experiment(file, *overrides)
         examples = sample.sentences(made)
         self.model: JointExtractor = made.lazy_model.build(vocabulary=Vocabulary(examples))
-        self.corpus = TensorDataset(examples, self.model.index_labelled)
+        self.corpus = TensorDataset(examples, self.model.index_labeled)
         self.loader = made.loader
         self.trainer: Trainer = made.trainer
         self.recorder = Recorder()

@@ -21,7 +21,7 @@ class Parse(NamedTuple):
 
 
 class DependencyParser(Registrable, kind="dependency_parser"):
-    """Tells the dependency trees of tokenised sentences."""
+    """Tells the dependency trees of tokenized sentences."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """Return the tree of each sentence."""

@@ -124,11 +124,11 @@ class GCNEncoder(Seq2SeqEncoder):
 class Graph(NamedTuple):
     """The graph of a batch: which tokens send messages to which others.
 
-    ``neighbours`` are adjacency matrices [batch, length, length], one for each direction: row t holds the weight of the
+    ``neighbors`` are adjacency matrices [batch, length, length], one for each direction: row t holds the weight of the
     message from each token to t. ``messages`` [batch, length, sorts] sums these weights by sort of message.
     """
 
-    neighbours: tuple[Tensor, ...]
+    neighbors: tuple[Tensor, ...]
     messages: Tensor
 
 
@@ -164,15 +164,15 @@ class DependencyGraph:
         below = dependents(batch["dependency_heads"], dtype)
         above = below.transpose(1, 2)
         itself = torch.eye(below.shape[1], dtype=dtype, device=below.device).expand_as(below)
-        neighbours = (itself, above, below) if self.directed else (itself + above + below,)
-        received = torch.stack([matrix.sum(dim=-1) for matrix in neighbours], dim=-1)
-        messages = self._labelled(batch["dependency_labels"], below) if self.labels else received
+        neighbors = (itself, above, below) if self.directed else (itself + above + below,)
+        received = torch.stack([matrix.sum(dim=-1) for matrix in neighbors], dim=-1)
+        messages = self._labeled(batch["dependency_labels"], below) if self.labels else received
         if self.normalization == "sum":
-            return Graph(neighbours, messages)
+            return Graph(neighbors, messages)
         count = received.sum(dim=-1, keepdim=True)
-        return Graph(tuple(matrix / count for matrix in neighbours), messages / count)
+        return Graph(tuple(matrix / count for matrix in neighbors), messages / count)
 
-    def _labelled(self, labels: Tensor, below: Tensor) -> Tensor:
+    def _labeled(self, labels: Tensor, below: Tensor) -> Tensor:
         """Count the messages of each token, from itself and over edges of each label: [batch, length, sorts]."""
         has_head = below.sum(dim=1).unsqueeze(-1)
         from_head = one_hot(labels, LABELS).to(below) * has_head
@@ -191,7 +191,7 @@ class GraphConvolution(nn.Module):
 
     def forward(self, o: Tensor, graph: Graph) -> Tensor:
         """relu([A_d o for each direction d] W + M b): o [batch, length, input_dim] -> [batch, length, output_dim]."""
-        received = torch.cat([A @ o for A in graph.neighbours], dim=-1)  # [batch, length, directions * input_dim]
+        received = torch.cat([A @ o for A in graph.neighbors], dim=-1)  # [batch, length, directions * input_dim]
         return (self.weights(received) + graph.messages @ self.bias).relu()
 
 

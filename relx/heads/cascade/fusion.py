@@ -106,7 +106,7 @@ class LateFusion(Fusion):
             e_e = [self.types(labels_of_tokens(entities, plain.shape, self.types.num_embeddings - 1))]
         h_s = self.task_features.select(plain.encoded, "subject")  # [batch, length, subject]
         h_o = self.task_features.select(plain.encoded, "object")  # [batch, length, object]
-        own = subjects.with_rows(torch.arange(len(subjects), device=subjects.label.device)).unlabelled()
+        own = subjects.with_rows(torch.arange(len(subjects), device=subjects.label.device)).unlabeled()
         e_s = self.subject(labels_of_tokens(own, torch.Size((len(subjects), length)), 1))  # [subjects, length, tag_dim]
         for_subjects = [part[rows] for part in (*e_e, h_s)]
         for_objects = [*(part[subjects.batch_index] for part in (*e_e, h_o)), e_s]

@@ -201,7 +201,7 @@ class Cascade(Head):
         total = self.entity.loss(output["entity"], batch.mask, gold.entities)
         if self.joint:
             rows, candidates = self._candidates(gold)
-            subjects = gold.entities.select(gold.subjects).unlabelled()
+            subjects = gold.entities.select(gold.subjects).unlabeled()
             subjects = subjects.with_rows(torch.searchsorted(rows, subjects.batch_index))
             total = total + self.subject.loss(output["subject"], batch.mask[rows], subjects)
             of_subjects = gold.entities.select(candidates)
@@ -368,7 +368,7 @@ class GoldFinder:
 
     def subjects(self, entities: Spans, rows: Tensor) -> Spans:
         """Return those of all sentences."""
-        gold = self.gold.entities.select(self.gold.subjects).unlabelled()
+        gold = self.gold.entities.select(self.gold.subjects).unlabeled()
         return self.head.subject.oracle(gold, self.shape)
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:

@@ -67,7 +67,7 @@ class BratReader(DatasetReader):
         self.window = window
 
     @classmethod
-    def recognises(cls, path: str | Path) -> bool:
+    def recognizes(cls, path: str | Path) -> bool:
         """Whether the path is a folder that holds a .txt or an .ann file which is not hidden."""
         folder = Path(path)
         return any(not _is_hidden(file, folder) for name in ("*.txt", "*.ann") for file in folder.rglob(name))
@@ -93,7 +93,7 @@ class BratReader(DatasetReader):
         write_folder(held(examples, path, holds_characters=True), Path(path))
 
     def _sentences(self, folder: Path, counts: Counts) -> Iterator[Example]:
-        """Labelled sentences, in order; what they cannot hold is counted."""
+        """Labeled sentences, in order; what they cannot hold is counted."""
         faults = Faults()
         files = iter(_texts(folder, counts))
         while chunk := list(islice(files, DOCUMENTS_AT_ONCE)):

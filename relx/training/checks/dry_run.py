@@ -59,7 +59,7 @@ class DryRun:
 
     def dataset(self, examples: Sequence[Example]) -> TensorDataset:
         """Return sentences as the model is trained on them."""
-        return TensorDataset(examples, self.model.index_labelled)
+        return TensorDataset(examples, self.model.index_labeled)
 
     def train_step(self, total: int) -> TrainStep:
         """Return the model with its optimizer, for so many steps."""

@@ -29,14 +29,14 @@ def words(text: str, split_punctuation: bool = True) -> list[str]:
         ("``Quoted'' text", "`` Quoted '' text"),
         ("in the '90s", "in the ' 90s"),
         ("J. Li 李 明. Ö. É", "J. Li 李 明 . Ö. É"),
-        ("tokenised text ' s stays . ''", "tokenised text ' s stays . ''"),
+        ("tokenized text ' s stays . ''", "tokenized text ' s stays . ''"),
     ],
 )
 def test_punctuation(text, expected):
     assert words(text) == expected.split()
 
 
-def test_already_tokenised_text_stays_as_it_is():
+def test_already_tokenized_text_stays_as_it_is():
     text = "Washington , D.C. 's mayor did n't say `` no '' in the U.S. -- at 3.5 % ..."
     assert words(text) == text.split()
 

@@ -4,7 +4,7 @@ from typing import Any
 import cascade_equations
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from cascade_equations import Reader
 from padding import assert_every_parameter_learns, assert_same_gradients
 from torch import Tensor
@@ -116,7 +116,7 @@ def literal_loss(model: JointExtractor, example: Example, arguments: dict[str, A
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_loss_equals_the_equations_outputs_and_gradients(name: str) -> None:
     model = make(**VARIANTS[name])
-    loss = model(labelled(model, EXAMPLES))
+    loss = model(labeled(model, EXAMPLES))
     expected = torch.stack([literal_loss(model, example, VARIANTS[name]) for example in EXAMPLES]).mean()
     assert_same_gradients(loss, expected, model, rtol=1e-12, atol=1e-10)
 
@@ -145,14 +145,14 @@ def test_what_is_extracted_equals_the_equations(name: str) -> None:
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     model = make(**VARIANTS[name])
     model.embedder.table.data[:2] = 0
-    assert_every_parameter_learns(model, model(labelled(model, EXAMPLES)))
+    assert_every_parameter_learns(model, model(labeled(model, EXAMPLES)))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_loss_of_a_batch_is_the_mean_of_its_sentences(name: str) -> None:
     model = make(**VARIANTS[name])
-    alone = [model(labelled(model, [example])) for example in EXAMPLES]
-    torch.testing.assert_close(model(labelled(model, EXAMPLES)), torch.stack(alone).mean(), rtol=1e-12, atol=0)
+    alone = [model(labeled(model, [example])) for example in EXAMPLES]
+    torch.testing.assert_close(model(labeled(model, EXAMPLES)), torch.stack(alone).mean(), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -177,7 +177,7 @@ def said(predicted: list[Example]) -> list[list[Any]]:
 def test_a_batch_without_entities_is_learnt_and_predicted(name: str) -> None:
     model = make(**VARIANTS[name])
     nothing = [Example(["a", "b"]), Example([]), Example(["c"])]
-    loss = model(labelled(model, nothing))
+    loss = model(labeled(model, nothing))
     loss.backward()
     assert torch.isfinite(loss)
     timid = SpanTask(threshold=1 - 1e-9)
@@ -208,7 +208,7 @@ def test_without_entities_late_and_early_fusion_learn_the_same() -> None:
     late = make(**PRINTED)
     early = with_weights_of(late, fusion="early")
     plain = [Example(example.tokens) for example in EXAMPLES]
-    torch.testing.assert_close(*(model(labelled(model, plain)) for model in (late, early)), rtol=0, atol=0)
+    torch.testing.assert_close(*(model(labeled(model, plain)) for model in (late, early)), rtol=0, atol=0)
 
 
 class CountingPasses:
@@ -222,7 +222,7 @@ class CountingPasses:
 def test_all_marked_sentences_of_a_batch_are_read_in_one_pass_as_far_as_the_budget_allows() -> None:
     model = eager(fusion="early")
     passes = CountingPasses(model)
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     whole = model(batch)
     with_entities, entities = 4, 9
     assert [size for size, _ in passes.sizes] == [len(EXAMPLES), with_entities + entities]
@@ -245,7 +245,7 @@ def test_prediction_reads_once_for_each_step_and_nothing_where_no_triple_can_be(
 
 def object_logits_outside(model: JointExtractor, example: Example) -> list[Tensor]:
     """For each entity as the subject, the logits of starts of objects at the tokens outside of all entities."""
-    features = model.scores(labelled(model, [example]))["object"]
+    features = model.scores(labeled(model, [example]))["object"]
     inside = {token for entity in example.entities for token in range(*entity.span)}
     outside = [token for token in range(len(example)) if token not in inside]
     return list(model.head.object.start(features)[:, outside])
@@ -287,7 +287,7 @@ def test_late_fusion_reads_once() -> None:
     model = eager(**LATE)
     passes = CountingPasses(model)
     assert any(example.relations for example in model.extract(EXAMPLES, DataLoader()))
-    model(labelled(model, EXAMPLES))
+    model(labeled(model, EXAMPLES))
     assert [size for size, _ in passes.sizes] == [len(EXAMPLES), len(EXAMPLES)]
 
 
@@ -308,7 +308,7 @@ def test_types_that_the_data_does_not_know_are_not_predicted() -> None:
     untyped = [Example(example.tokens, [e._replace(type=None) for e in example.entities]) for example in EXAMPLES]
     torch.manual_seed(1)
     model = JointExtractor(Vocabulary(untyped), Lazy(WordEmbedder, dim=6), Lazy(Cascade, fusion="early"))
-    predicted = model.head.oracle(labelled(model, untyped))
+    predicted = model.head.oracle(labeled(model, untyped))
     assert [[e.span for e in example.entities] for example in predicted] == [
         sorted(e.span for e in example.entities) for example in untyped
     ]
@@ -322,7 +322,7 @@ def test_it_learns(fusion: str) -> None:
     encoder = Lazy(LSTMEncoder, hidden_size=20)
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(WordEmbedder, dim=20), head, encoder)
     flat = [*EXAMPLES[:3], *EXAMPLES[4:]]
-    batch = labelled(model, flat)
+    batch = labeled(model, flat)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
     for _ in range(60):
         optimizer.zero_grad()
@@ -377,7 +377,7 @@ def test_half_precision_is_enough(name: str) -> None:
     torch.manual_seed(1)
     head = Lazy(Cascade, **{**MATCH, **VARIANTS[name]})
     model = JointExtractor(Vocabulary(EXAMPLES), Lazy(WordEmbedder, dim=8), head)
-    batch = labelled(model, EXAMPLES)
+    batch = labeled(model, EXAMPLES)
     whole = model(batch)
     with torch.autocast("cpu", torch.bfloat16):
         loss = model(batch)

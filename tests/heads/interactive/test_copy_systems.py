@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import inputs_of, labelled_batch
+from batches import inputs_of, labeled_batch
 from experiment_files import EXPERIMENTS
 from sentences import sentence, spans
 from torch import Tensor
@@ -57,7 +57,7 @@ def scores_of(head: Interactive, batch: Batch) -> dict[str, Tensor]:
 
 def copied(head: Interactive) -> list[list[list[int]]]:
     """The numbers of the head's and the tail's word that each decoder writes, [sentences, decoders, 2]."""
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     return head.eval().logits(batch, inputs_of, gold=None)["words"].argmax(dim=-1).tolist()
 
 
@@ -93,7 +93,7 @@ def test_a_sentence_with_two_pairs_of_words_is_learnt_by_heart_if_decoders_can_c
     for output in head.decoder.outputs:
         output.relation.bias.data[0] += 50
         output.no_word.bias.data += 50
-    batch = labelled_batch(head, EXAMPLES[:1], DIM)
+    batch = labeled_batch(head, EXAMPLES[:1], DIM)
     words = inputs_of(batch).clone().requires_grad_()  # whatever the encoder is
     optimizer = torch.optim.Adam([*head.parameters(), words], lr=0.05)
     for _ in range(70):
@@ -151,7 +151,7 @@ ALL = CELLS | {"decode_layer.attentions", "decoder.outputs"}
 def test_a_decoder_owns_what_the_public_code_gives_it(name: str, owned: set[str]) -> None:
     """The logits of the last decoder depend on weights that no decoder before it reads."""
     head = head_of(name, tagger=False)
-    scores = scores_of(head, labelled_batch(head, EXAMPLES, DIM))
+    scores = scores_of(head, labeled_batch(head, EXAMPLES, DIM))
 
     def weights_of(decoders: slice) -> set[str]:
         logits = torch.cat([scores[key][:, decoders].flatten() for key in ("relation", "words")])
@@ -180,7 +180,7 @@ def test_a_decoder_owns_what_the_public_code_gives_it(name: str, owned: set[str]
 )
 def test_a_decoder_in_training_reads_gold_or_what_it_wrote_itself(name: str, reads_gold: bool) -> None:
     head = head_of(name)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     before = scores_of(head, batch)["relation"]
     batch.tensors["triples"] = torch.zeros_like(batch["triples"])
     assert torch.equal(scores_of(head, batch)["relation"], before) != reads_gold
@@ -189,14 +189,14 @@ def test_a_decoder_in_training_reads_gold_or_what_it_wrote_itself(name: str, rea
 def test_each_decoder_of_the_code_of_multidecoder_starts_with_go_instead_of_the_tail_before() -> None:
     for restart in (True, False):
         head = head_of("copyre_multi_code", restart=restart, teacher_forcing=True)
-        batch = labelled_batch(head, EXAMPLES, DIM)
+        batch = labeled_batch(head, EXAMPLES, DIM)
         before = scores_of(head, batch)["relation"][:, 1]
         batch["triples"][:, 0, 2] = 1
         assert torch.equal(scores_of(head, batch)["relation"][:, 1], before) == restart
 
 
 def test_the_code_sets_the_logit_of_the_word_that_the_decoder_copied_as_head_to_zero_and_no_other() -> None:
-    batch = labelled_batch(head_of("copyre_multi_code"), EXAMPLES, DIM)
+    batch = labeled_batch(head_of("copyre_multi_code"), EXAMPLES, DIM)
     masked, free = (
         scores_of(head_of("copyre_multi_code", zero_own_head=zero, teacher_forcing=True), batch)["words"]
         for zero in (True, False)
@@ -207,7 +207,7 @@ def test_the_code_sets_the_logit_of_the_word_that_the_decoder_copied_as_head_to_
 
 def test_a_row_of_the_paper_forbids_the_gold_head_in_training_and_its_own_in_prediction() -> None:
     head = head_of("copyre_multi")
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     gold = batch["triples"][:, :1, 1:2]
     assert (scores_of(head, batch)["words"][:, :1, 1].gather(-1, gold) == -torch.inf).all()
     words = head.eval().logits(batch, inputs_of, gold=None)["words"]
@@ -223,7 +223,7 @@ def test_a_mask_without_effect_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["copyre_one", "copyre_multi", "copyre_one_code", "copyre_multi_code"])
 def test_the_loss_without_dropout_is_finite_and_that_of_training(name: str) -> None:
     head = head_of(name)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     own_heads = head.logits(batch, inputs_of, gold=None)["words"][:, :, 0].argmax(dim=-1)
     batch["triples"][..., 2] = own_heads.clamp(min=1)  # each decoder copies the gold tail as head
     batch["triples"][..., 1] = batch["triples"][..., 2] % 4 + 1  # another word

@@ -3,7 +3,7 @@ from typing import Any
 import interactive_equations as equations
 import pytest
 import torch
-from batches import inputs_of, labelled_batch
+from batches import inputs_of, labeled_batch
 from padding import assert_every_parameter_learns
 from sentences import sentence, spans
 from torch import Tensor
@@ -91,7 +91,7 @@ def assert_written(scores: dict[str, Tensor], row: int, expected: list[list[Tens
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_learns_by_the_equations_outputs_and_gradients(variant: str, teacher_forcing: bool) -> None:
     head = make(**VARIANTS[variant], teacher_forcing=teacher_forcing)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     encoded = inputs_of(batch).requires_grad_()
     scores = head(batch, lambda _: encoded)
     losses = []
@@ -116,7 +116,7 @@ def test_it_learns_by_the_equations_outputs_and_gradients(variant: str, teacher_
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_predicts_by_the_equations_whatever_the_labels_are(variant: str) -> None:
     head = make(**VARIANTS[variant]).eval()
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     encoded = inputs_of(batch)
     scores = head.logits(batch, lambda _: encoded, gold=None)
     for row in range(len(batch)):
@@ -126,20 +126,20 @@ def test_it_predicts_by_the_equations_whatever_the_labels_are(variant: str) -> N
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if "attention" not in VARIANTS[name]])
 def test_a_gradient_reaches_every_parameter(variant: str) -> None:
     head = make(**VARIANTS[variant])
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     assert_every_parameter_learns(head, head.loss(head(batch, inputs_of), batch))
 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("variant", ["as in the paper", "CopyRE OneDecoder", "CopyMTL"])
-def test_padding_and_neighbours_do_not_matter(variant: str, training: bool) -> None:
+def test_padding_and_neighbors_do_not_matter(variant: str, training: bool) -> None:
     head = make(**VARIANTS[variant]).train(training)
     write_na_seldom(head, 5)
-    together = labelled_batch(head, EXAMPLES, DIM)
+    together = labeled_batch(head, EXAMPLES, DIM)
     scores = head.logits(together, inputs_of, together["triples"] if training else None)
     predicted, losses, triples = head.decode(scores, together), [], 0
     for row, example in enumerate(EXAMPLES):
-        alone = labelled_batch(head, [example], DIM)
+        alone = labeled_batch(head, [example], DIM)
         of_alone = head.logits(alone, inputs_of, alone["triples"] if training else None)
         size = 1 + len(example)
         torch.testing.assert_close(of_alone["relation"][0], scores["relation"][row], rtol=0, atol=1e-11)
@@ -204,7 +204,7 @@ def test_an_ablation_removes_parameters_of_one_part_and_adds_none(
 @pytest.mark.parametrize("interactive_layer", [True, False])
 def test_the_decode_layer_attends_with_the_interactive_layer_and_without_it(interactive_layer: bool) -> None:
     head = make(interactive_layer=interactive_layer)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     before = head(batch, inputs_of)["relation"]
     for attention in head.decode_layer.attentions:
         attention.scorer.output.weight.data *= -1
@@ -212,7 +212,7 @@ def test_the_decode_layer_attends_with_the_interactive_layer_and_without_it(inte
 
 
 def test_a_linear_copy_score_writes_one_word_for_both_mentions_unless_the_second_is_forbidden() -> None:
-    batch = labelled_batch(make(), EXAMPLES[:1] + EXAMPLES[2:4], DIM)
+    batch = labeled_batch(make(), EXAMPLES[:1] + EXAMPLES[2:4], DIM)
     for allow_self in (True, False):
         head = make(copy_score="linear", allow_self=allow_self).eval()
         write_na_seldom(head, 100)
@@ -222,7 +222,7 @@ def test_a_linear_copy_score_writes_one_word_for_both_mentions_unless_the_second
 
 def test_words_that_a_tail_may_not_copy_do_not_make_the_loss_infinite() -> None:
     head = make(teacher_forcing=False, allow_self=False, copy_score="linear")
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     loss = head.loss(head(batch, inputs_of), batch)
     loss.backward()
     assert torch.isfinite(loss)
@@ -231,7 +231,7 @@ def test_words_that_a_tail_may_not_copy_do_not_make_the_loss_infinite() -> None:
 
 def test_labels_are_not_looked_at_in_prediction() -> None:
     head = make().eval()
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     before = head.extract(batch, inputs_of)
     batch.tensors["triples"] = torch.zeros_like(batch["triples"])
     assert head.extract(batch, inputs_of) == before
@@ -239,7 +239,7 @@ def test_labels_are_not_looked_at_in_prediction() -> None:
 
 def test_dropout_acts_on_the_encoded_words() -> None:
     head = make(dropout=0.5)
-    batch = labelled_batch(head, EXAMPLES, DIM)
+    batch = labeled_batch(head, EXAMPLES, DIM)
     one, other = (head(batch, inputs_of)["relation"] for _ in range(2))
     assert not torch.equal(one, other)
     one, other = (head.eval()(batch, inputs_of)["relation"] for _ in range(2))

@@ -8,7 +8,7 @@ from sentences import sentence
 from relx.training.callbacks.alerts import Alerts
 
 GOLD = [sentence("Ada was born in London", ((0, 1), "born_in", (4, 5))), sentence("nothing")]
-SILENT = [example.unlabelled() for example in GOLD]
+SILENT = [example.unlabeled() for example in GOLD]
 
 
 def after_epochs(alerts: Alerts, *predictions: list) -> None:

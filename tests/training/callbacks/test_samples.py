@@ -17,7 +17,7 @@ GOLD = [
 
 
 def predicted() -> list:
-    said = [example.unlabelled() for example in GOLD]
+    said = [example.unlabeled() for example in GOLD]
     said[1].relations = [
         Relation(Entity(0, 1), "in", Entity(2, 3), 0.987),
         Relation(Entity(4, 5), "in", Entity(0, 1), 0.5),
@@ -72,7 +72,7 @@ def test_any_text_is_written_on_one_line(tmp_path: Path) -> None:
 def test_gold_that_was_not_located_is_shown_too(tmp_path: Path) -> None:
     lost = sentence("somewhere")
     lost.relations = [Relation(Entity(None, None, text="Ada"), "in", Entity(0, 1))]
-    Samples(tmp_path, "exact_span").on_validation([lost], [lost.unlabelled()])
+    Samples(tmp_path, "exact_span").on_validation([lost], [lost.unlabeled()])
     assert "    - Ada  --in->  somewhere" in (tmp_path / "samples.txt").read_text()
 
 

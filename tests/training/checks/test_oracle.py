@@ -127,7 +127,7 @@ def test_a_head_without_relations_lists_the_entities_that_it_loses():
 def test_a_head_without_relations_that_drops_its_entities_is_at_fault():
     class Dropping(Cascade):
         def oracle(self, batch):
-            return [example.unlabelled() for example in batch.examples]
+            return [example.unlabeled() for example in batch.examples]
 
     head = entity_head(Dropping)
     found = oracle_check(head, [Example(["Ada"] * 6, ENTITIES[:1])], "exact_span")

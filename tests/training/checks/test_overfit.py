@@ -103,7 +103,7 @@ def test_a_head_that_learns_and_decodes_wrongly_is_told_apart(tiny: Path, regist
         def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
             said = super().decode(output, batch)
             sure = torch.isin(output["joint"], torch.tensor([0.0, 50.0])).all()  # as the oracle is, and no model
-            return said if sure else [example.unlabelled() for example in said]
+            return said if sure else [example.unlabeled() for example in said]
 
     first, *reasons = failure(tiny, "model.head.type=mute")
     assert "triples P 0.0" in first
@@ -141,7 +141,7 @@ def test_a_head_that_is_wrong_in_sentences_without_a_limit_is_not_excused_by_oth
             return [Limit("some limit", [Outcome()])] if "Bob" in held.tokens else []
 
         def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
-            return [example.unlabelled() for example in batch.examples]
+            return [example.unlabeled() for example in batch.examples]
 
         def oracle(self, batch: Batch) -> list[Example]:
             return [replace(example) for example in batch.examples]
@@ -170,7 +170,7 @@ def test_a_loss_that_is_not_near_zero_is_not_said_to_be(tiny: Path, registry: No
             return super().loss(output, batch) + 3
 
         def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
-            return [example.unlabelled() for example in batch.examples]
+            return [example.unlabeled() for example in batch.examples]
 
         def oracle(self, batch: Batch) -> list[Example]:
             return [replace(example) for example in batch.examples]

@@ -211,7 +211,7 @@ class TestWords:
         made, _ = sample.experiment(tiny, "model.head.dropout=0", *overrides)
         examples = sample.sentences(made)
         model = made.lazy_model.build(vocabulary=Vocabulary(examples))
-        return model, TensorDataset(examples, model.index_labelled)
+        return model, TensorDataset(examples, model.index_labeled)
 
     def test_the_gradient_is_the_dense_one(self, tiny: Path) -> None:
         found = []
