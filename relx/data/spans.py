@@ -1,5 +1,6 @@
 """Spans of the sequences of a batch, and cells of tables of token pairs, as vectors."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -99,6 +100,23 @@ def best_labels(spans: Spans, length: int) -> Spans:
     rank[order] = torch.arange(len(order), device=order.device)
     best = rank.new_empty(int(group.max()) + 1 if len(group) else 0)
     return spans.select(order[best.scatter_reduce(0, group, rank, "amin", include_self=False)])
+
+
+def without_overlaps(spans: Spans) -> Spans:
+    """Keep the best-scored of the spans that overlap (of equals the first), in their order.
+
+    A span that overlaps a kept one is dropped, whatever else it overlaps.
+    """
+    items = list(spans.items())
+    taken: defaultdict[int, set[int]] = defaultdict(set)  # the tokens of kept spans in each sequence
+    kept = []
+    for index in sorted(range(len(items)), key=lambda index: -items[index][4]):
+        row, _, start, last, _ = items[index]
+        tokens = range(start, last + 1)
+        if taken[row].isdisjoint(tokens):
+            taken[row].update(tokens)
+            kept.append(index)
+    return spans.select(torch.tensor(sorted(kept), dtype=torch.long, device=spans.label.device))
 
 
 def find(wanted: Spans, spans: Spans, length: int) -> tuple[Tensor, Tensor]:

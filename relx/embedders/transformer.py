@@ -23,6 +23,7 @@ from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 from relx.utils.counting import places_within
 from relx.utils.precision import to_float32
+from relx.utils.recomputing import recomputed
 
 logger = logging.getLogger(__name__)
 
@@ -139,9 +140,13 @@ class TransformerEmbedder(TokenEmbedder):
         vectors = self._weights.new_zeros(*markers.tokens.shape, self.output_dim)
         pieces = torch.tensor(self.levitated_pieces, device=markers.row.device)
         special = (len(self.pieces.before), len(self.pieces.after))
-        for part in levitated_passes(batch, markers, pieces, *special):
-            encoded = self._encode(part.pieces, part.mask(), part.positions)
-            vectors = vectors.index_put(part.markers, encoded[part.places])
+
+        def read(part: LevitatedPass) -> Tensor:
+            return self._encode(part.pieces, part.mask(), part.positions)[part.places]
+
+        for number, part in enumerate(levitated_passes(batch, markers, pieces, *special)):
+            found = read(part) if number < KEPT_PASSES else recomputed(read, part)
+            vectors = vectors.index_put(part.markers, found)
         return self.dropout(vectors)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -437,6 +442,8 @@ FIRST_POSITION = {"bert": 0, "mpnet": 2}
 # So many markers are beside a sentence at a time, and rows of so many pieces are read at a time.
 MARKERS_AT_ONCE = 128
 PIECES_AT_ONCE = 1024
+# So many times this much keeps what its gradient needs; in training, what is beyond is read again.
+KEPT_PASSES = 16
 
 
 class LevitatedPass(NamedTuple):

@@ -16,9 +16,9 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.marked_text import MarkedReader, Marking, TextMarkers, typed_markers
 from relx.heads.schemes.mention_pairs import Agreement, Labels, Order, Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, wider_than
+from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, fault_of_span
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
-from relx.heads.spans.classifier import SpanClassifier
+from relx.heads.spans.classifier import Overlap, SpanClassifier
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect, require_shares
 
@@ -37,6 +37,7 @@ class PureEntities(Head):
         vocabulary: Gives the entity types.
         max_width: The most tokens of a span. Wider gold mentions are lost.
         width_dim: Size of the embedding of a span's width.
+        overlap: Whether spans that overlap are all found (``keep``), or the most probable of them (``best``).
         hidden_size: Size of the two hidden layers.
         dropout: Dropout after each hidden layer.
     """
@@ -49,14 +50,15 @@ class PureEntities(Head):
         vocabulary: Injected[Vocabulary],
         max_width: int = 8,
         width_dim: int = 150,
+        overlap: Overlap = "keep",
         hidden_size: int = 150,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
         types, relations = EntityTypes(vocabulary, None), vocabulary.relations()
-        self.scheme = MentionTargets(relations, types, wider_than(max_width))
+        self.scheme = MentionTargets(relations, types, fault_of_span(max_width, overlap))
         self.decoder = SpanTripleDecoder(relations, types.predicted)
-        self.spans = span_classifier(input_dim, types, max_width, width_dim, hidden_size, dropout)
+        self.spans = span_classifier(input_dim, types, max_width, width_dim, hidden_size, dropout, overlap)
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` (``SpanTripleTargets``)."""
@@ -102,8 +104,9 @@ class PurePairs(SpanPairHead):
         dropout: float,
         max_tokens: int,
         train_on: TrainOn = "gold",
+        overlap: Overlap = "keep",
     ) -> None:
-        super().__init__(vocabulary, scheme, wider_than(max_width), train_on)
+        super().__init__(vocabulary, scheme, fault_of_span(max_width, overlap), train_on)
         require_shares(dropout=dropout)
         types = self.types.names.items
         self.text_markers = TextMarkers([*typed_markers("s", types), *typed_markers("o", types)])
@@ -194,6 +197,7 @@ class Pure(PurePairs):
         vocabulary: Gives the entity types and the relation types.
         max_width: The most tokens of a span. Wider gold mentions are lost.
         width_dim: Size of the embedding of a span's width.
+        overlap: Whether spans that overlap are all found (``keep``), or the most probable of them (``best``).
         hidden_size: Size of the two hidden layers of the classifier of spans.
         span_dropout: Dropout after each hidden layer of the classifier of spans.
         markers: Whether the markers are in the ``text``, which is encoded for each pair, or ``levitated``: a
@@ -212,6 +216,7 @@ class Pure(PurePairs):
         vocabulary: Injected[Vocabulary],
         max_width: int = 8,
         width_dim: int = 150,
+        overlap: Overlap = "keep",
         hidden_size: int = 150,
         span_dropout: float = 0.2,
         markers: Markers = "text",
@@ -223,16 +228,24 @@ class Pure(PurePairs):
     ) -> None:
         require_effect(Pure, _idle_arguments(labels, threshold, markers, max_tokens))
         scheme = PairScheme(vocabulary.relations(), "ordered", labels, threshold=threshold)
-        super().__init__(input_dim, vocabulary, scheme, max_width, markers, dropout, max_tokens, train_on)
-        self.spans = span_classifier(input_dim, self.types, max_width, width_dim, hidden_size, span_dropout)
+        super().__init__(input_dim, vocabulary, scheme, max_width, markers, dropout, max_tokens, train_on, overlap)
+        self.spans = span_classifier(input_dim, self.types, max_width, width_dim, hidden_size, span_dropout, overlap)
 
 
 def span_classifier(
-    input_dim: int, types: EntityTypes, max_width: int, width_dim: int, hidden_size: int, dropout: float
+    input_dim: int,
+    types: EntityTypes,
+    max_width: int,
+    width_dim: int,
+    hidden_size: int,
+    dropout: float,
+    overlap: Overlap,
 ) -> SpanClassifier:
     """Make PURE's classifier of spans (section 3.1)."""
     hidden = (hidden_size, hidden_size)
-    return SpanClassifier(input_dim, len(types.names), max_width, "endpoints", width_dim, hidden, dropout)
+    return SpanClassifier(
+        input_dim, len(types.names), max_width, "endpoints", width_dim, hidden, dropout, overlap=overlap
+    )
 
 
 def _idle_arguments(

@@ -9,8 +9,8 @@ from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
 from relx.heads.schemes.mention_pairs import Labels, Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, wider_than
-from relx.heads.spans.classifier import SpanClassifier, feed_forward
+from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span
+from relx.heads.spans.classifier import Overlap, SpanClassifier, feed_forward
 from relx.heads.spans.vectors import max_over
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
@@ -29,6 +29,7 @@ class SpERT(SpanPairHead):
         vocabulary: Gives the entity types and the relation types.
         max_width: The most tokens of a span. Wider gold mentions are lost.
         width_dim: Size of the embedding of a span's width.
+        overlap: Whether spans that overlap are all found (``keep``), or the most probable of them (``best``).
         negatives: How many spans without label are drawn from each sentence in training; null learns all of them.
         pair_negatives: How many pairs without relation are drawn from each sentence; null learns all of them.
         sentence: The encoder of the sentence's vector c, by default the ``mean`` of the tokens.
@@ -47,6 +48,7 @@ class SpERT(SpanPairHead):
         vocabulary: Injected[Vocabulary],
         max_width: int = 10,
         width_dim: int = 25,
+        overlap: Overlap = "keep",
         negatives: int | None = 100,
         pair_negatives: int | None = 100,
         sentence: Lazy[Seq2VecEncoder] | None = None,
@@ -57,11 +59,11 @@ class SpERT(SpanPairHead):
     ) -> None:
         require_effect(SpERT, {"labels=one": {"threshold": threshold} if labels == "one" else {}})
         scheme = PairScheme(vocabulary.relations(), "ordered", labels, threshold=threshold)
-        super().__init__(vocabulary, scheme, wider_than(max_width), train_on, pair_negatives, mean=True)
+        super().__init__(vocabulary, scheme, fault_of_span(max_width, overlap), train_on, pair_negatives, mean=True)
         c = (sentence or Seq2VecEncoder.named("mean")).build(input_dim=input_dim)
         self.spans = SpanClassifier(
             input_dim, len(self.types.names), max_width, "max", width_dim,
-            dropout=dropout, sentence=c, negatives=negatives, mean=True,
+            dropout=dropout, sentence=c, negatives=negatives, mean=True, overlap=overlap,
         )  # fmt: skip
         self.pair = feed_forward(input_dim + 2 * self.spans.span_dim, (), scheme.num_logits, dropout)
 

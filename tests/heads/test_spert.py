@@ -15,6 +15,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import TOO_WIDE
+from relx.heads.schemes.tags import OVERLAPS
 from relx.heads.spans.classifier import enumerate_spans
 from relx.heads.spert import SpERT
 from relx.model import JointExtractor
@@ -148,6 +149,15 @@ def test_a_mention_that_is_too_wide_is_a_lost_relation_with_its_cause() -> None:
     head = make([example]).head
     assert head.targets(example).lost == [(example.relations[0], TOO_WIDE)]
     assert [e.span for e in oracle_decode(head, [example])[0].entities] == [(4, 5)]
+
+
+def test_with_the_best_of_overlapping_spans_a_mention_in_a_longer_one_is_lost_unless_that_is_too_wide() -> None:
+    wide, inner, short = Entity(0, 4, "PER"), Entity(1, 3, "ORG"), Entity(2, 3, "LOC")
+    example = Example(list("abcde"), [wide, inner, short], [Relation(inner, "in", short)])
+    assert make([example]).head.targets(example).lost == []
+    head = make([example], overlap="best").head
+    assert head.targets(example).lost == [(example.relations[0], OVERLAPS)]
+    assert [e.span for e in oracle_decode(head, [example])[0].entities] == [(1, 3)]
 
 
 def test_pairs_are_scored_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:

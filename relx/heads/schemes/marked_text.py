@@ -14,9 +14,13 @@ from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.utils.argument_checks import require_sizes
+from relx.utils.recomputing import recomputed
 
 T = TypeVar("T")
 MarkerPair = tuple[str, str]
+
+# So many parts of marked sentences keep what their gradients need; further ones are encoded again.
+KEPT_PARTS = 16
 
 SUBJECT: MarkerPair = ("[S:S]", "[S:E]")
 
@@ -111,7 +115,10 @@ def _merged(items: list[T], marks: Sequence[_Mark], inserted: Sequence[T]) -> li
 
 
 class MarkedReader:
-    """Encode sentences with markers, those of like length side by side, at most ``max_tokens`` tokens at a time."""
+    """Encode sentences with markers, those of like length side by side, at most ``max_tokens`` tokens at a time.
+
+    In training, further ones than ``KEPT_PARTS`` times as many are encoded again for their gradients.
+    """
 
     def __init__(self, max_tokens: int) -> None:
         require_sizes(max_tokens=max_tokens)
@@ -122,10 +129,12 @@ class MarkedReader:
         if not marked:
             return plain.encoded.new_zeros(0, positions.shape[1], plain.encoded.shape[2])
         plan = self.loader.in_order(np.array([len(example) for example in marked]))
-        parts = []
-        for rows in plan:
+
+        def part(rows: np.ndarray) -> Tensor:
             encoded = plain.encode(plain.encode.batch_of([marked[row] for row in rows]))
             row = torch.arange(len(rows), device=encoded.device).unsqueeze(1)
-            parts.append(encoded[row, torch.from_numpy(positions[rows]).to(encoded.device)])
+            return encoded[row, torch.from_numpy(positions[rows]).to(encoded.device)]
+
+        parts = [*map(part, plan[:KEPT_PARTS]), *(recomputed(part, rows) for rows in plan[KEPT_PARTS:])]
         restored = torch.from_numpy(np.concatenate(plan).argsort())
         return torch.cat(parts)[restored.to(parts[0].device)]

@@ -1,6 +1,7 @@
 """What heads share that classify spans, and then pairs of the mentions found."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal, Protocol
 
 import torch
@@ -15,16 +16,18 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
+from relx.heads.schemes.tags import overlaps_longer
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans.classifier import drawn, mean_of_rows
+from relx.heads.spans.classifier import Overlap, drawn, mean_of_rows
 from relx.utils.argument_checks import require_sizes
+from relx.utils.recomputing import recomputed
 
 TOO_WIDE = "mention has more tokens than max_width"
 
 # Mentions whose pairs are learned: the gold ones, these and those that the spans' classifier finds, or only the latter.
 TrainOn = Literal["gold", "both", "own"]
 
-# So many pairs are scored at a time in prediction.
+# So many pairs are scored at a time. If there are more, training keeps nothing of them and computes them again.
 PAIRS_AT_ONCE = 2**12
 
 
@@ -54,12 +57,21 @@ class MentionTargets(SpanTripleTargets):
         return [(entity, self.fault_of(entity, example) or cause) for entity, cause in lost]
 
 
-def wider_than(max_width: int | None) -> Callable[[Entity, Example], str | None]:
-    """Return the fault of mentions of more than ``max_width`` tokens; None: a mention may have any width."""
+def fault_of_span(max_width: int | None, overlap: Overlap = "keep") -> Callable[[Entity, Example], str | None]:
+    """Return the fault of a mention that a classifier of spans cannot find; None for the width: it may have any.
+
+    If only the best of overlapping spans is found, that is the longest mention, as for tags.
+    """
+
+    def too_wide(entity: Entity) -> bool:
+        return max_width is not None and entity.located and len(range(*entity.span)) > max_width
 
     def fault_of(entity: Entity, example: Example) -> str | None:
-        wide = max_width is not None and entity.located and len(range(*entity.span)) > max_width
-        return TOO_WIDE if wide else None
+        if too_wide(entity):
+            return TOO_WIDE
+        if overlap == "keep":
+            return None
+        return overlaps_longer(entity, replace(example, entities=[e for e in example.entities if not too_wide(e)]))
 
     return fault_of
 
@@ -124,7 +136,7 @@ class SpanPairHead(Head):
         if self.training and self.pair_negatives is not None:
             related = self.pairs.gold(gold, mentions, pairs, plain.shape[1]).any(dim=1)
             pairs = pairs.select(drawn(pairs.row, related, self.pair_negatives))
-        output = {"pairs": self.pair_logits(plain, mentions, pairs), "first": pairs.first, "second": pairs.second}
+        output = {"pairs": self._logits(plain, mentions, pairs), "first": pairs.first, "second": pairs.second}
         output["mentions"] = mentions.as_tensor()
         return output if self.spans is None else {**output, "tokens": plain.encoded}
 
@@ -149,9 +161,17 @@ class SpanPairHead(Head):
     def relate(self, plain: PlainSentences, mentions: Spans) -> SpanTriples:
         """Find the relations between these mentions, which are in the order of the text."""
         pairs = self.pairs.candidates(mentions)
-        parts = torch.arange(len(pairs), device=mentions.label.device).split(PAIRS_AT_ONCE)
-        logits = torch.cat([self.pair_logits(plain, mentions, pairs.select(some)) for some in parts])
+        logits = self._logits(plain, mentions, pairs)
         return self.pairs.read(logits, mentions, pairs, self.thresholds.relations)
+
+    def _logits(self, plain: PlainSentences, mentions: Spans, pairs: Pairs) -> Tensor:
+        """Score any number of pairs in bounded memory: -> [pairs, pairs.num_logits]."""
+        if len(pairs) <= PAIRS_AT_ONCE:
+            return self.pair_logits(plain, mentions, pairs)
+        if self.spans is not None:
+            _ = plain.encoded  # all blocks read it
+        blocks = torch.arange(len(pairs), device=mentions.label.device).split(PAIRS_AT_ONCE)
+        return torch.cat([recomputed(self.pair_logits, plain, mentions, pairs.select(some)) for some in blocks])
 
     def relations_between(
         self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]

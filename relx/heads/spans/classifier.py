@@ -7,11 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.data.spans import Spans, find
+from relx.data.spans import Spans, find, without_overlaps
 from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.spans.vectors import EndpointsOfSpan, MaxOfSpan
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import places_within
+
+# Of spans that overlap all are kept, or the best ones.
+Overlap = Literal["keep", "best"]
 
 # So many numbers describe the spans that are classified at a time in prediction.
 NUMBERS_AT_ONCE = 2**23
@@ -41,7 +44,8 @@ class SpanClassifier(nn.Module):
     A span is [its tokens, ``pooling``; an embedding of its width; a vector of its sentence, if there is a ``sentence``
     encoder]. ``pooling`` is ``max`` over the tokens, or ``endpoints``, the first and the last token. In training at
     most ``negatives`` spans without label are drawn from each sentence; None learns all of them. With ``mean`` the loss
-    of a sentence is the mean over its spans, otherwise their sum.
+    of a sentence is the mean over its spans, otherwise their sum. With ``overlap`` ``best`` a span that overlaps a more
+    probable one is not found.
     """
 
     def __init__(
@@ -56,12 +60,13 @@ class SpanClassifier(nn.Module):
         sentence: Seq2VecEncoder | None = None,
         negatives: int | None = None,
         mean: bool = False,
+        overlap: Overlap = "keep",
     ) -> None:
         super().__init__()
         require_sizes(max_width=max_width, width_dim=width_dim, hidden_sizes=min(hidden_sizes, default=1))
         require_sizes(negatives=negatives)
         require_shares(dropout=dropout)
-        self.max_width, self.negatives, self.mean = max_width, negatives, mean
+        self.max_width, self.negatives, self.mean, self.overlap = max_width, negatives, mean, overlap
         self.pooling = (MaxOfSpan if pooling == "max" else EndpointsOfSpan)(input_dim)
         self.width = nn.Embedding(max_width, width_dim)
         self.sentence = sentence
@@ -90,8 +95,8 @@ class SpanClassifier(nn.Module):
             self.logits(h, mask, candidates.select(some)).softmax(-1).max(-1) for some in indices.split(self.at_once)
         ]
         score, label = (torch.cat(parts) for parts in zip(*best, strict=True))
-        found = Spans(candidates.batch_index, label - 1, candidates.start, candidates.last, score)
-        return found.select(label > 0)
+        found = Spans(candidates.batch_index, label - 1, candidates.start, candidates.last, score).select(label > 0)
+        return found if self.overlap == "keep" else without_overlaps(found)
 
     def loss(self, h: Tensor, mask: Tensor, gold: Spans) -> Tensor:
         """Compute the cross entropy of all spans, or of the gold ones and of those drawn: a scalar.

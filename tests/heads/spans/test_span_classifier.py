@@ -4,6 +4,7 @@ from padding import assert_every_parameter_learns, assert_same_gradients
 from span_equations import numbers_of, spans_of
 from torch import Tensor
 
+from relx.data.spans import without_overlaps
 from relx.encoders.seq2vec.pooling import MeanEncoder
 from relx.heads.spans.classifier import SpanClassifier, drawn, mean_of_rows
 
@@ -107,3 +108,9 @@ def test_a_span_that_is_wider_than_the_widest_is_represented_but_not_found() -> 
     wide = spans_of([(0, 0, 0, 5)])
     assert torch.equal(classifier.represent(tokens(), wide)[0, DIM:], classifier.width.weight[2])
     assert (0, 0, 5) not in {(row, start, last) for row, _, start, last in numbers_of(classifier(tokens(), MASK))}
+
+
+def test_overlapping_spans_are_kept_or_only_the_best_of_them() -> None:
+    every, best = make()(tokens(), MASK), make(overlap="best")(tokens(), MASK)
+    assert len(best) < len(every)
+    assert torch.equal(best.as_tensor(), without_overlaps(every).as_tensor())

@@ -3,7 +3,7 @@ import random
 import torch
 from span_equations import numbers_of, random_spans, spans_of
 
-from relx.data.spans import Spans, best_labels, find, labels_of_tokens
+from relx.data.spans import Spans, best_labels, find, labels_of_tokens, without_overlaps
 
 ROWS, LENGTH, LABELS = 3, 8, 4
 
@@ -51,3 +51,22 @@ def test_numbers_and_back() -> None:
     spans = random_spans(random.Random(3), ROWS, LENGTH, LABELS)
     assert Spans.from_tensor(spans.as_tensor(), spans.score).as_tensor().equal(spans.as_tensor())
     assert Spans.from_cells(spans.cells).as_tensor().equal(spans.as_tensor())
+
+
+def test_of_overlapping_spans_the_best_are_kept() -> None:
+    """A span that overlaps a kept one is dropped, and lets those live that it alone overlaps."""
+    found = spans_of([(0, 0, 0, 2), (0, 1, 2, 4), (0, 2, 4, 6), (0, 0, 5, 5), (1, 0, 0, 2), (2, 0, 0, 0), (2, 1, 0, 1)])
+    scored = Spans.from_tensor(found.as_tensor(), torch.tensor([0.5, 0.9, 0.8, 0.7, 0.1, 0.6, 0.6]))
+    assert numbers_of(without_overlaps(scored)) == [(0, 1, 2, 4), (0, 0, 5, 5), (1, 0, 0, 2), (2, 0, 0, 0)]
+    draw = random.Random(2)
+    for _ in range(50):
+        spans = random_spans(draw, ROWS, LENGTH, LABELS)
+        spans = Spans.from_tensor(spans.as_tensor(), torch.tensor([draw.choice((0.1, 0.5, 0.9)) for _ in spans.label]))
+        kept = list(without_overlaps(spans).items())
+        for row, _, start, last, score in spans.items():
+            over = [k for k in kept if k[0] == row and k[2] <= last and start <= k[3]]
+            assert over, "each span is kept, or overlaps a kept one that is as good"
+            assert max(k[4] for k in over) >= score
+        assert sum(last - start + 1 for _, _, start, last, _ in kept) == len(
+            {(row, token) for row, _, start, last, _ in kept for token in range(start, last + 1)}
+        )
