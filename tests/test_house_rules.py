@@ -19,6 +19,7 @@ ONE_IMPORTER = {
     "relx.heads.cascade.fusion",
     "relx.heads.interactive.decoding",
     "relx.readers.brat.writer",
+    "relx.readers.webanno.writer",
     "relx.serving.app",
     "relx.serving.page",
     "relx.tuning.search",

@@ -4,14 +4,21 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from relx.commands import _parser, main
+from relx.readers import make_reader
+from relx.serving.review import Review
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs/workbench.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    (relx .+)$", PAGE, re.MULTILINE)
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/workbench.md").read_text(encoding="utf-8")
+BEFORE, _, REST = PAGE.partition("\n## From 50 abstracts to a graph\n")
+WALK, _, AFTER = REST.partition("\n## ")
+COMMANDS = re.findall(r"^    (relx .+)$", BEFORE + AFTER, re.MULTILINE)
+STEPS = re.findall(r"^    ((?:relx|mkdir|cp) .+)$", WALK, re.MULTILINE)
 TEXTS = ["Ann Lee was born in Rome .", "Bob works in Oslo now .", "Dan left New York .", "Carla Diaz left Rome ."]
 
 
@@ -34,7 +41,7 @@ def workplace(archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(COMMANDS) == 18
+    assert len(COMMANDS) == 14
     for command in COMMANDS:
         words = shlex.split(command.partition(" > ")[0])[1:]
         if words[0] == "serve":  # it runs until a signal ends it
@@ -43,3 +50,36 @@ def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureF
         assert main(words) == 0, (command, capsys.readouterr().err)
     assert "Q9,Rome,Rome,Q9,1.0," in Path("linked/nodes.csv").read_text()
     assert Path("reviewed.jsonl").read_text() == Path("train.jsonl").read_text()
+
+
+def test_the_walk_from_abstracts_to_a_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], registry: None
+) -> None:
+    (tmp_path / "walk").mkdir()
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    monkeypatch.chdir(tmp_path / "walk")
+    (experiment,) = re.findall(r"^```jsonnet\n(.*?)^```$", WALK, re.MULTILINE | re.DOTALL)
+    Path("walk.jsonnet").write_text(experiment)
+    for step in STEPS:
+        program, *words = shlex.split(step)
+        if program != "relx":
+            subprocess.run(["bash", "-c", step], check=True)
+        elif words[0] == "serve":
+            save_all(_parser().parse_args(words).review)
+        else:
+            smaller = ["--var", "epochs=1", "--var", "hidden=8"] if words[0] == "train" else []
+            assert main([*words, *smaller]) == 0, (step, capsys.readouterr().err)
+    assert len(list(Path("raw").iterdir())) == 50
+    assert len(list(Path("parts/train").glob("*.txt"))) == 42 and len(list(Path("parts/test").glob("*.txt"))) == 8
+    assert len(Path("found.jsonl").read_text().splitlines()) == 50 and Path("graph/nodes.csv").is_file()
+
+
+def save_all(path: str) -> None:
+    """Review a file of suggestions: save each abstract with its true annotations."""
+    whole = make_reader({"type": "brat", "window": 100})
+    folders = [ROOT / "fixtures/abstracts" / split for split in ("train", "dev", "test")]
+    gold = {(example.meta or {})["document"]: example for folder in folders for example in whole.read(folder)}
+    review = Review(path)
+    for number, suggested in enumerate(review.suggested):
+        review.save(number, gold[(suggested.meta or {})["document"]])
+    assert len(review.done) == 40

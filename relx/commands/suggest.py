@@ -23,6 +23,7 @@ FORMS: dict[str, str | dict[str, str]] = {
     "doccano": "doccano",
     "prodigy": "prodigy",
     "brat": "brat",
+    "webanno": "webanno",
 }
 
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window", type=int, default=1, metavar="K", help="with --documents: read K neighboring sentences at once"
     )
     parser.add_argument("--to", required=True, choices=FORMS, help="the annotation tool")
-    parser.add_argument("--output", required=True, metavar="OUT", help="a file, or for brat a folder")
+    parser.add_argument("--output", required=True, metavar="OUT", help="a file, or for brat and webanno a folder")
     parser.add_argument("--untyped", metavar="TYPE", help="the type of mentions that the model gives none")
     add_score_choice(parser)
     add_device_argument(parser, "predict")

@@ -1,7 +1,7 @@
 """Corpus forms: path -> Examples.
 
 Registered: ``jsonl``, ``hrl``, ``triples``, ``dygie``, ``spert``, ``conll04``, ``brat``, ``conllu``, ``doccano``,
-``labelstudio``, ``prodigy``, ``csv``.
+``labelstudio``, ``prodigy``, ``webanno``, ``csv``.
 """
 
 from relx.readers.corpus import form_of, make_reader, read, read_files, reader_for, sentences_of

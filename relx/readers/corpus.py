@@ -35,7 +35,9 @@ def reader_for(path: str | Path) -> str:
     if names:
         raise DataError(f"{path}: could be any of the forms {', '.join(names)}; name one with --reader")
     if Path(path).is_dir():
-        raise DataError(f"{path}: a folder without .txt files; brat's form is a folder of .txt and .ann files")
+        raise DataError(
+            f"{path}: a folder without .txt files; brat's form is a folder of .txt and .ann files, webanno's of .tsv"
+        )
     if Path(path).suffix == ".ann":
         raise DataError(f"{path}: brat's form is a folder of .txt and .ann files; name the folder")
     first = next(records(path))

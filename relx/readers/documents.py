@@ -6,8 +6,9 @@ from itertools import groupby
 from typing import Any
 
 from relx.annotators.sentence_splitters.splitter import RawSentence, Span, uncut
+from relx.data.alignment import token_span
 from relx.data.document import Document
-from relx.data.example import Example
+from relx.data.example import Entity, Example
 from relx.data.windows import DOCUMENT, END, START, labeled
 
 UNREAD = "none can be predicted, recall counts them; the reader's argument window lets a model read several sentences"
@@ -42,6 +43,18 @@ def cut_document(example: Example, spans: Sequence[Span]) -> Document:
             sentence = Example(example.tokens[first:stop], text=example.text[start:end], offsets=offsets)
             document.sentences.append(sentence)
     return labeled(document, example)[0]
+
+
+def entity_at(example: Example, start: int, end: int, type: str, words: str) -> Entity:
+    """Return the tokens that a mention touches, with its own words and characters if it cuts a token."""
+    assert example.offsets is not None
+    span = token_span(example.offsets, start, end)
+    if span is None:
+        return Entity(None, None, type, words)
+    entity = Entity(*span, type)
+    if example.characters(entity) == (start, end):
+        return entity
+    return entity._replace(text=words, characters=(start, end))
 
 
 def document_of(example: Example) -> str | None:

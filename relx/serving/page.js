@@ -227,8 +227,10 @@
   }
 
   async function more() {
-    const next = cards.slice(shown, shown + step);
+    const list = cards;
+    const next = list.slice(shown, shown + step);
     if (next.length) await render(next);
+    if (list !== cards) return;  // another list was asked for meanwhile
     by("cards").append(...next.map((card) => card.element));
     shown += next.length;
     by("more").hidden = shown === cards.length;
@@ -410,9 +412,11 @@
       showProgress();
       return;
     }
-    current = Math.max(0, Math.min(review.count - 1, number));
+    const asked = Math.max(0, Math.min(review.count - 1, number));
+    current = asked;
     changed = false;
-    await show([cardOf(await json(`/review/${current}`), current)]);
+    const sentence = await json(`/review/${asked}`);
+    if (asked === current) await show([cardOf(sentence, asked)]);
     showProgress();
   }
 

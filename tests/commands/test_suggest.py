@@ -38,6 +38,15 @@ def test_brat_gets_texts_of_a_folder_with_scores(archive, folder, tmp_path):
     assert "born_in\tArg1:PER, Arg2:LOC" in (tmp_path / "out/annotation.conf").read_text()
 
 
+def test_inception_gets_whole_documents_or_their_sentences(archive, folder, tmp_path):
+    command = ["suggest", archive, str(folder), "--to", "webanno", "--output"]
+    assert main([*command, str(tmp_path / "one"), "--documents", "--window", "2"]) == 0
+    assert main([*command, str(tmp_path / "two")]) == 0
+    (whole,), (first, second) = read(tmp_path / "one"), read(tmp_path / "two")
+    assert [relation.type for relation in (*first.relations, *second.relations)] == ["born_in", "works_in"]
+    assert whole.tokens == first.tokens + second.tokens and (whole.meta or {})["document"] == "doc"
+
+
 @pytest.fixture
 def folder(tmp_path):
     path = tmp_path / "in"

@@ -14,7 +14,7 @@ from relx.data.json_form import example_from_json, example_to_json
 from relx.readers import make_reader
 
 TOOLS = ("labelstudio", "doccano", "prodigy")
-FORMS = ("jsonl", "dygie", "spert", "conll04", "brat", *TOOLS)
+FORMS = ("jsonl", "dygie", "spert", "conll04", "brat", "webanno", *TOOLS)
 FEW = settings(max_examples=5, deadline=None)
 
 # Words that the tokenizer leaves whole, so that every form that finds the tokens anew finds these.
@@ -136,3 +136,25 @@ def test_every_mention_of_any_text_goes_through_brat_as_brat_demands(record):
             for entity in example.entities
         ]
     assert set(back) == {("X", *example.characters(entity)) for entity in example.entities}
+
+
+@settings(max_examples=60, deadline=None)
+@given(gold=st.lists(annotated_sentences(), min_size=1, max_size=3))
+def test_webanno_keeps_tokens_and_every_label_at_its_characters(gold):
+    for start, example in enumerate(gold):
+        example.meta = {"document": "d", "start": 40 * start} if start % 2 == 0 and len(gold) < 3 else None
+    with tempfile.TemporaryDirectory() as folder:
+        reader, path = make_reader("webanno"), Path(folder, "out")
+        reader.write(gold, path)
+        found = list(reader.read(path)) if any(example.tokens for example in gold) else []
+    expected = [example for example in sorted(gold, key=lambda e: e.meta is None) if example.tokens]
+    assert sorted(map(visible, found)) == sorted(map(visible, expected))
+
+
+def visible(example: Example) -> tuple:
+    """The words of a sentence, its labels by characters from its first token on, and its id if it has one."""
+    assert example.text is not None and example.offsets is not None
+    lead = example.offsets[0][0]
+    place = {e: (*(c - lead for c in example.characters(e)), e.type) for e in example.mentions()}
+    triples = {(place[head], type, place[tail]) for head, type, tail, _ in example.relations}
+    return example.tokens, example.text[lead:], sorted(set(place.values())), sorted(triples)

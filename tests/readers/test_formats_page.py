@@ -13,6 +13,7 @@ from relx.registry import components
 
 PAGE = (Path(__file__).parents[2] / "docs/formats.md").read_text(encoding="utf-8")
 RECORDS = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+(TABLE,) = re.findall(r"```tsv\n(.*?)```", PAGE, re.DOTALL)
 COLUMNS, ANNOTATIONS = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -36,6 +37,15 @@ def test_the_columns_of_conll04(tmp_path):
     path.write_text(COLUMNS)
     (example,) = read(path)
     assert text_triples(example) == [("Ann Lee", "lives_in", "Lyon")]
+
+
+def test_the_columns_of_webanno(tmp_path):
+    (tmp_path / "a.tsv").write_text(TABLE)
+    (example,) = read(tmp_path)
+    assert text_triples(example) == [("Ann Lee", "lives_in", "Lyon")]
+    make_reader("webanno").write([example], tmp_path / "out")
+    written = (tmp_path / "out" / "a.tsv").read_text()
+    assert written.replace("#Sentence.id=a:0\n", "") == TABLE
 
 
 def test_the_annotations_of_brat(tmp_path):

@@ -20,6 +20,12 @@ pytest.importorskip("fastapi")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 OWN = re.compile(r"http://127\.0\.0\.1:|data:|blob:")
 TEXT = "Ann Lee was born in New York . Bob works in Oslo now ."
+# Two sentences are asked for before the first one is there.
+QUICKLY = """() => [1, 2].forEach((value) => {
+  const field = document.getElementById("number");
+  field.value = value;
+  field.dispatchEvent(new Event("change"));
+})"""
 SUGGESTED = [
     {
         "id": name,
@@ -199,6 +205,10 @@ def test_a_review_in_the_browser_goes_on_after_a_restart(
         page.goto(f"http://127.0.0.1:{running.port}/")
         page.wait_for_selector("article")
         assert page.locator("#state").inner_text().startswith("1 of 3 reviewed, in ")
+        page.evaluate(QUICKLY)
+        page.locator("article header span", has_text="second").wait_for()
+        page.wait_for_load_state("networkidle")
+        assert page.locator("article").count() == 1
     assert [example.id for example in read(output)] == ["third"]
 
 

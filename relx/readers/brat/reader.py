@@ -11,17 +11,17 @@ from pathlib import Path
 
 from relx.annotators.sentence_splitters.splitter import SentenceSplitter, raw_sentences, uncut
 from relx.annotators.tokenizers.tokenizer import Tokenizer
-from relx.data.alignment import token_span
 from relx.data.document import Document, DocumentMention
 from relx.data.example import Entity, Example
 from relx.data.windows import windows
 from relx.errors import DataError, Faults
 from relx.readers.brat.annotations import Annotations, Mention, read_annotations
 from relx.readers.brat.writer import write_folder
-from relx.readers.documents import UNREAD, raw_document
+from relx.readers.documents import UNREAD, entity_at, raw_document
 from relx.readers.held import held
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import at_least_one
+from relx.readers.text_folder import is_hidden
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 from relx.utils.files import byte_lines, require_file, text_lines
@@ -70,7 +70,7 @@ class BratReader(DatasetReader):
     def recognizes(cls, path: str | Path) -> bool:
         """Whether the path is a folder that holds a .txt or an .ann file which is not hidden."""
         folder = Path(path)
-        return any(not _is_hidden(file, folder) for name in ("*.txt", "*.ann") for file in folder.rglob(name))
+        return any(not is_hidden(file, folder) for name in ("*.txt", "*.ann") for file in folder.rglob(name))
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """Yield the sentences of the folder's texts, in the order of the file names.
@@ -170,20 +170,8 @@ def _placed(mention: Mention, document: Document, score: float | None) -> Docume
     if others:
         return DocumentMention(number, Entity(None, None, mention.type, mention.text, score))
     begin = document.starts[number]
-    entity = _entity(document.sentences[number], start - begin, end - begin, mention)
+    entity = entity_at(document.sentences[number], start - begin, end - begin, mention.type, mention.text)
     return DocumentMention(number, entity._replace(score=score))
-
-
-def _entity(example: Example, start: int, end: int, mention: Mention) -> Entity:
-    """Return the tokens that a mention touches, with its own words and characters if it cuts a token."""
-    assert example.offsets is not None
-    span = token_span(example.offsets, start, end)
-    if span is None:
-        return Entity(None, None, mention.type, mention.text)
-    entity = Entity(*span, mention.type)
-    if example.characters(entity) == (start, end):
-        return entity
-    return entity._replace(text=mention.text, characters=(start, end))
 
 
 def _text(file: Path) -> str:
@@ -197,7 +185,7 @@ def _texts(folder: Path, counts: Counts) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of .txt and .ann files")
     files = sorted(file for name in ("*.txt", "*.ann") for file in folder.rglob(name))
-    hidden = [file for file in files if _is_hidden(file, folder)]
+    hidden = [file for file in files if is_hidden(file, folder)]
     if hidden:
         counts[HIDDEN] += [file.relative_to(folder).as_posix() for file in hidden]
     shown = set(files).difference(hidden)
@@ -212,11 +200,6 @@ def _texts(folder: Path, counts: Counts) -> list[Path]:
     if not texts:
         raise DataError(f"{folder}: holds no .txt file")
     return texts
-
-
-def _is_hidden(file: Path, folder: Path) -> bool:
-    """Whether a file or a folder on the way to it is hidden, as those that editors and archives leave are."""
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def _summary(counts: Counts) -> str:
