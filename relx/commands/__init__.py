@@ -35,7 +35,7 @@ COMMANDS = {
     "and what never happens to it",
     "convert": "convert a corpus from one form into another",
     "graph": "merge the triples of predicted files to a graph: Turtle, GraphML, CSV of Neo4j, or Cypher",
-    "suggest": "write what an archive finds in texts as suggestions for Label Studio, doccano, Prodigy, brat or INCEpTION",
+    "suggest": "write what an archive finds in texts as suggestions for annotation tools",
     "select": "choose the sentences of a pool that are most worth annotating, each with its reason",
     "split": "split a corpus into parts, drawn at random; documents stay whole",
     "compare": "compare runs: means over seeds, and the significance of their differences",

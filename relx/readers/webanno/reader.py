@@ -133,7 +133,7 @@ class WebannoReader(DatasetReader):
         self.window = window
 
     @classmethod
-    def recognises(cls, path: str | Path) -> bool:
+    def recognizes(cls, path: str | Path) -> bool:
         """Whether the file, or the first .tsv file of the folder that is not hidden, begins with the form's name."""
         file = next(iter(_files(Path(path))), None)
         try:
