@@ -31,7 +31,7 @@ def indexed(count: int, hidden: int) -> tuple[JointExtractor, TensorDataset]:
 
     took = seconds(index)
     ((model, corpus),) = made
-    arrays = sum(column.buffer.nbytes + column.shapes.nbytes for column in corpus.columns.values()) / 2**20
+    arrays = sum(column.nbytes for column in corpus.columns.values()) / 2**20
     print(f"sentences  {count}, {read - empty:.0f} MiB as Examples")
     grown = memory() - read
     print(f"indexed    {took:.1f} s ({count / took:.0f} sentences/s), +{grown:.0f} MiB, of which arrays {arrays:.0f}")

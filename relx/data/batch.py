@@ -11,6 +11,9 @@ from relx.data.example import Example
 
 Arrays = Mapping[str, np.ndarray]
 
+# The small arrays of so many sentences are in memory at once.
+INDEXED_AT_ONCE = 1024
+
 
 @dataclass
 class Batch:
@@ -33,15 +36,31 @@ class Batch:
 
 
 class RaggedArray:
-    """One array for each of the sentences (at least one), end to end in a single buffer: a large corpus stays small."""
+    """One array for each of the sentences (at least one), end to end in few buffers: a large corpus stays small.
 
-    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
-        shapes = np.array([array.shape for array in arrays], dtype=np.int64)
-        self.shapes = shapes.reshape(len(arrays), arrays[0].ndim)
-        sizes = self.shapes.prod(axis=1)
-        self.starts = np.concatenate(([0], np.cumsum(sizes)))
+    ``parts`` are arrays end to end and their shapes [sentences, axes], of ``INDEXED_AT_ONCE`` sentences each but the
+    last. They are not joined, which would take the memory of the corpus twice.
+    """
+
+    def __init__(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.buffers = [buffer for buffer, _ in parts]
+        self.shapes = np.concatenate([shapes for _, shapes in parts])
+        # Places in the buffer of the part.
+        self.ends = np.concatenate([shapes.prod(axis=1).cumsum() for _, shapes in parts])
+        self.starts = self.ends - self.shapes.prod(axis=1)
+        self.dtype = np.result_type(*self.buffers)
         self.least = self._least_sizes()
-        self.buffer = np.concatenate([array.ravel() for array in arrays])
+
+    @classmethod
+    def of(cls, arrays: Sequence[np.ndarray]) -> "RaggedArray":
+        """Join arrays of equally many axes."""
+        starts = range(0, len(arrays), INDEXED_AT_ONCE)
+        return cls([_end_to_end(arrays[start : start + INDEXED_AT_ONCE]) for start in starts])
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return sum(part.nbytes for part in (*self.buffers, self.shapes, self.starts, self.ends))
 
     def _least_sizes(self) -> np.ndarray:
         """1 for each axis, 0 for one that has no place in any array although the axes before it have some."""
@@ -57,12 +76,19 @@ class RaggedArray:
         An axis of items, such as tokens, has at least one place; an axis of labels of which there are none has none.
         """
         shape = np.maximum(self.shapes[rows].max(axis=0), self.least)
-        out = np.zeros((len(rows), *shape), dtype=self.buffer.dtype)
+        out = np.zeros((len(rows), *shape), dtype=self.dtype)
         for place, row in enumerate(rows):
-            array = self.buffer[self.starts[row] : self.starts[row + 1]].reshape(self.shapes[row])
+            part = self.buffers[row // INDEXED_AT_ONCE]
+            array = part[self.starts[row] : self.ends[row]].reshape(self.shapes[row])
             corner: tuple[int | slice, ...] = (place, *map(slice, array.shape))
             out[corner] = array
         return out
+
+
+def _end_to_end(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of arrays in one buffer, and their shapes."""
+    shapes = np.array([array.shape for array in arrays], dtype=np.int64)
+    return np.concatenate([array.ravel() for array in arrays]), shapes.reshape(len(arrays), arrays[0].ndim)
 
 
 class TensorDataset:
@@ -70,9 +96,12 @@ class TensorDataset:
 
     def __init__(self, examples: Iterable[Example], index: Callable[[Example], Arrays]) -> None:
         self.examples = list(examples)
-        indexed = [index(example) for example in self.examples]
-        names = indexed[0] if indexed else ()
-        self.columns = {name: RaggedArray([arrays[name] for arrays in indexed]) for name in names}
+        parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for start in range(0, len(self.examples), INDEXED_AT_ONCE):
+            indexed = [index(example) for example in self.examples[start : start + INDEXED_AT_ONCE]]
+            for name in indexed[0]:
+                parts.setdefault(name, []).append(_end_to_end([arrays[name] for arrays in indexed]))
+        self.columns = {name: RaggedArray(of_name) for name, of_name in parts.items()}
         self.lengths = np.array([len(example) for example in self.examples], dtype=np.int64)
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from relx.data.example import Example
@@ -38,6 +39,10 @@ class Namespace:
         """Return the number of an item; None for an unknown item."""
         return self._numbers.get(item)
 
+    def get_all(self, items: Iterable[str]) -> list[int | None]:
+        """Return what ``get`` returns for each item, several times as fast."""
+        return list(map(self._numbers.get, items))
+
 
 class Vocabulary:
     """What components learn from the training data before they are built, and need again after.
@@ -67,7 +72,7 @@ class Vocabulary:
         Raises ArchiveError if a vocabulary from an archive lacks the namespace.
         """
         if name not in self._namespaces:
-            counts = Counter(item for example in self._training(name) for item in items(example))
+            counts = Counter(chain.from_iterable(map(items, self._training(name))))
             kept = [(item, count) for item, count in counts.items() if count >= min_count]
             kept.sort(key=lambda pair: (-pair[1], pair[0]))
             self._namespaces[name] = Namespace(item for item, _ in kept)

@@ -90,7 +90,10 @@ class WordEmbedder(TokenEmbedder):
 
     def index(self, example: Example) -> Arrays:
         """Return ``words`` [length]."""
-        return {"words": np.array([self._row(word) for word in example.tokens], dtype=np.int32)}
+        known = self.words.get_all(example.tokens) if not self.added else [None] * len(example)
+        rows = [FIRST_WORD + index if index is not None else self._row(word)
+                for index, word in zip(known, example.tokens, strict=True)]  # fmt: skip
+        return {"words": np.array(rows, dtype=np.int32)}
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
         """Append a row for each token to the table of the training words, of the same mean norm as the others."""

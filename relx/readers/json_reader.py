@@ -1,6 +1,7 @@
 """What the readers of JSON forms share."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ class JsonReader(DatasetReader):
                 self.line = line
                 try:
                     examples = self.examples(record)
+                    for example in examples:  # equal words of a corpus are one string in memory
+                        example.tokens = [*map(sys.intern, example.tokens)]
                 except BadRecord as error:
                     faults.add(DataError(f"{path}:{line}: {error}"))
                 except RelxError:

@@ -27,6 +27,12 @@ def test_output_is_compressed_by_its_name(tmp_path):
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()).count(b"\n") == 2
 
 
+def test_equal_words_of_a_corpus_are_one_string(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"tokens": ["Lovelace"]}\n{"text": "Ada Lovelace"}\n')
+    first, second = READER.read(tmp_path / "a.jsonl")
+    assert first.tokens[0] is second.tokens[1]
+
+
 def test_a_list_is_read_too(tmp_path):
     (tmp_path / "a.json").write_text('[{"tokens": ["a"]},\n {"tokens": ["b"]}]')
     assert [example.tokens for example in READER.read(tmp_path / "a.json")] == [["a"], ["b"]]

@@ -31,6 +31,8 @@ class EntityTypes:
         """Return the type of one gold entity of a sentence."""
         if self.source == "data":
             return entity.type or OTHER
+        if not example.relations:
+            return OTHER
         implied = {self._implied(r.type, 0) for r in example.relations if r.head == entity}
         implied |= {self._implied(r.type, 1) for r in example.relations if r.tail == entity}
         return implied.pop() if len(implied) == 1 else OTHER

@@ -59,23 +59,24 @@ class JointTags:
 
     def write(self, example: Example) -> TaggedRelations:
         """Tag the gold relations of a sentence."""
-        tags = np.full(len(example), OUTSIDE, dtype=np.int32)
+        tags = [OUTSIDE] * len(example)
         lost: list[tuple[Relation, str]] = []
         for relation in example.relations:
             cause = self._tag(relation, tags)
             if cause is not None:
                 lost.append((relation, cause))
         if self.conflict == "drop_sentence" and any(cause == TAKEN for _, cause in lost):
-            return TaggedRelations(np.zeros_like(tags), False, [(relation, DROPPED) for relation in example.relations])
+            dropped = [(relation, DROPPED) for relation in example.relations]
+            return TaggedRelations(np.full(len(example), OUTSIDE, dtype=np.int32), False, dropped)
         untagged = {relation for relation, _ in lost}
         tagged = [relation for relation in example.relations if relation not in untagged]
-        return TaggedRelations(tags, True, lost + self._misread(tagged, tags))
+        return TaggedRelations(np.array(tags, dtype=np.int32), True, lost + self._misread(tagged, tags))
 
     def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[Relation]:
         """Read the relations that the tags spell. A relation's score is the product of the scores of its mentions."""
         return self._related(self._mentions(tags, scores))
 
-    def _tag(self, relation: Relation, tags: np.ndarray) -> str | None:
+    def _tag(self, relation: Relation, tags: list[int]) -> str | None:
         """Tag the mentions of a relation. Return the cause if that is not possible."""
         if not relation.located:
             return NOT_LOCATED
@@ -92,16 +93,18 @@ class JointTags:
         tags[:] = wanted
         return None
 
-    def _is_free(self, tags: np.ndarray, start: int, end: int, written: np.ndarray) -> bool:
+    def _is_free(self, tags: list[int], start: int, end: int, written: list[int]) -> bool:
         """Return whether the tokens have no tag, or are this very mention, neither a longer one nor a shorter one."""
-        if not tags[start:end].any():
+        if not any(tags[start:end]):
             return True
         goes_on = end < len(tags) and self.scheme.continues(tags[end], written[-1])
-        return bool((tags[start:end] == written).all()) and not goes_on
+        return tags[start:end] == written and not goes_on
 
-    def _misread(self, tagged: Sequence[Relation], tags: np.ndarray) -> list[tuple[Relation, str]]:
+    def _misread(self, tagged: Sequence[Relation], tags: Sequence[int]) -> list[tuple[Relation, str]]:
         """List the tagged relations that ``read`` does not return, each with its cause."""
-        mentions = self._mentions(tags.tolist(), [1.0] * len(tags))
+        if not tagged:
+            return []
+        mentions = self._mentions(tags, [1.0] * len(tags))
         read = {(r.head.span, r.type, r.tail.span) for r in self._related(mentions)}
         spans = {(span.label, span.start, span.end) for found in mentions.values() for span in found}
         return [

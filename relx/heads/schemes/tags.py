@@ -38,17 +38,18 @@ class TagScheme(Generic[L]):
         self.positions = "BI" if positions == "BIO" else "BIES"
         self.size = 1 + len(self.labels) * len(self.positions)
 
-    def span(self, length: int, label: L) -> np.ndarray:
+    def span(self, length: int, label: L) -> list[int]:
         """Write the tags of a span of ``length`` tokens."""
-        tags = np.full(length, self._tag("I", label), dtype=np.int32)
-        tags[0] = self._tag("B", label)
-        if "E" in self.positions:
-            tags[-1] = self._tag("E" if length > 1 else "S", label)
-        return tags
+        begin = 1 + self.index_of[label] * len(self.positions)
+        inside, end, single = begin + 1, begin + 2, begin + 3
+        if self.positions == "BI":
+            return [begin] + [inside] * (length - 1)
+        return [begin] + [inside] * (length - 2) + [end] if length > 1 else [single]
 
     def continues(self, tag: int, before: int) -> bool:
         """Return whether a tag makes the span of the tag before it longer."""
-        return tag != OUTSIDE and self._tag("I", self.labels[(before - 1) // len(self.positions)]) == tag
+        index, position = divmod(tag - 1, len(self.positions))
+        return tag != OUTSIDE and self.positions[position] == "I" and index == (before - 1) // len(self.positions)
 
     def read(self, tags: Sequence[int], scores: Sequence[float]) -> list[TaggedSpan[L]]:
         """Read the spans that a sequence of tags spells, each with the mean score of its tokens.
@@ -57,13 +58,12 @@ class TagScheme(Generic[L]):
         """
         return [self._scored(start, end, index, scores) for start, end, index in self._runs(tags)]
 
-    def _tag(self, position: str, label: L) -> int:
-        return 1 + self.index_of[label] * len(self.positions) + self.positions.index(position)
-
     def _runs(self, tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         """Find (start, end, index of the label) of each complete span."""
         start, current = 0, -1
         for place, tag in enumerate([*tags, OUTSIDE]):
+            if tag == OUTSIDE and current < 0:
+                continue
             index, position = divmod(tag - 1, len(self.positions)) if tag != OUTSIDE else (-1, 0)
             name = self.positions[position] if tag != OUTSIDE else "O"
             if current >= 0 and name == "E" and index == current:
@@ -90,14 +90,14 @@ class EntityTags:
 
     def write(self, example: Example) -> np.ndarray:
         """Write gold entities as tags [length]."""
-        tags = np.full(len(example), OUTSIDE, dtype=np.int32)
+        tags = [OUTSIDE] * len(example)
         located = [entity for entity in example.entities if entity.located]
         for entity in sorted(located, key=lambda entity: entity.span[0] - entity.span[1]):
             start, end = entity.span
             label = self.types.type_of(entity, example)
-            if label in self.scheme.index_of and not tags[start:end].any():
+            if label in self.scheme.index_of and not any(tags[start:end]):
                 tags[start:end] = self.scheme.span(end - start, label)
-        return tags
+        return np.array(tags, dtype=np.int32)
 
     def read(self, tags: list[int], scores: list[float]) -> list[Entity]:
         """Read entities. They have a type only if the data has types."""
@@ -157,7 +157,7 @@ def tags_of_spans(scheme: TagScheme[L], spans: Spans, shape: torch.Size) -> Tens
     """Write the tags of spans that do not overlap, whose labels are indices of the scheme's: -> [rows, length]."""
     tags = torch.full(shape, OUTSIDE, device=spans.label.device)
     for row, label, start, last, _ in spans.items():
-        tags[row, start : last + 1] = torch.from_numpy(scheme.span(last + 1 - start, scheme.labels[label])).to(tags)
+        tags[row, start : last + 1] = torch.tensor(scheme.span(last + 1 - start, scheme.labels[label])).to(tags)
     return tags
 
 

@@ -122,7 +122,7 @@ def _digest(corpus: TensorDataset) -> str:
     found = hashlib.sha256(corpus.lengths.tobytes())
     for name, column in sorted(corpus.columns.items()):
         found.update(name.encode())
-        for array in (column.shapes, column.buffer):
+        for array in (column.shapes, *column.buffers):
             found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
