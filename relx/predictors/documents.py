@@ -16,6 +16,7 @@ from relx.annotators.sentence_splitters.splitter import (
 )
 from relx.annotators.tokenizers.tokenizer import Tokenizer, Tokens
 from relx.data.document import Document, DocumentMention, most_frequent, normalized_name
+from relx.data.document_json import document_from_json, is_document
 from relx.data.example import Example
 from relx.data.json_form import example_from_json
 from relx.data.json_validation import BadRecord, raise_any, required, shown
@@ -164,6 +165,8 @@ class DocumentPredictor:
     def _with_entities(self, record: dict[str, Any]) -> Document | BadRecord:
         tokenizer = SentenceTokenizer(self.tokenizer, self.splitter)
         try:
+            if is_document(record):
+                return document_from_json({**record, "relations": []})
             example = example_from_json({**record, "relations": []}, tokenizer)
         except BadRecord as error:
             return error

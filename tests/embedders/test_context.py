@@ -12,6 +12,7 @@ from tiny_transformer import SPECIAL, TINY, transformer
 from torch import Tensor
 
 from relx import archive, config
+from relx.commands import main
 from relx.data.batch import TensorDataset
 from relx.data.document import Document
 from relx.data.example import Context, Entity, Example, Relation
@@ -174,8 +175,8 @@ def test_what_a_head_reads_depends_on_neighbors_and_not_on_those_beyond(head: di
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    """A model that reads context and finds many entities."""
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of a model that reads context and finds many entities and relations."""
     torch.manual_seed(1)
     head = {"type": "spert", "max_width": 2, "width_dim": 3, "threshold": 0.3}
     described = config.fill({"embedder": {"type": "transformer", "model": TINY, "context": 14}, "head": head}, MODEL)
@@ -184,6 +185,11 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     vocabulary.close()
     file = tmp_path_factory.mktemp("context") / "model.tar.gz"
     archive.save(file, {"dataset_reader": {"type": "dygie"}, "model": described}, model, {})
+    return file
+
+
+@pytest.fixture(scope="module")
+def predictor(file: Path) -> Predictor:
     return Predictor.load(file)
 
 
@@ -195,12 +201,27 @@ def test_documents_are_predicted_with_the_context_that_training_reads(predictor:
     document = {"doc_key": "d", "sentences": [BEFORE, WORDS, AFTER], "ner": [[], [], []], "relations": [[], [], []]}
     (tmp_path / "d.json").write_text(json.dumps(document) + "\n")
     read = list(make_reader("dygie").read(tmp_path / "d.json"))
-    expected = found(predictor.model.extract(read, LOADER))
+    predicted = predictor.model.extract(read, LOADER)
+    assert all(entity.span[1] <= len(example) for example in predicted for entity in example.entities)
+    expected = found(predicted)
     alone = found(predictor.model.extract([Example(words) for words in (BEFORE, WORDS, AFTER)], LOADER))
     assert expected != alone
-    assert all(end <= len(example) for example in read for _, end, *_ in found([example])[0])
     assert found(predictor.predict(read)) == expected
     text = "\n".join(" ".join(words) for words in (BEFORE, WORDS, AFTER))
     spelled = predictor.predict_document({"text": text})
     assert [sentence.tokens for sentence in spelled.sentences] == [BEFORE, WORDS, AFTER]
     assert found(spelled.sentences) == expected
+
+
+def test_given_the_entities_of_a_document_its_context_is_read(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two archives are joined this way (PURE)."""
+    (tmp_path / "d.txt").write_text("\n".join(" ".join(words) for words in (BEFORE, WORDS, AFTER)))
+    answers = []
+    for command in (["d.txt"], ["found.jsonl", "--given-entities"]):
+        assert main(["predict", str(file), str(tmp_path / command[0]), *command[1:]]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+        (tmp_path / "found.jsonl").write_text(json.dumps(answers[0]))
+    assert answers[0]["relations"]
+    assert answers[1]["relations"] == answers[0]["relations"]
