@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -77,6 +78,8 @@ LEAKS = (
 )
 
 Description = dict[str, Any]
+# The trained models of each test case, by its settings.
+_TALKING: WeakKeyDictionary[type, dict[str, JointExtractor]] = WeakKeyDictionary()
 
 
 class ModelTestCase:
@@ -217,7 +220,15 @@ class ModelTestCase:
         require(unchanged, "it changes the sentences that it is given: decode must make new Examples (prediction())")
 
     def _talking(self) -> JointExtractor:
-        """Return a model that is trained until it finds a relation, for at most ``steps`` steps."""
+        """Return a model that is trained until it finds a relation; a class trains it once for all of its tests."""
+        models = _TALKING.setdefault(type(self), {})
+        settings = repr((self.description(), self.steps, self.lr, self.sentences))
+        if settings not in models:
+            models[settings] = self._trained_to_talk()
+        return copy.deepcopy(models[settings])
+
+    def _trained_to_talk(self) -> JointExtractor:
+        """Train a model until it finds a relation, for at most ``steps`` steps."""
         model = self.build()
         for _ in range(4):
             self._trained(model, self.steps // 4)
@@ -230,10 +241,11 @@ class ModelTestCase:
         """Train the model for ``steps`` steps on the sentences (all by default) and return it in evaluation mode."""
         torch.manual_seed(2)
         optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=self.lr)
+        corpus = TensorDataset(self.copies() if sentences is None else sentences, model.index_labeled)
         model.train()
         for _ in range(steps):
             optimizer.zero_grad()
-            _loss(model, self.copies() if sentences is None else sentences).backward()
+            _loss_of(model, corpus).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
         return model.eval()
@@ -261,10 +273,13 @@ _KEPT = (
 
 def _loss(model: JointExtractor, examples: Sequence[Example]) -> Tensor:
     """Return the loss of sentences in one batch; fail if it is not a finite scalar."""
-    corpus = TensorDataset(examples, model.index_labeled)
+    return _loss_of(model, TensorDataset(examples, model.index_labeled))
+
+
+def _loss_of(model: JointExtractor, corpus: TensorDataset) -> Tensor:
     try:
         loss = model(corpus.batch(range(len(corpus))))
     except TrainingError as error:
         fail(str(error))
-    require_finite(loss, f"{len(examples)} sentences, the first {shown(examples[0])}")
+    require_finite(loss, f"{len(corpus)} sentences, the first {shown(corpus.examples[0])}")
     return loss

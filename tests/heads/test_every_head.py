@@ -1,6 +1,5 @@
 """What relx asks of every head, asked of each of its own: a new head is a new line."""
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,6 @@ from relx.data.document import Document
 from relx.data.example import Example
 from relx.data.loader import DataLoader
 from relx.heads.head import Head
-from relx.model import JointExtractor
 from relx.predictors.documents import DocumentPredictor
 from relx.registry import components
 from relx.testing import HeadTestCase
@@ -53,7 +51,6 @@ HEADS: list[dict[str, Any]] = [
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
     {"type": "table_sequence", "hidden_size": 8, "layers": 2, "attention_heads": 2, "dropout": 0.0},
 ]
-TALKING: dict[str, JointExtractor] = {}
 RELATING = (
     "cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spe", "spert", "table",
     "table_sequence",
@@ -78,13 +75,6 @@ class TestEveryHead(HeadTestCase):
             assert any(example.relations for example in found)
             given = [replace(example, relations=[]) for example in found]
             require_same(found, model.relate(given, LOADER), "given its own entities it says something else", "")
-
-    def _talking(self) -> JointExtractor:
-        """Train a model once for all tests of a head."""
-        name = repr(self.description())
-        if name not in TALKING:
-            TALKING[name] = super()._talking()
-        return copy.deepcopy(TALKING[name])
 
     def test_a_document_is_predicted_as_its_sentences(self) -> None:
         model = self._talking()
