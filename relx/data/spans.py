@@ -1,14 +1,17 @@
 """Spans of the sequences of a batch, and cells of tables of token pairs, as vectors."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from relx.utils.counting import places_within
+
+# Of spans that overlap all are kept, or the best ones.
+Overlap = Literal["keep", "best"]
 
 
 class TableCells(NamedTuple):
@@ -155,9 +158,3 @@ def labels_of_tokens(spans: Spans, shape: torch.Size, num_labels: int) -> Tensor
 def mean_of_endpoints(vectors: Tensor, spans: Spans) -> Tensor:
     """Represent each span by the mean of its first and last token: [rows, length, d] -> [spans, d]."""
     return (vectors[spans.batch_index, spans.start] + vectors[spans.batch_index, spans.last]) / 2
-
-
-def cut_short(spans: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return the spans (start, end), of one label, within which another one ends: their starts take that nearer end."""
-    ends = {end for _, end in spans}
-    return {(start, end) for start, end in spans if any(start < other < end for other in ends)}

@@ -14,7 +14,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
-from relx.heads.spans.tagger import SpanTagger, SpanTask, gammas
+from relx.heads.spans.tagger import SpanTagger, SpanTask, gammas, lost_to_nearer_ends
 from relx.limits import Cell, Limit, Tied, limit_of_ties, limits_of_two_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
@@ -68,7 +68,7 @@ class CasRel(Head):
     def targets(self, example: Example) -> Targets:
         """Write what ``SpanTripleTargets.write`` makes of the sentence; all mentions have one label."""
         written = self.scheme.write(example)
-        return Targets(written.arrays, written.lost + self.scheme.cut_short(example, written, entities=False))
+        return Targets(written.arrays, written.lost + lost_to_nearer_ends(example, written))
 
     def limits(self, held: Example) -> list[Limit]:
         """Find the limits of mentions of one token: each object has a start and an end, each scored by a sum.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example
-from relx.data.spans import Spans
+from relx.data.spans import Overlap, Spans
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import Levitated
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets
@@ -18,7 +18,7 @@ from relx.heads.schemes.mention_pairs import Agreement, Labels, Order, Pairs, Pa
 from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, fault_of_span
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
-from relx.heads.spans.classifier import Overlap, SpanClassifier
+from relx.heads.spans.classifier import SpanClassifier
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect, require_shares
 

@@ -12,10 +12,10 @@ from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.span_pairs import SpanPairHead
-from relx.heads.schemes.tags import TagScheme, overlaps_longer, spans_of_tags, tags_of_spans
-from relx.heads.spans.classifier import feed_forward
-from relx.heads.spans.vectors import ConvolutionOfSpan
+from relx.heads.schemes.span_pairs import SpanPairHead, overlaps_longer
+from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
+from relx.heads.schemes.tags import TagScheme
+from relx.kernels.range_maximum import max_over
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_shares, require_sizes
 
@@ -25,6 +25,40 @@ WIDTHS = (2, 3, 4)
 FROM_FIRST, FROM_SECOND = (-1, 0, 1, 2, 3), (-3, -2, -1, 0, 1)
 # The schedule of the public code: gold mentions in the first epochs, then less and less often.
 GOLD_EPOCHS, DECAY = 5, 3.0
+
+
+class ConvolutionOfSpan(nn.Module):
+    """Represent a span by gelu(convolution) of each width, and its maximum over the windows in the span (SPE).
+
+    A span that is shorter than a filter is filled up with zeros. A sentence is convolved once for all of its spans.
+    A span without tokens (``last`` before ``start``) is zero: -> [spans, filters * number of widths].
+    """
+
+    def __init__(self, input_dim: int, filters: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        require_sizes(filters=filters, widths=min(widths))
+        self.widths = widths
+        self.convolutions = nn.ModuleList(nn.Conv1d(input_dim, filters, width) for width in widths)
+        self.output_dim = filters * len(widths)
+
+    def forward(self, h: Tensor, spans: Spans) -> Tensor:
+        """[rows, length, input_dim] -> [spans, output_dim]."""
+        return torch.cat([self._of_width(h, spans, index) for index in range(len(self.widths))], dim=-1)
+
+    def _of_width(self, h: Tensor, spans: Spans, index: int) -> Tensor:
+        width, convolution = self.widths[index], self.convolutions[index]
+        filled = F.pad(h, (0, 0, 0, width))  # [rows, length + width, d]
+        windows = F.gelu(convolution(filled.transpose(1, 2))).transpose(1, 2)  # [rows, length + 1, filters]
+        found = max_over(windows, spans.batch_index, spans.start, spans.last - width + 1)  # zeros: too short
+        size = spans.last - spans.start + 1
+        short = ((size > 0) & (size < width)).nonzero().squeeze(1)
+        if not len(short):
+            return found
+        token = spans.start[short].unsqueeze(1) + torch.arange(width, device=h.device)  # [short, width]
+        inside = token <= spans.last[short].unsqueeze(1)
+        tokens = filled[spans.batch_index[short].unsqueeze(1), token] * inside.unsqueeze(-1)
+        of_short = F.gelu(convolution(tokens.transpose(1, 2))).squeeze(2)  # [short, filters]
+        return found.index_copy(0, short, of_short)
 
 
 class BoundarySpans(nn.Module):
@@ -39,7 +73,7 @@ class BoundarySpans(nn.Module):
         self.boundaries = nn.Linear(input_dim, self.scheme.size)
         self.convolution = ConvolutionOfSpan(input_dim, filters, WIDTHS)
         self.hidden = nn.Linear(self.convolution.output_dim, hidden_size)
-        self.label = feed_forward(hidden_size, (), 1 + num_labels, dropout)
+        self.label = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_size, 1 + num_labels))
 
     def represent(self, h: Tensor, spans: Spans) -> Tensor:
         """Compute the vectors of spans: [rows, length, input_dim] -> [spans, hidden_size]."""
@@ -169,7 +203,9 @@ class SPE(SpanPairHead):
         self.context = ConvolutionOfSpan(input_dim, filters, WIDTHS)
         self.sentence = (sentence or Seq2VecEncoder.named("mean")).build(input_dim=input_dim)
         self.attention = PositionAwareAttention(hidden_size, self.sentence.output_dim, position_dim, attention_size)
-        self.pair = feed_forward(hidden_size, (pair_size,), scheme.num_logits, dropout)
+        self.pair = nn.Sequential(
+            nn.Linear(hidden_size, pair_size), nn.ReLU(), nn.Dropout(dropout), nn.Linear(pair_size, scheme.num_logits)
+        )
         self.sampling = ScheduledSampling(batches_per_epoch)
 
     def pair_logits(self, plain: PlainSentences, mentions: Spans, pairs: Pairs) -> Tensor:

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from relx.data.spans import Spans
+from relx.data.spans import Overlap, Spans
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
 from relx.heads.schemes.mention_pairs import Labels, Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span
-from relx.heads.spans.classifier import Overlap, SpanClassifier, feed_forward
-from relx.heads.spans.vectors import max_over
+from relx.heads.spans.classifier import SpanClassifier, feed_forward
+from relx.kernels.range_maximum import max_over
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
 

@@ -17,8 +17,9 @@ from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
-from relx.heads.schemes.span_pairs import PAIRS_AT_ONCE, MentionTargets
-from relx.heads.schemes.tags import TagScheme, overlaps_longer, spans_of_tags, tagging_loss, tags_of_spans
+from relx.heads.schemes.span_pairs import PAIRS_AT_ONCE, MentionTargets, overlaps_longer
+from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
+from relx.heads.schemes.tags import TagScheme, tagging_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes

@@ -16,8 +16,7 @@ from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.schemes.mention_pairs import SHARED_PAIR
 from relx.heads.schemes.tags import OVERLAPS
-from relx.heads.spans.vectors import ConvolutionOfSpan
-from relx.heads.spe import SPE, ScheduledSampling
+from relx.heads.spe import SPE, ConvolutionOfSpan, ScheduledSampling
 from relx.model import JointExtractor
 from relx.registry import Lazy
 

@@ -20,7 +20,7 @@ from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans.tagger import SpanTagger, SpanTask, gammas
+from relx.heads.spans.tagger import SpanTagger, SpanTask, entities_cut_short, gammas, lost_to_nearer_ends
 from relx.heads.spans.triangle import logits_of_cells, pairs_in_order, triangle_loss
 from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.registry import Injected, Lazy
@@ -173,10 +173,11 @@ class Cascade(Head):
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``)."""
         written = self.scheme.write(example)
+        unfound = entities_cut_short(written) if self.nearest else set()
         if not self.joint:
             relations = [(relation, NOT_EXTRACTED) for relation in example.relations]
-            return Targets(written.arrays, relations, self.scheme.lost_entities(example, self.nearest))
-        short = self.scheme.cut_short(example, written, entities=True) if self.nearest else []
+            return Targets(written.arrays, relations, self.scheme.lost_entities(example, unfound))
+        short = lost_to_nearer_ends(example, written, {span for _, span in unfound}) if self.nearest else []
         return Targets(written.arrays, written.lost + short)
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:

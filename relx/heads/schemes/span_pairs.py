@@ -1,6 +1,6 @@
 """What heads share that classify spans, and then pairs of the mentions found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -9,20 +9,22 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.spans import Spans, best_labels
+from relx.data.spans import Overlap, Spans, best_labels
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.tags import overlaps_longer
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans.classifier import Overlap, drawn, mean_of_rows
 from relx.utils.argument_checks import require_sizes
+from relx.utils.counting import drawn, mean_of_rows
 from relx.utils.recomputing import recomputed
 
+Span = tuple[int, int]
+
 TOO_WIDE = "mention has more tokens than max_width"
+OVERLAPS = "mention overlaps a longer one"
 
 # Mentions whose pairs are learned: the gold ones, these and those that the spans' classifier finds, or only the latter.
 TrainOn = Literal["gold", "both", "own"]
@@ -51,10 +53,23 @@ class MentionTargets(SpanTripleTargets):
         ]
         return Targets(written.arrays, lost)
 
-    def lost_entities(self, example: Example, nearest: bool = False) -> list[tuple[Entity, str]]:
+    def lost_entities(self, example: Example, unfound: Collection[tuple[int, Span]] = ()) -> list[tuple[Entity, str]]:
         """List the entities that do not come back as they are, those with a fault among them."""
-        lost = super().lost_entities(example, nearest)
+        lost = super().lost_entities(example, unfound)
         return [(entity, self.fault_of(entity, example) or cause) for entity, cause in lost]
+
+
+def overlaps_longer(entity: Entity, example: Example) -> str | None:
+    """Return the fault of a mention that tags cannot hold beside a longer one, of equally long ones the first."""
+    if not entity.located:
+        return None
+    start, end = entity.span
+    for other in example.entities:
+        if other.located and other.span != entity.span and other.span[0] < end and start < other.span[1]:
+            longer = len(range(*other.span)) - (end - start)
+            if longer > 0 or (longer == 0 and other.span < entity.span):
+                return OVERLAPS
+    return None
 
 
 def fault_of_span(max_width: int | None, overlap: Overlap = "keep") -> Callable[[Entity, Example], str | None]:

@@ -10,13 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relx.data.example import Entity, Example
-from relx.data.spans import Spans
 from relx.heads.schemes.entities import EntityTypes
 
 L = TypeVar("L", bound=Hashable)
 Positions = Literal["BIO", "BIES"]
 OUTSIDE = 0
-OVERLAPS = "mention overlaps a longer one"
 
 
 @dataclass(frozen=True)
@@ -138,33 +136,3 @@ def gold_logits(tags: Tensor, size: int) -> Tensor:
     """Make logits with nearly all probability on the given tags: [batch, length] -> [batch, length, size]."""
     # exp(-50) is still a normal number; smaller ones would slow down every sum over the tags.
     return F.one_hot(tags, size).float() * 50
-
-
-def overlaps_longer(entity: Entity, example: Example) -> str | None:
-    """Return the fault of a mention that tags cannot hold beside a longer one, of equally long ones the first."""
-    if not entity.located:
-        return None
-    start, end = entity.span
-    for other in example.entities:
-        if other.located and other.span != entity.span and other.span[0] < end and start < other.span[1]:
-            longer = len(range(*other.span)) - (end - start)
-            if longer > 0 or (longer == 0 and other.span < entity.span):
-                return OVERLAPS
-    return None
-
-
-def tags_of_spans(scheme: TagScheme[L], spans: Spans, shape: torch.Size) -> Tensor:
-    """Write the tags of spans that do not overlap, whose labels are indices of the scheme's: -> [rows, length]."""
-    tags = torch.full(shape, OUTSIDE, device=spans.label.device)
-    for row, label, start, last, _ in spans.items():
-        tags[row, start : last + 1] = torch.tensor(scheme.span(last + 1 - start, scheme.labels[label])).to(tags)
-    return tags
-
-
-def spans_of_tags(scheme: TagScheme[L], logits: Tensor, mask: Tensor) -> Spans:
-    """Return the spans that the best tags spell, in the order of the text: logits [rows, length, tags]."""
-    rows = enumerate(zip(*best_tags(logits, mask), strict=True))
-    found = [(row, span) for row, tagged in rows for span in scheme.read(*tagged)]
-    places = [(row, scheme.index_of[span.label], span.start, span.end - 1) for row, span in found]
-    table = torch.tensor(places, dtype=torch.long, device=logits.device).reshape(-1, 4)
-    return Spans.from_tensor(table, logits.new_tensor([span.score for _, span in found]))

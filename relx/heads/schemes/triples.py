@@ -1,7 +1,6 @@
 """Triples between spans: gold labels -> arrays, arrays -> tensors, and triples found -> predictions."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.spans import Spans, TableCells, cut_short, find
+from relx.data.spans import Spans, TableCells, find
 from relx.data.vocabulary import Namespace
 from relx.heads.head import NOT_LOCATED, UNKNOWN, Targets, prediction
 
@@ -57,35 +56,9 @@ class SpanTripleTargets:
                 lost.append((relation, cause))
         return Targets({"entity_spans": _array(spans), "triples": _array(list(triples))}, lost)
 
-    def cut_short(self, example: Example, written: Targets, entities: bool) -> list[tuple[Relation, str]]:
-        """Find the relations in the targets that are lost when each start takes its nearest end.
-
-        ``entities`` says whether entities of one label compete in this way too, besides subjects and objects.
-        """
-        lost = {relation for relation, _ in written.lost}
-        held = [relation for relation in example.relations if relation not in lost]
-        mentions: dict[Hashable, set[Span]] = defaultdict(set)
-        for label, start, last in written.arrays["entity_spans"].tolist() if entities else ():
-            mentions[label].add((start, last + 1))
-        objects: dict[Hashable, set[Span]] = defaultdict(set)
-        for relation in held:
-            objects[relation.head.span, relation.type].add(relation.tail.span)
-        unfound = set().union(*map(cut_short, mentions.values()))
-        unfound_heads = unfound | cut_short({relation.head.span for relation in held})
-        short = {key: cut_short(spans) for key, spans in objects.items()}
-        return [
-            (r, CUT_SHORT)
-            for r in held
-            if r.head.span in unfound_heads or r.tail.span in unfound | short[r.head.span, r.type]
-        ]
-
-    def lost_entities(self, example: Example, nearest: bool) -> list[tuple[Entity, str]]:
-        """List the entities that do not come back as they are; ``nearest``: each start takes its nearest end."""
+    def lost_entities(self, example: Example, unfound: Collection[tuple[int, Span]] = ()) -> list[tuple[Entity, str]]:
+        """List the entities that do not come back as they are; a tagger leaves the spans ``unfound``, by labels."""
         held = self._entities(example)
-        mentions: dict[int | None, set[Span]] = defaultdict(set)
-        for span, (_, known) in held.items():
-            mentions[known].add(span)
-        short = {(label, span) for label, spans in mentions.items() for span in cut_short(spans)} if nearest else set()
         lost: list[tuple[Entity, str]] = []
         for entity in example.entities:
             label = self.label_of(entity, example)
@@ -95,7 +68,7 @@ class SpanTripleTargets:
                 lost.append((entity, UNLISTED))
             elif held[entity.span][1] != label:
                 lost.append((entity, SHADOWED))
-            elif (label, entity.span) in short:
+            elif (label, entity.span) in unfound:
                 lost.append((entity, CUT_SHORT))
         return lost
 

@@ -7,14 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relx.data.spans import Spans, find, without_overlaps
+from relx.data.spans import Overlap, Spans, find, without_overlaps
 from relx.encoders.seq2vec import Seq2VecEncoder
-from relx.heads.spans.vectors import EndpointsOfSpan, MaxOfSpan
+from relx.kernels.range_maximum import max_over
 from relx.utils.argument_checks import require_shares, require_sizes
-from relx.utils.counting import places_within
-
-# Of spans that overlap all are kept, or the best ones.
-Overlap = Literal["keep", "best"]
+from relx.utils.counting import drawn, mean_of_rows, places_within
 
 # So many numbers describe the spans that are classified at a time in prediction.
 NUMBERS_AT_ONCE = 2**23
@@ -36,6 +33,16 @@ def feed_forward(input_dim: int, hidden_sizes: Sequence[int], output_dim: int, d
         layers += [nn.Linear(input_dim, size), nn.ReLU(), nn.Dropout(dropout)]
         input_dim = size
     return nn.Sequential(*layers, nn.Linear(input_dim, output_dim))
+
+
+def max_of_spans(h: Tensor, spans: Spans) -> Tensor:
+    """Represent a span by the maximum of each feature over its tokens (SpERT): [rows, length, d] -> [spans, d]."""
+    return max_over(h, spans.batch_index, spans.start, spans.last)
+
+
+def endpoints_of_spans(h: Tensor, spans: Spans) -> Tensor:
+    """Represent a span by its first and its last token, [x_i; x_j] (PURE): [rows, length, d] -> [spans, 2 d]."""
+    return torch.cat((h[spans.batch_index, spans.start], h[spans.batch_index, spans.last]), dim=-1)
 
 
 class SpanClassifier(nn.Module):
@@ -67,10 +74,10 @@ class SpanClassifier(nn.Module):
         require_sizes(negatives=negatives)
         require_shares(dropout=dropout)
         self.max_width, self.negatives, self.mean, self.overlap = max_width, negatives, mean, overlap
-        self.pooling = (MaxOfSpan if pooling == "max" else EndpointsOfSpan)(input_dim)
+        self.pool = max_of_spans if pooling == "max" else endpoints_of_spans
         self.width = nn.Embedding(max_width, width_dim)
         self.sentence = sentence
-        self.span_dim = self.pooling.output_dim + width_dim
+        self.span_dim = (1 if pooling == "max" else 2) * input_dim + width_dim
         size = self.span_dim + (sentence.output_dim if sentence is not None else 0)
         self.scorer = feed_forward(size, hidden_sizes, 1 + num_labels, dropout)
         self.at_once = max(1, NUMBERS_AT_ONCE // size)
@@ -78,7 +85,7 @@ class SpanClassifier(nn.Module):
     def represent(self, h: Tensor, spans: Spans) -> Tensor:
         """Compute [tokens; width] of any spans; one wider than ``max_width`` has its width: -> [spans, span_dim]."""
         width = (spans.last - spans.start).clamp(max=self.max_width - 1)
-        return torch.cat((self.pooling(h, spans), self.width(width)), dim=-1)
+        return torch.cat((self.pool(h, spans), self.width(width)), dim=-1)
 
     def logits(self, h: Tensor, mask: Tensor, spans: Spans) -> Tensor:
         """Score spans of ``h`` [rows, length, input_dim]: -> [spans, 1 + labels], no label first."""
@@ -113,21 +120,3 @@ class SpanClassifier(nn.Module):
             candidates, label = candidates.select(learned), label[learned]
         losses = F.cross_entropy(self.logits(h, mask, candidates), label, reduction="none")
         return mean_of_rows(losses, candidates.batch_index) if self.mean else losses.sum()
-
-
-def drawn(row: Tensor, positive: Tensor, negatives: int) -> Tensor:
-    """Draw at most so many negative items of each row at random: the sorted indices of these and of all positive ones.
-
-    ``row`` and ``positive`` [items].
-    """
-    negative = (~positive).nonzero().squeeze(1)
-    of_row = row[negative]
-    shuffled = (of_row + torch.rand(len(of_row), device=row.device, dtype=torch.float64)).argsort()
-    sorted_row = of_row[shuffled]
-    place = torch.arange(len(sorted_row), device=row.device) - torch.searchsorted(sorted_row, sorted_row)
-    return torch.cat((positive.nonzero().squeeze(1), negative[shuffled[place < negatives]])).sort().values
-
-
-def mean_of_rows(losses: Tensor, row: Tensor) -> Tensor:
-    """Sum over rows the mean of the items of each row, both [items]: a scalar; a row without items counts as 0."""
-    return (losses / torch.bincount(row)[row]).sum() if len(row) else losses.sum()

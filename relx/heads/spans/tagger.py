@@ -1,15 +1,21 @@
 """The span taggers of CasRel (Wei et al. 2020), over which Cascade-SRN adds a match of starts with ends."""
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.example import Example, Relation
 from relx.data.spans import Spans, TableCells
+from relx.heads.head import Targets
+from relx.heads.schemes.triples import CUT_SHORT
 from relx.utils.argument_checks import require_inner_shares
+
+Span = tuple[int, int]
 
 TYPICAL_LENGTH = 25
 
@@ -137,3 +143,38 @@ def pairs_with_probable_end(starts: Tensor, ends: Tensor, most: float, least: fl
 def gammas(tasks: Mapping[str, SpanTask | None]) -> dict[str, float]:
     """Return the weights of matches that differ from 1, by the names of their settings, as "object_spans.gamma"."""
     return {f"{name}.gamma": task.gamma for name, task in tasks.items() if task is not None and task.gamma != 1}
+
+
+def lost_to_nearer_ends(
+    example: Example, written: Targets, unfound: Collection[Span] = ()
+) -> list[tuple[Relation, str]]:
+    """Find the relations in the targets that are lost when each start takes its nearest end.
+
+    ``unfound`` are entities that are not found, whatever their relations.
+    """
+    lost = {relation for relation, _ in written.lost}
+    held = [relation for relation in example.relations if relation not in lost]
+    objects: dict[tuple[Span, str], set[Span]] = defaultdict(set)
+    for relation in held:
+        objects[relation.head.span, relation.type].add(relation.tail.span)
+    short = {key: cut_short(spans) for key, spans in objects.items()}
+    unfound_heads = {*unfound} | cut_short({relation.head.span for relation in held})
+    return [
+        (r, CUT_SHORT)
+        for r in held
+        if r.head.span in unfound_heads or r.tail.span in {*unfound} | short[r.head.span, r.type]
+    ]
+
+
+def entities_cut_short(written: Targets) -> set[tuple[int, Span]]:
+    """Return label and span of each entity in the targets within which another one of its label ends."""
+    mentions: dict[int, set[Span]] = defaultdict(set)
+    for label, start, last in written.arrays["entity_spans"].tolist():
+        mentions[label - 1].add((start, last + 1))
+    return {(label, span) for label, spans in mentions.items() for span in cut_short(spans)}
+
+
+def cut_short(spans: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return the spans (start, end), of one label, within which another one ends: their starts take that nearer end."""
+    ends = {end for _, end in spans}
+    return {(start, end) for start, end in spans if any(start < other < end for other in ends)}

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from relx.data.spans import without_overlaps
 from relx.encoders.seq2vec.pooling import MeanEncoder
-from relx.heads.spans.classifier import SpanClassifier, drawn, mean_of_rows
+from relx.heads.spans.classifier import SpanClassifier, endpoints_of_spans
+from relx.utils.counting import drawn, mean_of_rows
 
 DIM, LABELS = 4, 2
 MASK = torch.arange(6) < torch.tensor([6, 1, 0, 4]).unsqueeze(1)
@@ -32,7 +33,7 @@ def literal_logits(h: Tensor, row: int, start: int, last: int, classifier: SpanC
     """Of one span: no label first."""
     words = h[row][MASK[row]]
     pooled = words[start : last + 1].amax(0)
-    if classifier.pooling.output_dim == 2 * DIM:
+    if classifier.pool is endpoints_of_spans:
         pooled = torch.cat((words[start], words[last]))
     x = torch.cat((pooled, classifier.width.weight[last - start], words.mean(0)))
     first, _, _, output = classifier.scorer

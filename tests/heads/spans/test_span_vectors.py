@@ -6,8 +6,9 @@ from span_equations import numbers_of, spans_of
 from torch import Tensor
 from torch.nn import functional as F
 
-from relx.heads.spans.classifier import enumerate_spans
-from relx.heads.spans.vectors import ConvolutionOfSpan, EndpointsOfSpan, MaxOfSpan, max_over
+from relx.heads.spans.classifier import endpoints_of_spans, enumerate_spans, max_of_spans
+from relx.heads.spe import ConvolutionOfSpan
+from relx.kernels.range_maximum import max_over
 
 ROWS, LENGTH, DIM = 3, 11, 4
 
@@ -45,8 +46,8 @@ def test_no_range_at_all() -> None:
 def test_pooled_spans() -> None:
     h, spans = vectors(), spans_of([(0, 0, 2, 5), (2, 0, 3, 3), (1, 0, 0, 10)])
     tokens = [h[0, 2:6], h[2, 3:4], h[1]]
-    assert torch.equal(MaxOfSpan(DIM)(h, spans), torch.stack([t.amax(0) for t in tokens]))
-    assert torch.equal(EndpointsOfSpan(DIM)(h, spans), torch.stack([torch.cat((t[0], t[-1])) for t in tokens]))
+    assert torch.equal(max_of_spans(h, spans), torch.stack([t.amax(0) for t in tokens]))
+    assert torch.equal(endpoints_of_spans(h, spans), torch.stack([torch.cat((t[0], t[-1])) for t in tokens]))
 
 
 def test_a_convolution_sees_the_tokens_of_its_span_only() -> None:
