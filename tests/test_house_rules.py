@@ -21,7 +21,6 @@ ONE_IMPORTER = {
     "relx.readers.brat.writer",
     "relx.readers.webanno.writer",
     "relx.serving.app",
-    "relx.serving.page",
     "relx.tuning.search",
 }
 

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     from relx.predictors.predictor import Predictor
     from relx.serving.app import listen, make_app, run
-    from relx.serving.review import Review
+    from relx.serving.page import Review
     from relx.serving.service import Limits, Service
 
     paths = _by_name(args.archives)

@@ -30,8 +30,7 @@ from relx.errors import RelxError
 from relx.predictors.predictor import NoMemory
 from relx.registry import nearest
 from relx.serving.intake import PREDICT_BODIES, Intake, media_type_of, respond
-from relx.serving.page import add_page
-from relx.serving.review import Review
+from relx.serving.page import Review, add_page
 from relx.serving.service import Answer, Limits, Options, Refused, Service
 from relx.utils.text import printable
 from relx.version import __version__

@@ -1,8 +1,10 @@
-"""The page at ``/``: its files, and what its script asks for: suggestions, drawings, downloads and a review."""
+"""The page at ``/``: its files, what its script asks for (suggestions, drawings, downloads), and a file's review."""
 
 import io
+import os
 import re
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,15 +15,16 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from relx.annotators.sentence_splitters.splitter import SentenceSplitter
+from relx.annotators.tokenizers.tokenizer import Tokenizer
 from relx.data.document import Document
 from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import example_from_json, example_to_json
 from relx.data.json_validation import BadRecord, check_span, checked, items, optional, required
-from relx.errors import RelxError
-from relx.readers import make_reader
+from relx.errors import DataError, RelxError
+from relx.readers import holds_error, make_reader, reader_for, sentences_of
 from relx.readers.held import with_type
 from relx.serving.intake import Intake, media_type_of, respond
-from relx.serving.review import Review
 from relx.serving.service import JSON, Options, Refused, Service, parsed, values_of
 from relx.utils import drawing
 
@@ -39,7 +42,61 @@ FORMS = {
 LOWEST = "0.05"  # the least score of the candidates among which the slider of the page chooses
 UNTYPED = "entity"
 WIDTHS = (320, 4000)
+REVIEW, NUMBER = "review", "number"
+SUGGESTIONS = {"labelstudio": {"type": "labelstudio", "labels": "predicted"}}
 LOOK = re.compile(r"[a-z]{0,20}")
+
+
+class Review:
+    """Hold the suggestions of a file of any form, and write what is reviewed to ``NAME.reviewed.jsonl`` beside it.
+
+    That file has the reviewed sentences in relx's own form, each with its number under ``review`` in its ``meta``; it
+    is written whole each time. A review goes on where it ended. Raises DataError for files that cannot be read or do
+    not belong together, RelxError for a folder in which nothing can be written.
+    """
+
+    def __init__(self, path: str, tokenizer: Tokenizer | None = None, splitter: SentenceSplitter | None = None) -> None:
+        form = reader_for(path)
+        read = sentences_of(make_reader(SUGGESTIONS.get(form, form), tokenizer, splitter), path)
+        self.path = path
+        self.suggested = [example for example in read if not holds_error(example)]
+        stem = Path(path.rstrip("/")).name.removesuffix(".gz")
+        name = stem if os.path.isdir(path) else stem.rpartition(".")[0] or stem
+        self.output = Path(path.rstrip("/")).parent / f"{name}.reviewed.jsonl"
+        self._lock = threading.Lock()
+        if not os.access(self.output.parent, os.W_OK):
+            raise RelxError(f"{self.output.parent}: what is reviewed cannot be written there; copy {path} elsewhere")
+        self.done = self._read_done() if self.output.exists() else {}
+
+    def sentence(self, number: int) -> Example:
+        """Return a sentence as it was reviewed, or as it was suggested."""
+        return self.done.get(number, self.suggested[number])
+
+    def save(self, number: int, example: Example | None) -> None:
+        """Keep a reviewed sentence, or forget it for None, and write the file."""
+        with self._lock:
+            done = {key: value for key, value in self.done.items() if key != number}
+            if example is not None:
+                done[number] = replace(example, meta={**(example.meta or {}), REVIEW: {NUMBER: number}})
+            make_reader("jsonl").write((done[key] for key in sorted(done)), self.output)
+            self.done = done
+
+    def reviewed(self) -> Iterable[Example]:
+        """Return the reviewed sentences in their order."""
+        return [self.done[number] for number in sorted(self.done)]
+
+    def _read_done(self) -> dict[int, Example]:
+        done: dict[int, Example] = {}
+        for example in make_reader("jsonl").read(self.output) if self.output.stat().st_size else ():
+            number: Any = ((example.meta or {}).get(REVIEW) or {}).get(NUMBER)
+            is_one = isinstance(number, int) and 0 <= number < len(self.suggested)
+            if not is_one or example.tokens != self.suggested[number].tokens:
+                raise DataError(
+                    f"{self.output}: is no review of {self.path}: a sentence begins {' '.join(example.tokens[:6])!r} "
+                    "and is not the one of its number; move the file elsewhere"
+                )
+            done[number] = example
+        return done
 
 
 def add_page(app: FastAPI, intake: Intake, review: Review | None) -> None:
