@@ -11,7 +11,7 @@ import pytest
 
 from relx.commands import _parser, main
 from relx.readers import make_reader
-from relx.serving.review import Review
+from relx.serving.page import Review
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/workbench.md").read_text(encoding="utf-8")
