@@ -44,7 +44,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a calibrated run that has learnt its corpus by heart. Not to be changed."""
+    """The folder of a calibrated run that has learned its corpus by heart. Not to be changed."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     learn = ["--var", f"data={tiny.parent}", "--var", "epochs=12", "-o", "calibrate=true"]
     assert main(["train", str(tiny), "-s", str(folder), *learn]) == 0

@@ -23,7 +23,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine").mkdir()
     for split in ("train", "dev", "test"):
-        Path("mine", f"{split}.jsonl").write_text(blocks("json")[1], encoding="utf-8")
+        Path("mine", f"{split}.jsonl").write_text(blocks("json")[-1], encoding="utf-8")
     Path("mine.jsonnet").write_text(blocks("jsonnet")[0], encoding="utf-8")
 
 
@@ -61,7 +61,7 @@ def test_a_run_can_be_repeated_from_its_own_record() -> None:
 
 def test_the_heads_with_a_threshold_are_those_that_have_one() -> None:
     named = re.search(
-        r"model.head.threshold=0.3` trades precision for recall with the heads (.*?) \(", GUIDE, re.DOTALL
+        r"model.head.threshold=0.3` trades precision for recall with the heads (.*?) \(", " ".join(GUIDE.split())
     )
     assert named is not None
     heads = components(Head.__kind__)

@@ -45,7 +45,7 @@ class TransformerEmbedder(TokenEmbedder):
         vocabulary: Vocabulary of the model, which keeps the encoder's configuration and its tokenizer.
         model: Folder of a model, or its name on the Hugging Face hub.
         pooling: Make a word from its first piece, or from the mean of its pieces.
-        layers: The last layer, a learnt mix of all layers (Peters et al. 2018), or the number of the highest layer to
+        layers: The last layer, a learned mix of all layers (Peters et al. 2018), or the number of the highest layer to
             keep, counted from 1.
         trainable: Train the encoder. A frozen encoder has no dropout of its own.
         max_pieces: Number of pieces of a window, special ones included; by default the limit of the model.

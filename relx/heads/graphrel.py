@@ -106,7 +106,7 @@ class RelationGraphs(nn.Module):
 def sum_messages(edges: Tensor, words: Tensor, layer: nn.Linear) -> Tensor:
     """Compute sum over v and r of P_r(u, v) (W_r h_v + b_r): [batch, u, v, relations], [batch, v, d] -> [batch, u, d'].
 
-    ``layer`` holds W_r and b_r of all relations, [relations * d', d]. Once the first phase has learnt a little, most
+    ``layer`` holds W_r and b_r of all relations, [relations * d', d]. Once the first phase has learned a little, most
     messages are negligible. The others are then made relation by relation, and added up sentence by sentence.
     """
     relations, d = edges.shape[-1], words.shape[-1]

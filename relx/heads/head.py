@@ -156,7 +156,7 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
         return lowered
 
     def oracle(self, batch: Batch) -> list[Example]:
-        """Return what a model predicts that has learnt the targets of the batch perfectly."""
+        """Return what a model predicts that has learned the targets of the batch perfectly."""
         raise NotImplementedError
 
 

@@ -185,7 +185,7 @@ class RIN(PairTaggingHead):
     """Predict entity tags and relations of token pairs ``rounds`` times; each round refines the features of the next.
 
     The tasks meet in INT (Eq. 1-3). Rounds share their weights, and only the predictions after the last one are
-    learnt. With ``rounds=0`` this is the paper's BiLSTM_s, and with ``projections=false`` in addition its BiLSTM. The
+    learned. With ``rounds=0`` this is the paper's BiLSTM_s, and with ``projections=false`` in addition its BiLSTM. The
     version was checked against the printed equations; docs/systems/rin.md lists the deviations.
 
     Args:
@@ -201,7 +201,7 @@ class RIN(PairTaggingHead):
         pair_scorer: Scorer of token pairs, by default ``decomposed`` (Eq. 9-10).
         anchor: Token that represents a mention in the table of pairs.
         allow_self: Whether a relation may hold between mentions with the same anchor token. The diagonal stays in the
-            table in both cases: it takes part in the maxima over tails, and is learnt to be unrelated.
+            table in both cases: it takes part in the maxima over tails, and is learned to be unrelated.
         threshold: Least probability of a pair that is returned.
     """
 

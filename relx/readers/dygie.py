@@ -37,7 +37,7 @@ class DygieReader(JsonReader):
         labels: The annotations to read: ``gold``, the keys ``ner`` and ``relations``, or ``predicted``, what DyGIE
             predicted (``predicted_ner``, ``predicted_relations``) in place of the keys that have a prediction.
         window: The number of neighboring sentences that the model reads as one. Each relation between mentions of such
-            a window can be learnt.
+            a window can be learned.
     """
 
     def __init__(self, labels: Literal["gold", "predicted"] = "gold", window: int = 1):

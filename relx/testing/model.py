@@ -155,7 +155,7 @@ class ModelTestCase:
         require_gradients(model)
 
     def test_saved_and_loaded_it_says_the_same(self) -> None:
-        """Everything that it has learnt stands in its weights and its vocabulary."""
+        """Everything that it has learned stands in its weights and its vocabulary."""
         model = self._talking()
         experiment = {"dataset_reader": {"type": "jsonl"}, "model": config.fill(self.description(), MODEL)}
         with tempfile.TemporaryDirectory() as folder:

@@ -94,7 +94,7 @@ def _checked(experiment: Experiment, split: str, examples: list[Example]) -> lis
     unlocated = sum(not relation.located for example in examples for relation in example.relations)
     logger.info("%s: %d sentences, %d triples", path, len(examples), triples)
     if split == "train" and not triples:
-        logger.warning("%s: holds no relation; none can be learnt", path)
+        logger.warning("%s: holds no relation; none can be learned", path)
     for count, what in ((empty, "sentences without tokens"), (unlocated, "triples not located")):
         if count:
             logger.warning("%s: %d %s", path, count, what)

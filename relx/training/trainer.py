@@ -152,11 +152,11 @@ class Trainer:
             for callback in callbacks:
                 callback.on_end()
         if state.best_metrics.get(self.stopping.metric) == 0:
-            self._warn_of_nothing_learnt(state)
+            self._warn_of_nothing_learned(state)
         train_step.load_best()
         return state
 
-    def _warn_of_nothing_learnt(self, state: TrainingState) -> None:
+    def _warn_of_nothing_learned(self, state: TrainingState) -> None:
         logger.warning(
             "%s was 0 in all %d epochs: the weights are kept, but they predict nothing right. Try more epochs "
             "(trainer.epochs) or a higher learning rate (trainer.optimizer.lr), and see in the oracle check "

@@ -18,7 +18,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def seeds(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs of one epoch, which have learnt nothing yet."""
+    """Two runs of one epoch, which have learned nothing yet."""
     folder = tmp_path_factory.mktemp("seeds")
     short = ["--var", f"data={tiny.parent}", "--var", "epochs=1"]
     assert main(["train", str(tiny), "-s", str(folder / "few"), "--seeds", "1,2", *short]) == 0

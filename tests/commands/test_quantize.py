@@ -29,7 +29,7 @@ DEV = 15
 
 @pytest.fixture(scope="module")
 def model(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive with a transformer that has learnt its corpus by heart."""
+    """An archive with a transformer that has learned its corpus by heart."""
     folder = tmp_path_factory.mktemp("quantization") / "run"
     embedder = {"type": "transformer", "model": TINY}
     groups = {r"^embedder\.transformer\.": {"lr": 0.002}}

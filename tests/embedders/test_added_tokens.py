@@ -60,7 +60,7 @@ class TestWords:
         embedder.add_tokens([f"[{number}]" for number in range(2000)])
         torch.testing.assert_close(embedder.table[rows:].square().mean().sqrt(), words, rtol=0.05, atol=0)
 
-    def test_they_are_learnt_unless_the_words_are_not(self) -> None:
+    def test_they_are_learned_unless_the_words_are_not(self) -> None:
         for trainable in (True, False):
             embedder = WordEmbedder(vocabulary(), dim=4, trainable=trainable)
             embedder.add_tokens(MARKERS)
@@ -119,7 +119,7 @@ class TestTransformer:
         embedder.add_tokens(MARKERS)
         assert len(embedder.transformer.get_input_embeddings().weight) == rows
 
-    def test_they_are_learnt_unless_the_encoder_is_not(self) -> None:
+    def test_they_are_learned_unless_the_encoder_is_not(self) -> None:
         for trainable in (True, False):
             embedder = transformer(trainable=trainable)
             embedder.add_tokens(MARKERS)

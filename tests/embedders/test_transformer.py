@@ -109,7 +109,7 @@ def test_a_number_keeps_the_lower_layers():
             transformer(layers=layers)
 
 
-def test_the_mix_of_layers_starts_as_their_mean_and_is_learnt():
+def test_the_mix_of_layers_starts_as_their_mean_and_is_learned():
     mixed = transformer(layers="mix").eval()
     batch = batch_of(mixed, WORDS)
     states = mixed.transformer(batch["pieces"][0], output_hidden_states=True).hidden_states[1:]

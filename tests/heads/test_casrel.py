@@ -147,7 +147,7 @@ def test_nothing_to_learn_and_nothing_to_find() -> None:
     assert [example.relations for example in silent.extract(EXAMPLES, DataLoader())] == [[]] * len(EXAMPLES)
 
 
-def learnt(examples: list[Example], **arguments: Any) -> list[list[Any]]:
+def learned(examples: list[Example], **arguments: Any) -> list[list[Any]]:
     torch.manual_seed(2)
     encoder = Lazy(LSTMEncoder, hidden_size=20)
     head = Lazy(CasRel, subjects="all", **arguments)
@@ -163,14 +163,14 @@ def learnt(examples: list[Example], **arguments: Any) -> list[list[Any]]:
 
 def test_it_learns() -> None:
     examples = [*EXAMPLES[:3], Example([])]
-    assert learnt(examples, conditioning="concatenated") == [sorted(spans(example)) for example in examples]
+    assert learned(examples, conditioning="concatenated") == [sorted(spans(example)) for example in examples]
 
 
 def test_the_sum_of_single_words_does_not_know_which_is_the_subject() -> None:
     # c is an object of a, and a subject, but a is no object of c.
     chain = [sentence("a b c d e", ((0, 1), "in", (2, 3)), ((2, 3), "near", (4, 5)))]
-    assert learnt(chain, conditioning="concatenated") == [spans(chain[0])]
-    assert learnt(chain) != [spans(chain[0])]
+    assert learned(chain, conditioning="concatenated") == [spans(chain[0])]
+    assert learned(chain) != [spans(chain[0])]
 
 
 def test_its_taggers_are_those_of_the_public_code() -> None:
@@ -187,7 +187,7 @@ def test_its_taggers_are_those_of_the_public_code() -> None:
 
 
 def test_mentions_at_one_place_are_one_mention_whatever_their_types() -> None:
-    """Data with types lose nothing by them, since no type is learnt."""
+    """Data with types lose nothing by them, since no type is learned."""
     person, place, other = Entity(0, 1, "PER"), Entity(0, 1, "LOC"), Entity(2, 3, "LOC")
     example = Example(["a", "b", "c"], [place, person, other], [Relation(person, "in", other)])
     head = CasRel(DIM, Vocabulary([example]))

@@ -262,7 +262,7 @@ class TestTwoDisjointPairs:
     mask = torch.ones(1, 4, dtype=torch.bool)
     gold = torch.tensor([[[1, 0, 1], [1, 2, 3]]])
 
-    def learnt(self, pairs: PairScorer) -> set[tuple[int, int]]:
+    def learned(self, pairs: PairScorer) -> set[tuple[int, int]]:
         optimizer = torch.optim.Adam(pairs.parameters(), lr=0.05)
         for _ in range(150):
             optimizer.zero_grad()
@@ -282,13 +282,13 @@ class TestTwoDisjointPairs:
     )
     def test_sums_cannot_learn_them(self, made: Callable[[], PairScorer]) -> None:
         torch.manual_seed(1)
-        found = self.learnt(made())
+        found = self.learned(made())
         assert not {(0, 1), (2, 3)} <= found or {(0, 3), (2, 1)} & found
 
     @pytest.mark.parametrize("cls", [cls for cls in SCORERS if not issubclass(cls, SumPairScorer)])
     def test_the_others_learn_them(self, cls: type[PairScorer]) -> None:
         torch.manual_seed(1)
-        assert self.learnt(cls(4, 1, hidden_size=16)) == {(0, 1), (2, 3)}
+        assert self.learned(cls(4, 1, hidden_size=16)) == {(0, 1), (2, 3)}
 
 
 def test_the_scorers_with_a_hidden_layer_differ_in_its_activation() -> None:

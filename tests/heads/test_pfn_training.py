@@ -44,7 +44,7 @@ def test_units_are_those_of_the_encoder_below_unless_told_otherwise(encoder: str
 
 
 @pytest.mark.parametrize("recurrent", ["partition_filter", "srn"])
-def test_a_tiny_corpus_is_learnt_with_its_types(recurrent: str, tmp_path: Path) -> None:
+def test_a_tiny_corpus_is_learned_with_its_types(recurrent: str, tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
         tiny.write_corpus(tmp_path / f"{split}.jsonl")
     variables = {"data": tmp_path, "format": "jsonl", "recurrent": recurrent, "epochs": 15, "dim": 16, "hidden": 10}

@@ -167,7 +167,7 @@ def test_tags_in_files_of_jointer_are_read(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "rounds": 1}], ids=str)
-def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
+def test_a_tiny_corpus_is_learned_and_predicted_from_text(
     variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learn_and_predict("rin_webnlg", {**variables, "epochs": 20, "dim": 16, "lr": 0.02}, tmp_path, capsys)

@@ -62,7 +62,7 @@ def test_the_loss_is_that_of_the_pairs_in_order_outputs_and_gradients(scorer: Pa
         torch.testing.assert_close(triangle_loss(scorer, inputs, mask, GOLD).clone(), loss.detach())
 
 
-def test_with_dropout_gold_cells_have_the_logits_of_the_table_that_is_learnt() -> None:
+def test_with_dropout_gold_cells_have_the_logits_of_the_table_that_is_learned() -> None:
     torch.manual_seed(1)
     scorer = PFNPairScorer(DIM, RELATIONS, hidden_size=8, bias=0.0, dropout=0.5).double()
     inputs, mask = padded_inputs(DIM)

@@ -86,7 +86,7 @@ class SilentLoss(RIN):
 
 
 class NeverScored(RIN):
-    """What it has learnt never contains one of the relations, although the oracle's answer does."""
+    """What it has learned never contains one of the relations, although the oracle's answer does."""
 
     def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
         said = super().decode(output, batch)

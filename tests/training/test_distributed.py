@@ -161,7 +161,7 @@ class TestTwoThatTryOut:
         assert [float(number) for number in two] == pytest.approx([float(number) for number in one], rel=1e-2)
         assert os.listdir() == ["log.txt"]
 
-    def test_so_is_what_is_learnt_by_heart_or_not(self, both: Callable[..., tuple[str, str]]) -> None:
+    def test_so_is_what_is_learned_by_heart_or_not(self, both: Callable[..., tuple[str, str]]) -> None:
         still = ("-o", 'trainer.parameter_groups={"embedder": {"lr": 0}, "head": {"lr": 0}}')
         one, two = both(2, "train", "--overfit", "3", *still)
         assert one[one.index("error: ") :] == two[two.index("error: ") :] and two.count("error: ") == 1

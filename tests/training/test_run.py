@@ -69,7 +69,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 class TestLearning:
-    def test_a_small_corpus_is_learnt_by_heart(self, trained: Path) -> None:
+    def test_a_small_corpus_is_learned_by_heart(self, trained: Path) -> None:
         losses = [epoch["loss"] for epoch in epochs(trained)]
         assert losses[-1] < 0.05 * losses[0]
         assert read(trained / "metrics.json")["test"]["exact_span"]["triples"]["f1"] == 1
@@ -269,7 +269,7 @@ class TestData:
         sample.train(tiny, tmp_path / "run", data=data, head=head)
         [example] = Predictor.load(tmp_path / "run" / "model.tar.gz")(["Ann left ."])
         assert example.relations == []
-        assert caplog.messages.count(f"{tmp_path}/train.jsonl: holds no relation; none can be learnt") == 1
+        assert caplog.messages.count(f"{tmp_path}/train.jsonl: holds no relation; none can be learned") == 1
 
     def test_without_relations_entities_are_judged(
         self, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture

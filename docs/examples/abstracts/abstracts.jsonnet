@@ -1,4 +1,4 @@
-// PFN on abstracts in brat's form, in windows of three sentences, so that relations between sentences are learnt.
+// PFN on abstracts in brat's form, in windows of three sentences, so that relations between sentences are learned.
 local corpus = import 'relx/corpora.libsonnet';
 local samples = import 'relx/samples.libsonnet';
 

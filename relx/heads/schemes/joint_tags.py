@@ -42,7 +42,7 @@ class JointTags:
 
     A token has one tag, so triples compete. ``conflict`` is what happens to a triple that needs a token with another
     tag, in the order of the data: it is left out (``first``), its tags replace the older ones (``overwrite``), or the
-    sentence is not learnt from (``drop_sentence``). ``decoding`` is which mentions of a relation type become a pair:
+    sentence is not learned from (``drop_sentence``). ``decoding`` is which mentions of a relation type become a pair:
     each head with its nearest tail and each tail with its nearest head (``nearest``), or all (``all_pairs``).
     """
 

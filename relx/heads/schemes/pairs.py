@@ -18,7 +18,7 @@ class AnchorTable:
     """Write relations as cells of a table, and read them back.
 
     One token of an entity, its ``anchor``, represents it in the table; its span is that of its tags. ``allow_self`` is
-    whether head and tail may have the same anchor token: without it such relations are neither learnt nor read. The
+    whether head and tail may have the same anchor token: without it such relations are neither learned nor read. The
     diagonal stays in the table in both cases.
     """
 
@@ -30,7 +30,7 @@ class AnchorTable:
     def write(self, example: Example, tagged: Iterable[Entity]) -> tuple[np.ndarray, list[tuple[Relation, str]]]:
         """Write the cells (relation from 1, head, tail) of a sentence, [cells, 3], and list the relations not held.
 
-        ``tagged`` are the entities that the tags of the sentence hold. A cell is learnt also if the spans of its
+        ``tagged`` are the entities that the tags of the sentence hold. A cell is learned also if the spans of its
         mentions are lost.
         """
         cells: dict[tuple[int, int, int], None] = {}

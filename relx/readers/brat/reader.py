@@ -55,7 +55,7 @@ class BratReader(DatasetReader):
         tokenizer: The tokenizer of the experiment.
         sentence_splitter: The sentence splitter of the experiment.
         window: The number of neighboring sentences that the model reads as one. Each relation between mentions of such
-            a window can be learnt.
+            a window can be learned.
     """
 
     def __init__(

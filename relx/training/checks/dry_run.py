@@ -39,9 +39,9 @@ PREDICTED = 32
 MOST_STEPS = 500
 MEASURE_EVERY = 25
 MEMORIZED = 0.01
-LEARNT = 0.1
+LEARNED = 0.1
 # A limit of the head keeps the loss of its sentences above zero.
-LEARNT_WITH_LIMITS = 0.5
+LEARNED_WITH_LIMITS = 0.5
 NAMED = 5
 
 
@@ -150,7 +150,7 @@ def overfit(experiment: Experiment, count: int, distributed: Distributed) -> str
     report = score(examples, predicted, protocol)
     loss = f"loss {before.loss:.3f} -> {after.loss:.3f}"
     outcome = f"{counted(len(examples), 'sentence')}, {steps} steps: {loss}, {_found(report)}{_limits(ceiling, report)}"
-    most = LEARNT_WITH_LIMITS if ceiling.at_most else LEARNT
+    most = LEARNED_WITH_LIMITS if ceiling.at_most else LEARNED
     fell = math.isfinite(after.loss) and after.loss <= most * before.loss
     free = [index for index in range(len(examples)) if index not in set(ceiling.limited)]
     right = _reaches(head, [examples[index] for index in free], [predicted[index] for index in free], protocol)
@@ -179,8 +179,8 @@ def _reaches(head: Head, gold: Sequence[Example], predicted: Sequence[Example], 
 
 def _verdict(outcome: str, reasons: Sequence[str], limited: bool) -> str:
     if reasons:
-        raise TrainingError("\n  ".join([f"not learnt by heart: {outcome}", *reasons]))
-    return f"{'learnt as far as the head allows' if limited else 'learnt by heart'}: {outcome}"
+        raise TrainingError("\n  ".join([f"not learned by heart: {outcome}", *reasons]))
+    return f"{'learned as far as the head allows' if limited else 'learned by heart'}: {outcome}"
 
 
 def _chosen(examples: Sequence[Example], count: int) -> list[Example]:
@@ -232,13 +232,16 @@ def _found(report: Report) -> str:
 
 def _reasons(run: DryRun, before: Fit, after: Fit, fell: bool) -> list[str]:
     """Name the weights and the scores that do not learn, and say what to do where the loss did or did not fall."""
-    reasons = [*_idle_weights(run), *_unlearnt_scores(before, after)]
+    reasons = [*_idle_weights(run), *_unlearned_scores(before, after)]
     if not math.isfinite(after.loss):
         return [*reasons, f"the loss without dropout is {after.loss}: look at forward and loss after model.eval()"]
     if not fell:
-        return [*reasons, "where all take part: try another trainer.optimizer.lr (relx find-lr) or less dropout"]
+        return [
+            *reasons,
+            "if the list names all scores, try another trainer.optimizer.lr (relx find-lr) or less dropout",
+        ]
     near = after.loss <= MEMORIZED * before.loss
-    loss = "is near zero" if near else f"fell to {after.loss / before.loss:.0%} of what it was"
+    loss = "is near zero" if near else f"fell to {after.loss / before.loss:.0%} of its first value"
     return [*reasons, f"the loss {loss}, and yet the predictions are not right: look at the head's decode"]
 
 
@@ -256,12 +259,14 @@ def _idle_weights(run: DryRun) -> list[str]:
     return found + ([f"{frozen} weights are frozen (trainable, parameter_groups)"] if frozen else [])
 
 
-def _unlearnt_scores(before: Fit, after: Fit) -> list[str]:
+def _unlearned_scores(before: Fit, after: Fit) -> list[str]:
     """Name the outputs of the head whose gradient is still large, the largest first."""
     shares = {name: after.gradients[name] / norm for name, norm in before.gradients.items() if norm}
     dead = [name for name, norm in before.gradients.items() if not norm]
-    high = sorted((name for name, share in shares.items() if share > LEARNT), key=lambda name: -shares[name])
-    found = [f"the score {name!r} is not learnt: its gradient is {shares[name]:.0%} of what it was" for name in high]
+    high = sorted((name for name, share in shares.items() if share > LEARNED), key=lambda name: -shares[name])
+    found = [
+        f"the score {name!r} is not learned: its gradient is {shares[name]:.0%} of its first value" for name in high
+    ]
     return found + [f"the loss does not depend on the score {name!r}" for name in dead]
 
 

@@ -128,7 +128,7 @@ def oracle_check(head: Head, gold: Sequence[Example], protocol: str) -> OracleRe
 
 
 def oracle_decode(head: Head, gold: Sequence[Example]) -> list[Example]:
-    """Return what a model predicts that has learnt the targets perfectly. Raises TrainingError if the head fails."""
+    """Return what a model predicts that has learned the targets perfectly. Raises TrainingError if the head fails."""
     with faults_of(head, "targets"):
         corpus = TensorDataset(gold, lambda example: head.targets(example).arrays)
     loader = DataLoader(batch_size=256, max_tokens=8192)

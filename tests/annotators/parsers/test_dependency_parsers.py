@@ -78,7 +78,7 @@ class TestStanza:
     def test_a_sentence(self, parser):
         assert parser.parse([ADA]) == [ADA_PARSE]
 
-    def test_it_has_learnt_its_treebank(self, parser):
+    def test_it_has_learned_its_treebank(self, parser):
         gold = list(read(TINY / "dev.conllu"))
         found = parser.parse([example.tokens for example in gold])
         assert all(map(is_tree, found))
@@ -289,7 +289,7 @@ def test_an_experiment_parses_once_and_its_archive_parses_raw_text(tiny, tmp_pat
     [example] = predictor(["Ada Keller was born in Lyon."])
     assert (example.dependency_heads, example.deprels) == tuple(ADA_PARSE)
     given = {**example_to_json(example), "heads": [0] * 7}
-    assert predictor([given])[0].dependency_heads == ADA_PARSE.heads, "the model has learnt from the parser's trees"
+    assert predictor([given])[0].dependency_heads == ADA_PARSE.heads, "the model has learned from the parser's trees"
 
     from relx.commands import main
 

@@ -174,7 +174,7 @@ def said(predicted: list[Example]) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_batch_without_entities_is_learnt_and_predicted(name: str) -> None:
+def test_a_batch_without_entities_is_learned_and_predicted(name: str) -> None:
     model = make(**VARIANTS[name])
     nothing = [Example(["a", "b"]), Example([]), Example(["c"])]
     loss = model(labeled(model, nothing))

@@ -156,7 +156,7 @@ def scores(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fusion", ["late", "early"])
-def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
+def test_a_tiny_corpus_is_learned_and_predicted_from_text(
     fusion: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = {"data": corpus(tmp_path / "data"), "format": "jsonl", "fusion": fusion, "epochs": 40}

@@ -86,7 +86,7 @@ def test_the_decoders_of_onedecoder_copy_the_same_words(name: str) -> None:
         ("copyre_one_code", False),
     ],
 )
-def test_a_sentence_with_two_pairs_of_words_is_learnt_by_heart_if_decoders_can_copy_both(
+def test_a_sentence_with_two_pairs_of_words_is_learned_by_heart_if_decoders_can_copy_both(
     name: str, learns: bool
 ) -> None:
     head = head_of(name, decoders=2)

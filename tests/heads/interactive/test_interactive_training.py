@@ -198,7 +198,7 @@ def test_a_gcn_layer_keeps_what_it_was_given_unless_told_otherwise() -> None:
         ("graphrel_webnlg", {"parser": "linear_chain"}),
     ],
 )
-def test_a_tiny_corpus_is_learnt_and_predicted_from_text(
+def test_a_tiny_corpus_is_learned_and_predicted_from_text(
     name: str,
     variables: dict[str, Any],
     tmp_path: Path,

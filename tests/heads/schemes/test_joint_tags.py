@@ -62,7 +62,7 @@ def test_or_the_last_triple_wins():
     assert written.lost == [(example.relations[0], OVERWRITTEN)] and written.kept
 
 
-def test_or_the_sentence_is_not_learnt_from():
+def test_or_the_sentence_is_not_learned_from():
     example = sentence(12, (ADA, "born_in", LONDON), (ADA, "lives_in", PARIS))
     written = scheme("drop_sentence").write(example)
     assert not written.kept

@@ -78,7 +78,7 @@ def test_each_cause(anchor, mention, cause):
     assert causes == ([cause] if cause else []) + [NOT_LOCATED if cause == NOT_LOCATED else UNKNOWN]
 
 
-def test_cells_are_learnt_once_and_also_where_the_extent_is_lost():
+def test_cells_are_learned_once_and_also_where_the_extent_is_lost():
     twice = sentence(6, ((0, 3), "a", (5, 6)), ((0, 3), "a", (5, 6)), ((2, 3), "a", (5, 6)), ((1, 3), "b", (5, 6)))
     cells = head_of().targets(twice).arrays["relation_cells"]
     numbers = {name: head_of().anchor_table.relations.get(name) + 1 for name in "ab"}

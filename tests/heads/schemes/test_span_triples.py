@@ -95,7 +95,7 @@ def test_each_cause() -> None:
     causes = [UNKNOWN, NOT_LOCATED, SELF, SHADOWED, UNLISTED, UNLISTED]
     assert targets.lost == list(zip(relations[1:], causes, strict=True))
     assert len(targets.arrays["entity_spans"]) == 2
-    assert targets.arrays["triples"].tolist() == [[1, 0, 1]], "a place is learnt whatever the type of its other entity"
+    assert targets.arrays["triples"].tolist() == [[1, 0, 1]], "a place is learned whatever the type of its other entity"
 
 
 def test_mentions_that_are_told_to_themselves() -> None:

@@ -93,7 +93,7 @@ def test_the_nearest_end_loses_the_longer_of_two_spans_with_one_start_and_those_
     assert sorted(numbers_of(found)) == [*flat, (1, 1, 0, 2), (2, 0, 0, 3), (2, 0, 1, 3)]
 
 
-def test_what_the_extractor_has_learnt_is_what_it_finds() -> None:
+def test_what_the_extractor_has_learned_is_what_it_finds() -> None:
     inputs, mask = padded_inputs(40)
     torch.manual_seed(2)
     extractor = MatchingSpanTagger(40, LABELS, pair_scorer=Lazy(PFNPairScorer, hidden_size=20)).double()

@@ -45,7 +45,7 @@ def test_a_model_that_learns_says_so_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(tiny), "--var", f"data={tiny.parent}", "--overfit", "4"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("learnt by heart: 4 sentences, ")
+    assert said.startswith("learned by heart: 4 sentences, ")
     assert "triples P 100.0 R 100.0 F1 100.0, entities P 100.0 R 100.0 F1 100.0 (exact_span)\n" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -63,10 +63,13 @@ def test_sentences_with_relations_come_first_and_are_spread(tiny: Path) -> None:
 class TestNotLearnt:
     def test_a_rate_that_moves_nothing_leaves_every_score(self, tiny: Path) -> None:
         first, *reasons = failure(tiny, optimizer={"type": "sgd", "lr": 1e-9})
-        assert first.startswith("not learnt by heart: 4 sentences, 50 steps: loss ") and "triples P 0.0" in first
-        assert "  the score 'joint' is not learnt: its gradient is 100% of what it was" in reasons
-        assert "  the score 'entity' is not learnt: its gradient is 100% of what it was" in reasons
-        assert reasons[-1] == "  where all take part: try another trainer.optimizer.lr (relx find-lr) or less dropout"
+        assert first.startswith("not learned by heart: 4 sentences, 50 steps: loss ") and "triples P 0.0" in first
+        assert "  the score 'joint' is not learned: its gradient is 100% of its first value" in reasons
+        assert "  the score 'entity' is not learned: its gradient is 100% of its first value" in reasons
+        assert (
+            reasons[-1]
+            == "  if the list names all scores, try another trainer.optimizer.lr (relx find-lr) or less dropout"
+        )
 
     def test_the_score_that_stays_behind_is_named_and_the_weights_without_gradient(
         self, tiny: Path, registry: None
@@ -79,7 +82,7 @@ class TestNotLearnt:
 
         reasons = failure(tiny, "model.head.type=half")[1:]
         assert any("weights get no gradient: head.joint_task.encoder." in reason for reason in reasons)
-        assert any(reason.startswith("  the score 'joint' is not learnt") for reason in reasons)
+        assert any(reason.startswith("  the score 'joint' is not learned") for reason in reasons)
         assert not any("'entity'" in reason for reason in reasons)
 
     def test_a_score_that_the_loss_leaves_out_is_named(self, tiny: Path, registry: None) -> None:
@@ -116,7 +119,7 @@ def test_the_ceiling_of_the_scheme_is_enough(tiny: Path, tmp_path: Path) -> None
         both = line.replace('"relations": [', '"relations": [{"head": 1, "type": "birthplace_of", "tail": 0}, ')
         (tmp_path / f"{split}.jsonl").write_text(f"{both}\n")
     said = outcome(tiny, data=str(tmp_path), count=1)
-    assert said.startswith("learnt by heart: ") and "; the scheme's ceiling is P 100.0 R 50.0 F1 66.7" in said
+    assert said.startswith("learned by heart: ") and "; the scheme's ceiling is P 100.0 R 50.0 F1 66.7" in said
 
 
 @pytest.mark.usefixtures("quick")
@@ -127,7 +130,7 @@ def test_a_limit_of_the_head_is_named_and_nothing_above_it_is_asked_for(tiny: Pa
         (tmp_path / f"{split}.jsonl").write_text(json.dumps(line))
     rin, fast, still = 'model.head={"type": "rin"}', {"type": "adam", "lr": 0.1}, {"type": "sgd", "lr": 1e-9}
     said = outcome(tiny, rin, data=str(tmp_path), count=1, optimizer=fast)
-    assert said.startswith("learnt as far as the head allows: 1 sentence, ")
+    assert said.startswith("learned as far as the head allows: 1 sentence, ")
     assert f"ceiling is at most P 66.7 R 100.0 F1 80.0 (exact_span)\n  1 wrong triple added: {SUMMED}" in said
     assert said.endswith("predictions not judged, because a limit acts: 1 sentence")
     assert "decode" not in said
@@ -152,7 +155,7 @@ def test_a_head_that_is_wrong_in_sentences_without_a_limit_is_not_excused_by_oth
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_loss_that_is_infinite_without_dropout_is_not_learnt(tiny: Path, registry: None) -> None:
+def test_a_loss_that_is_infinite_without_dropout_is_not_learned(tiny: Path, registry: None) -> None:
     @Head.register("infinite")
     class Infinite(HMT):
         def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
@@ -177,7 +180,7 @@ def test_a_loss_that_is_not_near_zero_is_not_said_to_be(tiny: Path, registry: No
 
     last = failure(tiny, "model.head.type=constant")[-1]
     assert re.fullmatch(
-        "  the loss fell to \\d+% of what it was, and yet the predictions are not right: .*decode", last
+        "  the loss fell to \\d+% of its first value, and yet the predictions are not right: .*decode", last
     )
 
 
