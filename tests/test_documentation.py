@@ -245,5 +245,5 @@ def test_the_page_on_schemas_shows_what_is_printed(capsys: pytest.CaptureFixture
 
 def test_the_guide_names_the_heads_that_relate_given_entities() -> None:
     guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    named = re.search(r"^The heads (.*?) can\s+do\s+this", guide, re.MULTILINE | re.DOTALL)
+    named = re.search(r"^The heads (.*?)\s+can\s+do\s+this", guide, re.MULTILINE | re.DOTALL)
     assert named is not None and re.findall(r"`(\w+)`", named[1]) == relating()

@@ -238,7 +238,7 @@ def _reasons(run: DryRun, before: Fit, after: Fit, fell: bool) -> list[str]:
     if not fell:
         return [
             *reasons,
-            "if the list names all scores, try another trainer.optimizer.lr (relx find-lr) or less dropout",
+            "if these are all, try another trainer.optimizer.lr (relx find-lr) or less dropout",
         ]
     near = after.loss <= MEMORIZED * before.loss
     loss = "is near zero" if near else f"fell to {after.loss / before.loss:.0%} of its first value"
