@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from batches import labelled
+from batches import labeled
 from tiny_transformer import TINY
 from torch import Tensor
 
@@ -82,7 +82,7 @@ def test_blocks_have_the_loss_and_the_gradients_of_all_pairs_at_once(
     example = sentence(6)
     embedder = {"type": "transformer", "model": TINY} if name in ("text", "levitated") else None
     model, plain = make({**HEADS[name], "dropout": dropout}, example, embedder), None
-    batch = labelled(model, [example, Example(["a"]), sentence(3)])
+    batch = labeled(model, [example, Example(["a"]), sentence(3)])
     if not dropout:
         plain = gradients(model.eval(), batch)  # the transformer has a dropout of its own
     for place, value in MODULES.items():
@@ -113,7 +113,7 @@ def test_a_sentence_of_three_hundred_mentions_is_learned_in_bounded_memory(
     """All 300 * 299 pairs are learned, or half of them; of the vectors of each pair only its logits are kept."""
     example = sentence(300)
     model = make(HEADS[name], example)
-    batch = labelled(model, [example])
+    batch = labeled(model, [example])
     sizes, score = [], model.head.pair_logits
     monkeypatch.setattr(model.head, "pair_logits", lambda *a: sizes.append(len(a[2])) or score(*a))
     with counted() as kept:
