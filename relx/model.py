@@ -1,7 +1,7 @@
 """The model of every experiment: an embedder, an encoder and a head."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -55,6 +55,7 @@ class JointExtractor(nn.Module):
                 input_dim=self.encoder.output_dim, task_features=self.encoder.task_features, vocabulary=vocabulary,
                 attention_maps=self.embedder.attention_maps,
             )  # fmt: skip
+        self.embedder.add_words(self.head.words)
         if not self.head.levitated:
             self.embedder.add_tokens(self.head.markers)
         elif isinstance(self.encoder, PassThroughEncoder):
@@ -107,16 +108,22 @@ class JointExtractor(nn.Module):
         return self.head(batch, Encoding(self))
 
     def extract(
-        self, examples: Iterable[Example], loader: DataLoader, over: Map = map, at: Thresholds | None = None
+        self,
+        examples: Iterable[Example],
+        loader: DataLoader,
+        over: Map = map,
+        at: Thresholds | None = None,
+        added: Mapping[str, str] | None = None,
     ) -> list[Example]:
         """Predict for sentences, in their order, in batches of similar lengths. ``over`` maps over the batches.
 
-        ``at`` are thresholds below those of the head, for candidates that are less probable (``Head.at``). A head that
-        finds no entities is given those that the sentences hold.
+        ``at`` are thresholds below those of the head, for candidates that are less probable (``Head.at``). ``added``
+        are descriptions of relations that the head has not learned (``Head.with_relations``). A head that finds no
+        entities is given those that the sentences hold.
         """
         if not self.head.finds_entities:
-            return self.relate(examples, loader, over, at)
-        head = self.head if at is None else self.head.at(at)
+            return self.relate(examples, loader, over, at, added)
+        head = self._head(at, added)
 
         def extract(batch: Batch) -> list[Example]:
             with faults_of(head, "extract"):
@@ -125,14 +132,19 @@ class JointExtractor(nn.Module):
         return self._predict(extract, examples, loader, over)
 
     def relate(
-        self, examples: Iterable[Example], loader: DataLoader, over: Map = map, at: Thresholds | None = None
+        self,
+        examples: Iterable[Example],
+        loader: DataLoader,
+        over: Map = map,
+        at: Thresholds | None = None,
+        added: Mapping[str, str] | None = None,
     ) -> list[Example]:
         """Predict the relations between the entities that the sentences hold, and return these with the relations.
 
         The head has to ``relates_given``. An entity without a place in the sentence, one whose tokens another entity
-        has, and one with a ``fault_of_given`` has no relations. ``at`` is that of ``extract``.
+        has, and one with a ``fault_of_given`` has no relations. ``at`` and ``added`` are those of ``extract``.
         """
-        head = self.head if at is None else self.head.at(at)
+        head = self._head(at, added)
 
         def relate(batch: Batch) -> list[Example]:
             given = [[e for e in relatable(one) if head.fault_of_given(e) is None] for one in batch.examples]
@@ -142,6 +154,10 @@ class JointExtractor(nn.Module):
             return [replace(example, entities=[*example.entities], relations=relations) for example, relations in pairs]
 
         return self._predict(relate, examples, loader, over)
+
+    def _head(self, at: Thresholds | None, added: Mapping[str, str] | None) -> Head:
+        head = self.head if at is None else self.head.at(at)
+        return head.with_relations(added) if added else head
 
     def vectors(self, examples: Iterable[Example], loader: DataLoader) -> list[Tensor]:
         """Return the mean of the encoded tokens of each sentence: [size of the encoder], on the CPU."""

@@ -1,6 +1,6 @@
 """Decide which candidates of a head are returned, and with which score."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from relx.calibration.calibration import LEAST_PROBABILITY, TASKS, Calibration, TaskCalibration
@@ -51,7 +51,8 @@ class Decision:
     Every entity and every relation has at least the score that is asked of its type, and a relation has both its
     arguments among the entities. An entity that the head found only as an argument stays as long as one of its
     relations does. Without ``calibration`` the scores are those of the head. ``given`` prepares sentences whose
-    entities are given: these stay as they are.
+    entities are given: these stay as they are. ``added`` are descriptions of relations that the head has not learned:
+    they are marked as ``unseen``.
     """
 
     def __init__(
@@ -61,8 +62,11 @@ class Decision:
         calibration: Calibration | None,
         min_score: MinScore | None,
         given: Given | None = None,
+        added: Mapping[str, str] | None = None,
     ) -> None:
-        least = resolve(min_score, vocabulary)
+        self.added = added or {}
+        """The descriptions of relations that the head has not learned."""
+        least = resolve(min_score, vocabulary, self.added)
         calibration = calibration or Calibration()
         self.entities, self.relations = (
             TaskDecision(getattr(own, task), getattr(calibration, task), least[task]) for task in TASKS
@@ -86,7 +90,8 @@ class Decision:
             kept, score = self.relations(relation.type, relation.score)
             if kept and relation.head in entities and relation.tail in entities:
                 head, tail = entities[relation.head], entities[relation.tail]
-                decided.relations.append(relation._replace(head=head, tail=tail, score=score))
+                unseen = relation.type in self.added
+                decided.relations.append(relation._replace(head=head, tail=tail, score=score, unseen=unseen))
         related = {argument.span for r in decided.relations for argument in (r.head, r.tail)}
         gone = example.only_arguments - related
         decided.entities = [entities[e] for e in example.entities if e in entities and e.span not in gone]
@@ -99,5 +104,5 @@ class Decision:
         for relation in example.relations:
             kept, score = self.relations(relation.type, relation.score)
             if kept:
-                decided.relations.append(relation._replace(score=score))
+                decided.relations.append(relation._replace(score=score, unseen=relation.type in self.added))
         return decided

@@ -1,11 +1,11 @@
 """The least scores that a user asks for: for all, for a task, or for a type of entities or relations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from relx.calibration.calibration import TASKS, Task
-from relx.data.vocabulary import ENTITY_TYPES, Vocabulary
+from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, Vocabulary
 from relx.errors import ConfigError
 from relx.registry import nearest
 from relx.utils.text import LONGEST_NAME, printable
@@ -21,16 +21,18 @@ class LeastScores:
     by_type: Mapping[str, float] = field(default_factory=dict)
 
 
-def resolve(given: MinScore | None, vocabulary: Vocabulary) -> dict[Task, LeastScores]:
+def resolve(given: MinScore | None, vocabulary: Vocabulary, added: Iterable[str] = ()) -> dict[Task, LeastScores]:
     """Return the bounds of both tasks; names are ``entities``, ``relations`` or a type that the model knows.
 
-    A name that is both a type of entities and of relations bounds both. Raises ConfigError with all that is wrong.
+    ``added`` are types of relations that it knows besides those of its vocabulary. A name that is both a type of
+    entities and of relations bounds both. Raises ConfigError with all that is wrong.
     """
     given = {} if given is None else given if isinstance(given, Mapping) else dict.fromkeys(TASKS, given)
     typed = vocabulary.facts.get(ENTITY_TYPES) == "data"
     known = {"entities": vocabulary.namespaces.get(ENTITY_TYPES) if typed else None}
-    known["relations"] = vocabulary.namespaces.get("relations")
+    known["relations"] = vocabulary.namespaces.get(RELATIONS)
     types = {task: list(known[task] or ()) for task in TASKS}
+    types["relations"] += added
     rest: dict[str, float] = {}
     by_type: dict[str, dict[str, float]] = {task: {} for task in TASKS}
     faults = []

@@ -1,6 +1,7 @@
 """What several commands share: arguments, how an experiment file is loaded, and how output is written."""
 
 import argparse
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -91,15 +92,20 @@ def add_prediction_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def decision_of(
-    predictor: "Predictor", args: argparse.Namespace, given_entities: "bool | Gazetteer" = False
+    predictor: "Predictor",
+    args: argparse.Namespace,
+    given_entities: "bool | Gazetteer" = False,
+    add_relations: Mapping[str, str] | None = None,
 ) -> "Decision":
     """Return what decides on predictions as these arguments say. Raises ConfigError with all that is wrong."""
     from relx.calibration.min_score import parse
 
-    return predictor.decision(parse(args.min_score), not args.raw_scores, given_entities)
+    return predictor.decision(parse(args.min_score), not args.raw_scores, given_entities, add_relations)
 
 
-def enforcement_of(predictor: "Predictor", path: str | None, explain: bool = False) -> "Enforcement | None":
+def enforcement_of(
+    predictor: "Predictor", path: str | None, explain: bool = False, added: Iterable[str] = ()
+) -> "Enforcement | None":
     """Return what enforces the schema in a file. Raises DataError for a bad file, ConfigError for unknown names."""
     import sys
     from functools import partial
@@ -109,7 +115,7 @@ def enforcement_of(predictor: "Predictor", path: str | None, explain: bool = Fal
     if path is None:
         return None
     schema = Schema.read(path)
-    predictor.require_known(schema, path)
+    predictor.require_known(schema, path, added)
     return Enforcement(schema, partial(print, file=sys.stderr) if explain else None)
 
 

@@ -1,7 +1,7 @@
 """``relx predict``: entities and relations of raw text, tokens or labeled examples."""
 
 import argparse
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
@@ -71,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--ignore-case", action="store_true", help="match the names of --entities in any case")
     parser.add_argument(
+        "--add-relation", action="append", default=[], metavar="'NAME: DESCRIPTION'",
+        help="also predict this relation, which the model has not learned, by what it means in words; its triples are "
+        "marked as unseen; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
         "--explain",
         action="store_true",
         help="print each relation that --schema drops, with its rule, on standard error",
@@ -123,8 +128,9 @@ def run(args: argparse.Namespace) -> int:
 
     paths = text_files(args.inputs)
     predictor = Predictor.load(args.archive, args.device, args.override)
-    enforcement = enforcement_of(predictor, args.schema, args.explain)
-    decision = decision_of(predictor, args, _given(args, predictor))
+    added = _added(args.add_relation)
+    enforcement = enforcement_of(predictor, args.schema, args.explain, added)
+    decision = decision_of(predictor, args, _given(args, predictor), added)
     documents = None
     if not args.sentences:
         documents = predictor.document_predictor(decision, args.window, args.longest or LONGEST)
@@ -193,7 +199,7 @@ def _predict_tables(args: argparse.Namespace) -> int:
     from relx.errors import ConfigError, DataError
 
     given = {"triples": args.triples, "slim": args.slim, "explain": args.explain, "given-entities": args.given_entities,
-             "on-error stop": args.on_error == "stop"}  # fmt: skip
+             "add-relation": args.add_relation, "on-error stop": args.on_error == "stop"}  # fmt: skip
     for name in (name for name, value in given.items() if value):
         raise ConfigError(f"--{name} does not go with tables (--column)")
     if args.output is None:
@@ -225,6 +231,24 @@ def _predict_tables(args: argparse.Namespace) -> int:
 def _given(args: argparse.Namespace, predictor: "Predictor") -> "bool | Gazetteer":
     """Return whether entities are given, or the names of the list. Raises DataError."""
     return predictor.gazetteer(args.entities, args.ignore_case) if args.entities is not None else args.given_entities
+
+
+def _added(arguments: Sequence[str]) -> dict[str, str]:
+    """Read the relations to add: NAME: DESCRIPTION. Raises ConfigError with all that are none, or given twice."""
+    from relx.errors import ConfigError
+
+    added: dict[str, str] = {}
+    faults = []
+    for argument in arguments:
+        name, colon, description = (part.strip() for part in argument.partition(": "))
+        if not colon or not name or not description:
+            faults.append(f"{argument!r}: expected 'NAME: DESCRIPTION', such as 'born_in: the place of birth'")
+        elif name in added:
+            faults.append(f"{name!r} is given twice")
+        added[name] = description
+    if faults:
+        raise ConfigError("\n".join(f"--add-relation {fault}" for fault in faults))
+    return added
 
 
 def _with_progress(paths: Collection[str]) -> Callable[[str], Iterator[bytes]]:

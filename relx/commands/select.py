@@ -137,8 +137,9 @@ def _candidates(example: Example, typed: bool) -> Iterator[tuple[Candidate, floa
 
     for entity in example.entities:
         yield (str(entity.type) if typed else "entity", words(entity)), 1.0 if entity.score is None else entity.score
-    for head, type, tail, score in example.relations:
-        yield (type, f"{words(head)}, {words(tail)}"), 1.0 if score is None else score
+    for relation in example.relations:
+        score = 1.0 if relation.score is None else relation.score
+        yield (relation.type, f"{words(relation.head)}, {words(relation.tail)}"), score
 
 
 def _undecided(values: Sequence[float]) -> float:

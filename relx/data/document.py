@@ -31,6 +31,7 @@ class DocumentRelation(NamedTuple):
     tail: DocumentMention
     score: float | None = None
     sentence: int = 0
+    unseen: bool = False
 
     @property
     def crosses(self) -> bool:
@@ -76,12 +77,14 @@ class Document:
         document.text = "\n".join(texts)
         return document
 
-    def relate(self, head: DocumentMention, type: str, tail: DocumentMention, score: float | None = None) -> None:
+    def relate(
+        self, head: DocumentMention, type: str, tail: DocumentMention, score: float | None = None, unseen: bool = False
+    ) -> None:
         """Add a relation between two mentions of the document; the sentence of the head lists it."""
         if head.sentence == tail.sentence:
-            self.sentences[head.sentence].relations.append(Relation(head.entity, type, tail.entity, score))
+            self.sentences[head.sentence].relations.append(Relation(head.entity, type, tail.entity, score, unseen))
         else:
-            self.crossing.append(DocumentRelation(head, type, tail, score, head.sentence))
+            self.crossing.append(DocumentRelation(head, type, tail, score, head.sentence, unseen))
 
     def mentions(self) -> Iterator[DocumentMention]:
         """Yield the mentions of each sentence: its entities, then the arguments of relations that are no entities."""
@@ -96,9 +99,9 @@ class Document:
     def relations(self) -> Iterator[DocumentRelation]:
         """Yield the relations within each sentence, in order, and then those between sentences."""
         for number, sentence in enumerate(self.sentences):
-            for head, type, tail, score in sentence.relations:
+            for head, type, tail, score, unseen in sentence.relations:
                 ends = DocumentMention(number, head), DocumentMention(number, tail)
-                yield DocumentRelation(ends[0], type, ends[1], score, number)
+                yield DocumentRelation(ends[0], type, ends[1], score, number, unseen)
         yield from self.crossing
 
     def characters(self, mention: DocumentMention) -> tuple[int, int] | None:
@@ -148,14 +151,14 @@ class Document:
         for number, sentence in enumerate(sentences, first):
             example.entities += [moved(number, entity) for entity in sentence.entities]
             example.relations += [
-                Relation(moved(number, head), type, moved(number, tail), score)
-                for head, type, tail, score in sentence.relations
+                relation._replace(head=moved(number, relation.head), tail=moved(number, relation.tail))
+                for relation in sentence.relations
             ]
-        for head, type, tail, score, listed in self.crossing:
+        for head, type, tail, score, listed, unseen in self.crossing:
             inside = first <= min(head.sentence, tail.sentence) and max(head.sentence, tail.sentence) < stop
             is_too_long = abs(head.sentence - tail.sentence) >= stop - first
             if inside or (is_too_long and first <= listed < stop):
-                example.relations.append(Relation(moved(*head), type, moved(*tail), score))
+                example.relations.append(Relation(moved(*head), type, moved(*tail), score, unseen))
         return example
 
     def _joined(self, first: int, stop: int, begins: list[int]) -> Example:

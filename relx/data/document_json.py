@@ -98,7 +98,10 @@ def _entity_to_json(document: Document, mention: DocumentMention, id: str) -> di
 
 
 def _relation_to_json(relation: DocumentRelation, ids: dict[DocumentMention, str]) -> dict[str, Any]:
-    return without_none(type=relation.type, head=ids[relation.head], tail=ids[relation.tail], score=relation.score)
+    return without_none(
+        type=relation.type, head=ids[relation.head], tail=ids[relation.tail], score=relation.score,
+        unseen=relation.unseen or None,
+    )  # fmt: skip
 
 
 def _name_to_json(name: Name) -> dict[str, Any]:
@@ -160,4 +163,4 @@ def _add_relation(relation: dict[str, Any], places: dict[str, tuple[int, int]], 
         for number, i in (places[id] for id in ids.values())
     )
     type, score = required(relation, "type", str, where), optional(relation, "score", float, where)
-    document.relate(head, type, tail, score)
+    document.relate(head, type, tail, score, optional(relation, "unseen", bool, where) or False)

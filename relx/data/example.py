@@ -40,12 +40,16 @@ class Entity(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A directed, typed relation between two mentions of one sentence."""
+    """A directed, typed relation between two mentions of one sentence.
+
+    ``unseen`` marks a prediction of a type that the model has not learned, and that was only described to it.
+    """
 
     head: Entity
     type: str
     tail: Entity
     score: float | None = None
+    unseen: bool = False
 
     @property
     def located(self) -> bool:

@@ -34,7 +34,7 @@ FOREIGN = frozenset(
 )
 # An unknown key as like a known one as this is taken for a mistake; any other is kept under meta.
 MISSPELT = 0.75
-RELATION_KEYS = ("head", "type", "tail", "score")
+RELATION_KEYS = ("head", "type", "tail", "score", "unseen")
 
 
 def example_from_json(record: Any, tokenizer: Tokenizer | None = None) -> Example:
@@ -275,7 +275,8 @@ def _slice(example: Example, entity: Entity) -> str | None:
 def _relation(record: dict[str, Any], example: Example, where: str) -> Relation:
     only_keys(record, RELATION_KEYS, where)
     head, tail = (_argument(record, key, example, where) for key in ("head", "tail"))
-    return Relation(head, required(record, "type", str, where), tail, optional(record, "score", float, where))
+    score, unseen = optional(record, "score", float, where), optional(record, "unseen", bool, where)
+    return Relation(head, required(record, "type", str, where), tail, score, unseen or False)
 
 
 def _argument(record: dict[str, Any], key: str, example: Example, where: str) -> Entity:
@@ -294,7 +295,9 @@ def _relation_to_json(example: Example, relation: Relation, numbers: dict[Entity
         numbers[argument] if argument in numbers else _entity_to_json(example, argument)
         for argument in (relation.head, relation.tail)
     )
-    return without_none(head=head, type=relation.type, tail=tail, score=relation.score)
+    return without_none(
+        head=head, type=relation.type, tail=tail, score=relation.score, unseen=relation.unseen or None
+    )  # fmt: skip
 
 
 def _entity_to_json(example: Example, entity: Entity) -> dict[str, Any]:

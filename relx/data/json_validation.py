@@ -11,7 +11,9 @@ T = TypeVar("T")
 
 SHOWN = 6  # faults in one message
 
-_WORDS = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
+_WORDS = {
+    str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object",
+}  # fmt: skip
 
 
 class BadRecord(RelxError, ValueError):
@@ -26,9 +28,9 @@ def raise_any(faults: Sequence[str]) -> None:
 
 
 def checked(value: Any, kind: type[T], where: str) -> T:
-    """Return the value after checking its kind; integers are accepted as numbers, true and false are not."""
+    """Return the value after checking its kind; integers are accepted as numbers, true and false as ``bool`` alone."""
     accepted = (int, float) if kind is float else kind
-    if not isinstance(value, accepted) or isinstance(value, bool):
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise BadRecord(f"{where}: expected {_WORDS[kind]}, got {shown(value)}")
     try:
         return kind(value) if kind is float else value  # type: ignore[call-arg,return-value]

@@ -12,6 +12,7 @@ from relx.errors import ArchiveError
 
 FACTS = "facts.json"
 FILES = "files/"
+RELATIONS = "relations"  # a namespace
 ENTITY_TYPES = "entity_types"  # a namespace, and a fact: where the types come from
 NO_TYPES = "none"  # the fact where neither the data nor the relations give entity types
 
@@ -80,7 +81,7 @@ class Vocabulary:
 
     def relations(self) -> Namespace:
         """Return the relation types of the training sentences. Raises like ``namespace``."""
-        return self.namespace("relations", lambda example: (relation.type for relation in example.relations))
+        return self.namespace(RELATIONS, lambda example: (relation.type for relation in example.relations))
 
     def listed(self, name: str, items: Callable[[], Iterable[str]]) -> Namespace:
         """Return a namespace of the given items, in their order, without counting. Raises like ``namespace``."""

@@ -84,9 +84,9 @@ def labeled(document: Document, whole: Example) -> tuple[Document, int]:
         if not crosses(entity):
             number, own = placed(entity)
             found.sentences[number].entities.append(own)
-    for head, type, tail, score in whole.relations:
+    for head, type, tail, score, unseen in whole.relations:
         if not crosses(head) and not crosses(tail):
-            found.relate(placed(head, tail), type, placed(tail, head), score)
+            found.relate(placed(head, tail), type, placed(tail, head), score, unseen)
     return found, sum(map(crosses, whole.mentions()))
 
 
@@ -122,7 +122,8 @@ def _merge(group: Sequence[Example]) -> Example:
     whole.entities = [entity for entities in best.values() for entity in entities]
     whole.only_arguments = _only_arguments(group)
     whole.relations = [
-        Relation(_at(best, head), type, _at(best, tail), score) for head, type, tail, score in relations.values()
+        relation._replace(head=_at(best, relation.head), tail=_at(best, relation.tail))
+        for relation in relations.values()
     ]
     return whole
 
@@ -150,7 +151,8 @@ def _moved(window: Example, first: Example) -> tuple[list[Entity], list[Relation
     """Return the entities and relations of a window with places in the document."""
     by = _shift(window, first)
     return [shifted(entity, *by) for entity in window.entities], [
-        Relation(shifted(head, *by), type, shifted(tail, *by), score) for head, type, tail, score in window.relations
+        relation._replace(head=shifted(relation.head, *by), tail=shifted(relation.tail, *by))
+        for relation in window.relations
     ]
 
 

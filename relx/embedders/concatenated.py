@@ -46,6 +46,11 @@ class ConcatenatedEmbedder(TokenEmbedder):
         for embedder in self.embedders:
             embedder.add_tokens(tokens)  # type: ignore
 
+    def add_words(self, words: Sequence[str]) -> None:
+        """Make room for them in every embedder."""
+        for embedder in self.embedders:
+            embedder.add_words(words)  # type: ignore
+
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, output_dim]."""
         return torch.cat([embedder(batch) for embedder in self.embedders], dim=-1)

@@ -47,6 +47,12 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
         An embedder that does not override this treats them as unknown words.
         """
 
+    def add_words(self, words: Sequence[str]) -> None:
+        """Make room for words that a head encodes beside those of the training data. Called before ``add_tokens``.
+
+        An embedder that reads any word does not override this.
+        """
+
     def add_levitated(self, tokens: Sequence[str]) -> None:
         """Make room for markers beside the sentences, as ``add_tokens`` does. Raises ValueError if it cannot read them.
 

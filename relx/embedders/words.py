@@ -97,13 +97,17 @@ class WordEmbedder(TokenEmbedder):
 
     def add_tokens(self, tokens: Sequence[str]) -> None:
         """Append a row for each token to the table of the training words, of the same mean norm as the others."""
-        self.added = Namespace(tokens)
+        self.added = Namespace([*self.added, *tokens])
         known = self.table.detach()
         table = known.new_empty(len(known) + len(tokens), self.output_dim)
         if not known.is_meta:  # where tensors have no numbers, torch imports its compiler to compute with them
             norm = known[UNKNOWN:].square().mean().sqrt() * self.output_dim**0.5
             torch.cat((known, _random_rows(len(tokens), self.output_dim) * norm), out=table)
         self.table = nn.Parameter(table, self.table.requires_grad)
+
+    def add_words(self, words: Sequence[str]) -> None:
+        """Append a row for each word that has no vector."""
+        self.add_tokens(list(dict.fromkeys(word for word in words if self._row(word) == UNKNOWN)))
 
     def row_keys(self) -> dict[str, list[Hashable]]:
         """Name the rows of both tables by their words."""

@@ -1,6 +1,6 @@
 """The contract of all heads. A head is one paper's scheme of joint extraction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
@@ -75,7 +75,10 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     ``forward`` serves only the loss and may read the gold of the batch.
 
     ``markers`` are tokens that the head writes among the words of a sentence: each gets a vector of its own.
-    ``levitated`` says that they are not among the words, but beside a sentence (``Encode.levitated``).
+    ``levitated`` says that they are not among the words, but beside a sentence (``Encode.levitated``). ``words`` are
+    those of texts of its own, such as descriptions of labels, that the head has encoded. ``described`` names the kinds
+    of labels, ``relations`` or ``entity_types``, that have no weights of their own, because the head reads what they
+    mean in words; a head of described relations writes ``with_relations``.
     ``finds_relations`` is False for a head that finds only entities. ``finds_entities`` is False for a head that
     predicts only relations between given entities: it writes ``relations_between`` in place of ``decode``, and the
     entities of labeled sentences are given to it. ``thresholds`` are the probabilities from which decoding counts what
@@ -86,6 +89,8 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
 
     markers: Sequence[str] = ()
     levitated: bool = False
+    words: Sequence[str] = ()
+    described: Collection[str] = ()
     finds_relations: bool = True
     finds_entities: bool = True
     thresholds: Thresholds = Thresholds()
@@ -144,6 +149,13 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     def relates_given(self) -> bool:
         """Whether the head predicts relations between given entities."""
         return self.finds_relations and type(self).relations_between is not Head.relations_between
+
+    def with_relations(self: H, descriptions: Mapping[str, str]) -> H:
+        """Return this head, with the same weights, such that it also predicts relations that training did not show.
+
+        ``descriptions`` say in words what each of them means. Raises ConfigError with all descriptions that do not fit.
+        """
+        raise NotImplementedError
 
     def at(self: H, thresholds: Thresholds) -> H:
         """Return this head, with the same weights, such that it also decodes what is less probable.

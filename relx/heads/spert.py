@@ -1,6 +1,5 @@
 """SpERT: span-based joint extraction with transformers (Eberts & Ulges 2020, ECAI)."""
 
-import torch
 from torch import Tensor
 
 from relx.data.spans import Overlap, Spans
@@ -9,9 +8,8 @@ from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head
 from relx.heads.schemes.mention_pairs import Labels, Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span
+from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span, mentions_and_between
 from relx.heads.spans.classifier import SpanClassifier, feed_forward
-from relx.kernels.range_maximum import max_over
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
 
@@ -70,7 +68,4 @@ class SpERT(SpanPairHead):
     def pair_logits(self, plain: PlainSentences, mentions: Spans, pairs: Pairs) -> Tensor:
         """Score [e(head); max of the tokens between, zeros if there are none; e(tail)]: -> [pairs, num_logits]."""
         e = self.spans.represent(plain.encoded, mentions)  # [mentions, span_dim]
-        head, tail = mentions.select(pairs.first), mentions.select(pairs.second)
-        after, before = torch.minimum(head.last, tail.last), torch.maximum(head.start, tail.start)
-        between = max_over(plain.encoded, pairs.row, after + 1, before - 1)  # [pairs, input_dim]
-        return self.pair(torch.cat((e[pairs.first], between, e[pairs.second]), dim=-1))
+        return self.pair(mentions_and_between(e, plain.encoded, mentions, pairs))

@@ -211,18 +211,19 @@ class DistinctTriples:
             head, tail = (entities[relation[key]] for key in ("head", "tail"))
             ends = [(entity.get("type"), normalized_name(entity["text"])) for entity in (head, tail)]
             place = f"{name}{min(head['start'], tail['start'])}-{max(head['end'], tail['end'])}"
-            places = self.found[ends[0], relation["type"], ends[1]]
+            places = self.found[ends[0], relation["type"], ends[1], relation.get("unseen", False)]
             places.append((head["text"], tail["text"], relation.get("score"), place))
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each triple, the best score first: score, number and places of its mentions."""
         rows = []
-        for (_, relation, _), places in self.found.items():
+        for (_, relation, _, unseen), places in self.found.items():
             heads, tails, scores, where = zip(*places, strict=True)
             best = max((score for score in scores if score is not None), default=None)
             score = "" if best is None else f"  ({best:.2f})"
             shown = f"{most_frequent(heads)}  --{relation}->  {most_frequent(tails)}{score}"
-            rows.append((best or 0, f"{shown}  {len(places)}x  {', '.join(where)}"))
+            shown += f"  {len(places)}x{'  unseen' if unseen else ''}"
+            rows.append((best or 0, f"{shown}  {', '.join(where)}"))
         yield from (line for _, line in sorted(rows, key=lambda row: -row[0]))
 
 

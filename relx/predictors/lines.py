@@ -383,7 +383,8 @@ def readable(answer: dict[str, Any]) -> str:
 def _triple(relation: dict[str, Any], entities: list[dict[str, Any]]) -> str:
     head, tail = (_mention(relation[argument], entities)["text"] for argument in ("head", "tail"))
     score = f"  ({relation['score']:.2f})" if "score" in relation else ""
-    return f"{head}  --{relation['type']}->  {tail}{score}"
+    unseen = "  unseen" if relation.get("unseen") else ""
+    return f"{head}  --{relation['type']}->  {tail}{score}{unseen}"
 
 
 def _mention(argument: int | dict[str, Any], entities: list[dict[str, Any]]) -> dict[str, Any]:

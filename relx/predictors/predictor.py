@@ -24,13 +24,13 @@ from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, raise_any, shown
 from relx.data.loader import DataLoader, Map
-from relx.data.vocabulary import ENTITY_TYPES
+from relx.data.vocabulary import ENTITY_TYPES, RELATIONS
 from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
 from relx.model import Encoding
 from relx.predictors.documents import CHUNK, LONGEST, DocumentPredictor, Frames, frames, require_pandas, texts_of_table
 from relx.predictors.given import GivenEntities
-from relx.registry import registered_name
+from relx.registry import components, registered_name
 from relx.schema import Enforcement, Schema
 from relx.scoring import metric_rows
 from relx.utils import html
@@ -176,6 +176,7 @@ class Choices(TypedDict, total=False):
     min_score: MinScore | None
     calibrated: bool
     given_entities: bool | Gazetteer
+    add_relations: Mapping[str, str] | None
     schema: Schema | None
 
 
@@ -390,6 +391,7 @@ class Predictor:
         min_score: MinScore | None = None,
         calibrated: bool = True,
         given_entities: bool | Gazetteer = False,
+        add_relations: Mapping[str, str] | None = None,
     ) -> Decision:
         """Return what decides on the candidates of the head.
 
@@ -397,8 +399,10 @@ class Predictor:
         entities or of relations, or ``entities`` or ``relations`` for all other types. Where it says nothing, the
         thresholds of the calibration decide, and without a calibration those of the head. With ``calibrated=False`` the
         scores are those of the head, as if there were no calibration. With ``given_entities=True`` relations are
-        predicted between the entities that the inputs hold, and with a gazetteer between its names. Raises ConfigError
-        with all that is wrong, and for a head that finds no entities and is not given any.
+        predicted between the entities that the inputs hold, and with a gazetteer between its names. ``add_relations``
+        describes relations that the model has not learned, by name: predictions of them are marked as ``unseen``.
+        Raises ConfigError with all that is wrong, for a head that finds no entities and is not given any, and for one
+        that does not read descriptions.
         """
         calibration = self.archive.calibration if calibrated else None
         given = None
@@ -408,7 +412,11 @@ class Predictor:
             raise ConfigError(FINDS_NONE.format(registered_name(self.model.head)))
         if given_entities is not False:
             given = GivenEntities(self.model.head, None if given_entities is True else given_entities)
-        return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score, given)
+        if not isinstance(add_relations, Mapping | None):
+            raise ConfigError(f"add_relations: expected a dict of descriptions by name, got {add_relations!r}")
+        if add_relations:
+            require_described(self.model.head, add_relations)
+        return Decision(self.model.head.thresholds, self.model.vocabulary, calibration, min_score, given, add_relations)
 
     def gazetteer(self, path: str | Path, ignore_case: bool = False) -> Gazetteer:
         """Read the names of a CSV file with the columns ``name`` and ``type``, for ``given_entities``.
@@ -417,11 +425,14 @@ class Predictor:
         """
         return Gazetteer.read(path, self.tokenizer, ignore_case)
 
-    def require_known(self, schema: Schema, name: str = "schema") -> None:
-        """Raise ConfigError for all names of a schema that the model does not know. ``name`` is that of its file."""
+    def require_known(self, schema: Schema, name: str = "schema", added: Iterable[str] = ()) -> None:
+        """Raise ConfigError for all names of a schema that the model does not know. ``name`` is that of its file.
+
+        ``added`` are relations that it knows besides those of its training.
+        """
         vocabulary = self.model.vocabulary
         known = vocabulary.shown.get(ENTITY_TYPES, ()) if vocabulary.facts.get(ENTITY_TYPES) == "data" else ()
-        if faults := schema.unknown_names(vocabulary.relations(), known):
+        if faults := schema.unknown_names([*vocabulary.relations(), *added], known):
             raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
 
     def _chosen(self, choices: "Choices") -> tuple[Decision, Callable[[Any], Any]]:
@@ -433,7 +444,7 @@ class Predictor:
             return decision, lambda answer: answer
         if not isinstance(schema, Schema):
             raise ConfigError(f"schema: expected a Schema, such as Schema.read(path), got {schema!r}")
-        self.require_known(schema)
+        self.require_known(schema, added=decision.added)
         enforcement = Enforcement(schema)
 
         def enforced(answer: Any) -> Any:
@@ -479,10 +490,11 @@ class Predictor:
         ``decision`` is by default that of the archive. ``over`` maps over the batches.
         """
         decision = decision or self.decision()
+        at, added = decision.at, decision.added
         if decision.given is None:
-            predicted = self.model.extract(annotated, loader, over, at=decision.at)
+            predicted = self.model.extract(annotated, loader, over, at, added)
         else:
-            predicted = self.model.relate(decision.given(annotated), loader, over, at=decision.at)
+            predicted = self.model.relate(decision.given(annotated), loader, over, at, added)
         return [*map(decision, predicted)]
 
     def extract_all(
@@ -520,6 +532,18 @@ class Predictor:
         half = len(examples) // 2
         halves = examples[:half], examples[half:]
         return [answer for part in halves for answer in self._attempt(part, decision, annotated)]
+
+
+def require_described(head: Head, descriptions: Mapping[str, str]) -> None:
+    """Raise ConfigError for a head that does not read descriptions of relations, and for those that do not fit."""
+    if RELATIONS not in head.described:
+        kinds: dict[str, Any] = {name: component.load() for name, component in components(Head.__kind__).items()}
+        reading = sorted(name for name, kind in kinds.items() if RELATIONS in kind.described)
+        raise ConfigError(
+            f"the head {registered_name(head)!r} predicts only relations that it has learned, so none can be added; "
+            f"these heads read descriptions: {', '.join(reading)}"
+        )
+    head.with_relations(descriptions)
 
 
 def _require_readable(examples: Sequence[Example | BadRecord]) -> list[Example]:

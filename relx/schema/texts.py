@@ -17,9 +17,9 @@ T = TypeVar("T")
 def facts_of(sentences: Iterable[Example]) -> list[Fact]:
     """Return the relations of the sentences of one text, in order."""
     return [
-        Fact(_argument(sentence, head), type, _argument(sentence, tail), score)
+        Fact(_argument(sentence, r.head), r.type, _argument(sentence, r.tail), r.score)
         for sentence in sentences
-        for head, type, tail, score in sentence.relations
+        for r in sentence.relations
     ]
 
 
@@ -27,12 +27,12 @@ def facts_of_document(document: Document) -> list[Fact]:
     """Return the relations of a document, those between its sentences last."""
     return [
         Fact(
-            Argument(head.entity.type, document.mention_text(head)),
-            type,
-            Argument(tail.entity.type, document.mention_text(tail)),
-            score,
+            Argument(r.head.entity.type, document.mention_text(r.head)),
+            r.type,
+            Argument(r.tail.entity.type, document.mention_text(r.tail)),
+            r.score,
         )
-        for head, type, tail, score, _ in document.relations()
+        for r in document.relations()
     ]
 
 

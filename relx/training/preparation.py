@@ -198,7 +198,8 @@ class _Transfer:
         self.other = self._part(other, path)
         self.rows = self._matched_rows()
         if name.partition(".")[0] == "head":
-            self._require_equal(_labels(model), _labels(other))
+            own, there = _labels(model), _labels(other)
+            self._require_equal({kind: own[kind] for kind in own.keys() - set(model.head.described)}, there)
         self._require_equal(_other_items(self.own), _other_items(self.other))
 
     def weights(self) -> dict[str, Tensor]:

@@ -22,6 +22,8 @@ HEADS: list[dict[str, Any]] = [
     {"type": "cascade", "fusion": "late", "context_size": 6, "pair_scorer": {"type": "pfn_mlp", "hidden_size": 6}},
     {"type": "cascade", "decoding": "nearest"},
     {"type": "casrel", "subjects": "all"},
+    {"type": "descriptions", "max_width": 4, "width_dim": 3, "dropout": 0.0},
+    {"type": "descriptions", "max_width": 4, "width_dim": 3, "labels": "several", "relation_negatives": 1},
     {"type": "graphrel"},
     {"type": "graphrel", "phases": 1},
     {"type": "hmt", "hidden_size": 6, "tag_dim": 5, "dropout": 0.1},
@@ -32,6 +34,7 @@ HEADS: list[dict[str, Any]] = [
     {"type": "pure", "max_width": 4, "width_dim": 3, "hidden_size": 16, "span_dropout": 0.0, "dropout": 0.0},
     {"type": "pure_entities", "max_width": 4, "width_dim": 3, "hidden_size": 8, "dropout": 0.0},
     {"type": "pure_relations", "dropout": 0.0},
+    {"type": "questions", "dropout": 0.0},
     {"type": "rin", "rounds": 2},
     {"type": "rin", "rounds": 0, "pair_scorer": {"type": "biaffine", "hidden_size": 6}},
     {"type": "rin_v2", "rounds": 2},
@@ -51,9 +54,12 @@ HEADS: list[dict[str, Any]] = [
     {"type": "table", "tables": "both", "global_feature": False, "cells": "view", "dropout": 0.1},
     {"type": "table_sequence", "hidden_size": 8, "layers": 2, "attention_heads": 2, "dropout": 0.0},
 ]
+# Heads that write markers among the words, and the steps of those that need more than others.
+MARKING = ("cascade", "pure", "pure_relations", "questions")
+STEPS = {"questions": 80}
 RELATING = (
-    "cascade", "casrel", "graphrel", "pure", "pure_relations", "rin", "rin_v2", "spe", "spert", "table",
-    "table_sequence",
+    "cascade", "casrel", "descriptions", "graphrel", "pure", "pure_relations", "questions", "rin", "rin_v2", "spe",
+    "spert", "table", "table_sequence",
 )  # fmt: skip
 
 
@@ -61,8 +67,9 @@ class TestEveryHead(HeadTestCase):
     @pytest.fixture(autouse=True, params=HEADS, ids=lambda head: head["type"])
     def _each(self, request: pytest.FixtureRequest) -> None:
         self.head = request.param
-        if self.head["type"] in ("cascade", "pure", "pure_relations"):  # single words say nothing of markers
+        if self.head["type"] in MARKING:  # single words say nothing of markers
             self.encoder = {"type": "lstm", "hidden_size": 6}
+        self.steps = STEPS.get(self.head["type"], HeadTestCase.steps)
         if "cells" in self.head:  # the choice of cells is one between features of tasks
             self.encoder = {"type": "partition_filter", "hidden_size": 6}
 

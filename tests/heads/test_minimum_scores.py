@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from test_every_head import HEADS
+from test_every_head import HEADS, STEPS
 
 from relx.calibration.decision import Decision
 from relx.calibration.min_score import MinScore
@@ -23,7 +23,8 @@ def talking(head: dict[str, Any]) -> tuple[JointExtractor, list[Example]]:
     """A model that finds relations, and its sentences."""
     case = HeadTestCase()
     case.head = head
-    case.encoder = {"type": "lstm", "hidden_size": 6} if head["type"] == "cascade" else None
+    case.encoder = {"type": "lstm", "hidden_size": 6} if head["type"] in ("cascade", "questions") else None
+    case.steps = STEPS.get(head["type"], HeadTestCase.steps)
     if "cells" in head:
         case.encoder = {"type": "partition_filter", "hidden_size": 6}
     return case._talking(), case.copies()

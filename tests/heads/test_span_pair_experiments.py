@@ -1,4 +1,4 @@
-"""The experiments of heads that classify spans, pairs of mentions, or a table of words."""
+"""The experiments of heads that classify spans, pairs of mentions, or a table of words, or that ask questions."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,16 @@ from tiny import write_corpus
 from relx.commands import main
 
 VARIABLES: dict[str, list[dict[str, Any]]] = {
+    "descriptions_webnlg": [
+        {},
+        {"encoder": "transformer", "frozen": "true", "init": "model.tar.gz", "drawn": 32},
+        {"relations": '{"born_in": "the place of birth"}', "labels": "several", "init": "model.tar.gz"},
+    ],
     "pure_entities_scierc": [{}, {"encoder": "transformer", "max_width": 6, "frozen": "true", "context": 300}],
     "pure_relations_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "context": 100}],
     "pure_scierc": [{}, {"encoder": "transformer", "markers": "levitated", "train_on": "both"}],
+    "questions_conll04": [{}, {"entities": "null", "relations": '{"Kill": "whom did {head} kill?"}'}],
+    "questions_scierc": [{}, {"encoder": "transformer", "theta": 0.5, "negatives": 20, "frozen": "true"}],
     "spe_scierc": [{}, {"encoder": "transformer", "batches_per_epoch": 59}],
     "table_sequence_conll04": [{}, {"encoder": "transformer", "frozen": "false", "warmup": 0.1}],
     "table_sequence_scierc": [{"size": 16, "layers": 1}, {"encoder": "transformer", "attention": "true"}],

@@ -1,6 +1,7 @@
 """Relations as labels of pairs of mentions: the pairs, their gold labels, their loss, and what is read of them."""
 
 from collections.abc import Hashable
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,8 +68,22 @@ class PairScheme:
         self.threshold = 0.0 if self.one else threshold
         self.directed = order == "in_text"
         self.both_orders = not self.directed or agree != "first"
-        self.num_labels = len(relations) * (2 if self.directed else 1)
-        self.num_logits = self.num_labels + self.one
+
+    def with_relations(self, relations: Namespace) -> "PairScheme":
+        """Return the same scheme of these relations."""
+        other = copy(self)
+        other.relations = relations
+        return other
+
+    @property
+    def num_labels(self) -> int:
+        """How many labels a pair can have: a relation, in the order of the text with a direction."""
+        return len(self.relations) * (2 if self.directed else 1)
+
+    @property
+    def num_logits(self) -> int:
+        """How many logits a pair has: one of each label, and of one label a pair also one of no relation."""
+        return self.num_labels + self.one
 
     def hold(self, example: Example, written: Targets) -> Targets:
         """Keep of ``SpanTripleTargets.write`` the triples that labels of pairs hold, and list the others as lost."""

@@ -17,6 +17,7 @@ from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
+from relx.kernels.range_maximum import max_over
 from relx.utils.argument_checks import require_sizes
 from relx.utils.counting import drawn, mean_of_rows
 from relx.utils.recomputing import recomputed
@@ -89,6 +90,17 @@ def fault_of_span(max_width: int | None, overlap: Overlap = "keep") -> Callable[
         return overlaps_longer(entity, replace(example, entities=[e for e in example.entities if not too_wide(e)]))
 
     return fault_of
+
+
+def mentions_and_between(e: Tensor, h: Tensor, mentions: Spans, pairs: Pairs) -> Tensor:
+    """Represent pairs by [e(first); max of the tokens between, zeros if there are none; e(second)] (SpERT).
+
+    ``e`` [mentions, span_dim] and ``h`` [rows, length, d] -> [pairs, 2 * span_dim + d].
+    """
+    first, second = mentions.select(pairs.first), mentions.select(pairs.second)
+    after, before = torch.minimum(first.last, second.last), torch.maximum(first.start, second.start)
+    between = max_over(h, pairs.row, after + 1, before - 1)  # [pairs, d]
+    return torch.cat((e[pairs.first], between, e[pairs.second]), dim=-1)
 
 
 class MentionFinder(Protocol):
