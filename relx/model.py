@@ -172,7 +172,7 @@ class JointExtractor(nn.Module):
     def _predict(
         self, work: Callable[[Batch], list[T]], examples: Iterable[Example], loader: DataLoader, over: Map
     ) -> list[T]:
-        corpus = TensorDataset(examples, self.index)
+        corpus = TensorDataset(examples, self.index, self.head.cost)
         with self._evaluating():
             return loader.apply(work, corpus, over)
 

@@ -92,9 +92,15 @@ def _end_to_end(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TensorDataset:
-    """Sentences that were indexed once. Batches are cut from it in any order, each epoch anew."""
+    """Sentences that were indexed once. Batches are cut from it in any order, each epoch anew.
 
-    def __init__(self, examples: Iterable[Example], index: Callable[[Example], Arrays]) -> None:
+    ``cost`` computes as how many tokens sentences of some lengths count in a batch, by default their lengths.
+    """
+
+    def __init__(
+        self, examples: Iterable[Example], index: Callable[[Example], Arrays],
+        cost: Callable[[np.ndarray], np.ndarray] = lambda lengths: lengths,
+    ) -> None:  # fmt: skip
         self.examples = list(examples)
         parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         for start in range(0, len(self.examples), INDEXED_AT_ONCE):
@@ -103,6 +109,7 @@ class TensorDataset:
                 parts.setdefault(name, []).append(_end_to_end([arrays[name] for arrays in indexed]))
         self.columns = {name: RaggedArray(of_name) for name, of_name in parts.items()}
         self.lengths = np.array([len(example) for example in self.examples], dtype=np.int64)
+        self.costs = cost(self.lengths)
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -22,6 +22,7 @@ class DataLoader:
     Args:
         batch_size: The largest number of sentences in a batch.
         max_tokens: The largest number of tokens in a batch, padding included. A longer sentence is a batch of its own.
+            Heads that keep a table of all token pairs count a long sentence as more tokens.
     """
 
     def __init__(self, batch_size: int = 32, max_tokens: int | None = None) -> None:
@@ -64,7 +65,7 @@ class DataLoader:
 
         ``work`` returns one result for each sentence of a batch. ``over`` maps a function over the batches.
         """
-        plan = self.in_order(corpus.lengths)
+        plan = self.in_order(corpus.costs)
         made: dict[int, T] = {}
         for rows, results in zip(plan, over(lambda rows: work(corpus.batch(rows.tolist())), plan), strict=True):
             made.update(zip(rows.tolist(), results, strict=True))

@@ -23,6 +23,7 @@ from relx.heads.head import (
     HeadOutput,
     Targets,
     prediction,
+    table_cost,
 )
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
@@ -179,6 +180,10 @@ class GraphRel(Head):
         tags = self.entity_tags.write(example)
         cells, lost = self.pair_table.write(example, self.entity_tags.read(tags.tolist(), [1.0] * len(tags)))
         return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
+
+    def cost(self, lengths: np.ndarray) -> np.ndarray:
+        """Count long sentences as more tokens: the tables have a logit for each label of each pair."""
+        return table_cost(lengths, 1 + len(self.pair_table.relations))
 
     def limits(self, held: Example) -> list[Limit]:
         """Find the limits of labels that are each scored by a sum.

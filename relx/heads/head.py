@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
@@ -22,6 +23,18 @@ UNKNOWN = "relation type never seen in training"
 SHARED = "another entity has the same anchor token"
 UNTAGGED = "mention has no entity tags of its own"
 NOT_EXTRACTED = "only entities are extracted"
+
+
+# A token may have so many numbers of a table of token pairs before it counts as more than one.
+CELLS_OF_TOKEN = 1024
+
+
+def table_cost(lengths: np.ndarray, size: int) -> np.ndarray:
+    """Return as how many tokens sentences count whose table has ``size`` numbers for each pair of tokens.
+
+    A batch of so many tokens then has a bounded table: at most ``CELLS_OF_TOKEN`` numbers a token.
+    """
+    return np.maximum(lengths, -(-(lengths * lengths * size) // CELLS_OF_TOKEN))
 
 
 class Encode(Protocol):
@@ -103,6 +116,13 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
     def targets(self, example: Example) -> Targets:
         """Write the gold labels of a sentence as arrays. The head chooses their names."""
         raise NotImplementedError
+
+    def cost(self, lengths: np.ndarray) -> np.ndarray:
+        """Return as how many tokens sentences count under ``max_tokens`` of a batch, by default their ``lengths``.
+
+        Override this with ``table_cost`` if the head keeps a table of all pairs of tokens.
+        """
+        return lengths
 
     def limits(self, held: Example) -> list[Limit]:
         """Find relations that no weights return together without an error. ``held`` is what the targets decode to.

@@ -5,6 +5,7 @@ The numbers of equations are those of the paper.
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,7 +14,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, TableCells
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.head import Encode, Head, HeadOutput, Targets, table_cost
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
@@ -268,6 +269,10 @@ class TableSequence(Head):
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``), at most one triple of two mentions."""
         return self.pairs.hold(example, self.scheme.write(example))
+
+    def cost(self, lengths: np.ndarray) -> np.ndarray:
+        """Count long sentences as more tokens: each layer has a vector for each pair."""
+        return table_cost(lengths, self.reduced.out_features * len(self.layers))
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Compute ``entity``, tag logits [batch, n, tags], and the ``table`` [batch, n, n, hidden_size]."""

@@ -144,7 +144,7 @@ def train(
     sources = distributed.on_main(lambda: describe_data(experiment, data))
 
     distributed.on_main(lambda: folder.start(config, anew=resumed is None))
-    dataset = TensorDataset(training_sentences(data), model.index_labeled)
+    dataset = TensorDataset(training_sentences(data), model.index_labeled, model.head.cost)
     _log_size(experiment, model, dataset)
     fingerprint = snapshot.fingerprint(model, dataset, data.get("validation", ()), distributed)
     if resumed is not None:
@@ -186,7 +186,7 @@ def _newest_checkpoint(experiment: Experiment, folder: RunFolder, checkpoints: C
 
 
 def _log_size(experiment: Experiment, model: JointExtractor, dataset: TensorDataset) -> None:
-    plan = experiment.loader.plan(dataset.lengths, experiment.seed, 0)
+    plan = experiment.loader.plan(dataset.costs, experiment.seed, 0)
     weights = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     waste = 100 * padding_waste(dataset.lengths, plan)
     logger.info("%d weights to train; padding is %.1f%% of the batches", weights, waste)

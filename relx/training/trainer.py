@@ -126,7 +126,7 @@ class Trainer:
         distributed = distributed or Distributed()
 
         def plan(epoch: int) -> list[list[np.ndarray]]:
-            return loader.steps(dataset.lengths, seed, epoch, self.gradient_accumulation_steps)
+            return loader.steps(dataset.costs, seed, epoch, self.gradient_accumulation_steps)
 
         groups = parameter_groups(model.named_parameters(), self.groups)
         total = len(plan(0)) * self.stopping.epochs

@@ -59,7 +59,7 @@ class DryRun:
 
     def dataset(self, examples: Sequence[Example]) -> TensorDataset:
         """Return sentences as the model is trained on them."""
-        return TensorDataset(examples, self.model.index_labeled)
+        return TensorDataset(examples, self.model.index_labeled, self.model.head.cost)
 
     def train_step(self, total: int) -> TrainStep:
         """Return the model with its optimizer, for so many steps."""
@@ -71,7 +71,7 @@ class DryRun:
         """Return the batches of each step of an epoch; the largest come first in epoch 0."""
         experiment = self.experiment
         batches = experiment.trainer.gradient_accumulation_steps
-        return experiment.loader.steps(dataset.lengths, experiment.seed, epoch, batches)
+        return experiment.loader.steps(dataset.costs, experiment.seed, epoch, batches)
 
 
 def dry_run(experiment: Experiment, distributed: Distributed) -> str:
@@ -209,7 +209,7 @@ def _train(run: DryRun, dataset: TensorDataset, before: Fit) -> tuple[int, Fit]:
 
 def _measure(run: DryRun, dataset: TensorDataset) -> Fit:
     loss, gradients = 0.0, Counter[str]()
-    for rows in run.experiment.loader.in_order(dataset.lengths):
+    for rows in run.experiment.loader.in_order(dataset.costs):
         seen = _measure_batch(run.model.eval(), dataset.batch(rows.tolist()).to(run.model.device))
         loss += seen.loss * len(rows) / len(dataset)
         gradients.update(seen.gradients)

@@ -85,7 +85,7 @@ class _Growth(Schedule):
 def _batches(experiment: Experiment, dataset: TensorDataset) -> Iterator[np.ndarray]:
     """Yield batches of sentences of mixed length, whose losses differ less than those of training, without end."""
     for epoch in itertools.count():
-        yield from experiment.loader.mixed(dataset.lengths, experiment.seed, epoch)
+        yield from experiment.loader.mixed(dataset.costs, experiment.seed, epoch)
 
 
 def _losses(
