@@ -1,6 +1,6 @@
 """Table-Sequence: a table encoder and a sequence encoder that read each other (Wang & Lu 2020, EMNLP).
 
-The numbers of equations are those of the paper.
+docs/systems/table_sequence.md has the equations. S is the sequence, T the table, X what the table reads.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ ReadCells = Callable[[TableCells], Tensor]
 
 
 class MDGRUCell(nn.Module):
-    """Update a cell of the table from its input and the ``states`` before it (appendix, MD-GRU)."""
+    """Update a cell of the table from its input and the ``states`` before it (MD-GRU)."""
 
     def __init__(self, input_dim: int, size: int, states: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Diagonals:
 
 
 class MDGRU(nn.Module):
-    """Read the table from its first cell to its last one and back, with half of the units for each direction (Eq. 2-3).
+    """Read the table from its first cell to its last one and back, with half of the units for each direction.
 
     The state of (i, j) reads those of (i-1, j) and (i, j-1), in the other direction of (i+1, j) and (i, j+1), and that
     of (i, j) in the layer below, which the first layer lacks.
@@ -152,7 +152,7 @@ class MDGRU(nn.Module):
 
 
 class TableGuidedAttention(nn.Module):
-    """Encode the sequence with an attention whose logits come from the table alone, without queries (Eq. 4-8)."""
+    """Encode the sequence with an attention whose logits come from the table alone, without queries."""
 
     def __init__(self, hidden_size: int, attention_heads: int, dropout: float) -> None:
         super().__init__()
@@ -190,7 +190,7 @@ class TableSequenceLayer(nn.Module):
         self.sequence = TableGuidedAttention(hidden_size, attention_heads, dropout)
 
     def inputs(self, S: Tensor, maps: Tensor | None, diagonals: Diagonals) -> Tensor:
-        """Compute X = relu(W [s_i; s_j] + b) (Eq. 1), with attention maps relu(W' [X; A_ij] + b'): [cells, batch, d].
+        """Compute X = relu(W [s_i; s_j] + b), with attention maps relu(W' [X; A_ij] + b'): [cells, batch, d].
 
         ``maps`` [cells, batch, maps].
         """

@@ -42,7 +42,7 @@ def make(examples: list[Example] = EXAMPLES, **arguments: Any) -> JointExtractor
 
 
 def gru(cell: Any, x: Tensor, before: list[Tensor]) -> Tensor:
-    """MD-GRU (appendix): gates r, z and lambda, the candidate, and the mixture of the states before."""
+    """MD-GRU: gates r, z and lambda, the candidate, and the mixture of the states before."""
     size, s = len(before[0]), torch.cat(before)
     W, b = cell.from_input.weight, cell.from_input.bias
     U, c = cell.from_states.weight, cell.from_states.bias
@@ -56,7 +56,7 @@ def gru(cell: Any, x: Tensor, before: list[Tensor]) -> Tensor:
 
 
 def table(layer: Any, s: list[Tensor], below: dict | None) -> dict:
-    """T of a layer (Eq. 1-3): both directions, each from the neighbors behind it and from the layer below."""
+    """T of a layer: both directions, each from the neighbors behind it and from the layer below."""
     n, T, W = len(s), {}, torch.cat((layer.row.weight, layer.column.weight), dim=1)
     X = {(i, j): torch.relu(W @ torch.cat((s[i], s[j])) + layer.row.bias) for i in range(n) for j in range(n)}
     zero = torch.zeros(H // 2, dtype=torch.float64)
@@ -211,7 +211,7 @@ def test_the_anti_diagonals_equal_the_equations_values_and_gradients(n: int, fir
 
 
 def test_one_half_reads_what_is_above_and_left_the_other_what_is_below_and_right() -> None:
-    """Directions (a) and (c) of the four of Figure 4, which are those of the public code."""
+    """Two of four directions, as in the public code: from the first cell to the last one, and back."""
     torch.manual_seed(2)
     X, _, real = inputs(4, True, lengths=(4,))
     X.requires_grad_()
