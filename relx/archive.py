@@ -100,7 +100,7 @@ DRAWS = {
 
 OTHER_MODELS = (
     "the %s has other models, or another version of its tool, than the one of the training, and predictions may "
-    "suffer: put its models back where they were, name their place with -o, or train anew"
+    "suffer: move its models back, name their folder with -o, or train again"
 )
 OTHER_VERSIONS = (
     "the archive was written with %s; predictions may differ from those of the training: install those versions, or "

@@ -75,7 +75,7 @@ class ArchiveError(RelxError):
 
 
 class TrainingError(RelxError):
-    """A run that cannot start or go on: the output folder is taken, the loss is not finite."""
+    """A run that cannot start or continue: the output folder is taken, the loss is not finite."""
 
 
 class MissingExtra(RelxError):

@@ -24,6 +24,22 @@ ONE_IMPORTER = {
     "relx.tuning.search",
 }
 
+# Private idiom that a reader would not understand, and what to write instead.
+IDIOM = {
+    r"\b(unless|is|are|was|were) told\b|\btold (it|them|of|by|to)\b": "given, receives",
+    r"\bbears\b": "has",
+    r"\bhears?\b": "reads, receives",
+    r"\bwants\b": "needs, expects",
+    r"\b(is|are) content with\b": "works with",
+    r"\b(stands?|stood)\b(?! (for|alone)\b)": "is in, is at, occurs",
+    r"\banew\b": "again",
+    r"\blearnt\b": "learned",
+    r"\bgo(es|ing)? on (with|from|after|under|where)\b": "continue",
+    r"\b(is|are) strange to\b": "has not learned from",
+    r"\bbeside it stand\b": "its folder has",
+    r"\bof like (length|size)\b": "of similar length",
+}
+
 
 def paper(module: str) -> str | None:
     """The paper of a module of heads/: the file or the folder; None for what several heads share."""
@@ -79,3 +95,16 @@ def test_no_function_is_longer_than_a_page() -> None:
         and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
     ]
     assert long == []
+
+
+def test_the_prose_has_no_private_idiom() -> None:
+    project = ROOT.parent
+    pages = [*project.glob("*.md"), *(project / "docs").rglob("*.md")]
+    found = [
+        f"{path.relative_to(project)}:{number}: {match[0]!r}; write: {instead}"
+        for path in sorted([*pages, *ROOT.rglob("*.py")])
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for idiom, instead in IDIOM.items()
+        if (match := re.search(idiom, line, re.IGNORECASE))
+    ]
+    assert found == []

@@ -1,4 +1,4 @@
-"""What taggers and parsers found out about sentences, kept on disk, so that no sentence is annotated twice."""
+"""A cache on disk of the results of taggers and parsers, so that no sentence is annotated twice."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ CHUNK = 1000
 # SQLite's older versions take no more than 999 values in a query.
 QUERY = 500
 PATIENCE = 60.0
-# After so many seconds it is said that it waits for another process.
+# After this many seconds the log says that it waits for another process.
 SILENCE = 1.0
 
 
@@ -33,8 +33,8 @@ class AnnotationCache:
 
     All annotators share one SQLite file in ``folder``, by default the user's cache folder. Several processes may use it
     at once, and one that is killed leaves it whole. A damaged file is reported and moved aside, to make place for a new
-    one. A value in it that is damaged, or of another form, is reported and found anew. A file that cannot be used for
-    another reason is reported, once, and done without.
+    one. A value in it that is damaged, or of another form, is reported and computed again. A file that cannot be
+    used for another reason is reported once and not used.
     """
 
     def __init__(self, annotator: str, folder: str | None = None) -> None:
@@ -58,7 +58,7 @@ class AnnotationCache:
         known: dict[bytes, T] = {key: value for key, value in kept.items() if fits(value, lengths[key])}
         if unfit := len(kept) - len(known):
             logger.warning(
-                "%s: kept annotations that are damaged or of another form, and are found anew: %d", self.path, unfit
+                "%s: damaged annotations, or of another form, which are computed again: %d", self.path, unfit
             )
         unknown = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in known}
         if unknown:

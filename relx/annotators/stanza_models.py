@@ -143,7 +143,7 @@ def stanza_package() -> Any:
     except Exception as error:  # a broken package raises whatever it likes
         raise RelxError(
             f"the package stanza cannot be imported ({type(error).__name__}: {_first_line(error)}); "
-            "install it anew with: pip install --force-reinstall stanza"
+            "install it again with: pip install --force-reinstall stanza"
         ) from error
 
 

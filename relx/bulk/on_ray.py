@@ -135,6 +135,6 @@ def _entries(dataset: Any) -> Iterator[dict[str, Any]]:
                     yield entry
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise RelxError(f"Ray could not go on: {reason}. What is done stays, and the same command goes on") from None
+        raise RelxError(f"Ray stopped: {reason}. Finished parts stay; the same command continues the work") from None
     if fault:
         raise RelxError(fault)

@@ -79,7 +79,7 @@ def claim(folder: Path, settings: Settings, paths: Sequence[str]) -> Plan:
     if not (folder / PLAN).exists():
         stranger = next((file.name for file in folder.iterdir() if not file.name.startswith(".")), None)
         if stranger is not None:
-            raise RelxError(f"{folder}: holds {stranger} and no work of relx to go on with; write into another folder")
+            raise RelxError(f"{folder}: holds {stranger} and no work that relx could continue; write to another folder")
         plan = make_plan(settings, paths)
         plan.write(folder)
         return plan

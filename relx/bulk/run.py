@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 MINUTE = 60.0
 DIED = (
     "a process that predicts has died; if the system ended it for lack of memory, take fewer (--workers). "
-    "What is done stays, and the same command goes on"
+    "Finished parts stay, and the same command continues the work"
 )
 
 Entry = dict[str, Any]
@@ -56,7 +56,7 @@ class Engine:
 
 
 def predict_tables(settings: Settings, inputs: Sequence[str], output: str, engine: Engine) -> tuple[list[str], float]:
-    """Predict the rows of tables into a folder, or go on with it.
+    """Predict the rows of tables into a folder, or continue an earlier work.
 
     Return the lines of a summary, and the share of the rows that have no prediction.
     Raises RelxError for tables, options and a folder that cannot be used, and for what stops the work.
@@ -80,7 +80,7 @@ def predict_tables(settings: Settings, inputs: Sequence[str], output: str, engin
         plan = claim(folder, settings, paths)
         done, damaged = finished(folder, plan)
         if damaged:
-            logger.warning("%s of %s changed or missing; predicted anew", counted(damaged, "part"), folder)
+            logger.warning("%s of %s changed or missing; relx predicts them again", counted(damaged, "part"), folder)
         if done:
             logger.info("%s of %s are done already", f"{len(done):,}", counted(len(plan.parts), "part"))
         numbers = {entry["part"] for entry in done}

@@ -2,7 +2,7 @@
 
 A rule reads all tokens between the two mentions: an optional lead-in, which is a comma, "who" or a short apposition
 between commas, then the verb, then at most six words without punctuation, conjunction, pronoun or second verb. So the
-verb is that of the first mention, and the second mention stands in its clause. Everything else stays as it is.
+verb is that of the first mention, and the second mention is in its clause. Other words do not change.
 """
 
 # ruff: noqa: SIM905  (lists of words are easier to read as text)
@@ -141,7 +141,7 @@ def _at_verb(words: list[str], start: int, at: int) -> tuple[Negation, int] | No
 
 
 def _after_lead_in(words: list[str]) -> int:
-    """Return where the verb may stand: after nothing, a comma, ``, 74 ,`` or ``, a mathematician ,``, and ``who``."""
+    """Return where the verb may be: after nothing, a comma, ``, 74 ,`` or ``, a mathematician ,``, and ``who``."""
     start = 0
     if words[:1] == [","]:
         end = words.index(",", 1) if "," in words[1:] else 0

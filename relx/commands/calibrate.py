@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--diagram", metavar="FILE",
         help="draw the reliability of the scores here: .svg, .png, .pdf (default: reliability.svg beside the archive)",
     )  # fmt: skip
-    parser.add_argument("--protocol", metavar="NAME", help="what counts as correct (default: the experiment's first)")
+    parser.add_argument("--protocol", metavar="NAME", help="the protocol (default: the experiment's first)")
     parser.add_argument("--reader", metavar="NAME", help="the reader of VALIDATION (default: the experiment's)")
     add_device_argument(parser, "run")
     add_include_argument(parser)

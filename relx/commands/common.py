@@ -73,10 +73,10 @@ def add_score_choice(parser: argparse.ArgumentParser) -> None:
     """Add ``--min-score`` and ``--raw-scores``."""
     parser.add_argument(
         "--min-score", action="append", default=[], metavar="[NAME=]SCORE",
-        help="the least score of what is returned: of all, of entities or relations, or of a type; may be repeated",
+        help="the minimum score: of all predictions, of entities or relations, or of a type; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--raw-scores", action="store_true", help="take scores and thresholds of the model as if it were not calibrated"
+        "--raw-scores", action="store_true", help="use the scores and thresholds of the model, without its calibration"
     )
 
 
@@ -85,7 +85,7 @@ def add_prediction_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_argument(parser, "predict")
     add_score_choice(parser)
     parser.add_argument(
-        "--given-entities", action="store_true", help="predict relations between the entities that the input holds"
+        "--given-entities", action="store_true", help="predict relations between the entities of the input only"
     )
     parser.add_argument("--schema", metavar="FILE", help="drop the relations that break this schema (relx schema)")
     add_override_argument(parser, "the archive's experiment")

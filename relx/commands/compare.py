@@ -28,19 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "runs", nargs="+", metavar="RUN",
-        help="the folder of a run, or of the runs of several seeds; the others are held against the first",
+        help="the folder of a run, or of the runs of several seeds; the first one is the baseline",
     )  # fmt: skip
+    parser.add_argument("--protocol", metavar="NAME", help="the protocol (default: the first that all runs have)")
     parser.add_argument(
-        "--protocol", metavar="NAME", help="what counts as equal (default: the first that all runs have)"
-    )
-    parser.add_argument(
-        "--split", choices=("test", "validation"), default="test", help="what to compare on (default: %(default)s)"
+        "--split", choices=("test", "validation"), default="test", help="the data to compare on (default: %(default)s)"
     )
     parser.add_argument(
         "--format",
         choices=("text", "markdown", "latex"),
         default="text",
-        help="the table's form (default: %(default)s)",
+        help="the format of the table (default: %(default)s)",
     )
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=13, help="of the bootstrap (default: %(default)s)")

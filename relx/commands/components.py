@@ -37,11 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "kind", nargs="?",
-        help="list this kind, or show all components of this name, or what an experiment file can say under this key "
+        help="list this kind, or show all components of this name, or the keys of an experiment file under this key "
         f"('trainer'); {EXPERIMENT!r} shows all its keys",
     )  # fmt: skip
     parser.add_argument("name", nargs="?", help="show this component's arguments")
-    parser.add_argument("--markdown", action="store_true", help="print all of relx's own components as a page")
+    parser.add_argument("--markdown", action="store_true", help="print a page of all components of relx")
     add_include_argument(parser)
 
 

@@ -15,13 +15,11 @@ UNLOCATED = ("unlocated mentions", "unlocated triples")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx convert``."""
     parser.add_argument("input", metavar="IN", help="a corpus: a file, or brat's folder")
-    parser.add_argument(
-        "output", metavar="OUT", help="what to write: a file (compressed if it ends in .gz), or a folder"
-    )
-    parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: judged by content)")
+    parser.add_argument("output", metavar="OUT", help="the output: a file (compressed if it ends in .gz), or a folder")
+    parser.add_argument("--from", dest="source", metavar="READER", help="the form of IN (default: by its content)")
     parser.add_argument("--to", default="jsonl", metavar="READER", help="the form of OUT (default: jsonl)")
-    parser.add_argument("--tokenizer", metavar="NAME", help="what splits raw texts (default: whitespace)")
-    parser.add_argument("--sentence-splitter", metavar="NAME", help="what splits documents (default: rules)")
+    parser.add_argument("--tokenizer", metavar="NAME", help="the tokenizer of raw texts (default: whitespace)")
+    parser.add_argument("--sentence-splitter", metavar="NAME", help="the splitter of documents (default: rules)")
     parser.add_argument("--untyped", metavar="TYPE", help="the type of mentions without one, for forms that need one")
     add_include_argument(parser)
 

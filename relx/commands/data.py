@@ -25,7 +25,7 @@ SPLITS = {"train": "train_data_path", "dev": "validation_data_path", "test": "te
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx data``."""
     parser.add_argument("paths", nargs="+", metavar="EXPERIMENT|FILE", help="an experiment file, or corpus files")
-    parser.add_argument("--reader", metavar="READER", help="the form of the files (default: judged by content)")
+    parser.add_argument("--reader", metavar="READER", help="the form of the files (default: recognized by content)")
     parser.add_argument("--schema", metavar="FILE", help="list the relations that break this schema, by sentence")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_experiment_arguments(parser)

@@ -54,7 +54,7 @@ class Finding:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("archive", nargs="?", help="also say how the model of this archive predicts on this CPU")
+    parser.add_argument("archive", nargs="?", help="also show the precision of the model of this archive on this CPU")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -188,7 +188,7 @@ def _try(name: str, what: str, action: Callable[[], object]) -> Finding:
     started = time.perf_counter()
     try:
         action()
-    except Exception as error:  # whatever it is, it is what the user wants to know
+    except Exception as error:  # any error is the answer to the user's question
         return Finding(name, what, f"{type(error).__name__}: {error}")
     return Finding(name, f"{what}: {time.perf_counter() - started:.1f} s")
 

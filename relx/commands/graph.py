@@ -19,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="TRIPLES", help="sentences or documents that relx predict wrote")
     parser.add_argument("--to", required=True, choices=("turtle", "graphml", "csv", "cypher"), help="the form of OUT")
     parser.add_argument("--output", required=True, metavar="OUT", help="a file, or for csv a folder")
-    parser.add_argument("--min-score", type=float, metavar="SCORE", help="leave out triples with a lower score")
+    parser.add_argument("--min-score", type=float, metavar="SCORE", help="omit triples with a lower score")
     parser.add_argument(
-        "--min-count", type=int, default=1, metavar="N", help="leave out edges that were found less often (default: 1)"
+        "--min-count", type=int, default=1, metavar="N", help="omit edges that were found less often (default: 1)"
     )
     parser.add_argument("--link", metavar="CSV", help="a list of entities with the columns id, name, aliases, type")
     parser.add_argument(
         "--min-link-score", type=float, metavar="SCORE",
-        help="a name with no entry of this score or above is linked to none (default: 0.85)",
+        help="link a name only to an entry with at least this score (default: 0.85)",
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--sentences", "--text", action="store_true",
-        help="do not split texts: each line, or record, is one sentence, answered by one line",
+        help="do not split texts: each line, or record, is one sentence, and the output has one line for it",
     )  # fmt: skip
     parser.add_argument(
         "--window", type=int, default=1, metavar="K",
@@ -42,32 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--output", metavar="FILE",
-        help="write here, at once when all is done (default: stdout); for tables a folder",
+        help="write to this file when all input is predicted (default: standard output); a folder for tables",
     )  # fmt: skip
     parser.add_argument(
         "--on-error", choices=("stop", "record"),
-        help="a bad line stops the run, or is answered by an object with its error (default: stop; for tables record)",
+        help="stop at a bad line, or write an object with its error (default: stop; for tables record)",
     )  # fmt: skip
     parser.add_argument(
         "--max-errors", type=float, default=0.5, metavar="SHARE",
-        help="with --on-error record: exit with code 2 if a greater share of lines is bad (default: %(default)s)",
+        help="with --on-error record: exit with code 2 if more than this share of lines is bad (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--longest", type=int, metavar="TOKENS",
         help="read longer sentences in pieces (default: 512), or reject longer lines (--sentences): heads "
-        "that score pairs take the square of the length",
+        "that score pairs need time quadratic in the length",
     )  # fmt: skip
     parser.add_argument(
         "--triples", action="store_true",
-        help="print each distinct triple of the documents once, with its best score, its number and its places",
+        help="print each distinct triple of the documents once, with its best score, its count and its places",
     )  # fmt: skip
     parser.add_argument(
-        "--slim", action="store_true", help="write spans, types and relations only, without texts, tokens and scores"
+        "--slim", action="store_true", help="write only spans, types and relations, without texts, tokens and scores"
     )
     add_prediction_arguments(parser)
     parser.add_argument(
         "--entities", metavar="FILE",
-        help="predict relations between the names of this CSV file (columns name, type) that a text holds",
+        help="predict relations between the names of this CSV file (columns name, type) in a text",
     )  # fmt: skip
     parser.add_argument("--ignore-case", action="store_true", help="match the names of --entities in any case")
     parser.add_argument(
@@ -97,7 +97,7 @@ def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
     tables.add_argument("--workers", type=int, metavar="N", help="processes, or actors of Ray (default: 1)")
     tables.add_argument(
         "--part-tokens", type=int, metavar="N",
-        help=f"cut the work into parts of about so many tokens, each a file of the output (default: {PART_TOKENS:,})",
+        help=f"divide the work into parts of about N tokens, each a file of the output (default: {PART_TOKENS:,})",
     )  # fmt: skip
     tables.add_argument("--engine", choices=("ray",), help="predict by actors of Ray; needs relx[ray]")
     tables.add_argument("--address", help="the Ray cluster to work on (default: start one on this machine)")

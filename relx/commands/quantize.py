@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help=f"write the new archive here (default: {DEFAULT} beside ARCHIVE)"
     )
-    parser.add_argument("--protocol", metavar="NAME", help="what counts as correct (default: the experiment's first)")
+    parser.add_argument("--protocol", metavar="NAME", help="the protocol (default: the experiment's first)")
     parser.add_argument("--reader", metavar="NAME", help="the reader of VALIDATION (default: the experiment's)")
     add_include_argument(parser)
 
@@ -125,7 +125,7 @@ class Quantizer:
         return ((one - other) + (other - one)).total()
 
     def write(self, trial: Trial, quantization: Quantization, output: Path) -> None:
-        """Write the archive anew in the precision of a trial."""
+        """Write the archive again in the precision of a trial."""
         from relx.archive import save_quantized
         from relx.predictors.predictor import Predictor
         from relx.quantization.layers import quantize

@@ -8,7 +8,7 @@ from relx.commands.common import add_include_argument, include_plugins, print_js
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="labeled files, usually those of training")
-    parser.add_argument("--reader", metavar="READER", help="the form of the files (default: judged by content)")
+    parser.add_argument("--reader", metavar="READER", help="the form of the files (default: recognized by content)")
     add_include_argument(parser)
 
 

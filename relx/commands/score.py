@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``relx score``."""
     parser.add_argument("gold", metavar="GOLD", help="labeled data, in any form that relx reads")
-    parser.add_argument("predicted", metavar="PREDICTED", help="the same sentences as relx predict writes them")
+    parser.add_argument("predicted", metavar="PREDICTED", help="the same sentences, as relx predict writes them")
     add_score_arguments(
         parser,
         "what counts as equal; may be repeated, the first is shown in full (default: all that fit GOLD)",
-        "the reader of GOLD and --seen (default: judged by content)",
+        "the reader of GOLD and --seen (default: recognized by content)",
     )
 
 

@@ -14,7 +14,7 @@ def add_score_arguments(parser: argparse.ArgumentParser, protocol: str, reader: 
     """Add ``--protocol`` and ``--reader``, with these lines of help, ``--seen``, ``--json`` and ``--include``."""
     parser.add_argument("--protocol", action="append", metavar="NAME", help=protocol)
     parser.add_argument("--reader", metavar="NAME", help=reader)
-    parser.add_argument("--seen", metavar="FILE", help="training data: also score the triples that it does not hold")
+    parser.add_argument("--seen", metavar="FILE", help="training data: also score the triples that it does not contain")
     parser.add_argument("--json", action="store_true", help="print everything as one JSON object, ratios from 0 to 1")
     add_include_argument(parser)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LEAST_SCORE = 0.05
 """Candidates of a lower score count as decided."""
 SHORTLIST = 4
-"""So many times as many sentences as are asked for take part in the choice by distance."""
+"""The choice by distance considers this many times the number of chosen sentences."""
 KEY = "selected"
 SHOWN = 2
 
@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "archives", nargs="+", metavar="ARCHIVE", help="a model.tar.gz; several, such as of other seeds"
     )
     parser.add_argument("pool", metavar="POOL", help="sentences of any form, labeled or not: a file, or brat's folder")
-    parser.add_argument("--count", type=int, default=50, metavar="N", help="choose so many (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=50, metavar="N", help="how many to choose (default: %(default)s)")
     parser.add_argument("--text", action="store_true", help="the lines of POOL are plain text")
-    parser.add_argument("--reader", metavar="READER", help="the form of POOL (default: judged by content)")
+    parser.add_argument("--reader", metavar="READER", help="the form of POOL (default: recognized by content)")
     parser.add_argument("--output", metavar="FILE", help="write here (default: standard output)")
     add_device_argument(parser, "predict")
     add_include_argument(parser)

@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model.tar.gz that relx train wrote, named as its folder; one of another name is named as its file; "
         "the first one is the default",
     )  # fmt: skip
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 for a free one (default: %(default)s)")
-    parser.add_argument("--token-file", metavar="FILE", help="require the token that this file holds")
+    parser.add_argument("--token-file", metavar="FILE", help="require the token in this file")
     parser.add_argument(
         "--cors", action="append", default=[], metavar="ORIGIN",
         help="let pages of this origin use the service, such as https://example.org; may be repeated",
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-text", action="store_true", help="write the texts of requests to the log")
     parser.add_argument(
         "--review", metavar="FILE",
-        help="review the suggestions of this file on the page; what is done is in FILE's name with .reviewed.jsonl",
+        help="review the suggestions of this file on the page; relx writes the result beside it, as .reviewed.jsonl",
     )  # fmt: skip
     add_device_argument(parser, "predict")
     add_include_argument(parser)

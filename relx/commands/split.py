@@ -51,7 +51,7 @@ class PartSize:
 
 @dataclass
 class Unit:
-    """A document, or a sentence of no document: its sentences and, in JSON forms, its records as they stand."""
+    """A document, or a sentence of no document: its sentences and, in JSON forms, its unchanged records."""
 
     document: str | None
     examples: list[Example] = field(default_factory=list)
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=13, help="of the draw (default: 13)")
     parser.add_argument("--stratify", action="store_true", help="give each part the same share of each relation type")
-    parser.add_argument("--reader", metavar="READER", help="the form of IN (default: judged by content)")
+    parser.add_argument("--reader", metavar="READER", help="the form of IN (default: recognized by content)")
     add_include_argument(parser)
 
 
@@ -260,7 +260,7 @@ def unread_document_keys(units: Iterable[Unit]) -> Counter[str]:
 
 
 def write_units(reader: DatasetReader, source: str | Path, units: Iterable[Unit], path: Path) -> None:
-    """Write units in the form of their source: JSON records and brat's files as they stand. Raises RelxError."""
+    """Write units in the form of their source: JSON records and brat's files unchanged. Raises RelxError."""
     if isinstance(reader, JsonReader):
         _write_records(source, units, path)
     elif isinstance(reader, BratReader):

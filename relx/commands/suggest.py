@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input", metavar="TEXTS", help="sentences of any form, labeled or not: a file, or brat's folder"
     )
     parser.add_argument("--text", action="store_true", help="the lines of TEXTS are plain text")
-    parser.add_argument("--reader", metavar="READER", help="the form of TEXTS (default: judged by content)")
+    parser.add_argument("--reader", metavar="READER", help="the form of TEXTS (default: recognized by content)")
     parser.add_argument(
         "--documents", action="store_true",
         help="one suggestion for each whole text, as relx predict reads it: lines of JSON, a text, a folder of .txt",
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--to", required=True, choices=FORMS, help="the annotation tool")
     parser.add_argument("--output", required=True, metavar="OUT", help="a file, or for brat and webanno a folder")
-    parser.add_argument("--untyped", metavar="TYPE", help="the type of mentions that the model gives none")
+    parser.add_argument("--untyped", metavar="TYPE", help="the type of mentions without a type")
     add_score_choice(parser)
     add_device_argument(parser, "predict")
     add_include_argument(parser)

@@ -22,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-s", "--output", metavar="FOLDER", help="output folder (default: runs/NAME of the file)")
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--force", action="store_true", help="replace an earlier run in the output folder")
-    earlier.add_argument("--recover", action="store_true", help="go on with the run in the output folder, if any")
+    earlier.add_argument("--recover", action="store_true", help="continue the run in the output folder, if any")
     earlier.add_argument(
         "--dry-run", action="store_true", help="read, check and report the data, take one step, and write nothing"
     )
     earlier.add_argument(
-        "--overfit", type=int, metavar="N", help="see whether the model learns N sentences by heart; write nothing"
+        "--overfit", type=int, metavar="N", help="test whether the model can memorize N sentences; write nothing"
     )
     parser.add_argument("--seeds", metavar="N,N,...", help="one run for each seed, in FOLDER/seed_N")
     add_device_argument(parser, "train")

@@ -62,7 +62,7 @@ def difference(system: np.ndarray, baseline: np.ndarray, resamples: int, seed: i
 
 
 def _mean_of_drawn_runs(scores: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the mean over runs that are drawn anew for each resample: [resamples, runs] -> [resamples]."""
+    """Return the mean over runs that are drawn again for each resample: [resamples, runs] -> [resamples]."""
     resamples, runs = scores.shape
     if runs == 1:
         return scores[:, 0]

@@ -32,7 +32,7 @@ def finished_runs(path: Path) -> list[Path]:
     runs = runs_in(path)
     finished = [run for run in runs if _is_finished(run)]
     if not finished:
-        raise DataError(f"{path}: not finished; go on with it by relx train --recover")
+        raise DataError(f"{path}: not finished; continue it with relx train --recover")
     for run in runs:
         if run not in finished:
             logger.warning("%s: not finished; left out", run)

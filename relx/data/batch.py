@@ -92,7 +92,7 @@ def _end_to_end(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TensorDataset:
-    """Sentences that were indexed once. Batches are cut from it in any order, each epoch anew.
+    """Hold sentences that were indexed once. Each epoch slices its batches from it, in any order.
 
     ``cost`` computes as how many tokens sentences of some lengths count in a batch, by default their lengths.
     """

@@ -68,7 +68,7 @@ def argument_types(splits: Mapping[str, Sequence[Example]]) -> list[Arguments]:
 def bare_mentions(splits: Mapping[str, Sequence[Example]]) -> list[Bare]:
     """Return the words that are annotated as an entity mostly, but not everywhere: labels may be missing there.
 
-    Words count where they stand outside of all annotated mentions of their sentence, at each place the longest. The
+    Words count outside of all annotated mentions of their sentence, at each place the longest. The
     words that are annotated most reliably are first.
     """
     annotated: Counter[tuple[str, ...]] = Counter()

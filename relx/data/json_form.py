@@ -209,7 +209,7 @@ def _at_tokens(entity: Entity, record: dict[str, Any], example: Example, where: 
     if token_span(example.offsets, *place) != (start, end):
         raise BadRecord(
             f"{where}.characters: {list(place)} are {shown(example.text[slice(*place)])}, but tokens {start} to {end} "
-            f"stand at {list(example.characters(located) or ())} and are {shown(example.token_text(located))}"
+            f"are at {list(example.characters(located) or ())} and are {shown(example.token_text(located))}"
         )
     return _part(located, place, example, where)
 
@@ -221,7 +221,7 @@ def _at_characters(entity: Entity, given: Any, example: Example, where: str) -> 
     tokens = token_span(example.offsets, start, end)
     if tokens is None:
         mention = shown(example.text[start:end])
-        raise BadRecord(f"{where}.characters: no token stands at {start} to {end}, {mention}")
+        raise BadRecord(f"{where}.characters: there is no token at {start} to {end}, {mention}")
     place = visible_part(example.text, start, end)
     located = entity._replace(start=tokens[0], end=tokens[1])
     part = _part(located, place, example, where)

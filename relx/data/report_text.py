@@ -20,7 +20,7 @@ Figure = tuple[str, Callable[[SplitReport], int]]
 FIGURES: tuple[Figure, ...] = (
     ("sentences", lambda s: s.sentences),
     ("  without triples", lambda s: s.negatives),
-    ("  that stood there before", lambda s: s.duplicate_sentences),
+    ("  duplicates", lambda s: s.duplicate_sentences),
     ("  with overlapping entities", lambda s: s.sentences_with_overlapping_entities),
     ("tokens", lambda s: s.tokens),
     ("entities", lambda s: s.entities),
@@ -144,7 +144,7 @@ def _covered(total: int, exact: int, lower: int) -> str:
 def _leakage(leakage: Leakage) -> str:
     sentences = f"{leakage.sentence_share:.1%} of its sentences ({leakage.sentences:,})"
     triples = f"{leakage.triple_share:.1%} of its triples by text ({leakage.triples:,})"
-    return f"{leakage.split}: {sentences} and {triples} stand in {leakage.larger} too"
+    return f"{leakage.split}: {sentences} and {triples} are in {leakage.larger} too"
 
 
 def _mentions(title: str, field: str, splits: Sequence[SplitReport]) -> Iterator[str]:

@@ -159,7 +159,7 @@ def _unique(namespace: Namespace) -> Namespace:
     """Return the namespace. Raises ValueError for a duplicate item, which would have two numbers."""
     if len(namespace._numbers) < len(namespace):
         twice = next(item for number, item in enumerate(namespace) if namespace.get(item) != number)
-        raise ValueError(f"{twice!r} stands twice")
+        raise ValueError(f"{twice!r} occurs twice")
     return namespace
 
 

@@ -69,7 +69,7 @@ class TokenEmbedder(nn.Module, Registrable, kind="token_embedder", injects=("voc
         raise NotImplementedError
 
     def row_keys(self) -> dict[str, list[Hashable]]:
-        """Name what each row of a weight stands for, so that its rows are found in a model with another vocabulary."""
+        """Name the item of each row of a weight, so that its rows are found in a model with another vocabulary."""
         return {}
 
     def forward(self, batch: Batch) -> Tensor:

@@ -479,7 +479,7 @@ def levitated_passes(
     window = windows_of_groups(piece, batch["window_starts"][markers.row], rooms)
     group, place = (index.flatten() for index in torch.meshgrid(*map(torch.arange, row.shape), indexing="ij"))
     group, place = group.to(row.device), place.to(row.device)
-    # In the order of windows and, in these, of groups; a row begins anew after so many markers, between two groups.
+    # In the order of windows and, in these, of groups; a new row begins after this many markers, between two groups.
     shown = (row * batch["window_sizes"].shape[1] + window).flatten()
     order = (shown * max(1, len(row)) + group).argsort(stable=True)
     shown, group, place = shown[order], group[order], place[order]

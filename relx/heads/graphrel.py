@@ -135,7 +135,7 @@ def sum_messages(edges: Tensor, words: Tensor, layer: nn.Linear) -> Tensor:
 class GraphRel(Head):
     """Predict tags of entities and a label for each pair of words, in two phases (GraphRel).
 
-    The second phase predicts anew, from words that have passed messages along a graph for each relation, weighted by
+    The second phase predicts again, from words that have passed messages along a graph for each relation, weighted by
     what the first phase predicts. docs/systems/graphrel.md lists what was checked, and the deviations.
 
     Args:

@@ -89,7 +89,7 @@ class PureEntities(Head):
 class PurePairs(SpanPairHead):
     """Classify pairs of mentions with markers of their types: g = [h(opening of subject); h(opening of object)].
 
-    The logits are W dropout(LayerNorm(g)) + b. With ``text`` markers a sentence is written and encoded anew for each
+    The logits are W dropout(LayerNorm(g)) + b. With ``text`` markers a sentence is written and encoded again for each
     pair; ``levitated`` markers have the positions of the mentions' first and last pieces beside a sentence that is read
     once (the approximation of section 3.4).
     """

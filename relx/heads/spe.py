@@ -129,7 +129,7 @@ class ScheduledSampling(nn.Module):
 
     ``batches_per_epoch`` batches count as an epoch e: gold has the probability 1 in the first 5 epochs, and k / (k +
     exp((e - 5) / k)) with k = 3 from then on. Without it everything is gold. The number of batches is saved with the
-    weights, so that a run that continues goes on at the same place.
+    weights, so that a resumed run continues at the same place.
     """
 
     batches: Tensor

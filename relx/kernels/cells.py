@@ -96,7 +96,7 @@ class PartitionFilterCell(Cell):
     """The sums of a step: e and r for the candidate, e and r for the history, the candidate.
 
     The filter adds what is shared to the partition of a task: mu_e = rho_e + rho_s is the sum of the values times e
-    alone, so that the partitions mu_e, mu_r and mu_s are products of the gates e and r as they stand.
+    alone, so that the partitions mu_e, mu_r and mu_s are products of the gates e and r.
     """
 
     tasks, blocks, exclusive = 2, 5, False

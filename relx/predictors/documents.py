@@ -33,7 +33,7 @@ S = TypeVar("S")
 Part = Example | RelxError
 Input = Example | Document | RelxError
 
-# Enough sentences for batches of like length, few enough to hold in memory whatever the input's size.
+# Enough sentences for batches of similar length, few enough to hold in memory whatever the input's size.
 CHUNK = 1024
 LONGEST = 512
 LARGEST = 20_000_000

@@ -54,7 +54,7 @@ class RecordedError(Failure):
 
 
 class Source(NamedTuple):
-    """Where an input stands: a file and its line, or None for a file that is one document."""
+    """The place of an input: a file and its line, or None for a file that is one document."""
 
     file: str
     line: int | None
@@ -173,7 +173,7 @@ class LinePredictor:
 
     def _failure(self, source: Source, error: RelxError) -> dict[str, Any]:
         if not self.record_errors and not isinstance(error, RecordedError):
-            raise DataError(f"{source}: {error} (--on-error record goes on after a bad {source.unit})")
+            raise DataError(f"{source}: {error} (--on-error record continues after a bad {source.unit})")
         self.first_failure = self.first_failure or f"{source}: {error}"
         self.failures[kind_of(error)] += 1
         file = {"file": source.file} if self.name_files else {}

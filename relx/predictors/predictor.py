@@ -56,7 +56,7 @@ FINDS_NONE = (
     "(--given-entities, --entities FILE; from Python given_entities=True)"
 )
 STRANGE_WINDOW = (
-    "the model was trained on windows of %s and reads windows of %s now: longer inputs are strange to it, and it may "
+    "the model was trained on windows of %s and reads windows of %s now: it has not learned from longer inputs and may "
     "lose relations; train it with the argument window of its reader"
 )
 EXPECTED = "expected a text, a list of tokens, a record (dict) or an Example"

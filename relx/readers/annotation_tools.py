@@ -26,7 +26,7 @@ def own_record(
     """Return a record in relx's own form, with what a tool passed through: what ``carried`` made, or None.
 
     ``record`` has the text and the labels, ``further`` what the tool has besides. ``as_text`` leaves out the tokens, so
-    that the text is split anew. Raises BadRecord.
+    that the text is split again. Raises BadRecord.
     """
     fields = {} if passed is None else checked(passed, dict, where)
     only_keys(fields, KEYS, where)

@@ -134,7 +134,7 @@ def _offsets(sentence: Sentence) -> list[tuple[int, int]] | None:
     offsets: list[tuple[int, int]] = []
     text, end = sentence.comments.get("text", ""), 0
     for number, word in enumerate(sentence.words, 1):
-        if number <= len(offsets):  # stands in a multi-word token
+        if number <= len(offsets):  # is in a multi-word token
             continue
         last, form = sentence.ranges.get(number, (number, word.columns[FORM]))
         start = text.find(form, end)

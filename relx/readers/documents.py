@@ -12,7 +12,7 @@ from relx.data.example import Entity, Example
 from relx.data.windows import DOCUMENT, END, START, labeled
 
 UNREAD = "none can be predicted, recall counts them; the reader's argument window lets a model read several sentences"
-"""What is said of relations between sentences that the model does not read together."""
+"""The note on relations between sentences that the model does not read together."""
 
 
 def raw_document(

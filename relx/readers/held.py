@@ -35,7 +35,7 @@ def held(examples: Iterable[Example], path: str | Path, holds_characters: bool =
         if holds_characters:
             text, offsets = text_and_offsets(kept)
             widened = [entity for entity in kept.entities if _is_spelled_otherwise(entity, text, offsets)]
-            changed["mentions whose own words do not stand once in their tokens, as these"] += len(widened)
+            changed["mentions whose own words are not in their tokens exactly once, as these"] += len(widened)
             changed["texts in which the tokens have no place, as their tokens"] += text != (kept.text or text)
         else:
             cut = [entity for entity in kept.entities if kept.cuts_token(entity)]

@@ -132,7 +132,7 @@ class LabelStudioReader(TextReader):
             logger.info("%s: the labeling interface for these types is %s", path, interface)
 
     def _results(self, task: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-        """Return the results that count, and where they stand in the task."""
+        """Return the results that count, and their place in the task."""
         if any(type(labels) is int for labels in task.get(self.key) or ()):
             raise BadRecord(f"{self.key}: {NUMBERS}")
         given = optional_items(task, self.key, dict) or []
@@ -231,7 +231,7 @@ def _count_code_points(entities: list[dict[str, Any]], text: str) -> bool:
 
 
 def _fit(entities: list[dict[str, Any]], text: str, spans: list[list[int]]) -> bool:
-    """Return whether the words of all mentions, where they are given, stand at these places."""
+    """Return whether the given words of all mentions are at these places."""
     words = [(entity.get("text"), text[start:end]) for entity, (start, end) in zip(entities, spans, strict=True)]
     return all(own is None or str(own).split() == found.split() for own, found in words)
 

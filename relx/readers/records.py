@@ -54,7 +54,7 @@ def records(path: str | Path, on_fault: Callable[[DataError], None] | None = Non
 
 def parse_record(line: str) -> Any:
     """Return the value of one line of JSON. Raises BadRecord for anything else."""
-    return parse_json(line.rstrip(" \t\r\n"), "; a record must stand on one line")
+    return parse_json(line.rstrip(" \t\r\n"), "; a record must be on one line")
 
 
 def parse_json(text: str, hint_if_cut: str = "") -> Any:

@@ -1,7 +1,7 @@
 """What a constructor accepts, as data: the schema against which experiment files are checked.
 
 A schema is made from type annotations. ``Injected[T]`` marks a value that the program supplies at run time and that
-may not stand in a file; ``Lazy[T]`` a part that is checked with the file and built later, when such values are known.
+may not be in a file; ``Lazy[T]`` a part that is checked with the file and built later, when such values are known.
 """
 
 import importlib

@@ -165,7 +165,7 @@ def _evaluate(module: str, annotation: ast.expr) -> Any:
 
 
 class _Names(dict[str, Any]):
-    """What the names of an annotation mean: builtins, markers, aliases, and a stand-in for every class."""
+    """Map the names of an annotation to builtins, markers, aliases, and a placeholder for every class."""
 
     def __init__(self, module: str) -> None:
         super().__init__(Lazy=Lazy, Literal=Literal)

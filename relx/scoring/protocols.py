@@ -20,7 +20,7 @@ class Protocol:
     """Two triples of a sentence are equal when their keys are: (head, relation type, tail).
 
     ``located``: keys are made of positions, so a mention that was not found among the tokens equals no other.
-    ``typed``: keys hold entity types. ``multiset``: repeated triples count as often as they stand, each prediction
+    ``typed``: keys hold entity types. ``multiset``: repeated triples count as often as they occur, each prediction
     matching at most one gold triple; otherwise they count once. ``symmetric`` relation types have no direction;
     ``inverse`` ones say the same as another type in the other direction.
     """

@@ -51,7 +51,7 @@ class Review:
     """Hold the suggestions of a file of any form, and write what is reviewed to ``NAME.reviewed.jsonl`` beside it.
 
     That file has the reviewed sentences in relx's own form, each with its number under ``review`` in its ``meta``; it
-    is written whole each time. A review goes on where it ended. Raises DataError for files that cannot be read or do
+    is written whole each time. A review continues where it ended. Raises DataError for files that cannot be read or do
     not belong together, RelxError for a folder in which nothing can be written.
     """
 

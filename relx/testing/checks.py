@@ -57,7 +57,7 @@ def require_gradients(module: nn.Module) -> None:
             )
         require(
             bool(weight.grad.norm()),
-            f"the gradient of {name} is zero everywhere: what it is multiplied with, or the slope after it, is zero",
+            f"the gradient of {name} is zero everywhere: its factor, or the slope after it, is zero",
         )
 
 

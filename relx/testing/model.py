@@ -155,7 +155,7 @@ class ModelTestCase:
         require_gradients(model)
 
     def test_saved_and_loaded_it_says_the_same(self) -> None:
-        """Everything that it has learned stands in its weights and its vocabulary."""
+        """Its weights and its vocabulary hold everything that it has learned."""
         model = self._talking()
         experiment = {"dataset_reader": {"type": "jsonl"}, "model": config.fill(self.description(), MODEL)}
         with tempfile.TemporaryDirectory() as folder:
@@ -187,7 +187,7 @@ class ModelTestCase:
             require_close(_loss(model, [example, longest]), mean, what, f"It is a mean over sentences. {LEAKS}")
 
     def test_empty_sentences_and_single_tokens(self) -> None:
-        """They are trained on and predicted like any other; of nothing, nothing is said."""
+        """They train and predict like other sentences, and have no predictions."""
         model = self.build()
         short = [example for example in self.copies() if len(example) < 2] or [Example([]), Example(["word"])]
         for examples in (short, [*short, *self.copies()]):

@@ -32,7 +32,7 @@ class EmbedderTestCase(ModelTestCase):
         _require_shape(model.embedder(batch), batch.mask, model.embedder.output_dim)
 
     def test_a_sentence_has_the_same_vectors_alone_and_in_a_batch(self) -> None:
-        """Whatever stands beside it."""
+        """Its neighbors do not matter."""
         model = self.build().eval()
         _require_rows_alike(lambda batch: model.embedder(batch), model, self.copies())
 
@@ -54,7 +54,7 @@ class Seq2SeqEncoderTestCase(ModelTestCase):
         _require_shape(self._encoded(model, batch), batch.mask, model.encoder.output_dim)
 
     def test_a_sentence_has_the_same_vectors_alone_and_in_a_batch(self) -> None:
-        """Whatever stands beside it, and whatever the padding holds."""
+        """Its neighbors and the padding do not matter."""
         model = self.build().eval()
         _require_rows_alike(lambda batch: self._encoded(model, batch), model, self.copies())
 

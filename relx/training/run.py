@@ -143,7 +143,7 @@ def train(
     ceilings = distributed.each(lambda: check_oracle(experiment, model, data))
     sources = distributed.on_main(lambda: describe_data(experiment, data))
 
-    distributed.on_main(lambda: folder.start(config, anew=resumed is None))
+    distributed.on_main(lambda: folder.start(config, replace=resumed is None))
     dataset = TensorDataset(training_sentences(data), model.index_labeled, model.head.cost)
     _log_size(experiment, model, dataset)
     fingerprint = snapshot.fingerprint(model, dataset, data.get("validation", ()), distributed)
@@ -178,7 +178,7 @@ def _newest_checkpoint(experiment: Experiment, folder: RunFolder, checkpoints: C
     newest = checkpoints.newest()
     if newest is None and (folder.path / run_folder.ARCHIVE).exists():
         raise TrainingError(
-            f"{folder.path}: this run has no checkpoints any more; start anew (--force, in Python force=True)"
+            f"{folder.path}: this run has no checkpoints any more; start again (--force, in Python force=True)"
         )
     if newest is not None:
         snapshot.require_epochs(newest, experiment.trainer.stopping.epochs)
@@ -277,7 +277,7 @@ def _final_scores(
 
 
 def _calibrated(experiment: Experiment, model: JointExtractor, data: Data, distributed: Distributed) -> Fitted | None:
-    """Calibrate on the validation data, unless the experiment does not want it or nothing is predicted there."""
+    """Calibrate on the validation data, unless the experiment disables it or the model predicts nothing there."""
     if not experiment.calibrate:
         return None
     rule = find_protocol(experiment.protocols[0])

@@ -40,7 +40,7 @@ def claim(folder: Path, search: dict[str, Any]) -> None:
         present = any(file.name != LOCK for file in folder.iterdir())
         before = json.loads((folder / SEARCH).read_bytes()) if present else None
     except FileNotFoundError:
-        raise TrainingError(f"{folder}: holds no search to go on with; choose another folder (-s)") from None
+        raise TrainingError(f"{folder}: holds no search to continue; choose another folder (-s)") from None
     except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(f"{folder}: cannot be used as output folder: {error}") from None
     if before is None:

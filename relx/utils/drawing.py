@@ -141,7 +141,7 @@ class _Part:
 class _Segment:
     """The part of an arc on one line, from ``left`` to ``right``; ``level`` counts from the words upwards.
 
-    A leg stands at each end unless the arc goes on in another line. ``arrow`` is the end with the tail: -1 is left, 1
+    Each end has a leg unless the arc continues in another line. ``arrow`` is the end with the tail: -1 is left, 1
     is right, 0 is neither.
     """
 
@@ -258,9 +258,9 @@ def _segments(arcs: Sequence[Arc], first: Sequence[_Part], width: int) -> list[_
 
 
 def _ports(arcs: Sequence[Arc], first: Sequence[_Part]) -> dict[tuple[int, int], float]:
-    """Return where each arc's head (0) and tail (1) stand on their boxes, spread so that the arcs do not cross there.
+    """Return the places of each arc's head (0) and tail (1) on their boxes, spread so that the arcs do not cross there.
 
-    Arcs to the left stand on the left, the shortest outermost; arcs to the right on the right.
+    Arcs to the left are on the left, the shortest outermost; arcs to the right are on the right.
     """
     at: list[list[tuple[float, tuple[int, int]]]] = [[] for _ in first]
 

@@ -179,7 +179,7 @@ def _files_beside(path: Path) -> str:
     """List the files with the same suffix, for the message that a file is missing."""
     with suppress(OSError):
         names = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix)
-        return f"; beside it stand {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}" if names else ""
+        return f"; its folder has {', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)}" if names else ""
     return ""
 
 

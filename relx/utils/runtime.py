@@ -1,6 +1,6 @@
 """Make glibc's allocator keep the memory of freed tensors, which it would otherwise return at each step.
 
-By default glibc maps every large tensor anew and unmaps it when it is freed, and gives back the free end of its heap;
+By default glibc maps every large tensor again and unmaps it when it is freed, and returns the free end of its heap;
 the kernel then clears the same pages step after step. ``benchmarks/allocator.py`` measures what this costs.
 """
 

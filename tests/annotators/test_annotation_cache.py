@@ -135,9 +135,7 @@ def test_a_damaged_value_counts_as_unknown(tmp_path, value, caplog):
     assert annotator.asked == [["a"], ["bc"]], "the second time it is known again"
     assert "cannot be used" not in caplog.text
     assert (
-        caplog.text.count(
-            f"{tmp_path / FILE}: kept annotations that are damaged or of another form, and are found anew: 2"
-        )
+        caplog.text.count(f"{tmp_path / FILE}: damaged annotations, or of another form, which are computed again: 2")
         == 1
     )
 

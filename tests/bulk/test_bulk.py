@@ -245,7 +245,7 @@ class TestGoingOn:
         Path("out/.part-000003.parquet.abc").touch()
         assert bulk(archive, "--id-column", "id", *SMALL) == 0
         assert caplog.messages[-2:] == [
-            "2 parts of out changed or missing; predicted anew", "2 of 4 parts are done already",
+            "2 parts of out changed or missing; relx predicts them again", "2 of 4 parts are done already",
         ]  # fmt: skip
         assert contents() == whole and not [*Path("out").glob(".part*")]
 
@@ -364,7 +364,7 @@ class TestBadInput:
         Path("out").mkdir()
         Path("out/mine.txt").touch()
         assert bulk(archive, "--id-column", "id") == 2
-        message = "error: out: holds mine.txt and no work of relx to go on with; write into another folder\n"
+        message = "error: out: holds mine.txt and no work that relx could continue; write to another folder\n"
         assert capsys.readouterr().err == message
 
     def test_tables_without_rows(self, archive: str, capsys: Err) -> None:

@@ -57,7 +57,7 @@ class TestSearch:
             ("{ seed: [1] }", (), "seed: expected at least two values to choose from"),
             (SPACE, ("-o", "validation_data_path=null"), "a search needs a validation_data_path; the test set has no"),
             (SPACE, ("--trials", "0"), "--trials must be at least 1"),
-            (SPACE, ("-s", "taken"), "taken: holds no search to go on with; choose another folder (-s)"),
+            (SPACE, ("-s", "taken"), "taken: holds no search to continue; choose another folder (-s)"),
         ],
     )
     def test_what_the_user_can_mend_is_said_before_the_first_trial(

@@ -36,7 +36,7 @@ def test_what_was_cut_short_is_left_out_with_a_warning(
     with caplog.at_level(logging.WARNING):
         assert finished_runs(tmp_path) == [whole]
     assert caplog.messages == [f"{half}: not finished; left out"]
-    with pytest.raises(DataError, match="seed_2: not finished; go on with it by relx train --recover"):
+    with pytest.raises(DataError, match="seed_2: not finished; continue it with relx train --recover"):
         finished_runs(half)
 
 

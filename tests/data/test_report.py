@@ -91,7 +91,7 @@ def test_text_is_aligned_and_says_what_the_figures_say(tmp_path):
     assert len({len(line) for line in table}) == 1
     assert "triples as listed                 4    3" in table
     assert "  Normal, triples as listed" in text
-    assert "dev: 50.0% of its sentences (1) and 33.3% of its triples by text (1) stand in train too" in text
+    assert "dev: 50.0% of its sentences (1) and 33.3% of its triples by text (1) are in train too" in text
     assert "train: tokens 38.5% of 13 (15.4% as written, 23.1% in lower case)" in text
     assert "mentions without a place among the tokens\n  dev: sentence 1: 'Lima'\n" in text
     assert "mentions spelled otherwise in the text\n  train: sentence 1: 'Bogotá' in 'Bogota'" in text

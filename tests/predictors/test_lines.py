@@ -167,7 +167,7 @@ class TestFailures:
 
     def test_a_record_over_several_lines_is_told_so(self, predictor: Predictor) -> None:
         failures = answers(predictor, "{", '"text": "a"', "}")
-        assert "a record must stand on one line" in failures[0]["error"]
+        assert "a record must be on one line" in failures[0]["error"]
 
     def test_a_form_of_its_own_is_not_offered(self, predictor: Predictor) -> None:
         [failure] = answers(predictor, {"tokens": ["a", 1]})
@@ -185,7 +185,7 @@ class TestFailures:
         with pytest.raises(DataError) as caught:
             next(stream)
         assert str(caught.value).startswith("in.jsonl:2: not JSON at column 1")
-        assert str(caught.value).endswith("(--on-error record goes on after a bad line)")
+        assert str(caught.value).endswith("(--on-error record continues after a bad line)")
 
 
 class TestMemory:

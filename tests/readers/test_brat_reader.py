@@ -213,7 +213,7 @@ def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
         ("T1\tPER 0 7\tAnn Leo", 'a.ann:2: the mention is "Ann Leo", but the text has "Ann Lee" at 0 7'),
         ("T1\tPER 0 700\tAnn", "a.ann:2: expected start < end <= 69 (characters of the text), got 0, 700"),
         ("T1\tPER 7 7\tAnn", "a.ann:2: expected start < end"),
-        ("T1\tPER 33 34\t", "a.ann:2: no visible character stands at 33 to 34"),
+        ("T1\tPER 33 34\t", "a.ann:2: there is no visible character at 33 to 34"),
         ("T1\tPER 0-7\tAnn Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),
         (f"T1\tPER 0 {'9' * 5_000}\tAnn", "a.ann:2: expected T1 <tab> type start end <tab> words"),
         ("T1 PER 0 7 Ann Lee", "a.ann:2: expected T1 <tab> type start end <tab> words"),

@@ -73,7 +73,7 @@ def test_lines_are_read_one_by_one(tmp_path):
         ("[" + "9" * 5_000 + "]", ":1: not usable as JSON: a number of too many digits; "),
         ('{"a": 1, "b": 2, "a": 1}', ":1: not usable as JSON: key 'a' occurs twice in one object; "),
         ('[{},\n{"a": [{"b": 1, "b": 2}]}]', ":2: not usable as JSON: key 'b' occurs twice in one object; "),
-        ('{"a": \n', ":1: not JSON at column 6: Expecting value; a record must stand on one line; "),
+        ('{"a": \n', ":1: not JSON at column 6: Expecting value; a record must be on one line; "),
         ('{\r\n  "a": 1\r\n}\r\n', ":1: not JSON at column 2: "),
     ],
 )

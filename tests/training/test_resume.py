@@ -120,7 +120,7 @@ class TestExactness:
         [newest] = (folder / "checkpoints").glob("step_14.*")
         newest.write_bytes(newest.read_bytes()[:-100])
         go_on(tiny, folder, *EVERYTHING, epochs=6)
-        assert any("step_14" in message and "going on from the checkpoint" in message for message in caplog.messages)
+        assert any("step_14" in message and "continuing from the checkpoint" in message for message in caplog.messages)
         assert outcome(folder) == peace
 
     def test_a_run_that_has_ended_stays_as_it_is(self, peace: dict[str, Any], tiny: Path, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ class TestStarting:
             file.unlink()
         before = outcome(tmp_path / "run")
         with pytest.raises(
-            TrainingError, match="this run has no checkpoints any more; start anew .--force, in Python force=True."
+            TrainingError, match="this run has no checkpoints any more; start again .--force, in Python force=True."
         ):
             go_on(tiny, tmp_path / "run", epochs=2)
         assert outcome(tmp_path / "run") == before

@@ -31,7 +31,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, content: str | No
     (tmp_path / "notes.txt").write_text("mine")
     if content is not None:
         (tmp_path / "search.json").write_text(content)
-    with pytest.raises(TrainingError, match="holds no search to go on with|cannot be used as output folder"):
+    with pytest.raises(TrainingError, match="holds no search to continue|cannot be used as output folder"):
         claim(tmp_path, SEARCH)
 
 

@@ -36,7 +36,7 @@ def test_what_cannot_be_read_says_why(tmp_path):
     for number in range(8):
         (tmp_path / f"{number}.json").touch()
     beside = "0.json, 1.json, 2.json, 3.json, 4.json, 5.json, ..."
-    assert error_of(tmp_path / "none.json").endswith(f"no such file; beside it stand {beside}")
+    assert error_of(tmp_path / "none.json").endswith(f"no such file; its folder has {beside}")
     assert error_of(tmp_path / "none.txt") == f"{tmp_path / 'none.txt'}: no such file"
     assert error_of(tmp_path) == f"{tmp_path}: is a folder; expected a file"
 

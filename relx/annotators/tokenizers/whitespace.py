@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from relx.annotators.tokenizers.tokenizer import ZERO_WIDTH, Tokenizer, Tokens, visible_tokens
 
 _CHUNK = re.compile(rf"[^\s{ZERO_WIDTH}]+")
-# Marks that stand alone even inside a word: (born 1961)--first "..."
+# Marks that are tokens even inside a word: (born 1961)--first "..."
 _ALWAYS_APART = re.compile(r"\.{2,}|-{2,}|''|``|[\[\](){}<>\"“”„«»…—―]")
 _OPENING = frozenset("'`‘$£€¥¿¡")
 _CLOSING = frozenset("'’,;:!?%.")
@@ -32,7 +32,7 @@ class WhitespaceTokenizer(Tokenizer):
     """Split at whitespace, and split punctuation, possessives and contractions off words.
 
     A zero width space (U+200B) and a byte order mark (U+FEFF) separate words like a blank. Other invisible marks (soft
-    hyphen, joiners, marks of direction) are no part of a token where they stand at its edge.
+    hyphen, joiners, marks of direction) at the edge of a token are not part of it.
 
     Args:
         split_punctuation: Whether to split punctuation, possessives and contractions off words.

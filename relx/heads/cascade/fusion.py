@@ -123,7 +123,7 @@ class LateFusion(Fusion):
 
 
 class EarlyFusion(Fusion):
-    """Mark entities and subjects in the text, and encode it anew for each subject; markers themselves are not scored.
+    """Mark entities and subjects in the text, and encode it again for each subject; markers themselves are not scored.
 
     Without ``mark_entities`` only subjects are marked. The marked sentences of a batch are encoded together, those of
     like length side by side, at most ``max_tokens`` tokens at a time.

@@ -98,7 +98,7 @@ class Cascade(Head):
     Args:
         task_features: What each task, ``entity``, ``subject`` and ``object``, reads of the encoder.
         vocabulary: The entity types and the relation types.
-        fusion: How later tasks read what earlier ones found: ``early``, as markers in the text, which is encoded anew;
+        fusion: How later tasks read the results of earlier ones: ``early``, as markers in the text, encoded again;
             ``late``, as embeddings beside the encoded tokens.
         markers: Whether later tasks read the entities and the subject, or only the subject.
         subjects: Which gold entities learn their objects: ``all``, also those without any, or ``gold``, the subjects.

@@ -61,7 +61,7 @@ class Interactive(Head):
         attention: How the attention scores a word for a state. See ``copy_score``.
         copy_score: How a state scores a word to copy: with a hidden layer (``tanh``, ``selu``), or without
             (``linear``, ``linear_selu``), so that all states rank the words alike.
-        tagger: Whether to tag mentions (BIES) too. A copied word then stands for the mention of which it is the anchor.
+        tagger: Whether to tag mentions (BIES) too. A copied word then represents the mention of which it is the anchor.
         teacher_forcing: Whether a training step reads the gold triple, or what the model wrote in the step before.
         na: Of the decoders without a triple, the ``first`` learns to write NA, or ``all`` do.
         order: Decoders get gold triples by the ``position`` of head and tail, or in the order of the ``data``.

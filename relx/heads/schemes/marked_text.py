@@ -133,7 +133,7 @@ def _merged(items: list[T], marks: Sequence[_Mark], inserted: Sequence[T]) -> li
 
 
 class MarkedReader:
-    """Encode sentences with markers, those of like length side by side, at most ``max_tokens`` tokens at a time.
+    """Encode sentences with markers, those of similar length together, at most ``max_tokens`` tokens at a time.
 
     In training, further ones than ``KEPT_PARTS`` times as many are encoded again for their gradients.
     """

@@ -11,7 +11,7 @@ from relx.data.json_validation import shown
 from relx.errors import DataError, Faults
 from relx.utils.files import text_lines
 
-# What each first letter of a line stands for, where that has no place in an Example.
+# The meaning of the first letter of a line, for annotations that an Example cannot hold.
 SKIPPED = {
     "*": "equivalences", "E": "events", "A": "attributes", "M": "attributes", "N": "normalizations", "#": "notes",
 }  # fmt: skip
@@ -78,7 +78,7 @@ def read_annotations(path: Path, text: str) -> Annotations:
             elif line.strip():
                 found.skipped[_kind(line, where)].append(number)
     faults.raise_any()  # a bad line may be the one that a relation refers to
-    for link in links:  # a relation may stand above its mentions
+    for link in links:  # a relation may be above its mentions
         with faults.gathered():
             if _joins_mentions(link, found, f"{path}:{link.line}"):
                 found.links.append(link)
@@ -136,7 +136,7 @@ def _visible(text: str, start: int, end: int, where: str) -> tuple[int, int]:
         raise DataError(f"{where}: expected start < end <= {len(text)} (characters of the text), got {start}, {end}")
     words = text[start:end]
     if not words.strip():
-        raise DataError(f"{where}: no visible character stands at {start} to {end}")
+        raise DataError(f"{where}: there is no visible character at {start} to {end}")
     return start + len(words) - len(words.lstrip()), start + len(words.rstrip())
 
 

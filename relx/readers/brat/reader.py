@@ -42,7 +42,7 @@ EFFECTS = {
 }
 
 Counts = defaultdict[str, list[str]]
-"""Where each thing to be reported was met, by what it is."""
+"""The places of each kind of finding to report."""
 
 
 @DatasetReader.register("brat")

@@ -308,7 +308,7 @@ def _sentence(
             places = {found.length + count: start + i for i, count in enumerate(units(text))}
         begin, end = (places.get(int(character), -1) for character in given.groups())
         if not 0 <= begin <= end or text[begin - start : end - start] not in (cells[2], plain_text(cells[2])):
-            raise DataError(f"{where}: {shown(cells[2])} does not stand at {cells[1]} of the text, in units of UTF-16")
+            raise DataError(f"{where}: {shown(cells[2])} is not at {cells[1]} of the text, in units of UTF-16")
         rows.append(_Row(where, cells[0], (begin, end), cells[3:]))
         if "." not in cells[0]:
             if begin == end or (found.tokens and begin < found.tokens[-1][1]):

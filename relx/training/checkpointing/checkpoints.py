@@ -54,12 +54,12 @@ class Checkpoints:
                 damages.append(str(error))
                 continue
             for damage in damages:
-                logger.warning("%s; going on from the checkpoint before it", damage)
+                logger.warning("%s; continuing from the checkpoint before it", damage)
             return tree
         if damages:
             listed = "".join(f"\n  {damage}" for damage in damages)
             raise TrainingError(
-                f"{self.folder}: no checkpoint is whole:{listed}\nStart anew (--force, in Python force=True)"
+                f"{self.folder}: no checkpoint is complete:{listed}\nStart again (--force, in Python force=True)"
             )
         return None
 

@@ -52,7 +52,7 @@ class RunFolder:
         if cls._holds_something(path):
             if not force:
                 raise TrainingError(
-                    f"{path}: exists and is not empty; choose another folder (-s), or go on with the run in it "
+                    f"{path}: exists and is not empty; choose another folder (-s), or continue the run in it "
                     "(--recover), or replace it (--force); in Python: output=, recover=True, force=True"
                 )
             if _config_of(path) is None:
@@ -73,15 +73,15 @@ class RunFolder:
             for difference in found:
                 logger.info("%s", difference)
         elif holds_something:
-            raise TrainingError(f"{path}: holds no run to go on with; choose another folder (-s)")
+            raise TrainingError(f"{path}: holds no run to continue; choose another folder (-s)")
         return cls(path)
 
-    def start(self, config: dict[str, Any], anew: bool = True) -> None:
-        """Write the experiment to the folder. ``anew``: first remove the files of an earlier run, and nothing else.
+    def start(self, config: dict[str, Any], replace: bool = True) -> None:
+        """Write the experiment to the folder. ``replace``: first remove the files of an earlier run, and nothing else.
 
         Raises RelxError when that fails.
         """
-        if anew:
+        if replace:
             self._clear()
         self.write(CONFIG, config)
 
@@ -157,7 +157,7 @@ def require_harmless(found: list[Difference], folder: Path) -> None:
     listed = "".join(f"\n  {difference}" for difference in found)
     raise TrainingError(
         f"{folder}: was started with another experiment:{listed}\nOnly {', '.join(HARMLESS)} may change; take the rest "
-        "back, choose another folder (-s), or start anew (--force, in Python force=True)"
+        "back, choose another folder (-s), or start again (--force, in Python force=True)"
     )
 
 

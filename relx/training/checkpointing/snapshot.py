@@ -90,21 +90,21 @@ def fingerprint(
 
 
 def require_continuable(tree: Tree, present: Tree) -> None:
-    """Raise TrainingError where a run cannot go on as it was; warn where its last digits may come out differently."""
+    """Raise TrainingError if a run cannot continue exactly; warn if its last digits may differ."""
     for split, digest in present["data"].items():
         if tree["data"][split] != digest:
             raise TrainingError(
-                f"the {split} data is not that of the checkpoint; start anew (--force, in Python force=True)"
+                f"the {split} data is not that of the checkpoint; start again (--force, in Python force=True)"
             )
     if tree["processes"] != present["processes"]:
         raise TrainingError(
             f"the checkpoint is that of {tree['processes']} processes, these are {present['processes']}; start as "
-            "many, or start anew (--force, in Python force=True)"
+            "many, or start again (--force, in Python force=True)"
         )
     before, now = tree["made_by"], present["made_by"]
     changed = ", ".join(f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name])
     if changed:
-        logger.warning("the run goes on under other conditions, so its last digits may differ: %s", changed)
+        logger.warning("the run continues under other conditions, so its last digits may differ: %s", changed)
 
 
 def require_epochs(tree: Tree, epochs: int) -> None:
@@ -113,7 +113,7 @@ def require_epochs(tree: Tree, epochs: int) -> None:
     if reached > epochs:
         raise TrainingError(
             f"trainer.epochs is {epochs}, but the run has come to epoch {reached}; give it at least {reached}, or "
-            "start anew (--force, in Python force=True)"
+            "start again (--force, in Python force=True)"
         )
 
 

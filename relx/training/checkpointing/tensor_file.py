@@ -1,7 +1,7 @@
 """Write a tree of plain values and tensors as one safetensors file with a checksum, without pickle.
 
-The tensors are the file's tensors, named by their path in the tree, one that stands in it several times by its first;
-the rest is JSON in the file's metadata, with marks where a tensor stood, and for what JSON lacks: bytes, tuples, and
+The tensors are the file's tensors, named by their path in the tree, one that occurs in it several times by its first;
+the rest is JSON in the file's metadata, with marks in place of tensors, and for what JSON lacks: bytes, tuples, and
 keys that are no strings.
 """
 

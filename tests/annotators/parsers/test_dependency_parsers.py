@@ -59,7 +59,7 @@ def test_kept_values_that_are_no_trees_are_found_anew(parser, kept, caplog):
         labels = json.dumps(ADA_PARSE.deprels)
         database.execute("UPDATE annotations SET value = ?", (kept.replace("%s", labels),))
     assert parser.parse([ADA]) == [ADA_PARSE]
-    assert "damaged or of another form, and are found anew: 1" in caplog.text
+    assert "damaged annotations, or of another form, which are computed again: 1" in caplog.text
 
 
 def is_tree(parse):

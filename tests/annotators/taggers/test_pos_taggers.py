@@ -50,7 +50,7 @@ class TestStanza:
         with closing(sqlite3.connect(file)) as database, database:
             database.execute("UPDATE annotations SET value = ?", (kept,))
         assert tagger.tag([ANN]) == tags
-        assert f"{file}: kept annotations that are damaged or of another form, and are found anew: 1" in caplog.text
+        assert f"{file}: damaged annotations, or of another form, which are computed again: 1" in caplog.text
 
     def test_nothing_is_tagged_twice(self, tagger, stanza_folder):
         tags = tagger.tag([ANN, DOG])

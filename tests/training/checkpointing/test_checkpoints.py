@@ -63,7 +63,7 @@ class TestReading:
         damage(folder / "step_2.safetensors")
         assert checkpoints.newest()["step"] == 1
         [warning] = caplog.messages
-        assert "step_2.safetensors: " in warning and warning.endswith("going on from the checkpoint before it")
+        assert "step_2.safetensors: " in warning and warning.endswith("continuing from the checkpoint before it")
 
     def test_an_older_one_that_is_broken_is_no_matter(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         checkpoints = saved(folder, 1, 2)
@@ -74,7 +74,7 @@ class TestReading:
         checkpoints = saved(folder, 1, 2)
         for file in folder.iterdir():
             damage(file)
-        message = r"(?s)no checkpoint is whole:\n  \S+step_2.safetensors: .*\n  \S+step_1.safetensors: .*\nStart anew"
+        message = r"(?s)no checkpoint is complete:\n  \S+step_2.\w+: .*\n  \S+step_1.\w+: .*\nStart again"
         with pytest.raises(TrainingError, match=message):
             checkpoints.newest()
 

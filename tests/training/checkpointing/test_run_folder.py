@@ -58,7 +58,7 @@ def test_a_config_of_another_program_makes_no_run(place: Path, content: str) -> 
     (place / "config.json").write_text(content)
     with pytest.raises(TrainingError, match="only an earlier run is replaced"):
         RunFolder.claim(place, force=True)
-    with pytest.raises(TrainingError, match="holds no run to go on with"):
+    with pytest.raises(TrainingError, match="holds no run to continue"):
         RunFolder.resume(place, EXPERIMENT)
     assert (place / "config.json").read_text() == content
 
@@ -84,7 +84,7 @@ def test_with_force_it_stays_until_the_new_one_starts(earlier: Path) -> None:
 def test_one_that_goes_on_keeps_everything_and_notes_its_experiment(earlier: Path) -> None:
     before = sorted(earlier.rglob("*"))
     longer = {**EXPERIMENT, "trainer": {"epochs": 9}}
-    RunFolder.resume(earlier, longer).start(longer, anew=False)
+    RunFolder.resume(earlier, longer).start(longer, replace=False)
     assert sorted(earlier.rglob("*")) == before
     assert json.loads((earlier / "config.json").read_text()) == longer
 
@@ -92,7 +92,7 @@ def test_one_that_goes_on_keeps_everything_and_notes_its_experiment(earlier: Pat
 def test_where_nothing_is_there_is_nothing_to_go_on_with_but_a_place_to_start(place: Path) -> None:
     assert RunFolder.resume(place, EXPERIMENT).path == place
     (place / "notes.txt").touch()
-    with pytest.raises(TrainingError, match="holds no run to go on with"):
+    with pytest.raises(TrainingError, match="holds no run to continue"):
         RunFolder.resume(place, EXPERIMENT)
 
 
