@@ -1,12 +1,17 @@
 """The experiment files of the repository, run on a tiny corpus through the command line."""
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import _jsonnet
 import pytest
 
 from relx.commands import main
+from relx.commands.common import experiment_class
+from relx.config import bundled, jsonnet, require_valid
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 PEOPLE = [("Ada", "London", "Acme"), ("Grace", "York", "Oxfam"), ("Linus", "Oslo", "Intel"), ("Edith", "Paris", "CNN")]
@@ -15,6 +20,26 @@ PEOPLE = [("Ada", "London", "Acme"), ("Grace", "York", "Oxfam"), ("Linus", "Oslo
 def arguments(variables: dict[str, Any]) -> list[str]:
     """Variables as the command line takes them."""
     return [part for name, value in variables.items() for part in ("--var", f"{name}={value}")]
+
+
+def trees(name: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The experiment with the variables of each row, which it must read; as ``load``, but for all rows in one go."""
+    calls = []
+    for number, row in enumerate(rows):
+        values = {name: json.dumps(jsonnet.parse_value(str(value))) for name, value in row.items()}
+        calls.append(", ".join(f"{name}=std.trace('{number} {name}', {value})" for name, value in values.items()))
+    text = f"local experiment = import '{name}.jsonnet'; [{', '.join(f'experiment({call})' for call in calls)}]"
+    with jsonnet._standard_error() as lines:
+        evaluated = _jsonnet.evaluate_snippet(str(EXPERIMENTS / "all"), text, jpathdir=str(bundled.FOLDER))
+    read = set(re.findall(r"^TRACE: \S+ (\d+ \w+)$", "".join(lines), re.MULTILINE))
+    assert read == {f"{number} {name}" for number, row in enumerate(rows) for name in row}
+    return json.loads(evaluated)
+
+
+def require_valid_rows(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Check the experiment with the variables of each row, as ``relx check`` does."""
+    for row, tree in zip(rows, trees(name, rows), strict=True):
+        require_valid(tree, experiment_class(), f"{name} {row}")
 
 
 def crossing_corpus(folder: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from experiment_files import EXPERIMENTS, arguments, learn_and_predict
+from experiment_files import EXPERIMENTS, arguments, learn_and_predict, require_valid_rows, trees
 from safetensors.torch import load_file
 
 from relx import archive
@@ -29,9 +29,8 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("variables", VARIANTS, ids=str)
-def test_every_variable_of_the_experiment_is_valid(variables: dict[str, Any]) -> None:
-    assert main(["check", str(EXPERIMENTS / "rin_webnlg.jsonnet"), *arguments(variables)]) == 0
+def test_every_variable_of_the_experiment_is_valid() -> None:
+    require_valid_rows("rin_webnlg", VARIANTS)
 
 
 def test_that_of_the_other_corpus_differs_in_rounds_rate_and_batch_only() -> None:
@@ -64,35 +63,38 @@ def test_a_variable_that_the_others_leave_without_effect_is_an_error(variables: 
 
 
 @pytest.mark.parametrize(
-    ("name", "variables", "rounds", "lr"),
+    ("name", "rows"),
     [
-        ("rin_webnlg", {}, 3, 1e-3),
-        ("rin_nyt", {"variant": "exact"}, 5, 1e-3),
-        ("rin_webnlg", {"head": "rin_v2"}, 2, 5e-4),
-        ("rin_webnlg", {"head": "rin_v2", "variant": "exact"}, 3, 5e-4),
-        ("rin_nyt", {"head": "rin_v2"}, 4, 1e-3),
-        ("rin_nyt", {"head": "rin_v2", "variant": "exact"}, 7, 1e-3),
-        ("rin_webnlg", {"head": "rin_v2", "rounds": "1", "lr": "0.1"}, 1, 0.1),
-        ("rin_webnlg", {"head": "bilstm"}, 0, 1e-3),
-        ("rin_nyt", {"encoder": "transformer"}, 5, 2e-4),
-        ("rin_webnlg", {"encoder": "transformer", "lr": "0.1"}, 3, 0.1),
+        ("rin_webnlg", [
+            ({}, (3, 1e-3)),
+            ({"head": "rin_v2"}, (2, 5e-4)),
+            ({"head": "rin_v2", "variant": "exact"}, (3, 5e-4)),
+            ({"head": "rin_v2", "rounds": 1, "lr": 0.1}, (1, 0.1)),
+            ({"head": "bilstm"}, (0, 1e-3)),
+            ({"encoder": "transformer", "lr": 0.1}, (3, 0.1)),
+        ]),
+        ("rin_nyt", [
+            ({"variant": "exact"}, (5, 1e-3)),
+            ({"head": "rin_v2"}, (4, 1e-3)),
+            ({"head": "rin_v2", "variant": "exact"}, (7, 1e-3)),
+            ({"encoder": "transformer"}, (5, 2e-4)),
+        ]),
     ],
-)
-def test_rounds_and_rate_are_those_published_for_the_version(
-    name: str, variables: dict[str, str], rounds: int, lr: float
-) -> None:
-    tree = load(EXPERIMENTS / f"{name}.jsonnet", variables)
-    assert (tree["model"]["head"]["rounds"], tree["trainer"]["optimizer"]["lr"]) == (rounds, lr)
+)  # fmt: skip
+def test_rounds_and_rate_are_those_published_for_the_version(name: str, rows: list[tuple[Any, Any]]) -> None:
+    found = trees(name, [variables for variables, _ in rows])
+    read = [(tree["model"]["head"]["rounds"], tree["trainer"]["optimizer"]["lr"]) for tree in found]
+    assert read == [published for _, published in rows]
 
 
 @pytest.mark.parametrize(("name", "batch"), [("rin_nyt", 70), ("rin_webnlg", 50)])
 def test_with_a_transformer_rate_and_batch_are_those_of_the_papers_rows_with_bert(name: str, batch: int) -> None:
-    tree = load(EXPERIMENTS / f"{name}.jsonnet", {"encoder": "transformer"})
+    over = {"encoder": "transformer"}
+    tree, slower, without = trees(name, [over, {**over, "transformer_lr": 2e-5}, {}])
     assert tree["data_loader"]["batch_size"] == batch
     assert tree["trainer"]["parameter_groups"] == {"\\.transformer\\.": {"lr": 2e-4}}
-    slower = load(EXPERIMENTS / f"{name}.jsonnet", {"encoder": "transformer", "transformer_lr": "2e-5"})
     assert slower["trainer"]["parameter_groups"] == {"\\.transformer\\.": {"lr": 2e-5}}
-    assert load(EXPERIMENTS / f"{name}.jsonnet")["data_loader"]["batch_size"] == 50
+    assert without["data_loader"]["batch_size"] == 50
 
 
 def test_a_frozen_transformer_is_not_trained() -> None:
@@ -109,15 +111,12 @@ def test_ablations_of_table_5_leave_out_what_they_name() -> None:
     assert without == {**whole, "interaction": ["relations", "words"]}
 
 
-@pytest.mark.parametrize(
-    ("head", "scorer"), [("rin", "decomposed"), ("bilstm", "decomposed"), ("rin_v2", "concat_mlp")]
-)
-def test_each_version_has_the_scorer_of_its_paper_unless_told_otherwise(head: str, scorer: str) -> None:
-    experiment = EXPERIMENTS / "rin_nyt.jsonnet"
-    assert load(experiment, {"head": head})["model"]["head"]["pair_scorer"]["type"] == scorer
-    assert (
-        load(experiment, {"head": head, "pair_scorer": "pfn_mlp"})["model"]["head"]["pair_scorer"]["type"] == "pfn_mlp"
-    )
+def test_each_version_has_the_scorer_of_its_paper_by_default() -> None:
+    of_papers = {"rin": "decomposed", "bilstm": "decomposed", "rin_v2": "concat_mlp"}
+    rows = [{"head": head} for head in of_papers]
+    found = trees("rin_nyt", [*rows, *({**row, "pair_scorer": "pfn_mlp"} for row in rows)])
+    scorers = [tree["model"]["head"]["pair_scorer"]["type"] for tree in found]
+    assert scorers == [*of_papers.values(), *["pfn_mlp"] * len(rows)]
 
 
 def test_star_and_exact_data_are_selected_and_scored_by_their_own_protocol() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from experiment_files import EXPERIMENTS, arguments
+from experiment_files import EXPERIMENTS, arguments, require_valid_rows
 from tiny import write_corpus
 
 from relx.commands import main
@@ -33,9 +33,9 @@ VARIABLES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "variables"), [(name, one) for name, tried in VARIABLES.items() for one in tried])
-def test_every_variable_is_valid(name: str, variables: dict[str, Any]) -> None:
-    assert main(["check", str(EXPERIMENTS / f"{name}.jsonnet"), *arguments(variables)]) == 0
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_variable_is_valid(name: str) -> None:
+    require_valid_rows(name, VARIABLES[name])
 
 
 def trained(name: str, folder: Path, **variables: Any) -> dict[str, Any]:
