@@ -57,6 +57,13 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
+    def sentences_in_a_batch(self) -> float:
+        """The mean number of sentences that were predicted together."""
+        connection = HTTPConnection("127.0.0.1", self.port)
+        connection.request("GET", "/metrics", headers=HEADERS)
+        found = dict(re.findall(r"^relx_batch_sentences_(sum|count) ([\d.e+]+)$", connection.getresponse().read().decode(), re.M))
+        return float(found["sum"]) / float(found["count"])
+
     def stop(self) -> None:
         """End the process."""
         self.process.terminate()
@@ -193,6 +200,7 @@ def main() -> None:
     rate = len(times) / took
     middle, late = (1000 * times[int(len(times) * share)] for share in (0.5, 0.95))
     print(f"{arguments.clients} clients      {rate:7.1f} requests/s, {rate / alone:.1f} times as many")
+    print(f"{server.sentences_in_a_batch():.1f} sentences in a batch on average")
     print(f"p50 {middle:.0f} ms, p95 {late:.0f} ms; statuses {dict(statuses)}")
     cpu = (server.seconds() - used) / len(times)
     print(

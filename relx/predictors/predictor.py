@@ -23,7 +23,7 @@ from relx.data.document import Document
 from relx.data.example import Example
 from relx.data.json_form import example_from_json, example_to_json, tokenized
 from relx.data.json_validation import BadRecord, raise_any, shown
-from relx.data.loader import DataLoader, Map
+from relx.data.loader import DataLoader, Map, ProcessorLoader
 from relx.data.vocabulary import ENTITY_TYPES, RELATIONS
 from relx.errors import ConfigError, DataError, RelxError
 from relx.heads.head import Head, HeadOutput
@@ -49,6 +49,7 @@ Answer = Example | RelxError
 OnError = Literal["raise", "record"]
 
 LOADER = DataLoader(batch_size=64, max_tokens=4096)
+PROCESSOR_LOADER = ProcessorLoader(batch_size=64, max_tokens=4096)
 SEVERAL = "expected a list of inputs"
 TABLES = "predict_frame(table) reads texts; or give a column of sentences, or a list of rows as dicts"
 FINDS_NONE = (
@@ -520,7 +521,8 @@ class Predictor:
         try:
             examples = examples if annotated else self.archive.parts.annotated(examples)
             annotated = True
-            return [*self.extract(examples, LOADER, decision)]
+            loader = PROCESSOR_LOADER if self.model.device.type == "cpu" else LOADER
+            return [*self.extract(examples, loader, decision)]
         except DataError as error:
             fault = error
         except (RuntimeError, MemoryError) as error:

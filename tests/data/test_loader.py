@@ -1,9 +1,11 @@
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
 
 from relx.data.batch import TensorDataset
 from relx.data.example import Example
-from relx.data.loader import DataLoader, load, padding_waste
+from relx.data.loader import BATCH_COST, DataLoader, ProcessorLoader, load, padding_waste
 
 
 @pytest.fixture
@@ -12,7 +14,12 @@ def lengths():
     return np.random.default_rng(1).lognormal(3.55, 0.45, size=5000).astype(np.int64).clip(1, 200)
 
 
-LOADERS = [DataLoader(), DataLoader(batch_size=64, max_tokens=1000), DataLoader(batch_size=1)]
+LOADERS = [
+    DataLoader(),
+    DataLoader(batch_size=64, max_tokens=1000),
+    DataLoader(batch_size=1),
+    ProcessorLoader(batch_size=64, max_tokens=1000),
+]
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -129,3 +136,38 @@ def test_batches_are_made_of_the_planned_rows():
 def test_a_budget_of_nothing_is_refused(arguments):
     with pytest.raises(ValueError, match="must be at least 1"):
         DataLoader(**arguments)
+
+
+def cost(batches):
+    """The padded tokens of batches given by the lengths of their sentences, and the cost of each batch."""
+    return sum(max(batch) * len(batch) + BATCH_COST for batch in batches)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 150])
+def test_on_a_processor_no_other_cut_costs_less(max_tokens):
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        lengths = random.integers(0, 120, size=7)
+        found = [lengths[rows].tolist() for rows in ProcessorLoader(3, max_tokens).in_order(lengths)]
+        ordered = sorted(lengths.tolist(), reverse=True)
+        assert [length for batch in found for length in batch] == ordered
+        cuts = [(0, *inner, 7) for size in range(7) for inner in combinations(range(1, 7), size)]
+        others = [[ordered[start:end] for start, end in pairwise(cut)] for cut in cuts]
+        possible = [
+            batches
+            for batches in others
+            if all(len(b) == 1 or (len(b) <= 3 and max(b) * len(b) <= (max_tokens or 1000)) for b in batches)
+        ]
+        assert found in possible and cost(found) == min(map(cost, possible))
+
+
+def test_a_few_sentences_of_many_lengths_are_not_one_batch_on_a_processor(lengths):
+    few = lengths[:32]
+    assert (
+        padding_waste(few, DataLoader(64).in_order(few))
+        > 0.4
+        > 0.2
+        > padding_waste(few, ProcessorLoader(64).in_order(few))
+    )
+    assert [rows.tolist() for rows in ProcessorLoader().in_order(np.array([7]))] == [[0]]
+    assert ProcessorLoader().in_order(np.array([], np.int64)) == []
