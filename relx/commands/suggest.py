@@ -88,15 +88,14 @@ def _of_sentences(args: argparse.Namespace, predictor: "Predictor") -> "Iterator
 
 def _of_documents(args: argparse.Namespace, predictor: "Predictor") -> "Iterator[Example]":
     """Yield each document as one Example that knows its place: relations may join its sentences."""
-    from relx.data.document_json import document_from_json
-    from relx.data.json_form import example_from_json
+    from relx.data.document import Document
     from relx.predictors.lines import LinePredictor, text_files
 
     decision = decision_of(predictor, args)
     documents = predictor.document_predictor(decision, args.window)
     lines = LinePredictor(predictor, decision=decision, documents=documents)
-    for answer in lines.respond(lines.files(text_files([args.input]))):
-        yield _whole(document_from_json(answer)) if "sentences" in answer else example_from_json(answer)
+    for answer in lines.predictions(lines.files(text_files([args.input]))):
+        yield _whole(answer) if isinstance(answer, Document) else answer
 
 
 def _whole(document: "Document") -> "Example":

@@ -91,7 +91,7 @@ class DataLoader:
 
 
 class ProcessorLoader(DataLoader):
-    """Make batches for a processor without an accelerator, on which each position of a batch takes time, padding included.
+    """Make batches for a processor without an accelerator, where each position of a batch costs time, also padding.
 
     A few sentences of many lengths, such as the requests of a service, are more padding than words as one batch. Of all
     ways to cut the sorted sentences into batches, ``in_order`` takes the one of the least cost: the padded tokens, and

@@ -94,13 +94,32 @@ class LinePredictor:
 
     def respond(self, inputs: Iterable[tuple[Source, Input]]) -> Iterator[dict[str, Any]]:
         """Yield the answer to each input, in order. Raises DataError for a bad one unless errors are recorded."""
+        for source, answer in self._answers(inputs):
+            if isinstance(answer, RelxError):
+                yield self._failure(source, answer)
+            else:
+                yield document_to_json(answer) if isinstance(answer, Document) else example_to_json(answer)
+
+    def predictions(self, inputs: Iterable[tuple[Source, Input]]) -> Iterator[Example | Document]:
+        """Yield the prediction for each input, in order. Raises DataError for a bad one."""
+        for source, answer in self._answers(inputs):
+            if isinstance(answer, RelxError):
+                raise DataError(f"{source}: {answer}")
+            yield answer
+
+    def _answers(self, inputs: Iterable[tuple[Source, Input]]) -> Iterator[tuple[Source, Input]]:
+        """Yield the prediction for each input, without the relations that break the schema, or its error."""
         documents = self.documents
         if documents is None:
             documents = self.predictor.document_predictor(self.decision or self.predictor.decision())
         # The lines before a bad one are answered before it is reported.
         for source, answer in documents.answers(inputs):
             self.lines += 1
-            yield self._answer(source, answer)
+            if self.enforcement is not None and isinstance(answer, Document):
+                answer = self.enforcement.document(answer, str(source))
+            elif self.enforcement is not None and isinstance(answer, Example):
+                answer = self.enforcement.sentence(answer, str(source))
+            yield source, answer
 
     def inputs(self, name: str, lines: Iterable[bytes], plain_text: bool = False) -> Iterator[tuple[Source, Input]]:
         """Yield the sentence or document of each line of a file, or a Failure.
@@ -150,16 +169,6 @@ class LinePredictor:
                 yield Source(path, None), document
             except DataError as error:
                 yield Source(path, None), Failure("unreadable", str(error).removeprefix(f"{path}: "))
-
-    def _answer(self, source: Source, answer: Input) -> dict[str, Any]:
-        if isinstance(answer, RelxError):
-            return self._failure(source, answer)
-        if isinstance(answer, Document):
-            enforced = answer if self.enforcement is None else self.enforcement.document(answer, str(source))
-            return document_to_json(enforced)
-        if self.enforcement is not None:
-            answer = self.enforcement.sentence(answer, str(source))
-        return example_to_json(answer)
 
     def summary(self) -> str:
         """Return how many lines have no prediction, and why; nothing if all have one."""

@@ -94,6 +94,7 @@ def test_a_minimum_score_leaves_suggestions_out(archive, texts, tmp_path, capsys
         ("\n \n", ["--text"], "in: holds no text"),
         ('{"tokens": 1}\n{"text": 2}\n', ["--reader", "jsonl"], "error: 2 faults"),
         ("no json\n", [], "in:1: not JSON"),
+        ('{"text": "a"}\n{"error": "too long", "line": 7}\n', ["--documents"], "in:2: "),
     ],
 )
 def test_bad_texts_are_one_message_and_leave_nothing(content, options, message, archive, tmp_path, capsys):
