@@ -61,7 +61,8 @@ class Server:
         """The mean number of sentences that were predicted together."""
         connection = HTTPConnection("127.0.0.1", self.port)
         connection.request("GET", "/metrics", headers=HEADERS)
-        found = dict(re.findall(r"^relx_batch_sentences_(sum|count) ([\d.e+]+)$", connection.getresponse().read().decode(), re.M))
+        text = connection.getresponse().read().decode()
+        found = dict(re.findall(r"^relx_batch_sentences_(sum|count) ([\d.e+]+)$", text, re.MULTILINE))
         return float(found["sum"]) / float(found["count"])
 
     def stop(self) -> None:
