@@ -3,14 +3,17 @@
 import json
 import re
 import shlex
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import tiny as sample
+from experiment_files import trees
 
 from relx.commands import main
-from relx.config import load
+from relx.commands.common import experiment_class
+from relx.config import load, override, require_valid
 from relx.predictors.given import relating
 from relx.registry import components, kinds
 
@@ -141,11 +144,11 @@ def test_the_systems_that_copy_words_are_valid_and_those_of_the_experiments(work
     (text,) = blocks("systems/interactive.md", "jsonnet")
     (workplace / "copy.jsonnet").write_text(text)
     systems = ("copyre_one", "copyre_multi", "copyre_one_code", "copyre_multi_code", "copymtl_one", "copymtl_multi")
-    for name in systems:
-        assert main(["check", "copy.jsonnet", "--var", f"head={name}"]) == 0
-        written = load("copy.jsonnet", {"head": name})["model"]["head"]
-        ours = load(ROOT / "experiments/interactive_webnlg.jsonnet", {"head": name})["model"]["head"]
-        assert ours == {"dropout": 0.2, **written}
+    rows = [{"head": name} for name in systems]
+    for row, ours in zip(rows, trees("interactive_webnlg", rows), strict=True):
+        written = load("copy.jsonnet", row)
+        require_valid(written, experiment_class(), "copy.jsonnet")
+        assert ours["model"]["head"] == {"dropout": 0.2, **written["model"]["head"]}
 
 
 def test_the_problems_that_the_guide_shows(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,20 +161,15 @@ def test_the_problems_that_the_guide_shows(workplace: Path, capsys: pytest.Captu
     assert capsys.readouterr().err.split() == shown[1].split()
 
 
-def test_the_published_experiments_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    files = sorted(Path("experiments").glob("*.jsonnet"))
-    assert files
-    assert [main(["check", str(file)]) for file in files] == [0] * len(files)
-
-
 @pytest.mark.parametrize("file", sorted((ROOT / "experiments").glob("*.jsonnet")), ids=lambda file: file.stem)
-def test_an_experiment_shows_its_model_and_imports_corpora_and_signatures_only(file: Path) -> None:
+def test_an_experiment_is_valid_shows_its_model_and_imports_corpora_and_signatures_only(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     imported = set(re.findall(r"import '([^']+)'", text))
     allowed = ("choose", "corpora", "nyt10_signatures", "samples")
     assert imported <= {f"relx/{name}.libsonnet" for name in allowed}
-    model = load(file)["model"]
+    tree = load(file)
+    require_valid(tree, experiment_class(), str(file))
+    model = tree["model"]
     for part in ("embedder", "encoder", "head"):
         if part in model:
             assert f"type: '{model[part]['type']}'" in text
@@ -186,16 +184,18 @@ def documented_commands() -> list[str]:
     return sorted({command.split(" | ")[0].replace("\\\n", " ") for command in found})
 
 
-def test_every_command_of_the_documentation_that_runs_an_experiment_is_valid(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(ROOT)
+def test_every_command_of_the_documentation_that_runs_an_experiment_is_valid() -> None:
     commands = documented_commands()
     assert len(commands) > 30
+    options = {command: list(pairwise(shlex.split(command))) for command in commands}
+    of_file = defaultdict(list)
     for command in commands:
-        words = shlex.split(command)
-        options = [part for option, value in pairwise(words) if option in ("--var", "-o") for part in (option, value)]
-        assert main(["check", words[2], *options]) == 0, (command, capsys.readouterr().err)
+        of_file[Path(shlex.split(command)[2]).stem].append(command)
+    for name, group in of_file.items():
+        rows = [dict(v.split("=", 1) for option, v in options[command] if option == "--var") for command in group]
+        for command, tree in zip(group, trees(name, rows), strict=True):
+            overrides = [value for option, value in options[command] if option == "-o"]
+            require_valid(override(tree, overrides), experiment_class(), command)
 
 
 @pytest.mark.parametrize(
