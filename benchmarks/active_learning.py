@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from processes import output_of
 
@@ -123,7 +124,8 @@ def picture(rows: Sequence[dict[str, Any]], path: str) -> None:
         panel.grid(alpha=0.3)
     figure.axes[0].set_ylabel("F1 of triples, test set, %")
     figure.axes[0].legend()
-    figure.savefig(path, dpi=150)
+    with rc_context({"svg.hashsalt": "relx", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
 
 
 def main() -> None:
