@@ -5,9 +5,9 @@
 Of the relations with 5 training sentences or more and with a test triple, ``--held`` are drawn. A model is trained on
 the training sentences that hold none of them. It then predicts the test set, with the drawn relations described by the
 words of their names. After that it is trained further on up to ``--shots`` sentences of each drawn relation; another
-model is trained anew on the same sentences, for as many steps. Scores are those of the triples of the drawn relations
-alone, on all test sentences, ``exact_span``: end to end, and between given gold entities. A row for each model goes to
-``FOLDER/rows.jsonl``; models that are there are not trained again.
+model is trained from scratch on the same sentences, for as many steps. Scores are those of the triples of the drawn
+relations alone, on all test sentences, ``exact_span``: end to end, and between given gold entities. A row for each
+model goes to ``FOLDER/rows.jsonl``; models that are there are not trained again.
 
 The vectors of a frozen transformer are computed once for each sentence. ``--var frozen=false`` trains it.
 """
@@ -129,7 +129,7 @@ def study(arguments: argparse.Namespace, rows: dict[str, Any]) -> None:
     plans: list[tuple[str, int, Sequence[Example], int, bool]] = [("described only", 0, seen, arguments.epochs, False)]
     for shots, epochs in zip(arguments.shots, arguments.further, strict=True):
         few = few_shots(sentences, held, shots, arguments.seed)
-        plans += [("further", shots, few, epochs, True), ("anew", shots, few, epochs, False)]
+        plans += [("further", shots, few, epochs, True), ("scratch", shots, few, epochs, False)]
     for kind, shots, chosen, epochs, goes_on in plans:
         name = "base" if shots == 0 else f"{kind}-{shots}"
         if name in rows:

@@ -4,7 +4,7 @@
 //                of its name
 // encoder        transformer, the folder of a pretrained encoder or its name on the hub, or words, a bidirectional LSTM
 //                of hidden units over word vectors. frozen=true does not train the transformer, but such an LSTM over it
-// drawn          relations that a batch does not hold, drawn anew in each step to be compared beside those that it
+// drawn          relations that a batch does not hold, drawn again in each step to be compared beside those that it
 //                holds; null: all
 // init           an archive of another run of this experiment, with whose weights the training starts
 // labels         one relation of a pair, or several

@@ -5,7 +5,7 @@
 // entities       the question of each entity type; null: questions made of the words of the types' names
 // relations      the question of each relation, {head} for the entity and {type} for its type; null: made of its name
 // theta          the weight of the first turn's loss
-// negatives      questions of the second turn without an answer that a sentence learns in an epoch, drawn anew; null
+// negatives      questions of the second turn without an answer that a sentence learns in an epoch, drawn again; null
 //                learns all of them
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
 local choose = import 'relx/choose.libsonnet';
