@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relx.commands.common import add_include_argument, include_plugins
-from relx.errors import ConfigError
+from relx.errors import ConfigError, DataError
 from relx.utils.text import aligned, distinct_names, printable
 
 if TYPE_CHECKING:
     from relx.comparison.bootstrap import Difference
-    from relx.comparison.systems import Comparison, Scores, System
+    from relx.comparison.runs import Comparison, Scores, System
     from relx.scoring.sentences import SentenceCounts
 
 HEADER = ("system", "runs", "precision", "recall", "F1", "best F1", "difference", "95 % interval", "p")
@@ -47,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table. Raises ConfigError, DataError, ArchiveError, PluginError."""
-    from relx.comparison.runs import finished_runs
-    from relx.comparison.systems import compare
+    from relx.comparison.runs import compare, finished_runs
 
     _check(args)
     include_plugins(args)
@@ -75,10 +74,23 @@ def _counts(run: Path, split: str) -> "SentenceCounts":
     found = load_counts(run, split)
     if found is not None:
         return found
-    from relx.comparison.systems import predicted_counts
-
     print(f"{run}: holds no counts of the {split} set's sentences; predicting them from its archive", file=sys.stderr)
     return predicted_counts(run, split)
+
+
+def predicted_counts(run: Path, split: str) -> "SentenceCounts":
+    """Count what the best weights of a run predict on a split. Raises ArchiveError, and DataError for the data."""
+    from relx.predictors.predictor import Predictor
+    from relx.readers import sentences_of
+    from relx.scoring.sentences import sentence_counts
+    from relx.training.checkpointing.run_folder import ARCHIVE
+
+    opened = Predictor.load(run / ARCHIVE).archive
+    path, parts = opened.config.get(f"{split}_data_path"), opened.parts
+    if path is None:
+        raise DataError(f"{run}: its experiment has no {split}_data_path")
+    gold = parts.annotated(list(sentences_of(parts.reader, path)))
+    return sentence_counts(gold, opened.model.extract(gold, parts.loader), parts.protocols)
 
 
 def render(comparison: "Comparison", split: str, form: str) -> str:

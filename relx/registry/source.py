@@ -125,12 +125,14 @@ def split_docstring(doc: str) -> tuple[str, dict[str, str]]:
 
 def registered(package: str) -> list[ClassSource]:
     """Return every class of a package, at any depth, that is registered under a name."""
-    return [found for module in _modules(package) for found in _classes(module) if found.name is not None]
+    modules = (module for module in _modules(package) if ".register(" in _text(module))  # few need to be parsed
+    return [found for module in modules for found in _classes(module) if found.name is not None]
 
 
 def kinds(package: str) -> list[ClassSource]:
     """Return every class of a package that opens a kind."""
-    return [found for module in _modules(package) for found in _classes(module) if found.kind is not None]
+    modules = (module for module in _modules(package) if "kind=" in _text(module))
+    return [found for module in modules for found in _classes(module) if found.kind is not None]
 
 
 def find_class(reference: Reference) -> ClassSource | None:
@@ -213,9 +215,14 @@ def _aliases(module: str) -> dict[str, ast.expr]:
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
+    return ast.parse(_text(module), str(_path(module)))
+
+
+@functools.cache
+def _text(module: str) -> str:
     path = _path(module)
     assert path is not None
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return path.read_text(encoding="utf-8")
 
 
 @functools.cache

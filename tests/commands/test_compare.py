@@ -7,7 +7,7 @@ import pytest
 
 from relx import archive
 from relx.commands import main
-from relx.comparison.systems import predicted_counts
+from relx.commands.compare import predicted_counts
 from relx.scoring.sentences import FILES, load_counts
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from relx.commands.compare import render
 from relx.comparison.bootstrap import Difference
-from relx.comparison.systems import Comparison, Scores, System
+from relx.comparison.runs import Comparison, Scores, System
 
 A = System("runs/a_1", 3, Scores(0.5, 0.01, 0.51), Scores(0.25, 0.02, 0.3), Scores(0.333, 0.0125, 0.36), None)
 B = System(

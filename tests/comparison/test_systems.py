@@ -1,6 +1,6 @@
 import pytest
 
-from relx.comparison.systems import Scores, compare
+from relx.comparison.runs import Scores, compare
 from relx.errors import DataError
 from relx.scoring import Counts
 from relx.scoring.sentences import SentenceCounts

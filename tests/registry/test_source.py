@@ -69,7 +69,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
         for name, text in files.items():
             (tmp_path / f"{name}.py").write_text(text)
 
-    caches = (source._resolve, source._classes, source._aliases, source._tree, source._modules, source._path)
+    caches = (
+        source._resolve,
+        source._classes,
+        source._aliases,
+        source._tree,
+        source._text,
+        source._modules,
+        source._path,
+    )
     monkeypatch.setattr(source, "ROOT", tmp_path)
     for cached in caches:
         cached.cache_clear()
