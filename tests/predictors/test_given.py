@@ -138,7 +138,7 @@ def test_unknown_types_are_an_error_where_types_are_read(cascade: str, predictor
 
 
 def test_a_head_that_cannot_refuses_and_names_those_that_can(archive: str) -> None:
-    with pytest.raises(ConfigError, match="'hmt' finds its entities itself .*: cascade, casrel, graphrel, "):
+    with pytest.raises(ConfigError, match="'hmt' finds its entities itself .*: cascade, casrel, descriptions, "):
         Predictor.load(archive).predict(RECORD, given_entities=True)
 
 

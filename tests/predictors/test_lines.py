@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from relx.data.example import Example
-from relx.data.loader import DataLoader, Map
+from relx.data.loader import DataLoader
 from relx.errors import DataError
-from relx.heads.head import Thresholds
 from relx.predictors import Predictor
 from relx.predictors.lines import LinePredictor
 from relx.predictors.predictor import CHUNK, NoMemory
@@ -196,10 +195,10 @@ class TestMemory:
         predictor = Predictor.load(archive)
         extract = predictor.model.extract
 
-        def limited(examples: list[Example], loader: DataLoader, over: Map, at: Thresholds | None) -> list[Example]:
+        def limited(examples: list[Example], loader: DataLoader, *choices: Any) -> list[Example]:
             if any(len(example) > 50 for example in examples):
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80 bytes")
-            return extract(examples, loader, over, at=at)
+            return extract(examples, loader, *choices)
 
         monkeypatch.setattr(predictor.model, "extract", limited)
         return predictor
@@ -219,7 +218,7 @@ class TestMemory:
             cramped(["a", "a " * 60])
 
     def test_any_other_error_is_not_taken_for_it(self, cramped: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(examples: list[Example], loader: DataLoader, over: Map, at: Thresholds | None) -> list[Example]:
+        def broken(examples: list[Example], loader: DataLoader, *choices: Any) -> list[Example]:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(cramped.model, "extract", broken)
