@@ -249,7 +249,7 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Archive:
         if not (isinstance(error, Exception) or is_panic(error)):
             raise
         reason = " ".join(str(error).split("\n")[:SHOWN_LINES])  # torch adds the stack of its own calls
-        raise ArchiveError(bounded(f"{path}: no model can be made of it: {type(error).__name__}: {reason}")) from error
+        raise ArchiveError(bounded(f"{path}: the model cannot be built: {type(error).__name__}: {reason}")) from error
 
 
 def _opened(files: Mapping[str, bytes], overrides: list[str]) -> Archive:
@@ -362,7 +362,7 @@ def _require_used(overrides: list[str]) -> None:
     for assignment in overrides:
         name = assignment.partition("=")[0].partition(".")[0]
         if name not in _part_names():
-            raise ConfigError(f"-o {assignment}: {name!r} has no part in prediction{nearest(name, _part_names())}")
+            raise ConfigError(f"-o {assignment}: {name!r} does not affect prediction{nearest(name, _part_names())}")
 
 
 def _with_absolute_folders(experiment: dict[str, Any]) -> dict[str, Any]:

@@ -223,7 +223,7 @@ def read_members(path: str | Path) -> dict[str, bytes]:
     except IsADirectoryError:
         raise ArchiveError("is a folder; name the archive in it, which relx train calls model.tar.gz") from None
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise ArchiveError(f"not a whole relx archive ({error}); was it cut short, or is it no archive?") from None
+        raise ArchiveError(f"not a complete relx archive ({error}); was it truncated, or is it another file?") from None
     except OSError as error:
         raise ArchiveError(f"cannot be read: {error.strerror or error}") from None
 
@@ -262,7 +262,7 @@ def _members(tar: tarfile.TarFile, stream: _Unpacked) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for entry in tar:
         if not _is_known(entry) or entry.name in files or len(files) == MOST_MEMBERS:
-            raise ArchiveError(f"holds {entry.name!r}, which has no place in a relx archive; nothing was unpacked")
+            raise ArchiveError(f"holds {entry.name!r}, which does not belong in a relx archive; nothing was unpacked")
         if entry.size > stream.left + CHUNK:
             raise ArchiveError(TOO_MUCH)
         content = tar.extractfile(entry)
@@ -311,7 +311,7 @@ def json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
         if name == CONFIG:
             json.dumps(content, allow_nan=False)  # Python's parser accepts NaN and 1e999 as numbers
     except (ValueError, RecursionError):
-        raise ArchiveError(f"{name} is damaged: not JSON that can be used") from None
+        raise ArchiveError(f"{name} is damaged: not usable JSON") from None
     if not isinstance(content, dict):
         raise ArchiveError(f"{name} is damaged: not an object")
     return content

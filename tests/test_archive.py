@@ -223,8 +223,8 @@ class TestOverrides:
             ("model.head.drop=1", "config.json: 1 problem\n  model.head.drop: unknown key; did you mean 'dropout'?"),
             ("model.head.dropout=x", 'config.json: 1 problem\n  model.head.dropout: expected a number, got "x"'),
             ("model.head.dropout=7", "model.head: dropout probability has to be between 0 and 1, but got 7.0"),
-            ("trainer.epochs=3", "-o trainer.epochs=3: 'trainer' has no part in prediction; known: data_loader, "),
-            ("modle={}", "-o modle={}: 'modle' has no part in prediction; did you mean 'model'?"),
+            ("trainer.epochs=3", "-o trainer.epochs=3: 'trainer' does not affect prediction; known: data_loader, "),
+            ("modle={}", "-o modle={}: 'modle' does not affect prediction; did you mean 'model'?"),
         ],
     )
     def test_one_that_names_nothing_or_is_senseless(self, archive: str, override: str, message: str) -> None:
@@ -251,17 +251,17 @@ class TestForeign:
     )
     def test_no_archive(self, place: Path, content: bytes) -> None:
         place.write_bytes(content)
-        assert refusal(place).startswith("not a whole relx archive (")
+        assert refusal(place).startswith("not a complete relx archive (")
 
     def test_an_uncompressed_one(self, place: Path, content: Files) -> None:
         with tarfile.open(place, "w") as tar:
             for name in content:
                 tar.addfile(plain(name))
-        assert "not a whole relx archive" in refusal(place)
+        assert "not a complete relx archive" in refusal(place)
 
     def test_somebody_elses(self, place: Path) -> None:
         pack(place, {"config.json": b"{}", "weights.th": b"1"})
-        assert refusal(place) == "holds 'weights.th', which has no place in a relx archive; nothing was unpacked"
+        assert refusal(place) == "holds 'weights.th', which does not belong in a relx archive; nothing was unpacked"
 
     @pytest.mark.parametrize("name", ["meta.json", "config.json", "weights.safetensors", "metrics.json"])
     def test_one_without_a_member(self, place: Path, content: Files, name: str) -> None:
@@ -277,7 +277,7 @@ class TestUnsafe:
     @pytest.mark.parametrize("name", ["../a", "/a", "vocabulary/../../a", "vocabulary", "vocabulary//a", "./meta.json"])
     def test_a_name_that_relx_does_not_write(self, place: Path, content: Files, name: str) -> None:
         pack(place, {**content, name: b"evil"})
-        assert refusal(place) == f"holds {name!r}, which has no place in a relx archive; nothing was unpacked"
+        assert refusal(place) == f"holds {name!r}, which does not belong in a relx archive; nothing was unpacked"
         assert os.listdir(place.parent) == [place.name]
 
     @pytest.mark.parametrize(
@@ -287,21 +287,21 @@ class TestUnsafe:
         member = plain("vocabulary/words.txt")
         member.type, member.linkname = kind, "/etc/passwd"
         pack_members(place, [(member, b"")])
-        assert "'vocabulary/words.txt', which has no place" in refusal(place)
+        assert "'vocabulary/words.txt', which does not belong" in refusal(place)
 
     def test_a_file_with_holes(self, place: Path) -> None:
         member = plain("weights.safetensors", 512)
         member.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(10**15)}
         pack_members(place, [(member, bytes(512))])
-        assert "'weights.safetensors', which has no place" in refusal(place)
+        assert "'weights.safetensors', which does not belong" in refusal(place)
 
     def test_a_member_that_stands_twice(self, place: Path, content: Files) -> None:
         pack_members(place, [(plain(name, 2), b"{}") for name in ("meta.json", "config.json", "meta.json")])
-        assert "holds 'meta.json', which has no place" in refusal(place)
+        assert "holds 'meta.json', which does not belong" in refusal(place)
 
     def test_more_members_than_any_model_has(self, place: Path) -> None:
         pack(place, {f"vocabulary/{number}.txt": b"" for number in range(archive_file.MOST_MEMBERS + 1)})
-        assert "which has no place" in refusal(place)
+        assert "which does not belong" in refusal(place)
 
     @pytest.mark.parametrize("name", ["weights.safetensors", "vocabulary/words.txt"])
     def test_a_bomb_of_zeros(self, place: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +385,7 @@ DAMAGED = {
     "facts are a list": (lambda files: {**files, "vocabulary/facts.json": b"[1]"}, "the vocabulary is damaged"),
     "a fact of another type": (
         changed("vocabulary/facts.json", lambda facts: facts.update({"words.vector_size": "x"})),
-        "no model can be made of it: TypeError: ",
+        "the model cannot be built: TypeError: ",
     ),
     "a vocabulary that is no text": (
         lambda files: {**files, "vocabulary/words.txt": b"\xff\n"},
@@ -410,7 +410,7 @@ class TestBrokenFiles:
         whole = Path(archive).read_bytes()
         for length in [*range(0, len(whole), len(whole) // 60), len(whole) - 8, len(whole) - 1]:
             place.write_bytes(whole[:length])
-            assert "not a whole relx archive" in refusal(place)
+            assert "not a complete relx archive" in refusal(place)
 
     def test_one_with_flipped_bits_is_refused_or_unharmed(self, archive: str, place: Path) -> None:
         draw, whole = random.Random(3), Path(archive).read_bytes()

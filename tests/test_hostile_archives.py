@@ -150,7 +150,7 @@ TRANSFORMER: dict[str, tuple[Callable[[Files], None], str]] = {
     ),
     "two models in one": (configured(model_type="encoder-decoder"), "is of the type 'encoder-decoder'"),
     "no type": (json_edit(CONFIG, lambda config: {}), "is of the type None"),
-    "a function for its name": (configured(hidden_act="os.system"), "no model can be made of it: KeyError"),
+    "a function for its name": (configured(hidden_act="os.system"), "the model cannot be built: KeyError"),
     "a setting that is no value": (configured(hidden_size={"a": {"b": {"c": {"d": 1}}}}), "hidden_size is no plain"),
     "a long text": (configured(hidden_act="x" * 1000), "its hidden_act is no plain value"),
     "a billion layers": (configured(num_hidden_layers=10**9), "its num_hidden_layers is 1000000000, which no encoder"),
@@ -298,7 +298,7 @@ def test_a_panic_of_a_native_library_is_an_error(archive: str, monkeypatch: pyte
         tokenizer.encode("x" * 40)
 
     monkeypatch.setattr(archives, "read_weights", panic)
-    with pytest.raises(ArchiveError, match="no model can be made of it: PanicException"):
+    with pytest.raises(ArchiveError, match="the model cannot be built: PanicException"):
         load(archive)
 
 

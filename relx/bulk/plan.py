@@ -67,7 +67,7 @@ class Plan:
             return cls(content["settings"], content["files"], [Part(**part) for part in content["parts"]])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"{folder / PLAN}: cannot be read as a plan of relx: {error}; write into another folder"
+                f"{folder / PLAN}: cannot be read as a plan of relx: {error}; write to another folder"
             ) from None
 
 
@@ -86,9 +86,9 @@ def claim(folder: Path, settings: Settings, paths: Sequence[str]) -> Plan:
     plan = Plan.read(folder)
     if changed := [*_changes(plan, settings, paths)]:
         raise RelxError("\n".join([
-            f"{folder}: was begun otherwise, and predictions of two kinds are not mixed:",
+            f"{folder}: holds predictions with other settings, and relx does not mix two kinds:",
             *(f"  {change}" for change in changed),
-            "take this back, or write into another folder",
+            "undo this, or write to another folder",
         ]))  # fmt: skip
     for file in leftovers(folder, "*.parquet"):
         file.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 MINUTE = 60.0
 DIED = (
-    "a process that predicts has died; if the system ended it for lack of memory, take fewer (--workers). "
+    "a prediction process has died; if the system ended it for lack of memory, use fewer (--workers). "
     "Finished parts stay, and the same command continues the work"
 )
 

@@ -13,7 +13,7 @@ from relx.heads.head import Thresholds
 
 # What makes the sentences with the entities between which relations are predicted.
 Given = Callable[[Sequence[Example]], list[Example]]
-NO_SCORES = "the predictions of this head have no scores, so a minimum score cannot act on them"
+NO_SCORES = "the predictions of this head have no scores, so a minimum score has no effect"
 
 
 class TaskDecision:

@@ -93,10 +93,10 @@ def _experiment(args: argparse.Namespace) -> dict[str, Any] | None:
     first, *others = args.paths
     if not _is_experiment(first):
         if args.var or args.override:
-            raise ConfigError(f"{first}: is no experiment file, so --var and -o have no meaning")
+            raise ConfigError(f"{first}: is no experiment file, so --var and -o do not apply")
         return None
     if others:
-        raise ConfigError(f"{first}: an experiment names its own data; give it alone, or corpus files alone")
+        raise ConfigError(f"{first}: an experiment names its own data; give either the experiment or corpus files")
     experiment = load_experiment(first, args)
     config.require_valid(experiment, experiment_class(), first)
     return experiment

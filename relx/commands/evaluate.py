@@ -66,7 +66,7 @@ def _output_paths(args: argparse.Namespace) -> dict[str, str]:
                 "evaluate them one by one"
             )
     if len(set(paths.values())) < len(paths):
-        raise ConfigError(f"{' and '.join(f'--{option}' for option in OUTPUTS)}: write each to a file of its own")
+        raise ConfigError(f"{' and '.join(f'--{option}' for option in OUTPUTS)}: write each to a separate file")
     return paths
 
 

@@ -67,7 +67,7 @@ def _checked(args: argparse.Namespace, space: "Space") -> dict[str, Any]:
     config.require_valid(tree, experiment_class(), args.file)
     experiment = config.fill(tree, experiment_class())
     if experiment["validation_data_path"] is None:
-        raise ConfigError(f"{args.file}: a search needs a validation_data_path; the test set has no say in it")
+        raise ConfigError(f"{args.file}: a search needs a validation_data_path; the test set must not influence it")
     return experiment
 
 

@@ -41,4 +41,4 @@ def _report(line: bytes, where: str) -> Report:
         epoch, step, loss = int(found["epoch"]), int(found["step"]), float(found["loss"])
         return Report(epoch, step, str(found["protocol"]), loss, metrics, bool(found["improved"]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise DataError(f"{where}: holds no report as relx writes them") from None
+        raise DataError(f"{where}: holds no report of relx") from None

@@ -231,9 +231,9 @@ def _in_child(work: Callable[[], str], path: Path) -> str:
         os.kill(child, signal.SIGKILL)  # a child that has ended stays there until it is waited for
         os.waitpid(child, 0)
     if not ended:
-        raise ConfigError(f"{path}: not evaluated in {SECONDS:g} s; look for a function that calls itself without end")
+        raise ConfigError(f"{path}: not evaluated in {SECONDS:g} s; look for an endless recursion")
     if not answer:
-        raise ConfigError(f"{path}: not evaluated in {MEMORY / 2**30:g} GiB of memory; make what it builds smaller")
+        raise ConfigError(f"{path}: not evaluated in {MEMORY / 2**30:g} GiB of memory; make its result smaller")
     return answer.decode("utf-8", "surrogatepass")
 
 

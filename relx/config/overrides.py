@@ -43,5 +43,5 @@ def _existing(node: Any, key: str, assignment: str, above: list[str]) -> str | i
             raise ConfigError(f"-o {assignment}: the key {key!r} is now called {new!r}")
         raise ConfigError(f"-o {assignment}: the file gives {place} no key {key!r}{nearest(key, node)}")
     if isinstance(node, list):
-        raise ConfigError(f"-o {assignment}: {place} is a list of {len(node)}; {key!r} is none of its numbers")
+        raise ConfigError(f"-o {assignment}: {place} is a list of {len(node)}; {key!r} is not an index of it")
     raise ConfigError(f"-o {assignment}: {place} is a plain value and has no key {key!r}")

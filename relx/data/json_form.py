@@ -116,7 +116,7 @@ def _sentence(record: dict[str, Any]) -> Example:
     heads = _heads(record, len(tokens))
     deprels = one_each(optional_items(record, "deprels", str), "deprels", len(tokens))
     if deprels is not None and heads is None:
-        raise BadRecord("deprels: have no meaning without heads")
+        raise BadRecord("deprels: need heads")
     return Example(
         tokens,
         text=text,
@@ -145,7 +145,7 @@ def _meta(record: dict[str, Any]) -> dict[str, Any] | None:
         if misspelt or key in FOREIGN:
             raise BadRecord(f"{key}: unknown key{misspelt}")
         if meta is not None and meta.get(key, value) != value:
-            raise BadRecord(f"{key}: a key without a meaning is kept under meta, where another value has that name")
+            raise BadRecord(f"{key}: relx keeps unknown keys under meta, which has another value of that name")
     return {**(meta or {}), **further} if further else meta
 
 
@@ -162,7 +162,7 @@ def _offsets(record: dict[str, Any], text: str | None, length: int) -> list[tupl
     if pairs is None:
         return None
     if text is None:
-        raise BadRecord("offsets: have no meaning without text")
+        raise BadRecord("offsets: need text")
     offsets = [_characters(pair, text, f"offsets[{i}]") for i, pair in enumerate(pairs)]
     for i, (before, after) in enumerate(zip(offsets, offsets[1:], strict=False), 1):
         if after[0] < before[0] or after[1] < before[1]:

@@ -214,7 +214,7 @@ def _parameters(owner: Any, function: Callable[..., Any]) -> Iterator[Parameter]
         if raw.kind in (raw.VAR_KEYWORD, raw.VAR_POSITIONAL):
             raise _unusable(owner, raw.name, "a component names each of its arguments; * and ** cannot be checked")
         if raw.name not in hints:
-            raise _unusable(owner, raw.name, "has no type annotation, so no file could be checked against it")
+            raise _unusable(owner, raw.name, "has no type annotation, so no file can be checked against it")
         try:
             yield parameter(raw.name, hints[raw.name], raw.default)
         except Unsupported as error:

@@ -74,7 +74,7 @@ def load_counts(folder: Path, split: str) -> SentenceCounts | None:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise DataError(f"{path}: holds no counts of sentences as relx writes them") from None
+        raise DataError(f"{path}: holds no counts of sentences of relx") from None
 
 
 def _possible(predicted: int, gold: int, correct: int) -> Counts:

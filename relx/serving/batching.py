@@ -81,7 +81,7 @@ class Batcher:
                 answers += piece.answers.result(max(0.0, deadline - monotonic()))
             except (WaitedTooLong, CancelledError):
                 piece.answers.cancel()
-                raise OutOfTime("the time of the request is over") from None
+                raise OutOfTime("the request has timed out") from None
         return answers
 
     def stop(self) -> None:

@@ -152,7 +152,7 @@ class Service:
         _require_sound(inputs, several)
         self._require_few(name, [given for _, given in inputs], options.window)
         if monotonic() > deadline:
-            raise OutOfTime("the time of the request is over")
+            raise OutOfTime("the request has timed out")
         try:
             predicted = list(documents.answers(inputs))
         except (ConfigError, DataError) as error:

@@ -141,7 +141,7 @@ def judge_by_entities(experiment: Experiment, model: JointExtractor, data: Data)
         return False
     trainer.judge_by_entities()
     cause = f"{experiment.files[bare[0]][1]} holds no relation" if bare else "the head finds no relations"
-    logger.info("validation is judged by %s: %s", trainer.stopping.metric, cause)
+    logger.info("validation uses %s: %s", trainer.stopping.metric, cause)
     return True
 
 
@@ -255,7 +255,7 @@ class _Transfer:
             if own[name].items != other[name].items:
                 raise self._error(
                     f"was trained on other {name} in {self.path}: "
-                    f"{len(other[name])} there, {len(own[name])} here, and they must be the same in the same order"
+                    f"{len(other[name])} there, {len(own[name])} here, and they must be the same, in the same order"
                 )
 
     def _error(self, message: str) -> ConfigError:

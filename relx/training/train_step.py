@@ -177,7 +177,7 @@ class TrainStep:
         if any(schedule.factor(step, total) != schedule.factor(step, self.total) for step in range(total)):
             raise TrainingError(
                 f"trainer.epochs: the learning rates of trainer.schedule were those of a run of {total} steps; with "
-                f"{self.total} they would be others. Take it back, or start again (--force, in Python force=True)"
+                f"{self.total} they would be others. Undo this, or start again (--force, in Python force=True)"
             )
 
     def _stateful_parts(self) -> dict[str, Any]:

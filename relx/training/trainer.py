@@ -81,7 +81,7 @@ class Trainer:
         if epochs < 1 or (patience is not None and patience < 1):
             raise ValueError("epochs and patience must be at least 1")
         if grad_norm is not None and grad_norm <= 0:
-            raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for gradients as they are")
+            raise ValueError(f"grad_norm is {grad_norm}; it must be above 0, or null for no clipping")
         require_sizes(gradient_accumulation_steps=gradient_accumulation_steps, keep_checkpoints=keep_checkpoints)
         require_regexes(parameter_groups or ())
         self.stopping = StoppingCriteria(epochs, patience, validation_metric.removeprefix("+"))
@@ -158,7 +158,7 @@ class Trainer:
 
     def _warn_of_nothing_learned(self, state: TrainingState) -> None:
         logger.warning(
-            "%s was 0 in all %d epochs: the weights are kept, but they predict nothing right. Try more epochs "
+            "%s was 0 in all %d epochs: the weights are kept, but they predict nothing correctly. Try more epochs "
             "(trainer.epochs) or a higher learning rate (trainer.optimizer.lr), and see in the oracle check "
             "whether the head can express the triples at all",
             self.stopping.metric, state.epoch,

@@ -49,7 +49,7 @@ def claim(folder: Path, search: dict[str, Any]) -> None:
     elif found := differences(before, search):
         listed = "".join(f"\n  {difference}" for difference in found)
         raise TrainingError(
-            f"{folder}: was begun with another search:{listed}\nTake this back, or choose another folder"
+            f"{folder}: was begun with another search:{listed}\nUndo this, or choose another folder"
         )
 
 
@@ -186,7 +186,7 @@ class Search:
                 self._write_best(study)
             best = self._write_best(study)
         if best is None:
-            raise TrainingError(f"{self.folder}: no trial has succeeded; trial_*.log say why")
+            raise TrainingError(f"{self.folder}: no trial has succeeded; see trial_*.log")
         return best
 
     def _study(self) -> optuna.Study:
@@ -211,7 +211,7 @@ class Search:
             logger.warning("trial %d: failed; the last lines of %s say why", number, run.log)
         elif outcome.pruned:
             study.tell(number, state=TrialState.PRUNED)
-            logger.info("trial %d: given up at %s %.1f", number, self.metric, 100 * outcome.value)
+            logger.info("trial %d: pruned at %s %.1f", number, self.metric, 100 * outcome.value)
         else:
             study.tell(number, outcome.value)
             star = "  *" if study.best_trial.number == number else ""

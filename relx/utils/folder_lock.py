@@ -62,7 +62,7 @@ def _enter(lock: TextIO, folder: Path) -> None:
     except BlockingIOError:
         lock.seek(0)
         raise TrainingError(
-            f"{folder}: another relx is at work here ({lock.read()}); wait for it to end, or choose another folder"
+            f"{folder}: another relx is working here ({lock.read()}); wait for it to end, or choose another folder"
         ) from None
     except OSError as error:
-        logger.warning("%s: cannot be locked (%s); see to it that only one relx works in it", folder, error.strerror)
+        logger.warning("%s: cannot be locked (%s); make sure that only one relx works in it", folder, error.strerror)

@@ -220,7 +220,7 @@ class TestGoingOn:
             "import multiprocessing, os\nif multiprocessing.parent_process() is not None:\n    os._exit(1)\n"
         )
         assert bulk(archive, "--id-column", "id", "--workers", "2", "--include", "die.py") == 2
-        assert capsys.readouterr().err.startswith("error: a process that predicts has died; if the system ended it")
+        assert capsys.readouterr().err.startswith("error: a prediction process has died; if the system ended it")
 
     def test_when_the_disk_is_full(self, archive: str, whole: dict[str, bytes], capsys: Err) -> None:
         smallest = min(map(len, whole.values()))
@@ -258,12 +258,12 @@ class TestGoingOn:
         capsys.readouterr()
         assert bulk("other.tar.gz", "--id-column", "id", "--window", "2", "--keep", "n") == 2
         assert capsys.readouterr().err.splitlines() == [
-            "error: out: was begun otherwise, and predictions of two kinds are not mixed:",
+            "error: out: holds predictions with other settings, and relx does not mix two kinds:",
             "  archive is another file",
             "  --keep was [], is [\"n\"]",
             "  --window was 1, is 2",
             "  the table in/a.parquet has changed",
-            "take this back, or write into another folder",
+            "undo this, or write to another folder",
         ]  # fmt: skip
         assert contents() == before
 

@@ -95,8 +95,8 @@ def test_a_reader_may_be_named(capsys, corpus):
 
 def test_misuse(capsys, corpus):
     experiment, file = corpus / "experiment.jsonnet", FIXTURES / "formats/hrl.json"
-    assert "give it alone, or corpus files alone" in error_of(capsys, experiment, file, "--var", f"data={corpus}")
-    assert "is no experiment file, so --var and -o have no meaning" in error_of(capsys, file, "--var", "a=1")
+    assert "give either the experiment or corpus files" in error_of(capsys, experiment, file, "--var", f"data={corpus}")
+    assert "is no experiment file, so --var and -o do not apply" in error_of(capsys, file, "--var", "a=1")
     assert "no such file" in error_of(capsys, corpus / "none.json")
     assert "train.jsonl: no such file" in error_of(capsys, experiment, "--var", "data=/nowhere")
     (corpus / "empty.jsonnet").write_text("{}")

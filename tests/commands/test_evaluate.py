@@ -201,7 +201,7 @@ def test_a_sentence_too_long_for_the_memory_is_one_message(
 
 def test_two_outputs_in_one_file_are_refused(archive: str, test_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", archive, test_file, "--predictions", "out.txt", "--errors", "out.txt"]) == 2
-    assert "write each to a file of its own" in capsys.readouterr().err
+    assert "write each to a separate file" in capsys.readouterr().err
     assert not Path("out.txt").exists()
 
 

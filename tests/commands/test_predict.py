@@ -167,7 +167,7 @@ class TestErrors:
         ("arguments", "message"),
         [
             (["gone.tar.gz", "in.jsonl"], "error: gone.tar.gz: no such archive\n"),
-            (["in.jsonl", "in.jsonl"], "error: in.jsonl: not a whole relx archive"),
+            (["in.jsonl", "in.jsonl"], "error: in.jsonl: not a complete relx archive"),
         ],
     )
     def test_no_archive(self, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_an_archive_of_a_plugin_that_is_not_here_is_shown(
     assert re.search(r"^plugins: +mine_heads$", capsys.readouterr().out, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"text", "not a whole relx archive"), (None, "no such archive")])
+@pytest.mark.parametrize(("content", "message"), [(b"text", "not a complete relx archive"), (None, "no such archive")])
 def test_what_is_no_archive_is_one_error(
     tmp_path: Path, content: bytes | None, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,7 +139,7 @@ class TestTwoAtOnce:
         before = {file: file.read_bytes() for file in Path("out").rglob("*") if file.is_file() and file.name != ".lock"}
         with locked(Path("out")):
             assert main([*command, way]) == 2
-        assert re.search(r"error: out: another relx is at work here \(process \d+ on ", capsys.readouterr().err)
+        assert re.search(r"error: out: another relx is working here \(process \d+ on ", capsys.readouterr().err)
         assert {file: file.read_bytes() for file in before} == before
 
     def test_a_run_holds_its_folder_to_its_end_and_no_longer(self, tiny: Path, data: list[str]) -> None:

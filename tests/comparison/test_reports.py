@@ -49,5 +49,5 @@ WRONG = [
 @pytest.mark.parametrize("damaged", ["{", "[]", '{"epoch": 1}', '"x"', "[" * 50_000, *WRONG])
 def test_a_damaged_line_has_its_place(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "epochs.jsonl").write_text(f"{line(1)}\n{damaged}\n{line(2)}\n")
-    with pytest.raises(DataError, match=r"epochs.jsonl:2: holds no report as relx writes them"):
+    with pytest.raises(DataError, match=r"epochs.jsonl:2: holds no report of relx"):
         read_reports(tmp_path)

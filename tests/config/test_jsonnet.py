@@ -307,13 +307,13 @@ def test_ctrl_c_ends_the_evaluation_of_a_file_without_end() -> None:
 def test_the_evaluation_of_a_file_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonnet, "SECONDS", 0.5)
     message = error("a.jsonnet", ENDLESS)
-    assert message == "a.jsonnet: not evaluated in 0.5 s; look for a function that calls itself without end"
+    assert message == "a.jsonnet: not evaluated in 0.5 s; look for an endless recursion"
 
 
 def test_the_evaluation_of_a_file_ends_before_it_takes_all_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonnet, "MEMORY", 2**26)
     message = error("a.jsonnet", "local f(s) = f(s + s) tailstrict; { a: f('0123456789abcdef') }")
-    assert message == "a.jsonnet: not evaluated in 0.0625 GiB of memory; make what it builds smaller"
+    assert message == "a.jsonnet: not evaluated in 0.0625 GiB of memory; make its result smaller"
 
 
 def test_a_large_result_and_any_text_arrive_whole() -> None:

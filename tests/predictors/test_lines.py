@@ -142,7 +142,7 @@ BAD = {
     '{"tokens": "a b"}': 'tokens: expected a list, got "a b"',
     '{"tokens": ["a", 1.5]}': "tokens[1]: expected a string, got 1.5",
     '{"tokens": ["a", ""]}': 'tokens[1]: expected a word, got ""',
-    '{"tokens": ["a"], "offsets": [[0, 1]]}': "offsets: have no meaning without text",
+    '{"tokens": ["a"], "offsets": [[0, 1]]}': "offsets: need text",
     '{"text": "a", "id": 5.5}': "id: expected a string or a whole number, got 5.5",
     '{"txt": "a"}': "txt: unknown key; did you mean 'text'?",
     '{"text": "a", "entities": [{"start": 0, "end": 9}]}': "entities[0]: expected 0 <= start < end <= 1 (tokens)",

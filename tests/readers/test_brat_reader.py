@@ -98,7 +98,7 @@ def test_blanks_at_the_ends_of_a_mention_do_not_matter(notes):
 def test_a_mention_that_is_annotated_twice_is_one_entity_and_counted(notes, caplog):
     annotate(notes, mention(1, "PER", "Ann Lee"), mention(2, "PER", "Ann Lee"), "R1\tis Arg1:T1 Arg2:T2")
     assert read(notes)[0].entities == [ANN]
-    assert "1 mentions annotated twice (a.ann:2): taken once" in caplog.text
+    assert "1 mentions annotated twice (a.ann:2): read once" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ class TestSentenceEndsInsideAMention:
         assert last.entities == [Entity(5, 7, "PER")]
         assert [last.text[slice(*offset)] for offset in last.offsets] == last.tokens
         assert TEXT[last.meta["start"] : last.meta["end"]] == last.text
-        assert "1 sentence ends inside a mention (a at 64): not taken as sentence ends" in caplog.text
+        assert "1 sentence ends inside a mention (a at 64): not used" in caplog.text
 
     def test_a_mark_is_none(self, notes, caplog):
         text = "The strain Ps. Tabaci grew at Hosp. Lyon in May. Bo left."

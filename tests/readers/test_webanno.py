@@ -124,7 +124,7 @@ def test_a_mention_across_sentences_joins_them_and_one_without_words_is_left_out
             "\t1-6\t",
             "doc.tsv:18: a relation names an annotation of custom.Span at 1-6, which",
         ),
-        ("1-2[1_2]", "1-2[9_2]", "doc.tsv:11: a relation names an annotation [9], which is not there"),
+        ("1-2[1_2]", "1-2[9_2]", "doc.tsv:11: a relation names an annotation [9], which does not exist"),
         ("\t1-5.1\t", "\tx\t", 'got "x"'),
         ("25-26\t.", "23-24\tk", "doc.tsv:13: the token at 23-24 is empty, or begins within the one before"),
     ],

@@ -76,7 +76,7 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize("content", ["", "[]", "{", "3", '{"corpus": "x"}', WRONG_ROW, *IMPOSSIBLE])
 def test_a_damaged_file_is_one_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "test_sentences.json").write_text(content)
-    with pytest.raises(DataError, match=r"test_sentences.json: holds no counts of sentences as relx writes them"):
+    with pytest.raises(DataError, match=r"test_sentences.json: holds no counts of sentences of relx"):
         load_counts(tmp_path, "test")
 
 

@@ -283,8 +283,8 @@ class TestData:
         found = [epoch["metrics"] for epoch in epochs(tmp_path / "run")]
         best = max(found, key=lambda metrics: metrics["entity_f1"])
         assert len(found) < 60 and state.best_epoch == found.index(best) + 1 and best["entity_f1"] > 0.9
-        assert f"validation is judged by entity_f1: {tmp_path}/train.jsonl holds no relation" in caplog.messages
-        assert not [message for message in caplog.messages if "predict nothing right" in message]
+        assert f"validation uses entity_f1: {tmp_path}/train.jsonl holds no relation" in caplog.messages
+        assert not [message for message in caplog.messages if "predict nothing correctly" in message]
 
     @pytest.mark.parametrize("empty", ["train", "dev"])
     def test_where_one_split_has_no_relations_entities_are_judged_too(
@@ -304,7 +304,7 @@ class TestData:
         made, full = sample.experiment(tiny, head, epochs=4)
         train(made, RunFolder.claim(tmp_path / "run", force=False), full)
         assert made.trainer.stopping.metric == "entity_f1"
-        assert "validation is judged by entity_f1: the head finds no relations" in caplog.messages
+        assert "validation uses entity_f1: the head finds no relations" in caplog.messages
         oracle = read(tmp_path / "run" / "metrics.json")["oracle"]["train"]
         assert oracle["entities"]["f1"] == 1 and "f1" not in oracle
         assert any("the head finds no relations; the scheme's ceiling of entities is" in m for m in caplog.messages)

@@ -143,7 +143,7 @@ def test_a_trial_that_fails_is_no_candidate_and_the_search_goes_on(
 
 def test_when_all_fail_there_is_no_best(place: Place) -> None:
     place.tell(trial_0="fail", trial_1="fail")
-    with pytest.raises(TrainingError, match=r"out: no trial has succeeded; trial_\*.log say why"):
+    with pytest.raises(TrainingError, match=r"out: no trial has succeeded; see trial_\*.log"):
         place.search().run(2)
     assert not (place.folder / "out" / "best.sh").exists()
 
@@ -206,7 +206,7 @@ class TestInterruptions:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         [orphan] = map(int, re.findall(r"process (\d+)", (place.folder / "out" / ".lock").read_text()))
-        with pytest.raises(TrainingError, match=rf"another relx is at work here \(process {orphan} on "):
+        with pytest.raises(TrainingError, match=rf"another relx is working here \(process {orphan} on "):
             place.search().run(5)
         os.kill(orphan, signal.SIGKILL)
         self.run_when_free(place)

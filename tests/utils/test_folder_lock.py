@@ -20,7 +20,7 @@ with locked(pathlib.Path(sys.argv[1])):
 
 
 def test_only_one_can_be_at_work(tmp_path: Path) -> None:
-    message = r"another relx is at work here \(process \d+ on .+\); wait for it to end, or choose another folder"
+    message = r"another relx is working here \(process \d+ on .+\); wait for it to end, or choose another folder"
     with locked(tmp_path), pytest.raises(TrainingError, match=message), locked(tmp_path):
         pass
     with locked(tmp_path):
@@ -63,4 +63,4 @@ def test_where_the_file_system_has_no_locks_that_is_a_warning(
     monkeypatch.setattr(folder_lock.fcntl, "flock", flock)
     with locked(tmp_path):
         pass
-    assert "cannot be locked (No locks available); see to it that only one relx works in it" in caplog.text
+    assert "cannot be locked (No locks available); make sure that only one relx works in it" in caplog.text

@@ -37,8 +37,8 @@ UNANNOTATED, HIDDEN = "texts without .ann", "hidden files"
 EFFECTS = {
     DISCONTINUOUS: "none can be predicted, recall counts them",
     JOINING: UNREAD,
-    JOINED: "not taken as sentence ends (raw text shows no mentions, so prediction may take them)",
-    TWICE: "taken once",
+    JOINED: "not used (raw text has no mentions, so prediction may end sentences there)",
+    TWICE: "read once",
 }
 
 Counts = defaultdict[str, list[str]]

@@ -54,8 +54,8 @@ _PLACE = re.compile(r"(\d{1,9})-(\d{1,9})")
 _NUMBER = re.compile(r"\d{1,9}")
 _SOURCE = re.compile(r"([\d.-]+)(?:\[(\d{1,9})_(\d{1,9})\])?")
 JOINING = f"relations of two sentences: {UNREAD}"
-JOINED = "sentence ends inside a mention: not taken as sentence ends"
-TWICE = "mentions annotated twice: taken once"
+JOINED = "sentence ends inside a mention: ignored"
+TWICE = "mentions annotated twice: read once"
 
 
 class _Layer(NamedTuple):
@@ -344,7 +344,7 @@ def _read_labels(rows: Sequence[_Row], header: _Header, found: _Parsed) -> None:
             return by_id[id] if id else at_unit[layer.base, unit][0]
         except KeyError:
             name = f"[{id}]" if id else f"of {layer.base} at {unit}"
-            raise DataError(f"{row.where}: a relation names an annotation {name}, which is not there") from None
+            raise DataError(f"{row.where}: a relation names an annotation {name}, which does not exist") from None
 
     for row in rows:
         for layer in header.relations:

@@ -156,8 +156,8 @@ def require_harmless(found: list[Difference], folder: Path) -> None:
         return
     listed = "".join(f"\n  {difference}" for difference in found)
     raise TrainingError(
-        f"{folder}: was started with another experiment:{listed}\nOnly {', '.join(HARMLESS)} may change; take the rest "
-        "back, choose another folder (-s), or start again (--force, in Python force=True)"
+        f"{folder}: was started with another experiment:{listed}\nOnly {', '.join(HARMLESS)} may change; undo the "
+        "rest, choose another folder (-s), or start again (--force, in Python force=True)"
     )
 
 

@@ -54,8 +54,8 @@ class GroupSettings:
         heights = height_below_top(list(weights))
         if not heights:
             raise ConfigError(
-                f"trainer.parameter_groups: {regex!r} takes the weights of no numbered layers, "
-                "so layerwise_lr_decay has no meaning there"
+                f"trainer.parameter_groups: {regex!r} matches the weights of no numbered layers, "
+                "so layerwise_lr_decay does not apply"
             )
         return [
             {
@@ -73,7 +73,7 @@ def require_regexes(groups: Iterable[str]) -> None:
         try:
             re.compile(regex)
         except re.error as error:
-            raise ValueError(f"parameter_groups: {regex!r} is no regular expression: {error}") from None
+            raise ValueError(f"parameter_groups: {regex!r} is not a regular expression: {error}") from None
 
 
 def parameter_groups(
@@ -112,11 +112,11 @@ def _found(regex: str, every: Parameters, trained: Parameters, to_freeze: bool) 
     named = [name for name in every if re.search(regex, name)]
     if not named:
         some = ", ".join(list(every)[:: max(1, len(every) // SHOWN)])
-        raise ConfigError(f"trainer.parameter_groups: {regex!r} is found in the name of no weight; some are: {some}")
+        raise ConfigError(f"trainer.parameter_groups: {regex!r} matches the name of no weight; some names are: {some}")
     found = named if to_freeze else [name for name in named if name in trained]
     if not found:
         raise ConfigError(
-            f"trainer.parameter_groups: {regex!r} is found in the names of frozen weights only, such as {named[0]}; "
+            f"trainer.parameter_groups: {regex!r} matches the names of frozen weights only, such as {named[0]}; "
             "leave the group out, or have them trained (trainable: true)"
         )
     return found
@@ -127,7 +127,7 @@ def _require_disjoint(taken: Mapping[str, list[str]]) -> None:
     for regex, names in taken.items():
         for name in names:
             if name in owner:
-                raise ConfigError(f"trainer.parameter_groups: {name} is found by both {owner[name]!r} and {regex!r}")
+                raise ConfigError(f"trainer.parameter_groups: {name} is matched by both {owner[name]!r} and {regex!r}")
             owner[name] = regex
 
 

@@ -67,9 +67,9 @@ def test_the_steps_are_the_groups_own():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ({"embedder": {}}, "'embedder' is found in the name of no weight; some are: encoder.weight, encoder.bias"),
-        ({"frozen": {}}, "'frozen' is found in the names of frozen weights only, such as frozen.weight; leave"),
-        ({"head": {}, "bias": {}}, "head.bias is found by both 'head' and 'bias'"),
+        ({"embedder": {}}, "'embedder' matches the name of no weight; some names are: encoder.weight, encoder.bias"),
+        ({"frozen": {}}, "'frozen' matches the names of frozen weights only, such as frozen.weight; leave"),
+        ({"head": {}, "bias": {}}, "head.bias is matched by both 'head' and 'bias'"),
     ],
 )
 def test_regexes_that_do_not_fit_the_model(groups, message):
@@ -115,7 +115,7 @@ class TestFrozen:
 
     def test_an_error_freezes_nothing(self):
         made = model()
-        with pytest.raises(ConfigError, match="is found by both"):
+        with pytest.raises(ConfigError, match="is matched by both"):
             groups_of(made, **{"encoder": {"frozen": True}, "bias": {}})
         assert made["encoder"].weight.requires_grad
 
@@ -170,7 +170,7 @@ class TestLayerDecay:
         assert rates["transformer.layer.1.0.weight"] == 8.0 and rates["transformer.layer.0.0.weight"] == 4.0
 
     def test_layers_are_needed(self):
-        with pytest.raises(ConfigError, match="'encoder' takes the weights of no numbered layers, so layerwise_lr"):
+        with pytest.raises(ConfigError, match="'encoder' matches the weights of no numbered layers, so layerwise_lr"):
             groups_of(model(), encoder={"lr": 0.1, "layerwise_lr_decay": 0.5})
 
     def test_ten_layers_are_in_the_order_of_their_numbers(self):
@@ -189,7 +189,7 @@ class TestLayerDecay:
 
 
 def test_what_is_no_regular_expression_is_refused_before_any_data_is_read(tiny):
-    with pytest.raises(ConfigError, match=r"^trainer: parameter_groups: '\(' is no regular expression: missing \)"):
+    with pytest.raises(ConfigError, match=r"^trainer: parameter_groups: '\(' is not a regular expression: missing \)"):
         sample.experiment(tiny, 'trainer.parameter_groups={"(": {}}')
 
 
@@ -201,5 +201,5 @@ def test_in_an_experiment(tiny, tmp_path):
         weights.append(archive.load(tmp_path / str(number) / "model.tar.gz").model.state_dict())
     for name in weights[0]:
         assert torch.equal(weights[0][name], weights[1][name]) == name.startswith("embedder."), name
-    with pytest.raises(ConfigError, match="trainer.parameter_groups: 'transformer' is found in the name of no weight"):
+    with pytest.raises(ConfigError, match="trainer.parameter_groups: 'transformer' matches the name of no weight"):
         sample.train(tiny, tmp_path / "none", 'trainer.parameter_groups={"transformer": {"lr": 0}}')
