@@ -48,9 +48,7 @@ def claim(folder: Path, search: dict[str, Any]) -> None:
             json.dump(search, file, indent=2)
     elif found := differences(before, search):
         listed = "".join(f"\n  {difference}" for difference in found)
-        raise TrainingError(
-            f"{folder}: was begun with another search:{listed}\nUndo this, or choose another folder"
-        )
+        raise TrainingError(f"{folder}: was begun with another search:{listed}\nUndo this, or choose another folder")
 
 
 PROGRAM = (sys.executable, "-m", "relx", "train")
