@@ -51,7 +51,7 @@ HEADS: dict[str, tuple[dict[str, Any], str]] = {
     "hmt": ({"hidden_size": SIZE, "tag_dim": SIZE}, "1 1 0 1"),
     "novel_tagging": ({"hidden_size": SIZE, "decoder_size": SIZE, "tag_dim": SIZE}, "1 1 0 1"),
     "casrel": ({}, "1 1 1 1"),
-    "cascade": ({"fusion": "late", "task_context": "none"}, "1 1 1 1"),
+    "cascade": ({"fusion": "late", "task_context": "none"}, "2 1 1 1"),
     "interactive": ({"decoders": 5, "tagger": True}, "1 1 0 1"),
     "rin": ({"rounds": 2}, "1 1 0 1"),
     "rin_v2": ({"rounds": 2}, "2 1 0 1"),

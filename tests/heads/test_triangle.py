@@ -8,7 +8,7 @@ from relx.data.spans import TableCells
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
 from relx.heads.spans import triangle
-from relx.heads.spans.triangle import logits_of_cells, triangle_loss
+from relx.heads.spans.triangle import logits_of_cells, predict_spans, triangle_loss
 from relx.registry import Lazy, components
 
 DIM, RELATIONS = 4, 3
@@ -93,6 +93,29 @@ def test_a_cell_has_its_logit_of_the_table(scorer: PairScorer) -> None:
     sentence, head, tail, relation = GOLD
     expected = scorer(inputs)[sentence, head, tail, relation]
     torch.testing.assert_close(logits_of_cells(scorer, inputs, GOLD), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("at_once", [1, 60, 300, 2**20])
+def test_spans_are_read_in_order_in_blocks_of_bounded_size(
+    scorer: PairScorer, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, mask = padded_inputs(DIM)
+    read, sizes = scorer.score_pairs, []
+
+    def score_pairs(inputs: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+        sizes.append(len(inputs) * len(head) * scorer.width)
+        return read(inputs, head, tail)
+
+    monkeypatch.setattr(triangle, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(scorer, "score_pairs", score_pairs)
+    found = predict_spans(scorer, inputs, mask, 0.3)
+    probs = read(inputs, *torch.triu_indices(inputs.shape[1], inputs.shape[1])).sigmoid()
+    first, last = torch.triu_indices(inputs.shape[1], inputs.shape[1])
+    row, pair, label = ((probs >= 0.3) & mask[:, last, None]).nonzero(as_tuple=True)
+    expected = torch.stack((row, label, first[pair], last[pair]), dim=1)
+    assert torch.equal(torch.stack((found.batch_index, found.label, found.start, found.last), dim=1), expected)
+    torch.testing.assert_close(found.score, probs[row, pair, label])
+    assert max(sizes) <= max(at_once, scorer.width)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])

@@ -45,12 +45,14 @@ def logits_of_cells(scorer: PairScorer, inputs: Tensor, cells: TableCells) -> Te
 
 def predict_spans(scorer: PairScorer, inputs: Tensor, mask: Tensor, threshold: float) -> Spans:
     """Return the cells of real tokens, first <= last, whose probability is at least ``threshold``, as spans."""
-    first, last = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
+    pairs = torch.triu_indices(inputs.shape[1], inputs.shape[1], device=inputs.device)
     found, start = [], 0
-    for vectors, real in in_chunks(max(1, LOGITS_AT_ONCE // (len(first) * scorer.width)), inputs, mask):
-        logits = scorer.score_pairs(vectors, first, last)  # [rows, pairs, labels]
-        row, pair, label = ((logits >= logit(threshold)) & real[:, last, None]).nonzero(as_tuple=True)
-        found.append(Spans(row + start, label, first[pair], last[pair], logits[row, pair, label].sigmoid()))
+    for vectors, real in in_chunks(max(1, LOGITS_AT_ONCE // (pairs.shape[1] * scorer.width)), inputs, mask):
+        # The pairs of a long sentence are themselves cut.
+        for first, last in in_chunks(max(1, LOGITS_AT_ONCE // scorer.width), *pairs):
+            logits = scorer.score_pairs(vectors, first, last)  # [rows, pairs, labels]
+            row, pair, label = ((logits >= logit(threshold)) & real[:, last, None]).nonzero(as_tuple=True)
+            found.append(Spans(row + start, label, first[pair], last[pair], logits[row, pair, label].sigmoid()))
         start += len(vectors)
     parts = zip(*((s.batch_index, s.label, s.start, s.last, s.score) for s in found), strict=True)
     return Spans(*map(torch.cat, parts))
