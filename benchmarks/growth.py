@@ -199,6 +199,9 @@ def draw(found: Mapping[str, list[tuple[str, int, Cost]]], path: Path) -> None:
                 style = ("-", "--", ":")[number // 5]
                 panel.plot(*zip(*here, strict=True), style, marker=".", color=f"C{number % 5}", label=head, linewidth=1)
             panel.set(xscale="log", yscale="log")
+            panel.minorticks_off()
+            sizes = sorted({size for costs in found.values() for at, size, _ in costs if at == axis})
+            panel.set_xticks(sizes, sizes)
             panel.grid(alpha=0.25)
             panel.set(xlabel=axis if row else "", ylabel="" if column else f"{name}, ms")
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
