@@ -26,7 +26,7 @@ COLUMNS = "number, token, BIO tag, list of relations, list of the tokens that th
 
 @DatasetReader.register("conll04")
 class Conll04Reader(DatasetReader):
-    """CoNLL04: a token a line with a BIO tag and its relations (Bekoulis et al. 2018), or SpERT's JSON."""
+    """Read CoNLL04: a token a line with a BIO tag and its relations (Bekoulis et al. 2018), or SpERT's JSON."""
 
     @classmethod
     def recognizes(cls, path: str | Path) -> bool:

@@ -12,7 +12,7 @@ from relx.registry import Registrable, components
 
 
 class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer", "sentence_splitter")):
-    """Reads one corpus form: path -> iterator of Examples. Knows no vocabulary and no tensors."""
+    """Read one corpus form: path -> iterator of Examples, without vocabulary and tensors."""
 
     @classmethod
     def recognizes(cls, path: str | Path) -> bool:

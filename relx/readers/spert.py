@@ -17,7 +17,7 @@ KEYS = ("tokens", "entities", "relations")
 
 @DatasetReader.register("spert")
 class SpertReader(JsonReader):
-    """SpERT's list of sentences: tokens, typed entities, and relations by the entities' numbers."""
+    """Read SpERT's list of sentences: tokens, typed entities, and relations by the numbers of the entities."""
 
     @classmethod
     def recognizes_record(cls, record: dict[str, Any]) -> bool:

@@ -53,7 +53,7 @@ class Trainer:
         schedule: The factor on the learning rates at each step. null: 1.
         ema: An exponential moving average of the weights, which is validated and archived in their place.
         init_from: Archives from which parts of the model take their first weights, by the dotted name of the part.
-        callbacks: What observes the run, beside the callbacks that every run has.
+        callbacks: Observers of the run, in addition to the callbacks of every run.
         precision: The precision of the forward pass. Weights, loss and validation are always in fp32.
         gradient_accumulation_steps: The number of batches in a step of the optimizer.
         validate_every: The interval between reports, such as ``500 steps`` or ``2 epochs``. The last step is always

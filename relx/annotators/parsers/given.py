@@ -10,7 +10,7 @@ from relx.errors import DataError
 
 @DependencyParser.register("given")
 class GivenParses(DependencyParser):
-    """No parser: every sentence must come with its tree (``heads``). The other parsers replace such trees."""
+    """Take the trees of the data (``heads``), which every sentence must have. Other parsers replace such trees."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """Raise DataError, because the data must contain the tree of each of these sentences."""

@@ -7,7 +7,7 @@ from relx.annotators.parsers.parser import DependencyParser, Parse
 
 @DependencyParser.register("linear_chain")
 class ChainParser(DependencyParser):
-    """The linear chain: every token depends (``dep``) on the one before it, the first is the root."""
+    """Make each token depend (``dep``) on the one before it; the first is the root."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """Return a chain for each sentence."""

@@ -21,7 +21,7 @@ class Parse(NamedTuple):
 
 
 class DependencyParser(Registrable, kind="dependency_parser"):
-    """Tells the dependency trees of tokenized sentences."""
+    """Parse tokenized sentences to dependency trees."""
 
     def parse(self, sentences: Sequence[list[str]]) -> list[Parse]:
         """Return the tree of each sentence."""

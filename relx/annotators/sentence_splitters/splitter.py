@@ -12,7 +12,7 @@ Span = tuple[int, int]
 
 
 class SentenceSplitter(Registrable, kind="sentence_splitter"):
-    """Splits raw texts into sentences."""
+    """Split raw texts into sentences."""
 
     def split(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the (start, end) characters of the sentences of each text, in order, without the blanks around them.

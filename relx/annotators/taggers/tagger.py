@@ -10,7 +10,7 @@ from relx.registry import Registrable
 
 
 class POSTagger(Registrable, kind="pos_tagger"):
-    """Tags the tokens of sentences with their parts of speech."""
+    """Tag the tokens of sentences with their parts of speech."""
 
     def tag(self, sentences: Sequence[list[str]]) -> list[list[str]]:
         """Return a tag for each token of each sentence."""

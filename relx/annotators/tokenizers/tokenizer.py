@@ -23,7 +23,7 @@ class Tokens(NamedTuple):
 
 
 class Tokenizer(Registrable, kind="tokenizer"):
-    """Splits raw texts into tokens with character offsets.
+    """Split raw texts into tokens with character offsets.
 
     With ``split_at_mentions`` the training data are also split where an annotated mention begins or ends within a
     token.
