@@ -48,7 +48,7 @@ def gold() -> dict[str, Example]:
 def labels(example: Example) -> tuple[set[Any], set[Any]]:
     """Return the mentions and the triples of a text by their characters."""
     place = {entity: (example.characters(entity), entity.type) for entity in example.mentions()}
-    return {*place.values()}, {(place[head], type, place[tail]) for head, type, tail, _ in example.relations}
+    return {*place.values()}, {(place[r.head], r.type, place[r.tail]) for r in example.relations}
 
 
 def review(command: str, folder: Path, pictures: Path | None) -> None:

@@ -156,5 +156,5 @@ def visible(example: Example) -> tuple:
     assert example.text is not None and example.offsets is not None
     lead = example.offsets[0][0]
     place = {e: (*(c - lead for c in example.characters(e)), e.type) for e in example.mentions()}
-    triples = {(place[head], type, place[tail]) for head, type, tail, _ in example.relations}
+    triples = {(place[r.head], r.type, place[r.tail]) for r in example.relations}
     return example.tokens, example.text[lead:], sorted(set(place.values())), sorted(triples)
