@@ -43,7 +43,7 @@ class Trainer:
 
     Args:
         epochs: The largest number of epochs.
-        patience: Stop after so many reports without a better ``validation_metric``. Reports before the metric first
+        patience: Stop after this many reports without a better ``validation_metric``. Reports before the metric first
             rises above 0 do not count. null: never.
         validation_metric: The metric that selects the best weights, under the experiment's first protocol.
         optimizer: The algorithm that updates the weights; RMSprop unless it is given.
