@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from relx.commands import main
 from relx.registry import Reference, registrable
+
+# How long examples take says something about the machine, not about relx.
+settings.register_profile("relx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("relx")
 
 
 @pytest.fixture(scope="session", autouse=True)

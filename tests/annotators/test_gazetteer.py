@@ -36,7 +36,7 @@ def naive(names: set[tuple[str, ...]], tokens: list[str], ignore_case: bool) -> 
     return sorted(taken)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sets(words, max_size=8), st.lists(st.sampled_from(["a", "b", "A", "c"]), max_size=12), st.booleans())
 def test_it_finds_what_a_naive_matcher_finds(names: set[tuple[str, ...]], tokens: list[str], ignore_case: bool) -> None:
     gazetteer = Gazetteer({" ".join(name): "T" for name in names}, TOKENIZER, ignore_case)

@@ -17,7 +17,7 @@ from relx.readers import make_reader
 
 TOOLS = ("labelstudio", "doccano", "prodigy")
 FORMS = ("jsonl", "dygie", "spert", "conll04", "brat", "webanno", *TOOLS)
-FEW = settings(max_examples=5, deadline=None)
+FEW = settings(max_examples=5)
 
 # Words that the tokenizer leaves whole, so that every form that finds the tokens anew finds these.
 WORDS = st.text(st.sampled_from("abcXYZßéñ中文\u0623\u0928\U0001f600"), min_size=1, max_size=6)
@@ -79,7 +79,7 @@ def annotated_sentences(draw) -> Example:
 
 
 @pytest.mark.parametrize("form", [*TOOLS, '{"type": "labelstudio", "labels": "predicted"}'])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(gold=st.lists(annotated_sentences(), min_size=1, max_size=3))
 def test_the_forms_of_annotation_tools_lose_nothing(form, gold):
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def annotated_texts(draw) -> dict:
     return {"text": text, "entities": [{"characters": place, "type": "X"} for place in visible]}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(record=annotated_texts(), split=st.booleans())
 def test_every_mention_of_any_text_keeps_its_characters(record, split):
     example = example_from_json(record, WhitespaceTokenizer(split_at_mentions=split))
@@ -117,7 +117,7 @@ def test_every_mention_of_any_text_keeps_its_characters(record, split):
     assert example_from_json(example_to_json(example)) == example
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(record=annotated_texts().filter(lambda record: not set(record["text"]) & set(map(chr, range(0xD800, 0xE000)))))
 def test_every_mention_of_any_text_goes_through_brat_as_brat_demands(record):
     example = example_from_json(record, WhitespaceTokenizer())
@@ -140,7 +140,7 @@ def test_every_mention_of_any_text_goes_through_brat_as_brat_demands(record):
     assert set(back) == {("X", *example.characters(entity)) for entity in example.entities}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(gold=st.lists(annotated_sentences(), min_size=1, max_size=3))
 def test_webanno_keeps_tokens_and_every_label_at_its_characters(gold):
     for start, example in enumerate(gold):

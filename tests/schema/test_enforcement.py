@@ -47,7 +47,7 @@ def follow(schema: Schema, facts: list[Fact]) -> bool:
     return True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(schemas, facts)
 def test_what_is_kept_follows_the_schema_and_nothing_could_be_added(schema: Schema, facts: list[Fact]) -> None:
     dropped = {one.place: one for one in enforce(schema, facts)}

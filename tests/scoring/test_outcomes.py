@@ -101,7 +101,7 @@ def examples() -> st.SearchStrategy[Example]:
 RULES = [*PROTOCOLS, "symmetric_canonical:r", "exact_span+inverse:r=s", "begin_offset+inverse:r=s"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(RULES), st.lists(st.tuples(examples(), examples()), max_size=3))
 def test_the_numbers_are_those_of_the_score(protocol: str, pairs: list[tuple[Example, Example]]) -> None:
     gold, predicted = ([pair[side] for pair in pairs] for side in (0, 1))

@@ -28,7 +28,7 @@ def test_every_splitter_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", SPLITTERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=st.lists(ANY, min_size=1, max_size=3))
 def test_every_visible_character_is_in_one_sentence(name: str, texts: list[str]) -> None:
     for text, spans in zip(texts, SPLITTERS[name].split(texts), strict=True):

@@ -26,7 +26,7 @@ def test_every_tokenizer_is_tried():
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(texts=st.lists(ANY, min_size=1, max_size=3))
 def test_offsets_cut_the_tokens_out_of_the_text_in_order(name, texts):
     for text, tokens in zip(texts, TOKENIZERS[name].tokenize(texts), strict=True):
@@ -36,7 +36,7 @@ def test_offsets_cut_the_tokens_out_of_the_text_in_order(name, texts):
         assert ends == sorted(ends)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=ANY, boundaries=st.lists(st.integers(-1, 45), max_size=6))
 def test_tokens_split_at_mentions_are_the_same_characters(text, boundaries):
     (tokens,) = TOKENIZERS["whitespace"].tokenize([text])
