@@ -52,7 +52,7 @@ def test_stacks_parts_of_tokens_escapes_and_units_of_utf_16(tmp_path: Path, capl
 
 def test_a_window_holds_relations_between_sentences(tmp_path: Path) -> None:
     (whole,) = of(TWO, tmp_path, window=2)
-    head, type, tail, _ = whole.relations[2]
+    head, type, tail, *_ = whole.relations[2]
     assert (whole.mention_text(head), type, whole.mention_text(tail)) == ("York", "same", "She")
     assert whole.text == "😀 Ann Lee left New-York .\nShe\tis\nback ."
 
