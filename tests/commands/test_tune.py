@@ -55,7 +55,11 @@ class TestSearch:
             ("{ head: ['hmt', 3] }", ("--var", "head=hmt"), "--var head: is searched; take it out of space.jsonnet"),
             ("{ epochs: ['a', 'b'] }", (), 'trainer.epochs: expected a whole number, got "a"'),
             ("{ seed: [1] }", (), "seed: expected at least two values to choose from"),
-            (SPACE, ("-o", "validation_data_path=null"), "a search needs a validation_data_path; the test set must not influence it"),
+            (
+                SPACE,
+                ("-o", "validation_data_path=null"),
+                "a search needs a validation_data_path; the test set must not influence it",
+            ),
             (SPACE, ("--trials", "0"), "--trials must be at least 1"),
             (SPACE, ("-s", "taken"), "taken: holds no search to continue; choose another folder (-s)"),
         ],
