@@ -83,7 +83,7 @@ def _placed(sentences: Sequence[tuple[Example, str]], form: str, is_document: bo
         with faults.gathered():
             if None not in starts:
                 begin = _begin(example, length, where, form)
-                gap = ("\n" if found and begin > length else "").ljust(begin - length)
+                gap = ("\n\n" if found else "")[: begin - length].ljust(begin - length)
             else:  # a blank line: a splitter may read lines that follow each other as one broken sentence
                 gap = "\n\n" if found else ""
                 begin = length + len(gap)

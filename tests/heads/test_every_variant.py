@@ -44,8 +44,8 @@ ELSEWHERE = {
 }  # fmt: skip
 # A sum of -log p below log 2: each decision of the loss has a probability above a half.
 EVERY_DECISION_RIGHT = 0.6
-# Heads whose loss is a mean: over the 36 spans of the sentence, and over its pairs.
-MEANS = {"spert"}
+# Heads whose loss is a mean: over the 36 spans of the sentence and over its pairs, or over the tokens of questions.
+MEANS = {"spert", "descriptions", "questions"}
 # Two small layers of ReLU die at the learning rate of the others.
 RATES = {"pure": 0.005, "pure_entities": 0.005, "spe": 0.01}
 PUBLISHED: list[dict[str, Any]] = [

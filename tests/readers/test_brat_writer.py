@@ -34,7 +34,10 @@ def test_sentences_of_no_document_are_the_paragraphs_of_one(tmp_path):
 def test_short_lines_are_not_read_as_one_broken_sentence(tmp_path):
     texts = ["The small harbor of the old town by the sea", "boats lie there"]
     READER.write([Example(text.split()) for text in texts], tmp_path / "out")
-    assert [" ".join(example.tokens) for example in READER.read(tmp_path / "out")] == texts
+    read = list(READER.read(tmp_path / "out"))
+    assert [" ".join(example.tokens) for example in read] == texts
+    READER.write(read, tmp_path / "again")
+    assert list(READER.read(tmp_path / "again")) == read
 
 
 def test_scores_are_notes_and_the_types_are_declared(tmp_path):
@@ -66,7 +69,7 @@ def test_sentences_stand_where_they_stood_in_their_document(tmp_path):
     examples = [placed("Ann came.", "x/a", 2), placed("Bo left.", "x/a", 13, [bo]), placed("Cy.", "b", 0)]
     READER.write(examples, tmp_path / "out")
     assert content(tmp_path / "out") == {
-        "b.ann": "", "b.txt": "Cy.\n", "x/a.ann": "T1\tPER 13 15\tBo\n", "x/a.txt": "  Ann came.\n Bo left.\n",
+        "b.ann": "", "b.txt": "Cy.\n", "x/a.ann": "T1\tPER 13 15\tBo\n", "x/a.txt": "  Ann came.\n\nBo left.\n",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from relx.data.batch import Batch
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput
 from relx.heads.schemes.joint_tags import JointTaggingHead, JointTags
+from relx.heads.schemes.tags import tagging_loss
 from relx.registry import Injected
 
 
@@ -28,4 +29,5 @@ class LinearTags(JointTaggingHead):
         return {"joint": self.output(self.dropout(encode(batch)))}  # [batch, length, joint tags]
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
-        return self.joint_loss(output, batch)
+        kept = batch.mask & batch["joint_kept"].unsqueeze(1)  # [batch, length]
+        return tagging_loss(output["joint"], batch["joint_tags"], kept)

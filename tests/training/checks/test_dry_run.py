@@ -70,7 +70,7 @@ def test_what_would_end_a_run_ends_it(tiny: Path, registry: None, monkeypatch: p
 
     with pytest.raises(TrainingError, match="the loss is nan"):
         outcome(tiny, "model.head.type=broken")
-    with pytest.raises(ConfigError, match="is found in the name of no weight"):
+    with pytest.raises(ConfigError, match="matches the name of no weight"):
         outcome(tiny, 'trainer.parameter_groups={"nothing": {"lr": 1}}')
     monkeypatch.setattr(tracker, "get_available_trackers", lambda: [])
     with pytest.raises(MissingExtra, match="tensorboard is not installed"):
