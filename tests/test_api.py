@@ -122,7 +122,7 @@ class TestTrain:
     def test_every_argument_is_described(self) -> None:
         for function in (relx.train, relx.load, relx.evaluate):
             for name in inspect.signature(function).parameters:
-                assert f"        {name}: " in (function.__doc__ or "")
+                assert f"    {name}: " in (inspect.getdoc(function) or "")
 
 
 def test_the_log_appears_in_a_program_that_configures_none(tiny: Path) -> None:

@@ -151,7 +151,7 @@ def with_an_object_as_default(size: int | None = object()) -> None: ...  # type:
         (with_positionals, "with_positionals, argument 'sizes': a component names each of its arguments"),
         (without_annotation, "without_annotation, argument 'size': has no type annotation"),
         (with_a_type_no_file_holds, r"'size': no experiment file can hold a value of type tuple\[int, int\]; use int"),
-        (with_a_remark, "no experiment file can hold a value of type typing.Annotated"),
+        (with_a_remark, r"no experiment file can hold a value of type (typing\.)?Annotated"),
         (with_an_import_for_checkers_only, "in an annotation, name 'Missing' is not defined"),
         (with_an_infinite_default, "argument 'size': its default inf cannot be written in an experiment file"),
         (with_an_object_as_default, "argument 'size': its default <object .*> cannot be written"),

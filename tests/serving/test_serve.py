@@ -93,7 +93,7 @@ def test_options_are_those_of_relx_predict(server: Running, predictor: Predictor
         (b'[\n"a",\n}', "the body: line 3: not JSON at column 1"),
         (b'{"text": "a\xff"}', "the body is not UTF-8 text (byte 12)"),
         (b'{"text": NaN}', "NaN is not a JSON number"),
-        (b"[" * 5000, "nested too deeply"),
+        (b"[" * 5000, "the body: not "),  # nested too deeply, or not closed: it depends on Python
         (b"5", "record: expected an object, got 5"),
         (b'{"tokens": ["a", 5]}', "tokens[1]: expected a string, got 5"),
         (b'["a", {"tokens": ["a", 5]}]', "[1]: tokens[1]: expected a string, got 5"),
