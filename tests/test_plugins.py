@@ -25,6 +25,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: None) -> I
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     before = set(sys.modules)
+    plugins.load_installed.cache_clear()  # an earlier test may have looked for a plugin
     yield
     for name in set(sys.modules) - before:
         if str(tmp_path) in (getattr(sys.modules[name], "__file__", None) or ""):
