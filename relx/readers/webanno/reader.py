@@ -325,7 +325,7 @@ def _begin(given: int, where: str, found: _Parsed) -> int:
     gap = given - found.length
     if not 0 <= gap <= LONGEST_GAP:
         raise DataError(f"{where}: the sentence begins at {given}, but the one before ends at {found.length}")
-    found.text += ("\n\n" if found.text else "")[:gap].ljust(gap)
+    found.text += ("\n" if found.text and gap else "").ljust(gap)
     found.length += gap
     return len(found.text)
 
