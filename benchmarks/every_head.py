@@ -87,10 +87,10 @@ def trained(row: str, seed: int, arguments: argparse.Namespace) -> dict[str, flo
     metrics = json.loads((folder / "metrics.json").read_text())["test"]
     scores = metrics.get("strict") or next(iter(metrics.values()))
     predictor = Predictor.load(folder / "model.tar.gz")
-    test = arguments.data % "test" if "%s" in arguments.data else f"{arguments.data}/test.jsonl"
-    examples = read_labeled([test], predictor, None)[test]
+    test = json.loads((folder / "config.json").read_text())["test_data_path"]
+    [examples] = read_labeled([test], predictor).values()
     started = time.process_time()
-    predictor.model.extract(examples, predictor.archive.parts.loader)
+    predictor.model.extract(examples, predictor.loader)
     rate = len(examples) / (time.process_time() - started)
     return {"entity F1": 100 * scores["entities"]["f1"], "F1": 100 * scores["triples"]["f1"], "prediction": rate}
 

@@ -135,9 +135,7 @@ class Quantizer:
         save_quantized(self.path, output, predictor.model, trial.calibration, quantization)
 
     def _work(self, predictor: Predictor) -> Callable[[], object]:
-        from relx.predictors.predictor import LOADER
-
-        return lambda: predictor.model.extract(self.gold, LOADER)
+        return lambda: predictor.model.extract(self.gold, predictor.loader)
 
     def _trial(self, scheme: str | None, predictor: Predictor, seconds: tuple[float, float]) -> Trial:
         from relx.calibration.calibration import Calibration

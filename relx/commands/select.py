@@ -169,9 +169,8 @@ def _vectors(predictor: Predictor, pool: Sequence[Example]) -> np.ndarray:
     import numpy as np
     import torch
 
-    from relx.predictors.predictor import LOADER
-
-    vectors = torch.stack(predictor.model.vectors(predictor.archive.parts.annotated([*pool]), LOADER)).numpy()
+    annotated = predictor.archive.parts.annotated([*pool])
+    vectors = torch.stack(predictor.model.vectors(annotated, predictor.loader)).numpy()
     vectors = vectors - vectors.mean(axis=0)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 

@@ -233,6 +233,11 @@ class Predictor:
         return cls(opened)
 
     @property
+    def loader(self) -> DataLoader:
+        """How the predictor makes batches of sentences on its device."""
+        return PROCESSOR_LOADER if self.model.device.type == "cpu" else LOADER
+
+    @property
     def facts(self) -> ArchiveFacts:
         """What the archive tells about the model: labels, protocols, scores, versions, training data, date."""
         return self.archive.facts
@@ -521,8 +526,7 @@ class Predictor:
         try:
             examples = examples if annotated else self.archive.parts.annotated(examples)
             annotated = True
-            loader = PROCESSOR_LOADER if self.model.device.type == "cpu" else LOADER
-            return [*self.extract(examples, loader, decision)]
+            return [*self.extract(examples, self.loader, decision)]
         except DataError as error:
             fault = error
         except (RuntimeError, MemoryError) as error:
