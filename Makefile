@@ -19,7 +19,7 @@ $(VENV)/installed: setup.cfg setup.py pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: venv  ## train on the sample corpus for half a minute and predict
+demo: venv  ## train on the sample corpus for about a minute and predict
 	$(BIN)/relx train experiments/hmt_nyt10.jsonnet $(DEMO) --force
 	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --sentences --triples
 
