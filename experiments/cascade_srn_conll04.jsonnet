@@ -14,17 +14,15 @@
 //
 // Table 3: the scores of entities by participation. Table 6: pfn_scierc with recurrent=srn. alpha, beta and gamma of
 // Eq. 15 and the thresholds: -o model.head.entity_spans.threshold=0.4, subject_spans, object_spans.
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/conll04',
+  data=corpora.samples + '/conll04',
   format='spert',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   recurrent='srn',
   hidden=if encoder == 'words' then 100 else 300,
@@ -47,13 +45,13 @@ function(
   seed=13
 )
   local srn = { type: 'srn', hidden_size: hidden, tasks: ['entity', 'subject', 'object'] };
-  local recurrent_encoder = choose('recurrent', recurrent, {
+  local recurrent_encoder = corpora.choose('recurrent', recurrent, {
     srn: srn,
     bisrn: srn { bidirectional: true },
     bilstm: { type: 'lstm', hidden_size: hidden },
   });
-  corpus(data, format) + {
-    model: choose('encoder', encoder, {
+  corpora.read(data, format) + {
+    model: corpora.choose('encoder', encoder, {
       words: {
         embedder: {
           type: 'concatenated',

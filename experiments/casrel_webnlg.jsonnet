@@ -5,18 +5,16 @@
 // transformer   the folder of a pretrained encoder, or its name on the hub. frozen=true does not train it
 // subjects      sampled, one gold subject of a sentence at a time as in the paper, or all
 // conditioning  sum, as in the paper, or concatenated, which tells subjects of single words from their objects
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   variant='star',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   hidden=100,
   subjects='sampled',
@@ -29,8 +27,8 @@ function(
   lr=if encoder == 'transformer' && !frozen then 1e-5 else 1e-3,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: { type: 'words', vectors: vectors, dim: dim, dropout: dropout, word_dropout: word_dropout },
       encoder: { type: 'lstm', hidden_size: hidden },
@@ -49,7 +47,7 @@ function(
   },
   data_loader: { batch_size: batch },
   trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
-  protocols: choose('variant', variant, {
+  protocols: corpora.choose('variant', variant, {
     star: ['last_word', 'exact_span'],
     exact: ['exact_span', 'last_word'],
   }),

@@ -6,14 +6,12 @@
 //                  given by the data, or linear_chain, in place of a parse
 // weights          shared by all decoders, separate, or separate cells; by default cells, shared in copymtl_one
 // teacher_forcing  whether a step of training reads the gold triple, or else the model's own
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, teacher_forcing: false };
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   variant='exact',
   vectors=null,
@@ -21,7 +19,7 @@ function(
   head='copymtl_multi',
   gcn=false,
   parser='stanza',
-  stanza=samples + '/tiny_stanza',
+  stanza=corpora.samples + '/tiny_stanza',
   hidden=100,
   weights=null,
   teacher_forcing=null,
@@ -34,8 +32,8 @@ function(
   seed=13
 )
   local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
-  corpus(data, format) + {
-    [if gcn then 'dependency_parser']: choose('parser', parser, {
+  corpora.read(data, format) + {
+    [if gcn then 'dependency_parser']: corpora.choose('parser', parser, {
       stanza: { type: 'stanza', model_dir: stanza },
       given: { type: 'given' },
       linear_chain: { type: 'linear_chain' },
@@ -43,7 +41,7 @@ function(
     model: {
       embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
       encoder: if !gcn then lstm else { type: 'compose', encoders: [lstm, { type: 'gcn', layers: 1, residual: true }] },
-      head: choose('head', head, {
+      head: corpora.choose('head', head, {
         copymtl_one: copymtl { weights: 'shared', start: 'carried' },
         copymtl_multi: copymtl { weights: 'cells' },
       }) + { type: 'interactive', decoders: 5, dropout: dropout }
@@ -51,7 +49,7 @@ function(
     },
     data_loader: { batch_size: 50 },
     trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
-    protocols: choose('variant', variant, {
+    protocols: corpora.choose('variant', variant, {
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),

@@ -3,19 +3,17 @@
 // variant  star, for data that marks the last word of each mention, or exact, for data that marks whole mentions
 // parser   stanza, with the models of the folder stanza, given by the data, or linear_chain
 // hidden   the units of the LSTM, half of them in each direction
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   variant='star',
   vectors=null,
   dim=100,
   phases=2,
   parser='stanza',
-  stanza=samples + '/tiny_stanza',
+  stanza=corpora.samples + '/tiny_stanza',
   hidden=100,
   dropout=0.2,
   word_dropout=0.04,
@@ -26,8 +24,8 @@ function(
   seed=13
 )
   assert hidden % 2 == 0 : 'hidden is %s; use an even number: each direction of the LSTM has half of it' % hidden;
-  corpus(data, format) + {
-    dependency_parser: choose('parser', parser, {
+  corpora.read(data, format) + {
+    dependency_parser: corpora.choose('parser', parser, {
       stanza: { type: 'stanza', model_dir: stanza },
       given: { type: 'given' },
       linear_chain: { type: 'linear_chain' },
@@ -45,7 +43,7 @@ function(
     },
     data_loader: { batch_size: 50 },
     trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
-    protocols: choose('variant', variant, {
+    protocols: corpora.choose('variant', variant, {
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),

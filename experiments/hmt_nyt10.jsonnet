@@ -4,13 +4,11 @@
 // entity_scheme, joint_scheme  the tag schemes of HMT's two tasks, BIO or BIES
 // feedback                     what HMT's decoder sees of the previous tag: its vector (soft), the best tag (argmax)
 //                              or nothing (none)
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 local signatures = import 'relx/nyt10_signatures.libsonnet';
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   vectors=null,
   head='hmt',
@@ -25,7 +23,7 @@ function(
   lr=1e-3,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
+) corpora.read(data, format) + {
   model: {
     embedder: {
       type: 'words',
@@ -34,7 +32,7 @@ function(
       dropout: 0.5,
       word_dropout: word_dropout,
     },
-    head: choose('head', head, {  // these two heads hold their encoder, an LSTM
+    head: corpora.choose('head', head, {  // these two heads hold their encoder, an LSTM
       hmt: {
         type: 'hmt',
         hidden_size: hidden,

@@ -1,13 +1,11 @@
 // HMT (Wei et al. 2019) on NYT11, 12 relations: Table 1 gives F1 59.9; entity_task=false is the ablation of Table 3
 // (57.1). head=novel_tagging is the baseline of Zheng et al. 2017 (47.9). format: hrl, the files of Takanobu et al.
 // (2019), or triples. If the files give entity types, HMT tags those. Model and variables are those of hmt_nyt10.
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 local signatures = import 'relx/nyt10_signatures.libsonnet';
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   vectors=null,
   head='hmt',
@@ -22,7 +20,7 @@ function(
   lr=1e-3,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
+) corpora.read(data, format) + {
   model: {
     embedder: {
       type: 'words',
@@ -31,7 +29,7 @@ function(
       dropout: 0.5,
       word_dropout: word_dropout,
     },
-    head: choose('head', head, {  // these two heads hold their encoder, an LSTM
+    head: corpora.choose('head', head, {  // these two heads hold their encoder, an LSTM
       hmt: {
         type: 'hmt',
         hidden_size: hidden,

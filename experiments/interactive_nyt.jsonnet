@@ -16,9 +16,7 @@
 //                  cells in copymtl_multi
 // teacher_forcing  whether a step of training reads the gold triple, or else the model's own; by default true, but
 //                  false in copymtl_* and copyre_*_code
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
 local copyre_code = copyre {
@@ -35,7 +33,7 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, t
 local one_decoder = { weights: 'shared', start: 'carried' };
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   variant='star',
   vectors=null,
@@ -46,7 +44,7 @@ function(
   gcn=head == 'interactive',
   residual=true,
   parser='stanza',
-  stanza=samples + '/tiny_stanza',
+  stanza=corpora.samples + '/tiny_stanza',
   hidden=100,
   weights=null,
   teacher_forcing=null,
@@ -59,8 +57,8 @@ function(
   seed=13
 )
   local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
-  corpus(data, format) + {
-    [if gcn then 'dependency_parser']: choose('parser', parser, {
+  corpora.read(data, format) + {
+    [if gcn then 'dependency_parser']: corpora.choose('parser', parser, {
       stanza: { type: 'stanza', model_dir: stanza },
       given: { type: 'given' },
       linear_chain: { type: 'linear_chain' },
@@ -71,7 +69,7 @@ function(
         type: 'compose',
         encoders: [lstm, { type: 'gcn', layers: 1, residual: residual }],
       },
-      head: choose('head', head, {
+      head: corpora.choose('head', head, {
         interactive: { interactive_layer: interactive, tagger: tagger, weights: 'shared' },
         copyre_one: copyre + one_decoder,
         copyre_multi: copyre { weights: 'separate' },
@@ -84,7 +82,7 @@ function(
     },
     data_loader: { batch_size: 50 },
     trainer: { epochs: epochs, patience: patience, optimizer: { type: 'adam', lr: lr }, grad_norm: 5 },
-    protocols: choose('variant', variant, {
+    protocols: corpora.choose('variant', variant, {
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),

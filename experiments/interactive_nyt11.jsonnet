@@ -14,9 +14,7 @@
 //                  cells in copymtl_multi
 // teacher_forcing  whether a step of training reads the gold triple, or else the model's own; by default true, but
 //                  false in copymtl_* and copyre_*_code
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 local copyre = { interactive_layer: false, attention: 'linear', copy_score: 'linear', allow_self: false };
 local copyre_code = copyre {
@@ -33,7 +31,7 @@ local copymtl = { interactive_layer: false, attention: 'linear', tagger: true, t
 local one_decoder = { weights: 'shared', start: 'carried' };
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   vectors=null,
   dim=100,
@@ -41,7 +39,7 @@ function(
   interactive=true,
   gcn=head == 'interactive',
   parser='stanza',
-  stanza=samples + '/tiny_stanza',
+  stanza=corpora.samples + '/tiny_stanza',
   hidden=100,
   weights=null,
   teacher_forcing=null,
@@ -54,8 +52,8 @@ function(
   seed=13
 )
   local lstm = { type: 'lstm', hidden_size: hidden, directions: 'averaged' };
-  corpus(data, format) + {
-    [if gcn then 'dependency_parser']: choose('parser', parser, {
+  corpora.read(data, format) + {
+    [if gcn then 'dependency_parser']: corpora.choose('parser', parser, {
       stanza: { type: 'stanza', model_dir: stanza },
       given: { type: 'given' },
       linear_chain: { type: 'linear_chain' },
@@ -63,7 +61,7 @@ function(
     model: {
       embedder: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
       encoder: if !gcn then lstm else { type: 'compose', encoders: [lstm, { type: 'gcn', layers: 1, residual: true }] },
-      head: choose('head', head, {
+      head: corpora.choose('head', head, {
         interactive: { interactive_layer: interactive, tagger: true, weights: 'shared' },
         copyre_one: copyre + one_decoder,
         copyre_multi: copyre { weights: 'separate' },

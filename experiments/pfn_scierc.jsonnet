@@ -14,17 +14,15 @@
 //                 feature reads the shared memory h_s; or view: a cell reads [h_e; h_s]
 // global_feature  false leaves it out
 // warmup          a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/scierc',
+  data=corpora.samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   context=0,
   frozen=false,
   recurrent='partition_filter',
@@ -45,12 +43,12 @@ function(
   hard_negatives=false,
   seed=13
 )
-  local recurrent_encoder = choose('recurrent', recurrent, {
+  local recurrent_encoder = corpora.choose('recurrent', recurrent, {
     partition_filter: { type: 'partition_filter' },
     srn: { type: 'srn', tasks: ['entity', 'relation'] },
   }) + { hidden_size: hidden, bidirectional: bidirectional, dropconnect: 0.1 };
-  corpus(data, format) + {
-    model: choose('encoder', encoder, {
+  corpora.read(data, format) + {
+    model: corpora.choose('encoder', encoder, {
       words: {
         embedder: {
           type: 'concatenated',

@@ -9,17 +9,15 @@
 // context        the words that the transformer reads of a sentence and its document around it: 0, 100 or 300, as published
 // max_width      the most tokens of a span. Wider mentions are lost
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/scierc',
+  data=corpora.samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   context=0,
   hidden=100,
@@ -34,8 +32,8 @@ function(
   warmup=if encoder == 'transformer' then 0.1,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: {
         type: 'concatenated',

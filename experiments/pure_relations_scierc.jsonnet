@@ -13,17 +13,15 @@
 //                beside the text, which a transformer reads once, the approximation of section 3.4
 // labels         one relation of a pair, as published, or several
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/scierc',
+  data=corpora.samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   context=0,
   hidden=100,
@@ -39,8 +37,8 @@ function(
   warmup=if encoder == 'transformer' then 0.1,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: { type: 'words', vectors: vectors, dim: dim, dropout: dropout, word_dropout: word_dropout },
       encoder: { type: 'lstm', hidden_size: hidden },

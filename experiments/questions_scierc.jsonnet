@@ -8,17 +8,15 @@
 // negatives      questions of the second turn without an answer that a sentence learns in an epoch, drawn again; null
 //                learns all of them
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/scierc',
+  data=corpora.samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   hidden=100,
   entities=null,
@@ -35,8 +33,8 @@ function(
   warmup=if encoder == 'transformer' then 0.1,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: {
         type: 'concatenated',

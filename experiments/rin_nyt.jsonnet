@@ -16,18 +16,16 @@
 // without         what INT does not see (Table 5): relations (-y~), entities (-y-) or words (-H)
 // pair_scorer     decomposed is that of RIN's paper, concat_mlp that of rin_v2's. A relation starts out as unlikely
 //                 as it is in the data, because the bias starts at -10
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/nyt10',
+  data=corpora.samples + '/nyt10',
   format='hrl',
   variant='star',
   encoder='words',
   vectors=null,
   dim=100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   pos=null,
   stanza=null,
@@ -44,17 +42,17 @@ function(
   hard_negatives=false,
   seed=13
 )
-  local embedder = choose('encoder', encoder, {
+  local embedder = corpora.choose('encoder', encoder, {
     words: { type: 'words', vectors: vectors, dim: dim, dropout: 0.1, word_dropout: word_dropout },
     transformer: { type: 'transformer', model: transformer, trainable: !frozen, dropout: 0.1 },
   });
-  local interaction = if without == null then null else choose('without', without, {
+  local interaction = if without == null then null else corpora.choose('without', without, {
     relations: ['entities', 'words'],
     entities: ['relations', 'words'],
     words: ['relations', 'entities'],
   });
-  corpus(data, format) + {
-    [if pos != null then 'pos_tagger']: choose('pos', pos, {
+  corpora.read(data, format) + {
+    [if pos != null then 'pos_tagger']: corpora.choose('pos', pos, {
       given: { type: 'given' },
       stanza: { type: 'stanza', model_dir: stanza },
     }),
@@ -64,7 +62,7 @@ function(
         embedders: [embedder, { type: 'tags', dim: 10, dropout: 0.1 }],
       },
       [if encoder == 'words' then 'encoder']: { type: 'lstm', hidden_size: 50 },
-      head: choose('head', head, {
+      head: corpora.choose('head', head, {
         rin: { type: 'rin', rounds: rounds } + if rounds == 0 then {} else {
           updater: updater,
           [if updater != 'linear' then 'interaction']: interaction,
@@ -82,7 +80,7 @@ function(
       grad_norm: 5,
       [if encoder == 'transformer' && !frozen then 'parameter_groups']: { '\\.transformer\\.': { lr: transformer_lr } },
     },
-    protocols: choose('variant', variant, {
+    protocols: corpora.choose('variant', variant, {
       star: ['last_word', 'exact_span'],
       exact: ['exact_span', 'last_word'],
     }),

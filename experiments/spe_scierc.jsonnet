@@ -7,17 +7,15 @@
 // batches_per_epoch  the batches of an epoch: from the sixth epoch on, more and more sentences learn the pairs of the
 //                    model's own mentions; null learns those of gold mentions only. SciERC has 59 batches of 32
 // warmup             a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/scierc',
+  data=corpora.samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   hidden=100,
   batches_per_epoch=null,
@@ -31,8 +29,8 @@ function(
   warmup=if encoder == 'transformer' then 0.2,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: {
         type: 'concatenated',

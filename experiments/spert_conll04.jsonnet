@@ -10,17 +10,15 @@
 // warmup         a share of the run, or steps, after which the learning rates fall to 0 at the end of the run
 //
 // The published model trains on the training and the validation set together. Its batch has 2 sentences.
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/conll04',
+  data=corpora.samples + '/conll04',
   format='spert',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=false,
   hidden=100,
   max_width=10,
@@ -37,8 +35,8 @@ function(
   warmup=if encoder == 'transformer' then 0.1,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: {
         type: 'concatenated',

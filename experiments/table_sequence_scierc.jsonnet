@@ -10,17 +10,15 @@
 //
 // The published model trains for 20,000 batches, with a mean of all layers of its frozen encoder beside word vectors
 // and characters.
-local choose = import 'relx/choose.libsonnet';
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
 function(
-  data=samples + '/scierc',
+  data=corpora.samples + '/scierc',
   format='dygie',
   encoder='words',
   vectors=null,
   dim=if vectors == null then 100,
-  transformer=samples + '/tiny_transformer',
+  transformer=corpora.samples + '/tiny_transformer',
   frozen=true,
   hidden=100,
   size=200,
@@ -36,8 +34,8 @@ function(
   warmup=null,
   hard_negatives=false,
   seed=13
-) corpus(data, format) + {
-  model: choose('encoder', encoder, {
+) corpora.read(data, format) + {
+  model: corpora.choose('encoder', encoder, {
     words: {
       embedder: {
         type: 'concatenated',

@@ -165,7 +165,7 @@ def test_the_problems_that_the_guide_shows(workplace: Path, capsys: pytest.Captu
 def test_an_experiment_is_valid_shows_its_model_and_imports_corpora_and_signatures_only(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     imported = set(re.findall(r"import '([^']+)'", text))
-    allowed = ("choose", "corpora", "nyt10_signatures", "samples")
+    allowed = ("corpora", "nyt10_signatures")
     assert imported <= {f"relx/{name}.libsonnet" for name in allowed}
     tree = load(file)
     require_valid(tree, experiment_class(), str(file))

@@ -1,9 +1,8 @@
 // PFN on abstracts in brat's form, in windows of three sentences, so that relations between sentences are learned.
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
-function(data=samples + '/abstracts', hidden=60, epochs=30, seed=1)
-  corpus(data, 'brat') + {
+function(data=corpora.samples + '/abstracts', hidden=60, epochs=30, seed=1)
+  corpora.read(data, 'brat') + {
     dataset_reader+: { window: 3 },
     model: {
       embedder: {

@@ -1,9 +1,8 @@
 // HMT on sentences in the manner of newspapers: people, organizations, places, and five relations.
-local corpus = import 'relx/corpora.libsonnet';
-local samples = import 'relx/samples.libsonnet';
+local corpora = import 'relx/corpora.libsonnet';
 
-function(data=samples + '/conll04', hidden=80, epochs=20, seed=1)
-  corpus(data, 'spert') + {
+function(data=corpora.samples + '/conll04', hidden=80, epochs=20, seed=1)
+  corpora.read(data, 'spert') + {
     model: {
       embedder: {
         type: 'concatenated',
