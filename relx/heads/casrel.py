@@ -12,9 +12,8 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, mean_of_endpoints
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
-from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
-from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets
-from relx.heads.spans.tagger import SpanTagger, SpanTask, gammas, lost_to_nearer_ends
+from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets, given_spans
+from relx.heads.spans.tagger import SpanTagger, SpanTask, candidate_objects, gammas, lost_to_nearer_ends
 from relx.limits import Cell, Limit, Tied, limit_of_ties, limits_of_two_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
@@ -124,8 +123,8 @@ class CasRel(Head):
         threshold = self.thresholds.relations
         subjects = self.subject.among(x, given, threshold)
         objects = self.object.among(self.condition(x, subjects), candidate_objects(given, subjects), threshold)
-        found = triples_of_subjects(given, subjects, objects, length, self.scheme.allow_self)
-        return given_relations(found, entities, self.relations)
+        found = SpanTriples.of_subjects(given, subjects, objects, length, self.scheme.allow_self)
+        return found.between(entities, self.relations)
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold subjects and their gold objects, as far as nearest ends spell them."""

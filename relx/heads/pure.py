@@ -82,8 +82,7 @@ class PureEntities(Head):
         return self._decoded(SpanTriples.gold(batch).entities, batch)
 
     def _decoded(self, entities: Spans, batch: Batch) -> list[Example]:
-        none = entities.label[:0]
-        return self.decoder.decode(SpanTriples(entities, none, none, none, entities.score[:0]), batch.examples)
+        return self.decoder.decode(SpanTriples.none(entities), batch.examples)
 
 
 class PurePairs(SpanPairHead):

@@ -19,7 +19,6 @@ from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, tokens_of, with_described
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.marked_text import (
     SUBJECT,
     MarkedReader,
@@ -32,7 +31,7 @@ from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import MentionTargets, overlaps_longer
 from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
 from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, keep_triples
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, given_spans, keep_triples
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import drawn, mean_of_rows
@@ -164,7 +163,7 @@ class Questions(Head):
     ) -> list[list[Relation]]:
         """Ask for the relations of each given entity. An answer counts if it is a given entity."""
         given = given_spans(entities, batch, self.types.given_labels(entities))
-        return given_relations(self._relate(PlainSentences(batch, encode), given), entities, self.relations)
+        return self._relate(PlainSentences(batch, encode), given).between(entities, self.relations)
 
     def fault_of_given(self, entity: Entity) -> str | None:
         """Return what is wrong with a type of which nothing is asked."""

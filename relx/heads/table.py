@@ -19,9 +19,8 @@ from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Threshold
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import logits_of_pairs, probabilities_of_pairs
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.global_feature import GlobalFeature
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, keep_triples
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, keep_triples
 from relx.heads.spans.triangle import predict_spans, triangle_loss
 from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.registry import Injected, Lazy
@@ -154,7 +153,7 @@ class TableFilling(Head):
         """Read the cells of given entities. Those that one table cannot tell apart have the same relations."""
         given, features = given_spans(entities, batch), self.relation_features(encode(batch), batch.mask)
         found = self._between(given, torch.arange(len(given), device=features.device), self._reads(features))
-        return given_relations(found, entities, self.scheme.relations)
+        return found.between(entities, self.scheme.relations)
 
     def _reads(self, features: Tensor) -> ReadTable:
         """Return what reads the tables made of ``features`` [batch, length, d]."""

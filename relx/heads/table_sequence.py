@@ -16,12 +16,11 @@ from relx.data.spans import Spans, TableCells
 from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, table_cost
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.span_pairs import PAIRS_AT_ONCE, MentionTargets, overlaps_longer
 from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
 from relx.heads.schemes.tags import TagScheme, tagging_loss
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, given_spans
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import places_within
@@ -306,7 +305,7 @@ class TableSequence(Head):
         """Read the relation of each two given entities."""
         given = given_spans(entities, batch)
         found = self._between(given, self._reads(self(batch, encode)["table"]))
-        return given_relations(found, entities, self.pairs.relations)
+        return found.between(entities, self.pairs.relations)
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read a table that holds the gold labels."""

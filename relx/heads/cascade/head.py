@@ -17,10 +17,16 @@ from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskConte
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.given import candidate_objects, given_relations, given_spans, triples_of_subjects
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
-from relx.heads.spans.tagger import SpanTagger, SpanTask, entities_cut_short, gammas, lost_to_nearer_ends
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
+from relx.heads.spans.tagger import (
+    SpanTagger,
+    SpanTask,
+    candidate_objects,
+    entities_cut_short,
+    gammas,
+    lost_to_nearer_ends,
+)
 from relx.heads.spans.triangle import logits_of_cells, pairs_in_order, triangle_loss
 from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.registry import Injected, Lazy
@@ -224,11 +230,8 @@ class Cascade(Head):
     ) -> list[list[Relation]]:
         """Decide which given entities are subjects, and which are the objects of each, all marked with their types."""
         given, length = given_spans(entities, batch, self.types.given_labels(entities)), batch.mask.shape[1]
-        finder = GivenFinder(self, PlainSentences(batch, encode))
-        subjects = finder.subjects(given, given.batch_index.unique())
-        objects = finder.objects(given, subjects)
-        found = triples_of_subjects(given, subjects, objects, length, self.scheme.allow_self)
-        return given_relations(found, entities, self.scheme.relations)
+        finder, rows = GivenFinder(self, PlainSentences(batch, encode)), given.batch_index.unique()
+        return self._triples(finder, given, rows, length).between(entities, self.scheme.relations)
 
     def fault_of_given(self, entity: Entity) -> str | None:
         """Return what is wrong with a type that the model cannot mark."""
@@ -239,26 +242,23 @@ class Cascade(Head):
         return self.run(GoldFinder(self, SpanTriples.gold(batch), batch.mask.shape), batch)
 
     def run(self, finder: "Finder", batch: Batch) -> list[Example]:
-        """Take the steps, each with the spans found before. A triple's score is its subject's times its object's."""
+        """Take the steps, each with the spans found before."""
         length = batch.mask.shape[1]
         entities = best_labels(finder.entities(), length)
         if not self.joint:
-            none = entities.label[:0]
-            return self.decoder.decode(SpanTriples(entities, none, none, none, entities.score[:0]), batch.examples)
+            return self.decoder.decode(SpanTriples.none(entities), batch.examples)
         # A sentence with too few entities for a triple does not need the later steps.
         count = torch.bincount(entities.batch_index, minlength=len(batch))
         rows = (count >= (1 if self.scheme.allow_self else 2)).nonzero().squeeze(1)
+        return self.decoder.decode(self._triples(finder, entities, rows, length), batch.examples)
+
+    def _triples(self, finder: "Finder", entities: Spans, rows: Tensor, length: int) -> SpanTriples:
+        """Find subjects among the entities of the sentences ``rows``, then the objects of each among the entities."""
         subjects = finder.subjects(entities, rows)
         head, known = find(subjects, entities, length)
-        head, order = head[known].sort()
-        subjects = subjects.select(known).select(order)  # now in the order of the text
+        subjects = subjects.select(known).select(head[known].argsort())  # in the order of the text
         objects = finder.objects(entities, subjects)
-        tail, known = find(objects.with_rows(subjects.batch_index[objects.batch_index]), entities, length)
-        head, score = head[objects.batch_index], subjects.score[objects.batch_index] * objects.score
-        if not self.scheme.allow_self:
-            known = known & (tail != head)
-        found = SpanTriples(entities, objects.label[known], head[known], tail[known], score[known])
-        return self.decoder.decode(found, batch.examples)
+        return SpanTriples.of_subjects(entities, subjects, objects, length, self.scheme.allow_self)
 
     def limits(self, held: Example) -> list[Limit]:
         """Find the limits of a fusion that does not tell objects of their subject, or of pairs scored by a sum."""

@@ -13,10 +13,9 @@ from relx.data.spans import Overlap, Spans, best_labels
 from relx.data.vocabulary import Namespace, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.given import given_relations, given_spans
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.plain_sentences import PlainSentences
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.kernels.range_maximum import max_over
 from relx.utils.argument_checks import require_sizes
 from relx.utils.counting import drawn, mean_of_rows
@@ -205,7 +204,7 @@ class SpanPairHead(Head):
     ) -> list[list[Relation]]:
         """Classify the pairs of the given entities."""
         given = given_spans(entities, batch, self.types.given_labels(entities))
-        return given_relations(self.relate(PlainSentences(batch, encode), given), entities, self.pairs.relations)
+        return self.relate(PlainSentences(batch, encode), given).between(entities, self.pairs.relations)
 
     def oracle(self, batch: Batch) -> list[Example]:
         """Read the gold labels of the pairs of gold mentions."""

@@ -21,6 +21,7 @@ CUT_SHORT = "a start takes its nearest end, which is that of another mention"
 # The id of an entity's label; None for one that cannot be learned.
 LabelOf = Callable[[Entity, Example], int | None]
 Span = tuple[int, int]
+Given = Sequence[Sequence[Entity]]  # the given entities of each sentence
 
 
 class SpanTripleTargets:
@@ -113,7 +114,10 @@ def _array(rows: list[tuple[int, int, int]]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SpanTriples:
-    """Hold the entities of a batch, and triples between them as vectors: relation ids, indices of entities, scores."""
+    """Hold the entities of a batch, and triples between them as vectors: relation ids, indices of entities, scores.
+
+    The entities are in the order of the sentences.
+    """
 
     entities: Spans
     relation: Tensor
@@ -133,6 +137,27 @@ class SpanTriples:
         score = torch.ones_like(relation, dtype=torch.float)
         return cls(entities, relation - 1, index[row, head], index[row, tail], score)
 
+    @classmethod
+    def none(cls, entities: Spans) -> "SpanTriples":
+        """Return entities without any triple."""
+        none = entities.label[:0]
+        return cls(entities, none, none, none, entities.score[:0])
+
+    @classmethod
+    def of_subjects(
+        cls, entities: Spans, subjects: Spans, objects: Spans, length: int, allow_self: bool
+    ) -> "SpanTriples":
+        """Join subjects, which are entities, with their objects, as far as these are entities too.
+
+        The batch index of an object is that of its subject. A score is the subject's times the object's. ``length`` is
+        that of the longest sentence.
+        """
+        head, _ = find(subjects, entities, length)
+        tail, known = find(objects.with_rows(subjects.batch_index[objects.batch_index]), entities, length)
+        head, score = head[objects.batch_index], subjects.score[objects.batch_index] * objects.score
+        kept = known if allow_self else known & (tail != head)
+        return cls(entities, objects.label[kept], head[kept], tail[kept], score[kept])
+
     @property
     def subjects(self) -> Tensor:
         """The indices of the entities that are heads, in order."""
@@ -147,6 +172,16 @@ class SpanTriples:
         tails = self.entities.select(self.tail)
         return Spans(index, self.relation, tails.start, tails.last, tails.score).select(known)
 
+    def between(self, entities: Given, relations: Namespace) -> list[list[Relation]]:
+        """Return the relations of each sentence, between these very entities: those of ``given_spans``."""
+        flat = [(row, entity) for row, of_sentence in enumerate(entities) for entity in of_sentence]
+        found: list[list[Relation]] = [[] for _ in entities]
+        triples = zip(*map(Tensor.tolist, (self.relation, self.head, self.tail, self.score)), strict=True)
+        for relation, head, tail, score in triples:
+            row, subject = flat[head]
+            found[row].append(Relation(subject, relations[relation], flat[tail][1], score))
+        return found
+
 
 class SpanTripleDecoder:
     """Make predictions of entities and triples. ``types`` are the entity types to predict, None for unknown ones."""
@@ -157,16 +192,15 @@ class SpanTripleDecoder:
 
     def decode(self, found: SpanTriples, examples: Sequence[Example]) -> list[Example]:
         """Return the sentences with these entities and triples."""
-        entities = [
-            (row, Entity(start, last + 1, self.types[label], score=score))
-            for row, label, start, last, score in found.entities.items()
-        ]
         mentions: list[list[Entity]] = [[] for _ in examples]
-        relations: list[list[Relation]] = [[] for _ in examples]
-        for row, entity in entities:
-            mentions[row].append(entity)
-        triples = zip(*map(Tensor.tolist, (found.relation, found.head, found.tail, found.score)), strict=True)
-        for relation, head, tail, score in triples:
-            row, subject = entities[head]
-            relations[row].append(Relation(subject, self.relations[relation], entities[tail][1], score))
-        return list(map(prediction, examples, mentions, relations))
+        for row, label, start, last, score in found.entities.items():
+            mentions[row].append(Entity(start, last + 1, self.types[label], score=score))
+        return list(map(prediction, examples, mentions, found.between(mentions, self.relations)))
+
+
+def given_spans(entities: Given, batch: Batch, labels: Sequence[int] | None = None) -> Spans:
+    """Return the given entities of all sentences as spans, in their order, with these labels (default: 0)."""
+    flat = [(row, *entity.span) for row, of_sentence in enumerate(entities) for entity in of_sentence]
+    row, start, end = torch.tensor(flat, device=batch.mask.device).reshape(-1, 3).long().T.contiguous()
+    label = torch.zeros_like(row) if labels is None else torch.tensor(labels, device=row.device, dtype=row.dtype)
+    return Spans(row, label, start, end - 1, torch.ones_like(row, dtype=torch.float))

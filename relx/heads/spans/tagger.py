@@ -145,6 +145,13 @@ def gammas(tasks: Mapping[str, SpanTask | None]) -> dict[str, float]:
     return {f"{name}.gamma": task.gamma for name, task in tasks.items() if task is not None and task.gamma != 1}
 
 
+def candidate_objects(given: Spans, subjects: Spans) -> Spans:
+    """Return, for each subject, every given entity of its sentence; the batch index is that of the subject."""
+    same = subjects.batch_index.unsqueeze(1) == given.batch_index  # [subjects, given]
+    row, entity = same.nonzero(as_tuple=True)
+    return given.select(entity).with_rows(row)
+
+
 def lost_to_nearer_ends(
     example: Example, written: Targets, unfound: Collection[Span] = ()
 ) -> list[tuple[Relation, str]]:
