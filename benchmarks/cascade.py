@@ -23,8 +23,8 @@ from relx.embedders.transformer import TransformerEmbedder
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.srn import SRNEncoder
 from relx.heads.cascade.head import Cascade, GoldFinder, ModelFinder
+from relx.heads.head import PlainSentences
 from relx.heads.pair_scorers.scorers import PFNPairScorer
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTriples
 from relx.model import Encoding, JointExtractor
 from relx.readers import read

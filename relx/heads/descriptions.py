@@ -10,10 +10,9 @@ from torch.nn import functional as F
 from relx.data.example import Example
 from relx.data.spans import Spans
 from relx.data.vocabulary import RELATIONS, Vocabulary
-from relx.heads.head import Encode, Head
+from relx.heads.head import Encode, Head, PlainSentences
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, with_described
 from relx.heads.schemes.mention_pairs import CERTAIN, Labels, Pairs, PairScheme
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span, mentions_and_between
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
 from relx.heads.spans.classifier import SpanClassifier, feed_forward

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Arrays, Batch
@@ -57,6 +59,24 @@ class Encode(Protocol):
 
         Only heads that get more than 0 ``attention_maps`` may ask for it.
         """
+
+
+class PlainSentences:
+    """A batch of plain sentences, and what encodes sentences. ``encoded`` are these, once they are asked for."""
+
+    def __init__(self, batch: Batch, encode: Encode) -> None:
+        self.batch = batch
+        self.encode = encode
+
+    @cached_property
+    def encoded(self) -> Tensor:
+        """[batch, length, size of the encoder]."""
+        return self.encode(self.batch)
+
+    @property
+    def shape(self) -> torch.Size:
+        """(batch, length)."""
+        return self.batch.mask.shape
 
 
 @dataclass(frozen=True)

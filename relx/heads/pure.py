@@ -11,11 +11,10 @@ from relx.data.example import Entity, Example
 from relx.data.spans import Overlap, Spans
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.embedder import Levitated
-from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets
+from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.marked_text import MarkedReader, Marking, TextMarkers, typed_markers
 from relx.heads.schemes.mention_pairs import Agreement, Labels, Order, Pairs, PairScheme
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, fault_of_span
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
 from relx.heads.spans.classifier import SpanClassifier

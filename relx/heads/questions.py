@@ -16,7 +16,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, best_labels, find
 from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, tokens_of, with_described
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.marked_text import (
@@ -27,7 +27,6 @@ from relx.heads.schemes.marked_text import (
     TextMarkers,
     asked,
 )
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import MentionTargets, overlaps_longer
 from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
 from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits

@@ -9,9 +9,8 @@ from torch.nn import functional as F
 from relx.data.spans import Spans, best_labels, find
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec import Seq2VecEncoder
-from relx.heads.head import Head
+from relx.heads.head import Head, PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import SpanPairHead, overlaps_longer
 from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
 from relx.heads.schemes.tags import TagScheme

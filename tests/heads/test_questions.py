@@ -17,9 +17,8 @@ from relx.embedders.transformer import TransformerEmbedder
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.errors import ConfigError
-from relx.heads.head import UNKNOWN
+from relx.heads.head import UNKNOWN, PlainSentences
 from relx.heads.questions import NOT_ASKED, OVERLAPPING, Questions
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.span_pairs import OVERLAPS
 from relx.heads.schemes.triples import given_spans
 from relx.model import JointExtractor

@@ -13,7 +13,7 @@ from relx.data.loader import DataLoader
 from relx.data.spans import Spans
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
-from relx.heads.schemes.plain_sentences import PlainSentences
+from relx.heads.head import PlainSentences
 from relx.heads.schemes.span_pairs import OVERLAPS, TOO_WIDE
 from relx.heads.spans.classifier import enumerate_spans
 from relx.heads.spert import SpERT

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from relx.data.spans import Spans, labels_of_tokens, mean_of_endpoints
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
+from relx.heads.head import PlainSentences
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.marked_text import SUBJECT, MarkedReader, MarkedSentence, Marking, TextMarkers, typed_markers
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.utils.argument_checks import require_sizes
 
 TaskContext = Literal["none", "global_feature", "lstm"]

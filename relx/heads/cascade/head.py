@@ -14,10 +14,9 @@ from relx.data.spans import Spans, TableCells, best_labels, find
 from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
-from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, Targets, Thresholds
+from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit
 from relx.heads.schemes.entities import EntityTypes
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.heads.spans.tagger import (
     SpanTagger,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from relx.data.example import Example
 from relx.data.loader import DataLoader
-from relx.heads.schemes.plain_sentences import PlainSentences
+from relx.heads.head import PlainSentences
 from relx.utils.argument_checks import require_sizes
 from relx.utils.recomputing import recomputed
 

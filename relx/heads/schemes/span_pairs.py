@@ -11,10 +11,9 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Overlap, Spans, best_labels
 from relx.data.vocabulary import Namespace, Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
+from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
-from relx.heads.schemes.plain_sentences import PlainSentences
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.kernels.range_maximum import max_over
 from relx.utils.argument_checks import require_sizes
