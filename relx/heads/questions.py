@@ -28,8 +28,7 @@ from relx.heads.schemes.marked_text import (
     asked,
 )
 from relx.heads.schemes.span_pairs import MentionTargets, overlaps_longer
-from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
-from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits
+from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits, spans_of_tags, tags_of_spans
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, given_spans, keep_triples
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes

@@ -18,8 +18,7 @@ from relx.heads.head import Encode, Head, HeadOutput, Targets, table_cost
 from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.span_pairs import PAIRS_AT_ONCE, MentionTargets, overlaps_longer
-from relx.heads.schemes.span_tags import spans_of_tags, tags_of_spans
-from relx.heads.schemes.tags import TagScheme, tagging_loss
+from relx.heads.schemes.tags import TagScheme, spans_of_tags, tagging_loss, tags_of_spans
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, given_spans
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes

@@ -1,4 +1,4 @@
-"""Labeled spans, such as entities, as one tag for each token."""
+"""Labeled spans that do not overlap, such as entities, as one tag for each token."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relx.data.example import Entity, Example
+from relx.data.spans import Spans
 from relx.heads.schemes.entities import EntityTypes
 
 L = TypeVar("L", bound=Hashable)
@@ -118,6 +119,23 @@ def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[
         [row[:length] for row, length in zip(tags.tolist(), lengths, strict=True)],
         [row[:length] for row, length in zip(scores.tolist(), lengths, strict=True)],
     )
+
+
+def tags_of_spans(scheme: TagScheme[L], spans: Spans, shape: torch.Size) -> Tensor:
+    """Write the tags of spans that do not overlap, whose labels are indices of the scheme's: -> [rows, length]."""
+    tags = torch.full(shape, OUTSIDE, device=spans.label.device)
+    for row, label, start, last, _ in spans.items():
+        tags[row, start : last + 1] = torch.tensor(scheme.span(last + 1 - start, scheme.labels[label])).to(tags)
+    return tags
+
+
+def spans_of_tags(scheme: TagScheme[L], logits: Tensor, mask: Tensor) -> Spans:
+    """Return the spans that the best tags spell, in the order of the text: logits [rows, length, tags]."""
+    rows = enumerate(zip(*best_tags(logits, mask), strict=True))
+    found = [(row, span) for row, tagged in rows for span in scheme.read(*tagged)]
+    places = [(row, scheme.index_of[span.label], span.start, span.end - 1) for row, span in found]
+    table = torch.tensor(places, dtype=torch.long, device=logits.device).reshape(-1, 4)
+    return Spans.from_tensor(table, logits.new_tensor([span.score for _, span in found]))
 
 
 def tagging_loss(logits: Tensor, tags: Tensor, mask: Tensor, outside_weight: float = 1.0) -> Tensor:
