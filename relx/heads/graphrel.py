@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.vocabulary import Namespace, Vocabulary
+from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import (
     NOT_LOCATED,
@@ -25,7 +25,6 @@ from relx.heads.head import (
     prediction,
     table_cost,
 )
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.limits import Cell, Limit, Outcome, limit_of_labels, limits_of_sums
 from relx.registry import Injected
@@ -165,7 +164,7 @@ class GraphRel(Head):
         if not 0 <= threshold < 1:
             raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
         relations = vocabulary.relations()
-        self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
+        self.entity_tags = EntityTags(EntityTypes(vocabulary))
         self.pair_table = TokenPairTable(relations, threshold)
         self.second_weight = second_weight
         self.relation_weight = relation_weight

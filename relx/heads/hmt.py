@@ -8,10 +8,9 @@ from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Example
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.encoders.seq2seq.encoder import Seq2SeqEncoder
 from relx.heads.head import Encode, Head, HeadOutput
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.joint_tags import Conflict, Decoding, JointTaggingHead, JointTags
 from relx.heads.schemes.tags import EntityTags, Positions, tagging_loss
 from relx.kernels.lstm import fused_lstm

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example
 from relx.data.spans import Overlap, Spans
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.embedders.embedder import Levitated
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.marked_text import MarkedReader, Marking, TextMarkers, typed_markers
 from relx.heads.schemes.mention_pairs import Agreement, Labels, Order, Pairs, PairScheme
 from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, fault_of_span
@@ -54,7 +53,7 @@ class PureEntities(Head):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        types, relations = EntityTypes(vocabulary, None), vocabulary.relations()
+        types, relations = EntityTypes(vocabulary), vocabulary.relations()
         self.scheme = MentionTargets(relations, types, fault_of_span(max_width, overlap))
         self.decoder = SpanTripleDecoder(relations, types.predicted)
         self.spans = span_classifier(input_dim, types, max_width, width_dim, hidden_size, dropout, overlap)

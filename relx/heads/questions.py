@@ -15,10 +15,9 @@ from torch.nn import functional as F
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, best_labels, find
-from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, Vocabulary
+from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, EntityTypes, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, tokens_of, with_described
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.marked_text import (
     SUBJECT,
     MarkedReader,
@@ -83,7 +82,7 @@ class Questions(Head):
         super().__init__()
         require_shares(theta=theta, dropout=dropout)
         require_sizes(negatives=negatives)
-        self.types, self.relations = EntityTypes(vocabulary, None), vocabulary.relations()
+        self.types, self.relations = EntityTypes(vocabulary), vocabulary.relations()
         self.theta, self.negatives = theta, negatives
         shown = zip(self.types.names, self.types.predicted, strict=True)
         words = {name: "" if type is None else label_words(name) for name, type in shown}

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import TableCells
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.limits import Cell, Limit, limits_of_sums
@@ -110,7 +109,7 @@ class PairTaggingHead(Head):
         require_inner_shares(threshold=threshold)
         if rounds < 0:
             raise ValueError(f"rounds is {rounds}; it must be at least 0")
-        self.entity_tags = EntityTags(EntityTypes(vocabulary, None))
+        self.entity_tags = EntityTags(EntityTypes(vocabulary))
         self.anchor_table = AnchorTable(vocabulary.relations(), anchor, allow_self)
         self.rounds = rounds
         self.thresholds = Thresholds(relations=threshold)

@@ -13,12 +13,11 @@ from torch.nn import functional as F
 from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, TableCells, best_labels, pairs_within
-from relx.data.vocabulary import Namespace, Vocabulary
+from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import logits_of_pairs, probabilities_of_pairs
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, keep_triples
 from relx.heads.spans.triangle import predict_spans, triangle_loss
@@ -92,7 +91,7 @@ class TableFilling(Head):
         unread: dict[str, dict[str, object]] = {"a pair_scorer of its own": {**idle} if pair_scorer else {}}
         unread["an encoder without features of its own for each task"] = {"cells": cells} if one_task else {}
         require_effect(TableFilling, unread)
-        self.types = EntityTypes(vocabulary, None)
+        self.types = EntityTypes(vocabulary)
         types, relations = self.types.names.items, vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
         self.decoder = SpanTripleDecoder(relations, self.types.predicted)

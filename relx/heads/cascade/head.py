@@ -11,12 +11,11 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, TableCells, best_labels, find
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.heads.spans.tagger import (
     SpanTagger,
@@ -145,7 +144,7 @@ class Cascade(Head):
         settings = dict(locals())
         super().__init__()
         require_effect(Cascade, _without_effect(settings))
-        self.types = EntityTypes(vocabulary, None)
+        self.types = EntityTypes(vocabulary)
         types, relations = self.types.names.items, vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, self.types.label, allow_self)
         self.decoder = SpanTripleDecoder(relations, self.types.predicted)

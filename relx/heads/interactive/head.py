@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, prediction
 from relx.heads.interactive.decoding import (
     GreedyDecoder,
@@ -29,7 +29,6 @@ from relx.heads.interactive.layers import (
     Start,
     Weights,
 )
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
 from relx.limits import Limit, Outcome
@@ -111,7 +110,7 @@ class Interactive(Head):
         self.interactive = InteractiveLayer(input_dim, row, attention) if interactive_layer else None
         self.decode_layer = DecodeLayer(input_dim, row, attention if decode_attention else None, interactive_layer)
         self.decoder = TripleDecoder(input_dim, len(relations), row, output)
-        self.entity_tags = EntityTags(EntityTypes(vocabulary, None)) if tagger else None
+        self.entity_tags = EntityTags(EntityTypes(vocabulary)) if tagger else None
         self.tagger = nn.Linear(input_dim, self.entity_tags.scheme.size) if self.entity_tags is not None else None
 
     def targets(self, example: Example) -> Targets:

@@ -10,9 +10,8 @@ from torch import Tensor
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Overlap, Spans, best_labels
-from relx.data.vocabulary import Namespace, Vocabulary
+from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.kernels.range_maximum import max_over
@@ -134,7 +133,7 @@ class SpanPairHead(Head):
         super().__init__()
         self.spans = None
         require_sizes(pair_negatives=pair_negatives)
-        self.types, self.pairs = EntityTypes(vocabulary, None), pairs
+        self.types, self.pairs = EntityTypes(vocabulary), pairs
         self.train_on, self.pair_negatives, self.mean = train_on, pair_negatives, mean
         self.scheme = MentionTargets(pairs.relations, self.types, fault_of)
         self.decoder = SpanTripleDecoder(pairs.relations, self.types.predicted)

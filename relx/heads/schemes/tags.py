@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from relx.data.example import Entity, Example
 from relx.data.spans import Spans
-from relx.heads.schemes.entities import EntityTypes
+from relx.data.vocabulary import EntityTypes
 
 L = TypeVar("L", bound=Hashable)
 Positions = Literal["BIO", "BIES"]

@@ -2,9 +2,8 @@ import pytest
 from sentences import sentence
 
 from relx.data.example import Entity, Example
-from relx.data.vocabulary import Vocabulary
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.errors import ArchiveError
-from relx.heads.schemes.entities import EntityTypes
 from relx.heads.schemes.tags import EntityTags
 
 SIGNATURES = {"born_in": ["PER", "LOC"], "capital": ["LOC", "LOC"], "founded": ["PER", "ORG"]}
