@@ -13,9 +13,9 @@ from relx.data.vocabulary import RELATIONS, Vocabulary
 from relx.heads.head import Encode, Head, PlainSentences
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, with_described
 from relx.heads.schemes.mention_pairs import CERTAIN, Labels, Pairs, PairScheme
-from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span, mentions_and_between
+from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, mentions_and_between
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
-from relx.heads.spans.classifier import SpanClassifier, feed_forward
+from relx.heads.spans.classifier import SpanClassifier, fault_of_span, feed_forward
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect, require_sizes
 from relx.utils.counting import drawn

@@ -14,9 +14,9 @@ from relx.embedders.embedder import Levitated
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets
 from relx.heads.schemes.marked_text import MarkedReader, Marking, TextMarkers, typed_markers
 from relx.heads.schemes.mention_pairs import Agreement, Labels, Order, Pairs, PairScheme
-from relx.heads.schemes.span_pairs import MentionTargets, SpanPairHead, TrainOn, fault_of_span
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples
-from relx.heads.spans.classifier import SpanClassifier
+from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets
+from relx.heads.spans.classifier import SpanClassifier, fault_of_span
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect, require_shares
 
@@ -54,7 +54,7 @@ class PureEntities(Head):
     ) -> None:
         super().__init__()
         types, relations = EntityTypes(vocabulary), vocabulary.relations()
-        self.scheme = MentionTargets(relations, types, fault_of_span(max_width, overlap))
+        self.scheme = SpanTripleTargets(relations, types.label, False, fault_of_span(max_width, overlap))
         self.decoder = SpanTripleDecoder(relations, types.predicted)
         self.spans = span_classifier(input_dim, types, max_width, width_dim, hidden_size, dropout, overlap)
 

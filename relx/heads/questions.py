@@ -26,9 +26,15 @@ from relx.heads.schemes.marked_text import (
     TextMarkers,
     asked,
 )
-from relx.heads.schemes.span_pairs import MentionTargets, overlaps_longer
 from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits, spans_of_tags, tags_of_spans
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, given_spans, keep_triples
+from relx.heads.schemes.triples import (
+    SpanTripleDecoder,
+    SpanTriples,
+    SpanTripleTargets,
+    given_spans,
+    keep_triples,
+    overlaps_longer,
+)
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import drawn, mean_of_rows
@@ -93,7 +99,7 @@ class Questions(Head):
         self.of_relations = descriptions_of(self.relations, relations, "relations", _of_relation, PLACEHOLDERS)
         self.words = self._own_words()
         self.asked = self._signatures(vocabulary)  # [types, relations]
-        self.scheme = MentionTargets(self.relations, self.types, _overlaps)
+        self.scheme = SpanTripleTargets(self.relations, self.types.label, False, _overlaps)
         self.decoder = SpanTripleDecoder(self.relations, self.types.predicted)
         self.subjects, self.reader = TextMarkers([SUBJECT]), MarkedReader(max_tokens)
         self.tags: TagScheme[str] = TagScheme([ANSWER], "BIES")

@@ -11,8 +11,9 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head, PlainSentences
 from relx.heads.schemes.mention_pairs import Pairs, PairScheme
-from relx.heads.schemes.span_pairs import SpanPairHead, overlaps_longer
+from relx.heads.schemes.span_pairs import SpanPairHead
 from relx.heads.schemes.tags import TagScheme, spans_of_tags, tags_of_spans
+from relx.heads.schemes.triples import overlaps_longer
 from relx.kernels.range_maximum import max_over
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_shares, require_sizes

@@ -7,8 +7,8 @@ from relx.data.vocabulary import Vocabulary
 from relx.encoders.seq2vec import Seq2VecEncoder
 from relx.heads.head import Head, PlainSentences
 from relx.heads.schemes.mention_pairs import Labels, Pairs, PairScheme
-from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, fault_of_span, mentions_and_between
-from relx.heads.spans.classifier import SpanClassifier, feed_forward
+from relx.heads.schemes.span_pairs import SpanPairHead, TrainOn, mentions_and_between
+from relx.heads.spans.classifier import SpanClassifier, fault_of_span, feed_forward
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
 

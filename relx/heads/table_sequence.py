@@ -15,10 +15,9 @@ from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, TableCells
 from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, table_cost
-from relx.heads.schemes.mention_pairs import Pairs, PairScheme
-from relx.heads.schemes.span_pairs import PAIRS_AT_ONCE, MentionTargets, overlaps_longer
+from relx.heads.schemes.mention_pairs import PAIRS_AT_ONCE, Pairs, PairScheme
 from relx.heads.schemes.tags import TagScheme, spans_of_tags, tagging_loss, tags_of_spans
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, given_spans
+from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, overlaps_longer
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import places_within
@@ -252,7 +251,7 @@ class TableSequence(Head):
             raise ValueError("attention needs the embedder 'transformer' by itself, of the type bert or mpnet")
         self.attention, maps = attention, attention_maps if attention else 0
         self.types, self.pairs = EntityTypes(vocabulary), PairScheme(vocabulary.relations(), "in_text", "one")
-        self.scheme = MentionTargets(self.pairs.relations, self.types, overlaps_longer)
+        self.scheme = SpanTripleTargets(self.pairs.relations, self.types.label, False, overlaps_longer)
         self.decoder = SpanTripleDecoder(self.pairs.relations, self.types.predicted)
         self.tags = TagScheme(self.types.names.items, "BIO")
         self.reduced = nn.Linear(input_dim, hidden_size)

@@ -17,7 +17,7 @@ from relx.errors import ConfigError
 from relx.heads.descriptions import Descriptions
 from relx.heads.schemes.descriptions import label_words
 from relx.heads.schemes.mention_pairs import SHARED_PAIR
-from relx.heads.schemes.span_pairs import TOO_WIDE
+from relx.heads.spans.classifier import TOO_WIDE
 from relx.model import JointExtractor
 from relx.registry import Lazy
 

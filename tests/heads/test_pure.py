@@ -17,7 +17,7 @@ from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.head import NOT_EXTRACTED, Head
 from relx.heads.pure import Pure, PureEntities, PureRelations
 from relx.heads.schemes.mention_pairs import SHARED_PAIR
-from relx.heads.schemes.span_pairs import TOO_WIDE
+from relx.heads.spans.classifier import TOO_WIDE
 from relx.model import JointExtractor
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode

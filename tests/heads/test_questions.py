@@ -19,8 +19,7 @@ from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.errors import ConfigError
 from relx.heads.head import UNKNOWN, PlainSentences
 from relx.heads.questions import NOT_ASKED, OVERLAPPING, Questions
-from relx.heads.schemes.span_pairs import OVERLAPS
-from relx.heads.schemes.triples import given_spans
+from relx.heads.schemes.triples import OVERLAPS, given_spans
 from relx.model import JointExtractor
 from relx.registry import Lazy
 from relx.training.checks.oracle import oracle_decode

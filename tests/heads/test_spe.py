@@ -15,7 +15,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.heads.schemes.mention_pairs import SHARED_PAIR
-from relx.heads.schemes.span_pairs import OVERLAPS
+from relx.heads.schemes.triples import OVERLAPS
 from relx.heads.spe import SPE, ConvolutionOfSpan, ScheduledSampling
 from relx.model import JointExtractor
 from relx.registry import Lazy

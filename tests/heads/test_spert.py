@@ -14,8 +14,8 @@ from relx.data.spans import Spans
 from relx.data.vocabulary import Vocabulary
 from relx.embedders.words import WordEmbedder
 from relx.heads.head import PlainSentences
-from relx.heads.schemes.span_pairs import OVERLAPS, TOO_WIDE
-from relx.heads.spans.classifier import enumerate_spans
+from relx.heads.schemes.triples import OVERLAPS
+from relx.heads.spans.classifier import TOO_WIDE, enumerate_spans
 from relx.heads.spert import SpERT
 from relx.model import JointExtractor
 from relx.registry import Lazy

@@ -16,8 +16,7 @@ from relx.embedders.words import WordEmbedder
 from relx.encoders.seq2seq.lstm import LSTMEncoder
 from relx.errors import ConfigError
 from relx.heads.schemes.mention_pairs import SHARED_PAIR
-from relx.heads.schemes.span_pairs import OVERLAPS
-from relx.heads.schemes.triples import SpanTriples
+from relx.heads.schemes.triples import OVERLAPS, SpanTriples
 from relx.heads.table_sequence import MDGRU, Diagonals, TableGuidedAttention, TableSequence, both_directions
 from relx.model import Encoding, JointExtractor
 from relx.registry import Lazy

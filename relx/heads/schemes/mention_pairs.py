@@ -23,6 +23,8 @@ Labels = Literal["one", "several"]
 Agreement = Literal["first", "product", "most_certain"]
 
 CERTAIN = 50.0
+# So many pairs are scored at a time. If there are more, training keeps nothing of them and computes them again.
+PAIRS_AT_ONCE = 2**12
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What heads share that classify spans, and then pairs of the mentions found."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import torch
@@ -9,84 +8,18 @@ from torch import Tensor
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.spans import Overlap, Spans, best_labels
-from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
+from relx.data.spans import Spans, best_labels
+from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
-from relx.heads.schemes.mention_pairs import Pairs, PairScheme
-from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
+from relx.heads.schemes.mention_pairs import PAIRS_AT_ONCE, Pairs, PairScheme
+from relx.heads.schemes.triples import FaultOf, SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.kernels.range_maximum import max_over
 from relx.utils.argument_checks import require_sizes
 from relx.utils.counting import drawn, mean_of_rows
 from relx.utils.recomputing import recomputed
 
-Span = tuple[int, int]
-
-TOO_WIDE = "mention has more tokens than max_width"
-OVERLAPS = "mention overlaps a longer one"
-
 # Mentions whose pairs are learned: the gold ones, these and those that the spans' classifier finds, or only the latter.
 TrainOn = Literal["gold", "both", "own"]
-
-# So many pairs are scored at a time. If there are more, training keeps nothing of them and computes them again.
-PAIRS_AT_ONCE = 2**12
-
-
-class MentionTargets(SpanTripleTargets):
-    """Write the entities that a finder of mentions can find, and the relations between them.
-
-    ``fault_of`` says why it cannot find an entity, None if it can.
-    """
-
-    def __init__(
-        self, relations: Namespace, types: EntityTypes, fault_of: Callable[[Entity, Example], str | None]
-    ) -> None:
-        super().__init__(relations, lambda e, one: None if self.fault_of(e, one) else types.label(e, one), False)
-        self.fault_of = fault_of
-
-    def write(self, example: Example) -> Targets:
-        """Write what ``SpanTripleTargets.write`` does. Relations of mentions with a fault are lost for that cause."""
-        written = super().write(example)
-        lost = [
-            (r, self.fault_of(r.head, example) or self.fault_of(r.tail, example) or cause) for r, cause in written.lost
-        ]
-        return Targets(written.arrays, lost)
-
-    def lost_entities(self, example: Example, unfound: Collection[tuple[int, Span]] = ()) -> list[tuple[Entity, str]]:
-        """List the entities that do not come back as they are, those with a fault among them."""
-        lost = super().lost_entities(example, unfound)
-        return [(entity, self.fault_of(entity, example) or cause) for entity, cause in lost]
-
-
-def overlaps_longer(entity: Entity, example: Example) -> str | None:
-    """Return the fault of a mention that tags cannot hold beside a longer one, of equally long ones the first."""
-    if not entity.located:
-        return None
-    start, end = entity.span
-    for other in example.entities:
-        if other.located and other.span != entity.span and other.span[0] < end and start < other.span[1]:
-            longer = len(range(*other.span)) - (end - start)
-            if longer > 0 or (longer == 0 and other.span < entity.span):
-                return OVERLAPS
-    return None
-
-
-def fault_of_span(max_width: int | None, overlap: Overlap = "keep") -> Callable[[Entity, Example], str | None]:
-    """Return the fault of a mention that a classifier of spans cannot find; None for the width: it may have any.
-
-    If only the best of overlapping spans is found, that is the longest mention, as for tags.
-    """
-
-    def too_wide(entity: Entity) -> bool:
-        return max_width is not None and entity.located and len(range(*entity.span)) > max_width
-
-    def fault_of(entity: Entity, example: Example) -> str | None:
-        if too_wide(entity):
-            return TOO_WIDE
-        if overlap == "keep":
-            return None
-        return overlaps_longer(entity, replace(example, entities=[e for e in example.entities if not too_wide(e)]))
-
-    return fault_of
 
 
 def mentions_and_between(e: Tensor, h: Tensor, mentions: Spans, pairs: Pairs) -> Tensor:
@@ -125,7 +58,7 @@ class SpanPairHead(Head):
         self,
         vocabulary: Vocabulary,
         pairs: PairScheme,
-        fault_of: Callable[[Entity, Example], str | None],
+        fault_of: FaultOf,
         train_on: TrainOn = "gold",
         pair_negatives: int | None = None,
         mean: bool = False,
@@ -135,7 +68,7 @@ class SpanPairHead(Head):
         require_sizes(pair_negatives=pair_negatives)
         self.types, self.pairs = EntityTypes(vocabulary), pairs
         self.train_on, self.pair_negatives, self.mean = train_on, pair_negatives, mean
-        self.scheme = MentionTargets(pairs.relations, self.types, fault_of)
+        self.scheme = SpanTripleTargets(pairs.relations, self.types.label, False, fault_of)
         self.decoder = SpanTripleDecoder(pairs.relations, self.types.predicted)
         self.thresholds = Thresholds(relations=pairs.threshold)
 

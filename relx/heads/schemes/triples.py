@@ -16,10 +16,13 @@ from relx.heads.head import NOT_LOCATED, UNKNOWN, Targets, prediction
 SELF = "head and tail are the same mention"
 UNLISTED = "mention is not among the entities, or of a type never seen in training"
 SHADOWED = "another entity has the same place"
+OVERLAPS = "mention overlaps a longer one"
 CUT_SHORT = "a start takes its nearest end, which is that of another mention"
 
 # The id of an entity's label; None for one that cannot be learned.
 LabelOf = Callable[[Entity, Example], int | None]
+# Why a head cannot find an entity; None if it can.
+FaultOf = Callable[[Entity, Example], str | None]
 Span = tuple[int, int]
 Given = Sequence[Sequence[Entity]]  # the given entities of each sentence
 
@@ -28,13 +31,16 @@ class SpanTripleTargets:
     """Write a sentence's entities, and its relations between them, as arrays.
 
     Of several entities with equal tokens the first is learned. ``allow_self`` says whether a mention may be related to
-    itself.
+    itself. An entity that ``fault_of`` finds fault with, and its relations, are lost for that cause.
     """
 
-    def __init__(self, relations: Namespace, label_of: LabelOf, allow_self: bool) -> None:
+    def __init__(
+        self, relations: Namespace, label_of: LabelOf, allow_self: bool, fault_of: FaultOf = lambda *_: None
+    ) -> None:
         self.relations = relations
         self.label_of = label_of
         self.allow_self = allow_self
+        self.fault_of = fault_of
 
     def write(self, example: Example) -> Targets:
         """Write the targets of a sentence.
@@ -54,7 +60,8 @@ class SpanTripleTargets:
                 assert label is not None
                 triples.setdefault((label + 1, index_of[relation.head.span], index_of[relation.tail.span]))
             if cause is not None:
-                lost.append((relation, cause))
+                fault = self.fault_of(relation.head, example) or self.fault_of(relation.tail, example)
+                lost.append((relation, fault or cause))
         return Targets({"entity_spans": _array(spans), "triples": _array(list(triples))}, lost)
 
     def lost_entities(self, example: Example, unfound: Collection[tuple[int, Span]] = ()) -> list[tuple[Entity, str]]:
@@ -62,22 +69,25 @@ class SpanTripleTargets:
         held = self._entities(example)
         lost: list[tuple[Entity, str]] = []
         for entity in example.entities:
-            label = self.label_of(entity, example)
+            label = self._label(entity, example)
             if not entity.located:
                 lost.append((entity, NOT_LOCATED))
             elif label is None:
-                lost.append((entity, UNLISTED))
+                lost.append((entity, self.fault_of(entity, example) or UNLISTED))
             elif held[entity.span][1] != label:
                 lost.append((entity, SHADOWED))
             elif (label, entity.span) in unfound:
                 lost.append((entity, CUT_SHORT))
         return lost
 
+    def _label(self, entity: Entity, example: Example) -> int | None:
+        return None if self.fault_of(entity, example) else self.label_of(entity, example)
+
     def _entities(self, example: Example) -> dict[Span, tuple[Entity, int]]:
         """Return the entity and label of each span, in the order of the text."""
         found: dict[Span, tuple[Entity, int]] = {}
         for entity in example.entities:
-            label = self.label_of(entity, example) if entity.located else None
+            label = self._label(entity, example) if entity.located else None
             if label is not None:
                 found.setdefault(entity.span, (entity, label))
         return dict(sorted(found.items()))
@@ -93,8 +103,21 @@ class SpanTripleTargets:
         mentions = (relation.head, relation.tail)
         if any(mention.span not in entities for mention in mentions):
             return UNLISTED
-        shadowed = any(entities[m.span][1] != self.label_of(m, example) for m in mentions)
+        shadowed = any(entities[m.span][1] != self._label(m, example) for m in mentions)
         return SHADOWED if shadowed else None
+
+
+def overlaps_longer(entity: Entity, example: Example) -> str | None:
+    """Return the fault of a mention that tags cannot hold beside a longer one, of equally long ones the first."""
+    if not entity.located:
+        return None
+    start, end = entity.span
+    for other in example.entities:
+        if other.located and other.span != entity.span and other.span[0] < end and start < other.span[1]:
+            longer = len(range(*other.span)) - (end - start)
+            if longer > 0 or (longer == 0 and other.span < entity.span):
+                return OVERLAPS
+    return None
 
 
 def keep_triples(example: Example, written: Targets, kept: Sequence[bool], relations: Namespace, cause: str) -> Targets:

@@ -1,17 +1,22 @@
 """A classifier of enumerated spans (SpERT, Eberts & Ulges 2020; PURE, Zhong & Chen 2021)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.example import Entity, Example
 from relx.data.spans import Overlap, Spans, find, without_overlaps
 from relx.encoders.seq2vec import Seq2VecEncoder
+from relx.heads.schemes.triples import FaultOf, overlaps_longer
 from relx.kernels.range_maximum import max_over
 from relx.utils.argument_checks import require_shares, require_sizes
 from relx.utils.counting import drawn, mean_of_rows, places_within
+
+TOO_WIDE = "mention has more tokens than max_width"
 
 # So many numbers describe the spans that are classified at a time in prediction.
 NUMBERS_AT_ONCE = 2**23
@@ -43,6 +48,25 @@ def max_of_spans(h: Tensor, spans: Spans) -> Tensor:
 def endpoints_of_spans(h: Tensor, spans: Spans) -> Tensor:
     """Represent a span by its first and its last token, [x_i; x_j] (PURE): [rows, length, d] -> [spans, 2 d]."""
     return torch.cat((h[spans.batch_index, spans.start], h[spans.batch_index, spans.last]), dim=-1)
+
+
+def fault_of_span(max_width: int | None, overlap: Overlap = "keep") -> FaultOf:
+    """Return the fault of a mention that a classifier of spans cannot find; None for the width: it may have any.
+
+    If only the best of overlapping spans is found, that is the longest mention, as for tags.
+    """
+
+    def too_wide(entity: Entity) -> bool:
+        return max_width is not None and entity.located and len(range(*entity.span)) > max_width
+
+    def fault_of(entity: Entity, example: Example) -> str | None:
+        if too_wide(entity):
+            return TOO_WIDE
+        if overlap == "keep":
+            return None
+        return overlaps_longer(entity, replace(example, entities=[e for e in example.entities if not too_wide(e)]))
+
+    return fault_of
 
 
 class SpanClassifier(nn.Module):
