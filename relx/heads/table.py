@@ -14,13 +14,11 @@ from relx.data.batch import Arrays, Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, TableCells, best_labels, pairs_within
 from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
-from relx.encoders.seq2seq.encoder import TaskFeatures
+from relx.encoders.seq2seq.encoder import GlobalFeature, TaskFeatures
 from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers import PairScorer
-from relx.heads.pair_scorers.scorer import logits_of_pairs, probabilities_of_pairs
-from relx.heads.schemes.global_feature import GlobalFeature
+from relx.heads.pair_scorers.scorer import logits_of_pairs, predict_spans, probabilities_of_pairs, triangle_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, keep_triples
-from relx.heads.spans.triangle import predict_spans, triangle_loss
 from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_shares, require_sizes

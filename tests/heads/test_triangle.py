@@ -6,9 +6,8 @@ from torch import Tensor
 
 from relx.data.spans import TableCells
 from relx.heads.pair_scorers import PairScorer
+from relx.heads.pair_scorers.scorer import logits_of_cells, predict_spans, triangle_loss
 from relx.heads.pair_scorers.scorers import LinearPairScorer, PFNPairScorer
-from relx.heads.spans import triangle
-from relx.heads.spans.triangle import logits_of_cells, predict_spans, triangle_loss
 from relx.registry import Lazy, components
 
 DIM, RELATIONS = 4, 3
@@ -33,7 +32,7 @@ def scorer(request: pytest.FixtureRequest) -> PairScorer:
 
 @pytest.fixture(params=[1, 2**20], ids=["one sentence at a time", "at once"])
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triangle, "LOGITS_AT_ONCE", request.param)
+    monkeypatch.setattr("relx.heads.pair_scorers.scorer.LOGITS_AT_ONCE", request.param)
 
 
 def literal_loss(scorer: PairScorer, inputs: Tensor, mask: Tensor) -> Tensor:
@@ -106,7 +105,7 @@ def test_spans_are_read_in_order_in_blocks_of_bounded_size(
         sizes.append(len(inputs) * len(head) * scorer.width)
         return read(inputs, head, tail)
 
-    monkeypatch.setattr(triangle, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("relx.heads.pair_scorers.scorer.LOGITS_AT_ONCE", at_once)
     monkeypatch.setattr(scorer, "score_pairs", score_pairs)
     found = predict_spans(scorer, inputs, mask, 0.3)
     probs = read(inputs, *torch.triu_indices(inputs.shape[1], inputs.shape[1])).sigmoid()

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.spans import Spans, labels_of_tokens, mean_of_endpoints
-from relx.encoders.seq2seq.encoder import Seq2SeqEncoder, TaskFeatures
+from relx.encoders.seq2seq.encoder import GlobalFeature, Seq2SeqEncoder, TaskFeatures
 from relx.heads.head import PlainSentences
-from relx.heads.schemes.global_feature import GlobalFeature
 from relx.heads.schemes.marked_text import SUBJECT, MarkedReader, MarkedSentence, Marking, TextMarkers, typed_markers
 from relx.utils.argument_checks import require_sizes
 

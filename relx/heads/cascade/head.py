@@ -15,7 +15,7 @@ from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
 from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
-from relx.heads.pair_scorers.scorer import PairScorer, logit
+from relx.heads.pair_scorers.scorer import PairScorer, logit, logits_of_cells, pairs_in_order, triangle_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.heads.spans.tagger import (
     SpanTagger,
@@ -25,7 +25,6 @@ from relx.heads.spans.tagger import (
     gammas,
     lost_to_nearer_ends,
 )
-from relx.heads.spans.triangle import logits_of_cells, pairs_in_order, triangle_loss
 from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
