@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 # The published size is hidden=300; a third of it learns the sample corpus in a minute.
 DEMO := --var hidden=100 --var lr=0.002 --var word_dropout=0.1 --var epochs=30
 
-.PHONY: help venv demo test lint components docs dist
+.PHONY: help venv demo test test-slow lint components docs dist
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 venv: $(VENV)/installed  ## make an environment with everything that tests and linters need, in VENV (.venv)
 
@@ -23,8 +23,13 @@ demo: venv  ## train on the sample corpus for about a minute and predict
 	$(BIN)/relx train experiments/hmt_nyt10.jsonnet $(DEMO) --force
 	$(BIN)/relx predict runs/hmt_nyt10/model.tar.gz fixtures/demo.txt --sentences --triples
 
-test: venv  ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+# Tests start many processes, which need not compile relx each.
+test: venv  ## run the tests that take less than a few seconds each
+	$(BIN)/python -m compileall -q relx
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not slow'
+
+test-slow: venv  ## run the others: they learn by heart, search, and kill processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m slow
 
 lint: venv  ## run ruff, mypy and codespell
 	$(BIN)/ruff check

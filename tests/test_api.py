@@ -35,12 +35,14 @@ def test_the_functions_are_found_without_being_loaded(tmp_path: Path) -> None:
     assert {name for name in modules if name.startswith("relx")} == {"relx", "relx.version"}
 
 
+@pytest.mark.slow
 def test_opening_an_archive_loads_nothing_of_training_and_no_compiler(archive: str) -> None:
     code = "import sys, relx; relx.load(sys.argv[1]); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code, archive], capture_output=True, text=True, check=True)
     assert not {"accelerate", "relx.training", "torch._dynamo", "transformers", "_jsonnet"} & set(run.stdout.split())
 
 
+@pytest.mark.slow
 def test_type_checkers_see_what_is_there(tmp_path: Path) -> None:
     Path("user.py").write_text(
         "import relx\n"

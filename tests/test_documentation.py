@@ -44,6 +44,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: None) -
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_components_of_the_guide_train_and_predict(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_components(workplace)
     (experiment,) = blocks("writing_components.md", "jsonnet")
@@ -61,6 +62,7 @@ def test_the_components_of_the_guide_train_and_predict(workplace: Path, capsys: 
     assert [relation["type"] for line in predicted for relation in line["relations"]] == [fact[2] for fact in FACTS]
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_guide_pass(workplace: Path) -> None:
     write_components(workplace)
     options = ["-q", "-p", "no:cacheprovider", "--rootdir=."]
@@ -184,6 +186,7 @@ def documented_commands() -> list[str]:
     return sorted({command.split(" | ")[0].replace("\\\n", " ") for command in found})
 
 
+@pytest.mark.slow
 def test_every_command_of_the_documentation_that_runs_an_experiment_is_valid() -> None:
     commands = documented_commands()
     assert len(commands) > 30

@@ -71,6 +71,7 @@ def test_it_can_be_included_without_being_installed(workplace: Path) -> None:
     assert relx(workplace, "check", "gru.json", "--include", file).returncode == 0
 
 
+@pytest.mark.slow
 def test_it_passes_the_tests_that_come_with_it(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs" / "example_plugin", tmp_path / "plugin")
     options = ["-q", "-p", "no:cacheprovider", "--rootdir=."]

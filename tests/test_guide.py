@@ -27,6 +27,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.jsonnet").write_text(blocks("jsonnet")[0], encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_your_own_data_and_python(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "mine.jsonnet"]) == main(["check", "mine.jsonnet"]) == 0
     faster = ["trainer.patience=null", "model.embedder.dropout=0", 'trainer.optimizer={"type": "adam", "lr": 0.02}']

@@ -427,6 +427,7 @@ def archives_of_every_kind(
     return [f"{name}.tar.gz" for name in ("words", "transformer", *changes)]
 
 
+@pytest.mark.slow
 def test_opening_runs_no_pickle_reaches_no_network_and_writes_nothing(
     archives_of_every_kind: list[str], tmp_path: Path
 ) -> None:

@@ -248,6 +248,7 @@ def related_sentence(draw: random.Random) -> Example:
     return sentence(13, *((head, draw.choice("ab"), tail) for head, tail in pairs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", RANDOM, ids=lambda head: head["type"])
 def test_no_random_weights_return_more(head: dict[str, Any]) -> None:
     """Models with random weights stay below the ceiling of every sentence."""
@@ -281,6 +282,7 @@ def test_the_outcome_is_chosen_that_leaves_the_best_f1() -> None:
     assert str(found).startswith("the model's ceiling is at most P 47.6 R 100.0 F1 64.5 (exact_span)\n  11 wrong")
 
 
+@pytest.mark.slow
 def test_no_head_loses_a_triple_without_a_cause() -> None:
     draw = random.Random(3)
     gold = [clashing_sentence(draw, ["a", "b", "c"]) for _ in range(60)]

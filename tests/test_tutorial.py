@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import tiny as sample
+import pytest
 from forks import python
+
+pytestmark = pytest.mark.slow
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "docs" / "tutorial.ipynb"
 CELLS = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]

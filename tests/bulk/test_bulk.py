@@ -192,6 +192,7 @@ def test_the_commands_of_the_page(archive: str) -> None:
         shutil.rmtree("out")
 
 
+@pytest.mark.slow
 class TestGoingOn:
     def test_when_a_process_is_killed(self, archive: str, whole: dict[str, bytes], caplog: Log) -> None:
         caplog.set_level("INFO", "relx")

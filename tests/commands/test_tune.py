@@ -31,6 +31,7 @@ def test_without_optuna_one_message_says_what_to_type(
     assert capsys.readouterr().err == message
 
 
+@pytest.mark.slow
 class TestSearch:
     @pytest.fixture(autouse=True)
     def needs_optuna(self) -> None:

@@ -170,6 +170,7 @@ def test_a_fault_of_the_file_comes_before_its_unused_variables() -> None:
     assert error("a.jsonnet", "function(a=1, b=2) { a: a / 0 }", {"a": "3", "b": "4"}).startswith("a.jsonnet:1:25")
 
 
+@pytest.mark.slow
 def test_traces_of_a_file_do_not_hide_what_it_reads() -> None:
     text = (
         "function(a=1) std.foldl(function(x, i) std.trace('TRACE: tla:b:1 %d\n' % i, x), std.range(1, 3000), { a: a })"

@@ -23,6 +23,8 @@ from relx.registry.signature import Choice, Either, Parameter, Part, Scalar
 from relx.testing.model import MODEL
 from relx.training.checks.oracle import oracle_check
 
+pytestmark = pytest.mark.slow
+
 GOLD = sentence("Ada left Rome while Bob stayed in Oslo", ((0, 1), "left", (2, 3)), ((4, 5), "stayed_in", (7, 8)))
 ONE, SELF = (sentence("Ada left Rome while Bob stayed in Oslo", ((0, 1), "left", t)) for t in ((2, 3), (0, 1)))
 SIZES = {

@@ -42,6 +42,7 @@ def test_units_are_those_of_the_encoder_below_unless_told_otherwise(encoder: str
         assert recurrent["hidden_size"] == model["head"]["hidden_size"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recurrent", ["partition_filter", "srn"])
 def test_a_tiny_corpus_is_learned_with_its_types(recurrent: str, tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):

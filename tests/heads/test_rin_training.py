@@ -165,6 +165,7 @@ def test_tags_in_files_of_jointer_are_read(tmp_path: Path, capsys: pytest.Captur
     assert "a sentence has no pos_tags, and the pos_tagger is 'given'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{"head": "rin", "rounds": 2}, {"head": "rin_v2", "rounds": 1}], ids=str)
 def test_a_tiny_corpus_is_learned_and_predicted_from_text(
     variables: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]

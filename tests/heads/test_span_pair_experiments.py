@@ -56,6 +56,7 @@ def predicted(archive: Path, line: str, folder: Path, capsys: pytest.CaptureFixt
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_two_archives_of_pure_are_joined_by_given_entities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entities = trained("pure_entities_scierc", tmp_path, dim=20, hidden=20, lr=0.01, batch=4, epochs=8)
     relations = trained("pure_relations_scierc", tmp_path, dim=20, hidden=20, lr=0.01, epochs=6)

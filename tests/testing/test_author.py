@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import tiny as sample
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 from relx.heads.head import Head
 from relx.heads.rin import RIN

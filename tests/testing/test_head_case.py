@@ -171,6 +171,7 @@ def test_a_good_head_passes() -> None:
     HeadTestCase.check(head=GOOD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "test", "message"), BAD, ids=[f"{head.__name__}-{test}" for head, test, _ in BAD])
 def test_a_bad_head_is_told_what_to_do(head: type[Head], test: str, message: str) -> None:
     assert message in failure(head, test)

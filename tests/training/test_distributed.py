@@ -25,6 +25,8 @@ from relx.training.checkpointing.run_folder import RunFolder
 from relx.training.distributed import LAUNCHED, Distributed
 from relx.training.run import train
 
+pytestmark = pytest.mark.slow
+
 FUZZ = Path(__file__).resolve().parents[1] / "fuzz"
 # Batches of five, two of them a step; of the last one, a single sentence, one process has nothing to do.
 UNEVEN = (

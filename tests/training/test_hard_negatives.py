@@ -10,6 +10,8 @@ from tiny import train
 import relx
 from relx.commands import main
 
+pytestmark = pytest.mark.slow
+
 ON = "hard_negatives=true"
 
 

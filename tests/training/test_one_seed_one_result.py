@@ -61,6 +61,7 @@ def test_a_run_killed_before_its_first_checkpoint_resumes_as_itself(cold: Path, 
     assert weights(tmp_path / "run") == weights(cold / "run")
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_with_one_cold_cache_are_the_same(cold: Path, tiny: Path, tmp_path: Path) -> None:
     overrides = annotated_by_stanza(tmp_path / "cache", "pos_tagger", "dependency_parser")
     options = [argument for override in overrides for argument in ("-o", override)]

@@ -8,6 +8,8 @@ import torch
 from relx import archive
 from relx.commands import main
 
+pytestmark = pytest.mark.slow
+
 PARTS = (
     'trainer.schedule={"type": "reduce_on_plateau", "patience": 1, "decay": 0.5, "warmup": 5}',
     'trainer.ema={"decay": 0.9}',

@@ -22,6 +22,8 @@ from relx.errors import TrainingError
 from relx.tuning import search as trial
 from relx.tuning.search import Search
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"x": FloatDistribution(-1.0, 1.0), "kind": CategoricalDistribution(["good", "bad"])}
 
 # What it is told in words.txt happens in the trial of that number, the first time.

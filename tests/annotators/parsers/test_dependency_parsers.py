@@ -146,6 +146,7 @@ class TestStanza:
         with pytest.raises(ValueError, match="^model_dir: expected a folder, got ''"):
             StanzaParser(model_dir="")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", ["raise OSError('no such library')", "import no_such_module", "1 / 0"])
     def test_a_broken_package_is_one_error(self, fault, tmp_path):
         (tmp_path / "stanza.py").write_text(fault)

@@ -156,6 +156,7 @@ def scores(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text())["test"]["strict"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", ["late", "early"])
 def test_a_tiny_corpus_is_learned_and_predicted_from_text(
     fusion: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -219,6 +220,7 @@ def training_sentences(reader: DatasetReader, path: Path) -> list[Example]:
     return SENTENCES[path]
 
 
+@pytest.mark.slow
 def test_the_page_on_ablations_says_how_many_weights_an_ablation_changes() -> None:
     rows = ROW.findall((EXPERIMENTS.parent / "docs" / "systems" / "ablations.md").read_text(encoding="utf-8"))
     assert len(rows) > 10

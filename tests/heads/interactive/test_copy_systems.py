@@ -74,6 +74,7 @@ def test_the_decoders_of_onedecoder_copy_the_same_words(name: str) -> None:
             assert len({tail for _, tail in pairs}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "learns"),
     [

@@ -189,6 +189,7 @@ def test_a_gcn_layer_keeps_what_it_was_given_unless_told_otherwise() -> None:
     assert [layer["residual"] for layer in layers] == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "variables"),
     [
