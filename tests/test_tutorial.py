@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import tiny as sample
 import pytest
+import tiny as sample
 from forks import python
 
 pytestmark = pytest.mark.slow

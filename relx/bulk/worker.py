@@ -27,6 +27,7 @@ from relx.predictors.lines import Failure, kind_of
 from relx.predictors.predictor import Predictor
 from relx.schema import Enforcement, Schema
 from relx.utils.files import atomic_binary
+from relx.utils.runtime import return_freed_memory
 
 SENTENCES = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32())]))
 ENTITIES = pa.list_(
@@ -104,6 +105,7 @@ class Worker:
         content = _parquet(self._table(part, table, answers))
         with atomic_binary(folder / part.name) as file:
             file.write(content)
+        return_freed_memory()
         return {
             "part": part.number,
             "file": part.name,

@@ -1,3 +1,5 @@
+import platform
+
 import pytest
 import tiny as sample
 import torch
@@ -14,6 +16,31 @@ before = (tiny * 1).sum().item()
 prepare_process()
 print(before > 0, (tiny * 1).sum().item())
 """
+
+
+FREE = """
+import torch
+from pathlib import Path
+from relx.utils.runtime import prepare_process, return_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20  # MiB
+
+prepare_process()
+blocks = [torch.ones(2**18) for _ in range(200)]
+last = blocks.pop()  # the end of the heap stays in use
+full = resident()
+del blocks
+freed = resident()
+return_freed_memory()
+print(full - freed, full - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_free_pages_below_a_block_in_use_go_back_to_the_kernel_when_asked_to() -> None:
+    kept, returned = map(int, sample.run(FREE, program=python).stdout.split())
+    assert kept < 50 and returned > 150
 
 
 def test_denormal_numbers_become_zero() -> None:
