@@ -238,7 +238,9 @@ class _Unpacked(io.RawIOBase):
         self.pending = b""
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, at most ``size``. Raises ArchiveError if there are more than allowed."""
+        """Return the next bytes, at most ``size``, or all. Raises ArchiveError if there are more than allowed."""
+        if size <= 0:  # to zlib, both mean no limit or an error
+            return self.readall() if size < 0 else b""
         while True:
             self.pending = self.pending or self.packed.read(CHUNK)
             if not self.pending:

@@ -14,9 +14,9 @@ Cell = tuple[Hashable, Hashable]
 MOST_SUBSETS = 8
 MOST_ORDERS = 5
 
-SUMMED = "the pair scorer is a sum of two scores: of two pairs of a relation it also returns a pair across"
-SUMMED_TWICE = "a triple needs two scores, each a sum: of two wrong pairs across, each of them can reject only one"
-SUMMED_SPANS = "the scorer of starts and ends is a sum of two scores: of two spans it also finds one across"
+SUMMED = "the pair scorer is a sum of two scores: beside two pairs of a relation it also returns a crossed pair"
+SUMMED_TWICE = "a triple needs two scores, each a sum: each can reject only one of two crossed pairs"
+SUMMED_SPANS = "the scorer of starts and ends is a sum of two scores: beside two spans it also finds a crossed one"
 SUMMED_LABELS = "the label of a pair is the best of several sums: two relations cannot hold crosswise"
 
 

@@ -61,7 +61,7 @@ class JointExtractor(nn.Module):
         elif isinstance(self.encoder, PassThroughEncoder):
             self.embedder.add_levitated(self.head.markers)
         else:
-            raise ValueError("levitated markers are read by a transformer alone; leave out the encoder above it")
+            raise ValueError("levitated markers need a transformer without an encoder above it; leave the encoder out")
 
     @property
     def device(self) -> torch.device:

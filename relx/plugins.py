@@ -80,7 +80,7 @@ def _is_folder(path: Path) -> str:
     if (path / "__init__.py").is_file():
         return f"is a folder; give the name of the package, {path.name}, with {path.parent} in PYTHONPATH"
     files = "".join(f"; it holds {file.name}" for file in sorted(path.glob("*.py"))[:1])
-    return f"is a folder without __init__.py, of which Python imports nothing; give a .py file{files}"
+    return f"is a folder without __init__.py, which Python cannot import; give a .py file{files}"
 
 
 def _import_file(path: Path) -> None:

@@ -163,15 +163,15 @@ TRANSFORMER: dict[str, tuple[Callable[[Files], None], str]] = {
     ),
     "special pieces beyond the table": (
         json_edit(TOKENIZER, lambda t: special_pieces(t, [10**6])),
-        "its tokenizer puts pieces around a sentence of which the model's 708 rows know nothing",
+        "its tokenizer adds pieces around a sentence that are not among the model's 708 rows",
     ),
     "windows beyond the positions": (
         json_edit("vocabulary/facts.json", lambda facts: facts.update({"transformer.max_pieces": 65})),
-        "its windows are of 65 pieces; the model has 64 positions",
+        "its windows have 65 pieces, but the model has 64 positions",
     ),
     "windows of less than nothing": (
         json_edit("vocabulary/facts.json", lambda facts: facts.update({"transformer.max_pieces": -1})),
-        "its windows are of -1 pieces",
+        "its windows have -1 pieces",
     ),
     "a letter replaced by a megabyte": (
         tokenized(normalizer=replacing("a" * 10**6, String="a")),
@@ -191,9 +191,9 @@ TRANSFORMER: dict[str, tuple[Callable[[Files], None], str]] = {
     ),
     "a character map that is cut short": (
         tokenized(normalizer={"type": "Precompiled", "precompiled_charsmap": base64.b64encode(b"\xff" * 99).decode()}),
-        "its precompiled_charsmap is cut short",
+        "its precompiled_charsmap is truncated",
     ),
-    "a pattern without end": (tokenized(pre_tokenizer=split_at("(x+x+)+y")), "can take time without end"),
+    "a pattern without end": (tokenized(pre_tokenizer=split_at("(x+x+)+y")), "can take unlimited time"),
     "a pattern that is none": (tokenized(pre_tokenizer=split_at("((((")), "tokenizer.json is damaged"),
     "no piece for unknown words": (
         json_edit(TOKENIZER, lambda t: t["model"].update(unk_token="none")),

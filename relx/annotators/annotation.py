@@ -55,7 +55,7 @@ def checked_answers(
     for sentence, answer in zip(sentences, answers, strict=True):
         what = fault(answer, len(sentence))
         if what is not None:
-            raise RelxError(f"{name}: {what}; in its answer for the sentence {_beginning(sentence)}")
+            raise RelxError(f"{name} gave a wrong answer: {what}; the sentence is {_beginning(sentence)}")
     return list(answers)
 
 
@@ -63,7 +63,7 @@ def values_fault(values: Any, kind: type, what: str, length: int) -> str | None:
     """Describe what is wrong with values that should be a list of one kind, one per token; return None if valid."""
     if not isinstance(values, list) or len(values) != length:
         got = f"{len(values)}" if isinstance(values, list) else type(values).__name__
-        return f"{what}: expected a list of one for each of the {length} tokens, got {got}"
+        return f"{what}: expected a list with one item for each of the {length} tokens, got {got}"
     if set(map(type, values)) <= {kind}:
         return None
     wrong = next(i for i, value in enumerate(values) if type(value) is not kind)
@@ -74,7 +74,7 @@ def missing_annotation(sentences: Sequence[list[str]], what: str, annotator: str
     """Return the error message for sentences (at least one) that lack an annotation: the first one and the remedy."""
     count = "a sentence has" if len(sentences) == 1 else f"{len(sentences):,} sentences have"
     which = "" if len(sentences) == 1 else "the first: "
-    remedy = f'-o \'{annotator}={{"type": "stanza"}}\' has a tool find them'
+    remedy = f'to let a tool find them: -o \'{annotator}={{"type": "stanza"}}\''
     return f"{count} no {what}, and the {annotator} is 'given'; {remedy}; {which}{_beginning(sentences[0])}"
 
 

@@ -58,7 +58,7 @@ class AnnotationCache:
         known: dict[bytes, T] = {key: value for key, value in kept.items() if fits(value, lengths[key])}
         if unfit := len(kept) - len(known):
             logger.warning(
-                "%s: damaged annotations, or of another form, which are computed again: %d", self.path, unfit
+                "%s: %d annotations are damaged or of another form; relx computes them again", self.path, unfit
             )
         unknown = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in known}
         if unknown:
@@ -97,8 +97,8 @@ class AnnotationCache:
         except (OSError, sqlite3.Error) as error:
             if not self._has_failed:
                 logger.warning(
-                    "%s: the cache of annotations cannot be used, and nothing is kept (%s); XDG_CACHE_HOME, or the "
-                    "argument cache of a tagger or parser, names another folder", self.path, error,
+                    "%s: relx cannot use this cache of annotations and keeps none (%s); name another folder with "
+                    "XDG_CACHE_HOME or with the argument cache of a tagger or parser", self.path, error,
                 )  # fmt: skip
             self._has_failed = True
 
@@ -110,7 +110,7 @@ class AnnotationCache:
                 raise
             aside = self.path.with_name(FILE + DAMAGED)
             self.path.replace(aside)
-            logger.warning("%s: damaged (%s); moved to %s, and a new cache begun", self.path, error, aside)
+            logger.warning("%s: damaged (%s); relx moved it to %s and begins a new cache", self.path, error, aside)
             self._transact(work)
 
     def _transact(self, work: Callable[[sqlite3.Connection], object]) -> None:
@@ -121,7 +121,7 @@ class AnnotationCache:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or self._has_failed:
                 raise
-            logger.warning("%s: in use by another process; waiting for up to %.0f s", self.path, patience)
+            logger.warning("%s: another process uses this cache; relx waits for up to %.0f s", self.path, patience)
             self._transact_within(patience, work)
 
     def _transact_within(self, patience: float, work: Callable[[sqlite3.Connection], object]) -> None:

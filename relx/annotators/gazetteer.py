@@ -51,7 +51,7 @@ class Gazetteer:
                 faults.add(DataError(f"{path}:{line}: {_two_types(name, names[name], type)}"))
         faults.raise_any()
         if not names:
-            raise DataError(f"{path}: holds no names below the line of its columns")
+            raise DataError(f"{path}: has no names below its first line")
         try:
             return cls(names, tokenizer, ignore_case)
         except DataError as error:
@@ -118,4 +118,4 @@ def _rows(path: str | Path, faults: Faults) -> Iterator[tuple[int, str, str | No
             values = dict(zip(columns, row, strict=True))
             yield rows.line_num, values["name"].strip(), values["type"].strip() or None
     except csv.Error as error:
-        raise DataError(f"{path}:{rows.line_num}: no CSV: {error}") from None
+        raise DataError(f"{path}:{rows.line_num}: not CSV: {error}") from None

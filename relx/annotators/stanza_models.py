@@ -38,7 +38,7 @@ class StanzaModels:
             given = printable(repr(self.language), LONGEST_NAME)
             raise ValueError(f"language: expected a code or a name such as en or zh-hans, got {given}")
         if self.folder is not None and not self.folder.strip():
-            raise ValueError(f"model_dir: expected a folder, got {self.folder!r}; null is Stanza's own")
+            raise ValueError(f"model_dir: expected a folder, got {self.folder!r}; null means Stanza's own folder")
 
     def pipeline(self, use_gpu: bool = True) -> Any:
         """Build the pipeline without changing the run's random state; without ``tokenize`` it takes lists of tokens.
@@ -73,7 +73,7 @@ class StanzaModels:
         """
         files = self._files()
         if not files:
-            raise self._failure("no model of these lies there")
+            raise self._failure("it has none of these models")
         content = hashlib.sha256()
         for path in (self._folder / RESOURCES, *files):
             content.update(path.read_bytes() if path.is_file() else b"")
@@ -112,19 +112,19 @@ class StanzaModels:
         what = self._fault() or f"no Stanza models ({', '.join(self.processors)}) for {self.language!r} in " + (
             f"{self._folder} ({reason}); get them with: {self._download()}"
         )
-        return RelxError(printable(f"{what}, or name the folder where they lie: -o {self.part}.model_dir=FOLDER"))
+        return RelxError(printable(f"{what}, or name the folder that holds them: -o {self.part}.model_dir=FOLDER"))
 
     def _fault(self) -> str | None:
         """Describe the file that is missing or damaged, and the remedy; return None if no file is at fault."""
         own, resources = self._own_files(), self._folder / RESOURCES
         if own and not resources.is_file():
-            return f"{resources}: missing, though models lie beside it; write one that holds {{}}"
+            return f"{resources}: missing, though its folder has models; write this file with the content {{}}"
         damaged = next((path for path in (resources, *self._files()) if path.is_file() and not _is_whole(path)), None)
         if damaged is not None:
-            return f"{damaged}: damaged; delete it and put a whole one there (Stanza's own: {self._download()})"
+            return f"{damaged}: damaged; replace it with an intact file (Stanza's own: {self._download()})"
         lacking = [name for name in self.processors if name not in {path.stem for path in own}]
         if own and lacking and not (self._folder / self._language_folder()).is_dir():
-            return f"{self._folder / lacking[0]}.pt: missing, though {own[0].name} lies beside it; put it there"
+            return f"{self._folder / lacking[0]}.pt: missing, though its folder has {own[0].name}; add this file"
         return None
 
     def _download(self) -> str:

@@ -144,7 +144,7 @@ def _summary(plan: Plan, done: Sequence[Entry], progress: Progress) -> Iterator[
     if counts["in_pieces"]:
         yield f"{counted(counts['in_pieces'], 'sentence')} of too many tokens (--longest) read in pieces"
     if counts["left_out"]:
-        yield f"{counted(counts['left_out'], 'mention')} across the end of a sentence left out"
+        yield f"relx left out {counted(counts['left_out'], 'mention')} across the end of a sentence"
     if given := total("given"):
         yield given_summary(given, "window" if plan.settings["--window"] > 1 else "sentence")
     if dropped := total("dropped"):

@@ -25,7 +25,7 @@ class ConcatenatedEmbedder(TokenEmbedder):
     def __init__(self, vocabulary: Injected[Vocabulary], embedders: list[Lazy[TokenEmbedder]]) -> None:
         super().__init__()
         if not embedders:
-            raise ValueError("embedders must name at least one")
+            raise ValueError("embedders is empty; name at least one embedder")
         if len({embedder.constructor for embedder in embedders}) < len(embedders):
             raise ValueError("embedders must be of different types; two of one type would share their vocabulary")
         self.embedders = nn.ModuleList(embedder.build(vocabulary=vocabulary) for embedder in embedders)

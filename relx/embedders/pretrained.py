@@ -102,7 +102,7 @@ def build_empty(config: bytes, tokenizer: bytes, max_pieces: int | None) -> Pret
         require_pieces(read_tokenizer(tokenizer), encoder.get_input_embeddings().num_embeddings)
         positions = _positions(encoder)
         if max_pieces is not None and not (isinstance(max_pieces, int) and 0 < max_pieces <= (positions or LARGEST)):
-            raise RelxError(f"its windows are of {max_pieces!r} pieces; the model has {positions} positions")
+            raise RelxError(f"its windows have {max_pieces!r} pieces, but the model has {positions} positions")
     known = [limit for limit in (max_pieces, positions) if limit is not None]
     return Pretrained(encoder, config, tokenizer, min(known, default=None))
 
@@ -196,7 +196,7 @@ def _require_files(name: str, tokenizer: Any) -> None:
     if Path(name).is_dir() and not any(Path(name, file).is_file() for file in names):
         raise RelxError(
             f"this folder has no tokenizer (none of {', '.join(names)}); copy the tokenizer's files from the model "
-            "that this one was made of, or write them there with tokenizer.save_pretrained"
+            "that this one was trained from, or write them with tokenizer.save_pretrained"
         )
 
 
@@ -229,14 +229,14 @@ def _explained(name: str) -> Iterator[None]:
     except Exception as error:  # of any type, where files are missing or damaged
         reason = str(error).partition("\n")[0]
         if Path(name).is_dir():
-            raise RelxError(f"{name}: no transformer can be read from this folder: {reason}") from error
+            raise RelxError(f"{name}: relx cannot read a transformer from this folder: {reason}") from error
         if _is_path(name):
-            raise RelxError(f"{name}: no transformer can be had from it: there is no such folder") from error
+            raise RelxError(f"{name}: there is no such folder to read a transformer from") from error
         offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")
-        advice = "unset HF_HUB_OFFLINE to have it downloaded" if offline else f"try: hf download {shlex.quote(name)}"
+        advice = "unset HF_HUB_OFFLINE to download it" if offline else f"try: hf download {shlex.quote(name)}"
         raise RelxError(
-            f"no transformer {name!r}: it is no folder here, and not to be had from the Hugging Face hub ({reason}); "
-            f"give the path of a model's folder, or {advice}"
+            f"no transformer {name!r}: there is no such folder, and relx cannot get it from the Hugging Face hub "
+            f"({reason}); give the path of a model's folder, or {advice}"
         ) from error
 
 

@@ -61,7 +61,7 @@ def require_pieces(tokenizer: Tokenizer, rows: int) -> None:
     pieces = tokenizer.get_vocab()
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
     if len(pieces.keys() - special - {"\u2581"}) < 2:
-        raise RelxError("its tokenizer has no pieces but the special ones, so every word would be unknown")
+        raise RelxError("its tokenizer has only special pieces, so every word would be unknown")
     highest = max(pieces, key=pieces.__getitem__)
     if pieces[highest] >= rows:
         raise RelxError(
@@ -69,7 +69,7 @@ def require_pieces(tokenizer: Tokenizer, rows: int) -> None:
             "use the tokenizer that the model was trained with, or resize_token_embeddings and save the model again"
         )
     if any(piece >= rows for piece in tokenizer.encode(["a"], is_pretokenized=True).ids):
-        raise RelxError(f"its tokenizer puts pieces around a sentence of which the model's {rows} rows know nothing")
+        raise RelxError(f"its tokenizer adds pieces around a sentence that are not among the model's {rows} rows")
     for character in RARE:
         try:
             with panics_as_errors():
@@ -77,7 +77,7 @@ def require_pieces(tokenizer: Tokenizer, rows: int) -> None:
         except Exception as error:  # the library raises a bare Exception
             raise RelxError(f"its tokenizer has no piece for unknown words ({error})") from error
         if 1 not in found.word_ids:
-            raise RelxError(f"its tokenizer has no piece for unknown words: it reads nothing of {character!r}")
+            raise RelxError(f"its tokenizer has no piece for unknown words: it drops {character!r}")
 
 
 def _require_bounded(tree: Any) -> None:
@@ -128,7 +128,7 @@ def _longest_mapping(charsmap: str) -> int:
     content = base64.b64decode(charsmap)
     start = 4 + struct.unpack_from("<I", content)[0] if content else 0
     if start > len(content):
-        raise RelxError("tokenizer.json is damaged: its precompiled_charsmap is cut short")
+        raise RelxError("tokenizer.json is damaged: its precompiled_charsmap is truncated")
     return max((len(text.decode("utf-8", "replace")) for text in content[start:].split(b"\0")), default=1)
 
 
@@ -154,7 +154,7 @@ def _require_linear(pattern: str) -> None:
         elif character == ")" and len(repeats) > 1:
             inner = repeats.pop()
             if inner and _repeats_without_end(pattern, place):
-                raise RelxError(f"tokenizer.json is unsafe: the pattern {pattern[:60]!r} can take time without end")
+                raise RelxError(f"tokenizer.json is unsafe: the pattern {pattern[:60]!r} can take unlimited time")
             repeats[-1] |= inner
     if len(pattern) > LONGEST_PATTERN:
         raise RelxError(f"tokenizer.json is unsafe: a pattern of more than {LONGEST_PATTERN} characters")

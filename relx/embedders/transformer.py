@@ -70,7 +70,7 @@ class TransformerEmbedder(TokenEmbedder):
         super().__init__()
         require_sizes(max_pieces=max_pieces)
         if not model:
-            raise ValueError("model is empty; it names a folder, or a model of the Hugging Face hub")
+            raise ValueError("model is empty; name a folder or a model of the Hugging Face hub")
         if context < 0:
             raise ValueError(f"context is {context}; it must be at least 0")
         if context and vocabulary.examples and not any(example.context for example in vocabulary.examples):
@@ -297,7 +297,7 @@ class WordPieces:
         self.before, self.after = _special_pieces(self.tokenizer)
         special = len(self.before) + len(self.after)
         if max_pieces is not None and max_pieces <= special:
-            raise ValueError(f"max_pieces is {max_pieces}; {special} of a window's pieces are special, so give more")
+            raise ValueError(f"max_pieces is {max_pieces}; a window has {special} special pieces, so it must be more")
         self.room = None if max_pieces is None else max_pieces - special
         self.first_only = pooling == "first"
 
@@ -373,7 +373,9 @@ class WordPieces:
         except Exception as error:  # the library raises a bare Exception
             raise DataError(f"the transformer's tokenizer fails on this sentence: {error}") from error
         if len(encoding) > MOST_PIECES * (len(words) + sum(map(len, words))):
-            raise DataError(f"the transformer's tokenizer makes {len(encoding):,} pieces of this sentence")
+            raise DataError(
+                f"the transformer's tokenizer splits this sentence into {len(encoding):,} pieces, which is too many"
+            )
         return encoding
 
     def _windows(self, pieces: np.ndarray, starts: np.ndarray, room: int) -> np.ndarray:

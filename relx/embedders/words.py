@@ -62,7 +62,7 @@ class WordEmbedder(TokenEmbedder):
         super().__init__()
         require_sizes(dim=dim, min_count=min_count)
         if vectors == "":
-            raise ValueError("vectors is empty; it names a file, or is left out for random vectors")
+            raise ValueError("vectors is empty; name a file, or leave it out for random vectors")
         require_shares(word_dropout=word_dropout)
         self.word_dropout = word_dropout
         self.sparse = sparse

@@ -141,10 +141,10 @@ def read_entries(path: str | Path) -> list[Entry]:
                 others = [alias.strip() for alias in aliases.split(BETWEEN_ALIASES) if alias.strip()]
                 entries[id] = Entry(id, name, others, type or None)
     except csv.Error as error:
-        raise DataError(f"{path}:{rows.reader.line_num}: no CSV: {error}") from None
+        raise DataError(f"{path}:{rows.reader.line_num}: not CSV: {error}") from None
     faults.raise_any()
     if not entries:
-        raise DataError(f"{path}: holds no entry below the line of its columns")
+        raise DataError(f"{path}: has no entries below its first line")
     return list(entries.values())
 
 

@@ -20,7 +20,7 @@ from relx.utils.argument_checks import require_effect
 
 Span = tuple[int, int]
 
-SYMMETRIC = "of two subjects of one token each, the sum cannot tell head from tail"
+SYMMETRIC = "the sum cannot tell head from tail of two subjects of one token each"
 
 
 @Head.register("casrel")

@@ -162,7 +162,7 @@ class GraphRel(Head):
             raise ValueError("second_weight and relation_weight must be above 0")
         require_effect(GraphRel, {"phases=1": {"second_weight": second_weight} if phases == 1 else {}})
         if not 0 <= threshold < 1:
-            raise ValueError(f"threshold is {threshold}; it must be from 0 to below 1")
+            raise ValueError(f"threshold is {threshold}; it must be at least 0 and below 1")
         relations = vocabulary.relations()
         self.entity_tags = EntityTags(EntityTypes(vocabulary))
         self.pair_table = TokenPairTable(relations, threshold)

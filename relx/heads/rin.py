@@ -227,7 +227,9 @@ class RIN(PairTaggingHead):
         require_effect(RIN, idle)
         size = hidden_size or input_dim
         if not projections and size != input_dim:
-            raise ValueError(f"hidden_size is {size}; without projections it is that of the encoder, {input_dim}")
+            raise ValueError(
+                f"hidden_size is {size}; without projections it must be the size of the encoder, {input_dim}"
+            )
         relations, tags = len(self.anchor_table.relations), self.entity_tags.scheme.size
         self.relation_features = _projection(input_dim, size) if projections else nn.Identity()
         self.entity_features = _projection(input_dim, size) if projections else nn.Identity()
@@ -239,7 +241,9 @@ class RIN(PairTaggingHead):
             sizes: dict[Signal, int] = {"relations": relations, "entities": tags, "words": input_dim}
             self.signals: list[Signal] = list(sizes) if interaction is None else interaction
             if not self.signals or len(set(self.signals)) < len(self.signals):
-                raise ValueError("interaction must name at least one input, and none twice; rounds=0 does without")
+                raise ValueError(
+                    "interaction must name at least one input, and each once; set rounds=0 for no interaction"
+                )
             self.interaction = _projection(sum(sizes[signal] for signal in self.signals), size)
         if rounds:
             self.relation_updater = UPDATERS[updater](size, size)

@@ -108,7 +108,9 @@ class TableFilling(Head):
             {anchor: scorer(self.relation_features, labels) for anchor in self.tables.anchors}
         )
         if self.labeled and self.entity.is_sum:
-            raise ValueError("directions=labels takes no pair_scorer that is a sum of a head's and a tail's score")
+            raise ValueError(
+                "directions=labels does not work with a pair_scorer that adds a score of the head and one of the tail"
+            )
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` and ``triples`` (``SpanTripleTargets``), and the cells of each table of relations."""

@@ -116,9 +116,9 @@ class DocumentPredictor:
             found.append(f"{self.crossing:,} of {counted(self.relations, 'relation')} join two sentences")
         if self.in_pieces:
             long = f"{counted(self.in_pieces, 'sentence')} of more than {self.longest:,} tokens (--longest)"
-            found.append(f"{long} read in pieces; no relation joins two pieces")
+            found.append(f"relx read {long} in pieces; no relation joins two pieces")
         if self.left_out:
-            found.append(f"{counted(self.left_out, 'mention')} across the end of a sentence left out")
+            found.append(f"relx left out {counted(self.left_out, 'mention')} across the end of a sentence")
         return found
 
     def _parts(self, inputs: Iterable[tuple[S, Input]]) -> Iterator[tuple[S, Input, Part, bool]]:

@@ -29,8 +29,8 @@ from relx.utils.text import printable
 logger = logging.getLogger(__name__)
 
 OWN = "jsonl"
-ANOTHER_FORM = "this looks like the form of the reader {0!r}; relx convert --from {0} --to jsonl makes lines of it"
-RECORDS = "%s:%d: this JSON record is taken as plain text, because the first line of the file is no record"
+ANOTHER_FORM = "this looks like the form of the reader {0!r}; convert it with: relx convert --from {0} --to jsonl"
+RECORDS = "%s:%d: relx reads this JSON record as plain text, because the first line of the file is not a record"
 PLAIN = "a file of records has a record in each line"
 RECORD_SUFFIXES = (".json", ".jsonl", ".ndjson")
 STANDARD_INPUT = "-"
@@ -222,7 +222,7 @@ class LinePredictor:
         except BadRecord as error:
             form = form_of(record) if isinstance(record, dict) else None
             hint = "" if form in (None, OWN) else f"; {ANOTHER_FORM.format(form)}"
-            return Failure("no record of relx's form", f"{error}{hint}")
+            return Failure("not in relx's form", f"{error}{hint}")
         if self.longest is None or len(example) <= self.longest:
             return example
         message = f"{len(example):,} tokens are more than {self.longest:,} (--longest); split the text"
@@ -269,7 +269,7 @@ def text_of(name: str, lines: Iterable[bytes]) -> str:
     content = bytearray()
     for number, line in enumerate(lines, 1):
         if b"\0" in line:
-            raise DataError(f"{name}: is no text: line {number} holds a NUL byte")
+            raise DataError(f"{name}: not a text file: line {number} has a NUL byte")
         try:
             line.decode()
         except UnicodeDecodeError as error:
@@ -341,7 +341,7 @@ def kind_of(error: RelxError) -> str:
     """Return by which name a summary counts an error."""
     if isinstance(error, Failure):
         return error.kind
-    return "too long for the memory" if isinstance(error, NoMemory) else "without what the model needs to know"
+    return "too long for memory" if isinstance(error, NoMemory) else "without an annotation that the model needs"
 
 
 def _is_record(text: str) -> bool:

@@ -195,7 +195,7 @@ def memory_for(examples: Sequence[Example]) -> Iterator[None]:
             raise
         longest = max(map(len, examples))
         raise NoMemory(
-            f"the memory does not suffice; the longest sentence has {longest:,} tokens: split it, or take smaller "
+            f"not enough memory; the longest sentence has {longest:,} tokens: split it, or take smaller "
             "batches (-o data_loader.batch_size=1)"
         ) from None
 
@@ -532,7 +532,7 @@ class Predictor:
         except (RuntimeError, MemoryError) as error:
             if not lacks_memory(error):
                 raise
-            fault = NoMemory(f"the memory does not suffice for a sentence of {len(examples[0]):,} tokens; split it")
+            fault = NoMemory(f"not enough memory for a sentence of {len(examples[0]):,} tokens; split it")
         if len(examples) == 1:
             return [fault]
         half = len(examples) // 2

@@ -91,7 +91,9 @@ def _examples(path: str | Path) -> Iterator[Example]:
     faults.raise_any()
     if inside:
         shown = ", ".join(inside[:SHOWN]) + ", ..." * (len(inside) > SHOWN)
-        logger.warning("%s: %d mentions begin with a tag I-, taken for B- (lines %s)", path, len(inside), shown)
+        logger.warning(
+            "%s: %d mentions begin with a tag I-, which relx reads as B- (lines %s)", path, len(inside), shown
+        )
 
 
 def _sentences(path: str | Path, faults: Faults) -> Iterator[tuple[str | None, list[tuple[int, str]]]]:
@@ -180,7 +182,7 @@ def _check_holdable(example: Example, where: str) -> None:
     if not example.tokens:
         raise DataError(f"{where}: has no token; the form cannot hold it")
     if any(relation.type == NONE for relation in example.relations):
-        raise DataError(f"{where}: a relation is of the type {NONE!r}, which says in this form that there is none")
+        raise DataError(f"{where}: a relation has the type {NONE!r}, which means no relation in this form")
     _check_apart(example, where)
     _check_cells("id", [example.id], where)
     _check_cells("token", example.tokens, where)

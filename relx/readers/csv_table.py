@@ -33,7 +33,9 @@ class CsvWriter(DatasetReader):
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """Raise DataError: a table does not hold whole sentences."""
-        raise DataError(f"{path}: a table (csv) is only written; relx convert --to jsonl writes what can be read")
+        raise DataError(
+            f"{path}: relx writes tables (csv) but does not read them; convert to a form that it reads with --to jsonl"
+        )
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write the table, as spreadsheets read it: UTF-8 with a byte order mark. Raises RelxError."""
@@ -47,7 +49,7 @@ class CsvWriter(DatasetReader):
                     guarded += sum(cell.startswith(_FORMULA) for cell in row)
                     table.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row])
         if guarded:
-            logger.warning("%s: %d texts that look like formulas have an apostrophe before them", path, guarded)
+            logger.warning("%s: relx put an apostrophe before %d texts that look like formulas", path, guarded)
 
 
 def _rows(example: Example, number: int) -> Iterator[list[str]]:

@@ -11,7 +11,9 @@ from relx.data.document import Document
 from relx.data.example import Entity, Example
 from relx.data.windows import DOCUMENT, END, START, labeled
 
-UNREAD = "none can be predicted, recall counts them; the reader's argument window lets a model read several sentences"
+UNREAD = (
+    "a model cannot predict them, but recall counts them; the reader's argument window lets it read several sentences"
+)
 """The note on relations between sentences that the model does not read together."""
 
 

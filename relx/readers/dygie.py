@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 LABELS, PREDICTED = {"ner": 3, "relations": 5}, "predicted_"
 NER, RELATION = "[start, end, type]", "[head start, head end, tail start, tail end, type]"
-REPEATED = "documents with the doc_key of an earlier one, of which a conversion may make one document"
+REPEATED = "documents with the doc_key of an earlier one; a conversion may join the two"
 
 
 @DatasetReader.register("dygie")

@@ -12,7 +12,7 @@ from relx.errors import DataError, Faults
 
 logger = logging.getLogger(__name__)
 
-LEFT_OUT, CHANGED = "left out, since the form cannot hold them", "written otherwise, since the form cannot hold them"
+LEFT_OUT, CHANGED = "left out, because the form cannot hold them", "changed, because the form cannot hold them"
 
 
 def held(examples: Iterable[Example], path: str | Path, holds_characters: bool = False) -> Iterator[Example]:
@@ -31,17 +31,21 @@ def held(examples: Iterable[Example], path: str | Path, holds_characters: bool =
             _require_types(kept, f"{path}: sentence {number}")
         left_out["mentions without a place"] += sum(not entity.located for entity in example.entities)
         left_out["relations with an argument without a place"] += len(example.relations) - len(kept.relations)
-        changed["arguments that are no entities, as entities"] += len(set(kept.entities) - set(example.entities))
+        changed["arguments that are not entities, written as entities"] += len(
+            set(kept.entities) - set(example.entities)
+        )
         if holds_characters:
             text, offsets = text_and_offsets(kept)
             widened = [entity for entity in kept.entities if _is_spelled_otherwise(entity, text, offsets)]
-            changed["mentions whose own words are not in their tokens exactly once, as these"] += len(widened)
-            changed["texts in which the tokens have no place, as their tokens"] += text != (kept.text or text)
+            changed["mentions whose own words are not in their tokens exactly once, written as their tokens"] += len(
+                widened
+            )
+            changed["texts in which the tokens have no place, written as their tokens"] += text != (kept.text or text)
         else:
             cut = [entity for entity in kept.entities if kept.cuts_token(entity)]
             places = {(*entity.span, entity.type) for entity in kept.entities}
-            changed["mentions that cut a token, as whole tokens"] += len(cut)
-            changed["mentions at one place, as one"] += len(kept.entities) - len(places)
+            changed["mentions that cut a token, written as whole tokens"] += len(cut)
+            changed["mentions at one place, written as one"] += len(kept.entities) - len(places)
         yield kept
     faults.raise_any()
     for what, counts in ((LEFT_OUT, left_out), (CHANGED, changed)):

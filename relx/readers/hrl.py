@@ -12,8 +12,8 @@ from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
 SOURCE, TARGET, OTHER = "source", "target", "other"
-UNTAGGED = "arguments that no tag marks, located by their text"
-OTHER_WORDS = "arguments whose tags mark other words than their text, taken from the tags"
+UNTAGGED = "arguments without a tag; relx locates them by their text"
+OTHER_WORDS = "arguments whose tags mark other words than their text; relx uses the tags"
 _BEGINS = {4: SOURCE, 5: TARGET, 6: OTHER}
 _INSIDE = {1: SOURCE, 2: TARGET, 3: OTHER}
 

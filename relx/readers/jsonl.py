@@ -32,10 +32,10 @@ ERROR, LINE = "error", "line"
 SHOWN = 10
 LONG = 200
 LONG_TEXTS = (
-    f"texts of several sentences and more than {LONG} tokens, each read as one sentence; the argument window of the "
-    "reader splits them"
+    f"texts of several sentences and more than {LONG} tokens, which relx reads as one sentence each; the argument "
+    "window of the reader splits them"
 )
-CONTRADICTED = "sentences with tokens that differ from the text at their offsets; the tokens are read as they are"
+CONTRADICTED = "sentences with tokens that differ from the text at their offsets; relx uses the tokens"
 
 
 class TextReader(JsonReader):
@@ -78,7 +78,7 @@ class TextReader(JsonReader):
             logger.warning("%s: %d lines hold an error in place of a sentence: %s", path, len(errors), lines)
         if further:
             keys = ", ".join(f"{printable(key, 60)} ({count})" for key, count in further.most_common(SHOWN))
-            logger.warning("%s: keys without a meaning to relx are kept under meta: %s", path, keys)
+            logger.warning("%s: relx does not know these keys and keeps them under meta: %s", path, keys)
 
     def _with_tokens(self, values: list[Any]) -> list[Any]:
         """Return the records with tokens; documents, whose sentences have tokens, stay as they are."""

@@ -33,9 +33,9 @@ PREDICTED = (
     '{"type": "labelstudio", "labels": "predicted"} reads them'
 )
 NUMBERS = "the export has their numbers in place of them; get the tasks with fields=all from Label Studio's API"
-BOTH_WAYS = "relations have both directions (bi); they are read from from_id to to_id alone"
+BOTH_WAYS = "relations have both directions (bi); relx reads only the one from from_id to to_id"
 OTHERS = "results other than spans with labels and relations are not read"
-UNITS = "tasks have places that count UTF-16 units, as releases before 1.5 wrote them; they are read so"
+UNITS = "tasks have offsets in UTF-16 units, as releases before 1.5 wrote them; relx reads them so"
 
 
 @DatasetReader.register("labelstudio")

@@ -28,7 +28,7 @@ class DatasetReader(Registrable, kind="dataset_reader", injects=("tokenizer", "s
 
     def write(self, examples: Iterable[Example], path: str | Path) -> None:
         """Write Examples in this form. Raises DataError for a form that is only read, or that cannot hold them."""
-        raise DataError(f"{path}: not written, since its form is only read; {written_forms()}")
+        raise DataError(f"{path}: relx reads this form but cannot write it; {written_forms()}")
 
 
 def own_fault(reader: DatasetReader | type[DatasetReader], error: Exception) -> str:
@@ -47,13 +47,13 @@ def require_writable(form: str | dict[str, Any]) -> None:
     if isinstance(form, str) and not form.lstrip().startswith("{") and form not in _written():
         if new := renamed.new_component(form, DatasetReader.__kind__.name, known := components(DatasetReader.__kind__)):
             raise DataError(f"--to {form}: this form is now called {new!r}")
-        reason = "is only read" if form in known else "is not known"
-        raise DataError(f"--to {form}: this form {reason}; {written_forms()}")
+        reason = "relx reads this form but cannot write it" if form in known else "relx does not know this form"
+        raise DataError(f"--to {form}: {reason}; {written_forms()}")
 
 
 def written_forms() -> str:
     """Return the part of a message that lists the forms that relx can write."""
-    return f"forms that are written: {', '.join(_written())}"
+    return f"relx writes: {', '.join(_written())}"
 
 
 def _written() -> list[str]:

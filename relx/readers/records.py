@@ -111,7 +111,7 @@ def _explain(error: ValueError | RecursionError) -> str:
         return f"not JSON at column {error.colno}: {error.msg}"
     if isinstance(error, RecursionError):
         return "not usable as JSON: nested too deeply"
-    return f"not usable as JSON: {error if isinstance(error, BadRecord) else 'a number of too many digits'}"
+    return f"not usable as JSON: {error if isinstance(error, BadRecord) else 'a number has too many digits'}"
 
 
 def _reject_constant(name: str) -> None:

@@ -36,7 +36,7 @@ def placed_sentences(examples: Iterable[Example], folder: Path, form: str) -> di
     for all document names that cannot be file names and contradictory positions in a document.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: is there and not empty; {form}'s form is a folder, name a new one")
+        raise DataError(f"{folder}: already exists and is not empty; {form}'s form is a folder, so name a new one")
     faults = Faults()
     sentences: defaultdict[str | None, list[tuple[Example, str]]] = defaultdict(list)
     for number, example in enumerate(examples, 1):
@@ -97,7 +97,7 @@ def _begin(example: Example, length: int, where: str, form: str) -> int:
     """Return where a sentence begins after a text of this length. Raises DataError where it cannot begin there."""
     start, where = start_of(example), f"{where}: meta.start is {start_of(example)}"
     assert start is not None
-    remedy = f"in {form}'s form it is the character of the document at which the sentence begins; rename a key of yours"
+    remedy = f"{form}'s form reads it as the character at which the sentence begins in the document; rename your key"
     if start < length or start < 0:
         raise DataError(f"{where}, within the sentence before, which ends at {length}; {remedy}")
     if start - length > MOST_BLANKS and not _has_extent(example):
@@ -127,9 +127,9 @@ def _file_name(document: str | None, where: str) -> str | None:
         return None
     path = PurePosixPath(document)
     if path.is_absolute() or ".." in path.parts:
-        raise DataError(f"{where}: the name of its document, {document!r}, leads out of the folder")
+        raise DataError(f"{where}: the name of its document, {document!r}, points outside of the folder")
     if not path.name or not document.isprintable() or any(part.startswith(".") for part in path.parts):
         raise DataError(
-            f"{where}: the name of its document, {document!r}, cannot be that of a file: it is hidden or not printable"
+            f"{where}: the name of its document, {document!r}, is no file name: it is hidden or not printable"
         )
     return str(path)

@@ -9,9 +9,9 @@ from relx.readers.mentions import Annotations, mention_text
 from relx.readers.reader import DatasetReader
 from relx.readers.sentences import pretokenized, unquoted
 
-TYPES = "texts that entityMentions give several types, of which the last is taken"
+TYPES = "texts with several types in entityMentions; relx uses the last"
 FORMS = (("triple_list",), ("relationMentions",), ("spo_details", "spo_list"))
-SEVERAL = "records with triples in several forms; the first of triple_list, relationMentions, spo_details is read"
+SEVERAL = "records with triples in several forms; relx reads the first of triple_list, relationMentions, spo_details"
 DETAILS = "[head start, head end, head type, relation, tail start, tail end, tail type]"
 
 

@@ -106,14 +106,14 @@ class Registrable:
         """
         if not hasattr(cls, "__kind__"):
             raise RegistrationError(
-                f'{cls.__qualname__} opens no kind; write class {cls.__name__}(Registrable, kind="...")'
+                f'{cls.__qualname__} declares no kind of component; write class {cls.__name__}(Registrable, kind="...")'
             )
 
         def decorate(component: C) -> C:
             if not (isinstance(component, type) and issubclass(component, cls)):
                 raise RegistrationError(
                     f"{component.__module__}.{component.__qualname__} is registered as {name!r} "
-                    f"but is no subclass of {cls.__name__}"
+                    f"but is not a subclass of {cls.__name__}"
                 )
             _add(cls.__kind__, name, component)
             return component
@@ -237,10 +237,10 @@ def _check_arguments(component: Component, kind: Kind) -> None:
     for parameter in component.parameters:
         where = f"{component.place}: {component.reference.name}, argument {parameter.name!r}"
         if parameter.name == "type":
-            raise RegistrationError(f"{where}: this key of a file names the component; choose another name")
+            raise RegistrationError(f"{where}: in a file the key 'type' names the component; choose another name")
         if parameter.injected and parameter.name not in kind.injects:
-            given = ", ".join(kind.injects) or "no run-time value"
-            raise RegistrationError(f"{where}: a {kind.name} is given {given}; no other name can be Injected")
+            given = ", ".join(kind.injects) or "none"
+            raise RegistrationError(f"{where}: a {kind.name} can have Injected values of these names only: {given}")
 
 
 def _component_of(cls: type, name: str | None, kind: Kind | None) -> Component:

@@ -49,8 +49,8 @@ class Lazy(Generic[T]):
         missing = [p.name for p in wanted if p.name not in injected and p.default is REQUIRED]
         if missing:
             raise RegistrationError(
-                f"{self.where}: needs the run-time value {missing[0]!r}, which is not known where it is "
-                "built; the component that holds it has to take it as Lazy[...] and supply the value"
+                f"{self.where}: needs the run-time value {missing[0]!r}, which is unknown when relx builds it; "
+                "the component that holds it must take it as Lazy[...] and supply the value"
             )
         try:
             return self.constructor(**given, **self.arguments)

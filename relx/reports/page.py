@@ -133,7 +133,7 @@ def _pictures(
     points: Sequence[Point], own: Sequence[Point], bins: Mapping[str, Sequence[Bin]]
 ) -> dict[str, Markup] | None:
     if find_spec("matplotlib") is None:
-        logger.warning("the page has no diagrams, which need matplotlib: pip install 'relx[plots]'")
+        logger.warning("the page has no diagrams, because they need matplotlib; get it with: pip install 'relx[plots]'")
         return None
     from relx.calibration import plots  # noqa: PLC0415 (an optional package)
 

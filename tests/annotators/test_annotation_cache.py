@@ -104,7 +104,7 @@ def test_without_a_usable_file_everything_is_annotated(tmp_path, caplog):
     folder = tmp_path / "file"
     folder.write_text("in the place of the folder")
     assert AnnotationCache("one", str(folder)).annotated([["a"], ["bc"]], Annotator()) == [[1], [2]]
-    assert "the cache of annotations cannot be used" in caplog.text
+    assert "relx cannot use this cache of annotations" in caplog.text
     assert "XDG_CACHE_HOME" in caplog.text
 
 
@@ -120,7 +120,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(tmp_path, damage, cap
         assert AnnotationCache("one", str(tmp_path)).annotated([["a"], ["bc"]], annotator) == [[1], [2]]
     assert annotator.asked == [["a"], ["bc"]], "the new one keeps what it is given"
     assert (tmp_path / f"{FILE}.damaged").read_bytes() == damaged
-    assert caplog.text.count(f"moved to {path}.damaged") == 1
+    assert caplog.text.count(f"relx moved it to {path}.damaged") == 1
 
 
 @pytest.mark.parametrize("value", ["[1, 2", "", b"\xff\xfe", "\x00"])
@@ -135,7 +135,7 @@ def test_a_damaged_value_counts_as_unknown(tmp_path, value, caplog):
     assert annotator.asked == [["a"], ["bc"]], "the second time it is known again"
     assert "cannot be used" not in caplog.text
     assert (
-        caplog.text.count(f"{tmp_path / FILE}: damaged annotations, or of another form, which are computed again: 2")
+        caplog.text.count(f"{tmp_path / FILE}: 2 annotations are damaged or of another form; relx computes them again")
         == 1
     )
 
@@ -149,8 +149,8 @@ def test_it_says_that_it_waits_and_fails_but_once(tmp_path, monkeypatch, caplog)
         other.execute("BEGIN EXCLUSIVE")
         for word in "bcd":
             assert cache.annotated([[word]], Annotator()) == [[1]]
-    assert caplog.text.count("in use by another process; waiting for up to") == 1
-    assert caplog.text.count("the cache of annotations cannot be used") == 1
+    assert caplog.text.count("another process uses this cache; relx waits for up to") == 1
+    assert caplog.text.count("relx cannot use this cache of annotations") == 1
     assert cache.annotated([["a"]], lambda given: ["anew"]) == [[1]], "it is used again as soon as it can be"
 
 
@@ -189,7 +189,7 @@ def test_killed_writers_leave_it_whole(tmp_path):
         time.sleep(random.Random(number).random() * 0.05)
         os.kill(process.pid, signal.SIGKILL)
     said = survivor.communicate(timeout=200)[1].splitlines()
-    assert all("in use by another process; waiting" in line for line in said)  # as it is on a busy machine
+    assert all("another process uses this cache; relx waits" in line for line in said)  # as it is on a busy machine
     for process in victims:
         process.communicate()
         assert process.returncode == -signal.SIGKILL

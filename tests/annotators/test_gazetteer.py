@@ -79,13 +79,13 @@ def test_a_table_of_names_is_read(tmp_path: Path) -> None:
         (b"", ["is empty; expected the columns name and type in its first line"]),
         (b"Ann,PER\nBo,PER\n", ["1: expected a line that names the columns name and type, got 'Ann', 'PER'"]),
         (b"name;type\n", ["1: expected a line that names the columns name and type, got 'name;type'"]),
-        (b"name,type\n", ["holds no names below the line of its columns"]),
+        (b"name,type\n", ["has no names below its first line"]),
         (b"name,type\nAnn\n,PER\nBo,PER\nBo,LOC\n", [
             "2: expected 2 values, got 1", "3: the name is empty",
             "5: the name 'Bo' has two types, 'PER' and 'LOC'; keep one of them"]),
         (b"name,type\nM\xfcller,PER\n", ["2: not UTF-8 text (byte 2 of the line)"]),
-        (b'name,type\n"Ann" Lee,PER\n', ["2: no CSV: ',' expected after '\"'"]),
-        (b'name,type\n"Ann,PER\n', ["2: no CSV: unexpected end of data"]),
+        (b'name,type\n"Ann" Lee,PER\n', ["2: not CSV: ',' expected after '\"'"]),
+        (b'name,type\n"Ann,PER\n', ["2: not CSV: unexpected end of data"]),
         ("name,type\n\u200b,PER\nAnn Lee,PER\nAnn  Lee,LOC\n".encode(), [
             "the name '\\u200b' has no visible characters",
             "the name 'Ann  Lee' has two types, 'PER' and 'LOC'; keep one of them"]),

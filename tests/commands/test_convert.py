@@ -110,7 +110,9 @@ def test_folders_without_documents(tmp_path, capsys):
         capsys, tmp_path / "empty", tmp_path / "out"
     )
     (tmp_path / "empty/a.ann").write_text("")
-    assert "a.ann: has no text; expected a.txt beside it" in error_of(capsys, tmp_path / "empty", tmp_path / "out")
+    assert "a.ann: has no text; expected a.txt in the same folder" in error_of(
+        capsys, tmp_path / "empty", tmp_path / "out"
+    )
     assert os.listdir(tmp_path) == ["empty"]
 
 
@@ -143,12 +145,13 @@ def test_forms_that_cannot_be_written_or_do_not_exist(tmp_path, capsys):
     source, target = FORMATS / "hrl.json", tmp_path / "out"
     message = error_of(capsys, source, target, "--to", "hrl")
     assert (
-        "--to hrl: this form is only read; forms that are written: brat, conll04, csv, doccano, dygie, jsonl" in message
+        "--to hrl: relx reads this form but cannot write it; relx writes: brat, conll04, csv, doccano, dygie, jsonl"
+        in message
     )
     for option in ("--to", "--from"):
         assert "label_studio" in (message := error_of(capsys, source, target, option, "label_studio"))
         assert "is now called 'labelstudio'" in message
-    assert "--to jsnl: this form is not known; forms that are written: brat, conll04" in error_of(
+    assert "--to jsnl: relx does not know this form; relx writes: brat, conll04" in error_of(
         capsys, source, target, "--to", "jsnl"
     )
     assert "'hlr' is not a registered dataset_reader; did you mean 'hrl'?" in error_of(
@@ -182,8 +185,8 @@ def test_what_a_form_of_tokens_makes_of_mentions_that_cut_them_is_counted(tmp_pa
     entities = [{"characters": place, "type": "X"} for place in ([0, 5], [6, 12])]
     source.write_text(json.dumps({"text": "Paris-Berlin", "entities": entities}))
     assert main(["convert", str(source), str(tmp_path / "out.json"), "--to", "spert"]) == 0
-    changed = "2 mentions that cut a token, as whole tokens and 1 mentions at one place, as one"
-    assert f"written otherwise, since the form cannot hold them: {changed}" in caplog.text
+    changed = "2 mentions that cut a token, written as whole tokens and 1 mentions at one place, written as one"
+    assert f"changed, because the form cannot hold them: {changed}" in caplog.text
 
 
 def test_a_tokenizer_may_split_at_mentions(tmp_path):
@@ -216,10 +219,10 @@ def test_a_table_for_spreadsheets(tmp_path, caplog):
     ]  # fmt: skip
     assert [second[key] for key in ("sentence", "head_text", "head_start", "relation")] == ["2", "Bo", "0", ""]
     assert (third["text"], third["head_text"]) == ("'- none", "")
-    assert "2 texts that look like formulas have an apostrophe before them" in caplog.text
+    assert "relx put an apostrophe before 2 texts that look like formulas" in caplog.text
 
 
 def test_a_table_is_only_written(tmp_path, capsys):
     (tmp_path / "in.csv").write_text("a,b\n")
     message = error_of(capsys, tmp_path / "in.csv", tmp_path / "out", "--from", "csv")
-    assert "in.csv: a table (csv) is only written" in message
+    assert "in.csv: relx writes tables (csv) but does not read them" in message

@@ -195,7 +195,7 @@ def test_a_sentence_too_long_for_the_memory_is_one_message(
     monkeypatch.setattr("relx.heads.hmt.HMT.forward", full)
     assert main(["evaluate", archive, test_file, "--predictions", "predicted.jsonl"]) == 2
     error = capsys.readouterr().err
-    assert "the memory does not suffice; the longest sentence has 8 tokens: split it" in error
+    assert "not enough memory; the longest sentence has 8 tokens: split it" in error
     assert "Traceback" not in error and not list(Path().iterdir())
 
 

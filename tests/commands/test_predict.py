@@ -122,7 +122,7 @@ class TestErrors:
         assert error.splitlines() == [
             "6 of 13 lines have no prediction; the first is bad.jsonl:8: not JSON at column 1: Expecting value "
             "(a file of records has a record in each line)",
-            "  2 not JSON", "  2 no record of relx's form", "  1 empty", "  1 of more than 2 tokens",
+            "  2 not JSON", "  2 not in relx's form", "  1 empty", "  1 of more than 2 tokens",
         ]  # fmt: skip
         assert main([*arguments, "--max-errors", "0.4"]) == 2
         again, error = capsys.readouterr()
@@ -154,7 +154,7 @@ class TestErrors:
         assert main(["predict", "--sentences", archive, "some.txt"]) == 0
         assert len(answers(capsys.readouterr().out)) == 4
         [warning] = caplog.messages
-        assert warning.startswith("some.txt:3: this JSON record is taken as plain text")
+        assert warning.startswith("some.txt:3: relx reads this JSON record as plain text")
 
     def test_a_share_of_errors_lies_between_0_and_1(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["predict", "--sentences", archive, "in.jsonl", "--max-errors", "20"]) == 2

@@ -111,7 +111,7 @@ def test_long_sentences_are_read_in_pieces_which_is_said(archive: str, capsys: p
     assert main(["predict", archive, "a.txt", "--longest", "5"]) == 0
     out, err = capsys.readouterr()
     assert [len(sentence["tokens"]) for sentence in answers(out)[0]["sentences"]] == [5, 3, 4, 5, 1]
-    assert err == "2 sentences of more than 5 tokens (--longest) read in pieces; no relation joins two pieces\n"
+    assert err == "relx read 2 sentences of more than 5 tokens (--longest) in pieces; no relation joins two pieces\n"
 
 
 def test_what_relx_wrote_is_read_again_and_scored(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +131,7 @@ class TestBadInput:
         [
             (b"", "bad.txt: holds no text"),
             (b" \n\t\n", "bad.txt: holds no text"),
-            (b"one\n\x00two", "bad.txt: is no text: line 2 holds a NUL byte"),
+            (b"one\n\x00two", "bad.txt: not a text file: line 2 has a NUL byte"),
             (b"one\ntwo\xe9", "bad.txt: not UTF-8 text (byte 4 of line 2); convert it, for example with: iconv"),
         ],
     )
@@ -161,8 +161,8 @@ class TestBadInput:
         assert main(["predict", archive, *files, "--on-error", "record", "--output", "out.jsonl"]) == 0
         found = answers(Path("out.jsonl").read_text())
         assert [answer.get("file") for answer in found] == ["bad.txt", None, None, None, "bad.jsonl", "bad.jsonl"]
-        assert found[0] == {"error": "is no text: line 1 holds a NUL byte", "line": 1, "file": "bad.txt"}
-        assert "3 of 6 lines have no prediction; the first is bad.txt: is no text" in capsys.readouterr().err
+        assert found[0] == {"error": "not a text file: line 1 has a NUL byte", "line": 1, "file": "bad.txt"}
+        assert "3 of 6 lines have no prediction; the first is bad.txt: not a text file" in capsys.readouterr().err
         assert main(["predict", archive, "out.jsonl"]) == 0
         assert sum("error" in answer for answer in answers(capsys.readouterr().out)) == 3
 

@@ -187,7 +187,7 @@ def test_more_than_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_form_that_is_only_read_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = error_of(capsys, ROOT / "fixtures/tiny_stanza/dev.conllu", tmp_path / "out", "a=1")
-    assert "its form is only read" in message
+    assert "relx reads this form but cannot write it" in message
 
 
 def test_sentences_that_are_in_more_than_one_part_are_counted(

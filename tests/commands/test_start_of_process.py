@@ -97,7 +97,7 @@ def test_the_code_of_a_signal_stays_where_its_exit_is_swallowed(
 def test_warnings_of_every_command_have_their_level_in_front(tmp_path: Path) -> None:
     (tmp_path / "odd.jsonl").write_text('{"tokens": ["a"], "fur\\nerror: ther": 1}\n')
     run = shell(f"{RELX} data odd.jsonl", tmp_path)
-    assert run.stderr.startswith("warning: odd.jsonl: keys without a meaning") and run.stderr.count("\n") == 1
+    assert run.stderr.startswith("warning: odd.jsonl: relx does not know these keys") and run.stderr.count("\n") == 1
 
 
 def test_sigterm_leaves_no_hidden_file(tmp_path: Path) -> None:

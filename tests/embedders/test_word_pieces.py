@@ -63,5 +63,5 @@ def test_tiny_windows_work(max_pieces):
 
 
 def test_a_window_without_room_is_refused():
-    with pytest.raises(ValueError, match="max_pieces is 2; 2 of a window's pieces are special"):
+    with pytest.raises(ValueError, match="max_pieces is 2; a window has 2 special pieces"):
         WordPieces(TOKENIZER, 2, "first")

@@ -86,12 +86,12 @@ def test_the_list(tmp_path):
     [
         ([], "e.csv:1: expected a line that names the columns id, name, aliases, type, got nothing"),
         (["name,type", "a,b"], "e.csv:1: expected a line that names the columns id, name, aliases, type, got 'name'"),
-        (["id,name"], "e.csv: holds no entry below the line of its columns"),
+        (["id,name"], "e.csv: has no entries below its first line"),
         (["id,name", "1,a", "1,b"], "e.csv:3: the id '1' is that of an entry above"),
         (["id,name", ",a"], "e.csv:2: expected an id and a name"),
         (["id,name", "1,a,b"], "e.csv:2: expected 2 values, one for each column"),
         (["id,name", "1"], "e.csv:2: expected 2 values, one for each column"),
-        (["id,name", '1,"a'], "e.csv:2: no CSV"),
+        (["id,name", '1,"a'], "e.csv:2: not CSV"),
     ],
 )
 def test_a_bad_list(tmp_path, lines, message):

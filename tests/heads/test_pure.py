@@ -232,7 +232,7 @@ def test_both_over_one_encoder_with_levitated_markers() -> None:
 
 
 def test_levitated_markers_need_a_transformer_alone() -> None:
-    with pytest.raises(ValueError, match="leave out the encoder above it"):
+    with pytest.raises(ValueError, match="leave the encoder out"):
         make(PureRelations, markers="levitated")
     lazy = Lazy(PureRelations, markers="levitated")
     with pytest.raises(ValueError, match="levitated markers need the embedder 'transformer'"):

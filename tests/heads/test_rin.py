@@ -161,9 +161,9 @@ def test_a_triple_is_a_cell_above_the_threshold_between_predicted_entities() -> 
         ({"rounds": -1}, "rounds is -1"),
         ({"threshold": 1.0}, "threshold is 1.0"),
         ({"hidden_size": 0}, "hidden_size is 0"),
-        ({"projections": False, "hidden_size": 5}, "without projections it is that of the encoder, 6"),
+        ({"projections": False, "hidden_size": 5}, "without projections it must be the size of the encoder, 6"),
         ({"interaction": []}, "interaction must name at least one input"),
-        ({"interaction": ["words", "words"]}, "none twice"),
+        ({"interaction": ["words", "words"]}, "each once"),
     ],
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:

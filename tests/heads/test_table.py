@@ -300,5 +300,5 @@ def test_whatever_labels_hold_is_read_and_nothing_else(tables):
 
 
 def test_a_sum_cannot_tell_directions_by_labels():
-    with pytest.raises(ValueError, match="directions=labels takes no pair_scorer that is a sum"):
+    with pytest.raises(ValueError, match="directions=labels does not work with a pair_scorer"):
         head_of(**LABELED, pair_scorer=Lazy(LinearPairScorer))

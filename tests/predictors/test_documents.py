@@ -132,7 +132,7 @@ class TestWindows:
 
         two = documents(window=2, predict=across)
         assert not list(predicted(two, "A came. B left.").mentions())
-        assert two.notes()[-1] == "1 mention across the end of a sentence left out"
+        assert two.notes()[-1] == "relx left out 1 mention across the end of a sentence"
 
     def test_a_document_with_an_error_in_a_sentence_is_an_error(self) -> None:
         failing = documents()
@@ -152,7 +152,7 @@ class TestPieces:
         assert all(document.text[start:].startswith(s.text or "-")
                    for start, s in zip(document.starts, document.sentences, strict=True))  # fmt: skip
         assert short.notes() == [
-            "1 sentence of more than 5 tokens (--longest) read in pieces; no relation joins two pieces"
+            "relx read 1 sentence of more than 5 tokens (--longest) in pieces; no relation joins two pieces"
         ]
 
     def test_it_ends_at_a_comma_in_its_second_half(self) -> None:

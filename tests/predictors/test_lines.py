@@ -130,7 +130,7 @@ BAD = {
     '{"text": "a"} {}': "not JSON at column 15: Extra data",
     '{"text": "a\tb"}': "not JSON at column 12: Invalid control character",
     "[" * 100_000: "not usable as JSON: nested too deeply",
-    '{"text": "a", "meta": {"n": ' + "9" * 5_000 + "}}": "not usable as JSON: a number of too many digits",
+    '{"text": "a", "meta": {"n": ' + "9" * 5_000 + "}}": "not usable as JSON: a number has too many digits",
     '{"text": "a", "meta": {"n": 1e999}}': "not usable as JSON: 1e999 is too large a number",
     '{"text": "a", "meta": {"n": NaN}}': "not usable as JSON: NaN is not a JSON number",
     '"text"': 'record: expected an object, got "text"',
@@ -162,7 +162,10 @@ class TestFailures:
     )
     def test_a_corpus_in_another_form_is_recognized(self, predictor: Predictor, line: Any, form: str) -> None:
         [failure] = answers(predictor, line)
-        assert f"this looks like the form of the reader {form!r}; relx convert --from {form} " in failure["error"]
+        assert (
+            f"this looks like the form of the reader {form!r}; convert it with: relx convert --from {form} "
+            in failure["error"]
+        )
 
     def test_a_record_over_several_lines_is_told_so(self, predictor: Predictor) -> None:
         failures = answers(predictor, "{", '"text": "a"', "}")
@@ -207,12 +210,12 @@ class TestMemory:
 
     def test_it_is_reported_in_its_place(self, cramped: Predictor) -> None:
         answers = list(respond(LinePredictor(cramped, record_errors=True), self.LINES))
-        assert answers[1] == {"error": "the memory does not suffice for a sentence of 60 tokens; split it", "line": 2}
+        assert answers[1] == {"error": "not enough memory for a sentence of 60 tokens; split it", "line": 2}
         assert [answer.get("line") for answer in answers] == [None, 2, 3, None]
         assert answers[0]["relations"] and answers[3]["tokens"] == ["b"]
 
     def test_it_stops_the_run_unless_told_otherwise(self, cramped: Predictor) -> None:
-        with pytest.raises(DataError, match="^in.jsonl:2: the memory does not suffice for a sentence of 60 tokens"):
+        with pytest.raises(DataError, match="^in.jsonl:2: not enough memory for a sentence of 60 tokens"):
             list(respond(LinePredictor(cramped), self.LINES))
         with pytest.raises(NoMemory, match="60 tokens"):
             cramped(["a", "a " * 60])

@@ -100,7 +100,7 @@ def test_what_is_chosen_of_label_studio_is_logged(tmp_path, caplog):
     path = file(tmp_path, guessed, skipped, task(annotations=[]), as_list=True)
     assert [len(example.relations) for example in read(path)] == [1, 0, 0]
     assert "1 tasks have predictions (pre-annotations), which are not read; the reader" in caplog.text
-    assert "1 relations have both directions (bi); they are read from from_id to to_id alone" in caplog.text
+    assert "1 relations have both directions (bi); relx reads only the one from from_id to to_id" in caplog.text
     assert "2 tasks have no annotation, or only canceled ones; they have no labels" in caplog.text
 
 
@@ -183,7 +183,7 @@ def test_places_that_count_utf16_units_are_read_so(tmp_path, caplog):
     task = {"id": 1, "data": {"text": suggested().text}, "annotations": [{"result": shifted}]}
     (example,) = read(file(tmp_path, task))
     assert [example.mention_text(entity) for entity in example.entities] == ["Mira", "Acme"]
-    assert "1 tasks have places that count UTF-16 units" in caplog.text
+    assert "1 tasks have offsets in UTF-16 units" in caplog.text
 
 
 def test_what_doccano_reads_and_changes(tmp_path):

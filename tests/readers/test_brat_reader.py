@@ -124,7 +124,10 @@ class TestWithoutAPlace:
         pieces = Entity(None, None, "PER", "Ann Lyon")
         assert example.entities == [pieces, ANN]
         assert example.relations == [Relation(ANN, "is", pieces)]
-        assert f"{notes}: 1 discontinuous mentions (a.ann:1): none can be predicted, recall counts them" in caplog.text
+        assert (
+            f"{notes}: 1 discontinuous mentions (a.ann:1): a model cannot predict them, but recall counts them"
+            in caplog.text
+        )
 
     def test_pieces_parted_by_blanks_are_one_mention(self, notes):
         annotate(notes, "T1\tPER 0 3;4 7\tAnn Lee")
@@ -202,7 +205,7 @@ def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
     read(notes)
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        ": 2 discontinuous mentions (a.ann:1, b.ann:1): none can be predicted, recall counts them; "
+        ": 2 discontinuous mentions (a.ann:1, b.ann:1): a model cannot predict them, but recall counts them; "
         "not read: 2 notes (a.ann:2, b.ann:2)"
     )
 
@@ -220,7 +223,7 @@ def test_a_whole_folder_is_reported_in_one_line(notes, caplog):
         ("R1\tin Arg1:T1 Arg1:T2", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
         ("R1\tin Arg1:T1 Arg2:T2 Arg3:T3", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
         ("R1\tin Arg1:T1", "a.ann:2: expected R1 <tab> type Arg1:T1 Arg2:T2"),
-        ("R1\tin Arg1:T9 Arg2:T9", "a.ann:2: T9 is no mention of this file"),
+        ("R1\tin Arg1:T9 Arg2:T9", "a.ann:2: this file has no mention T9"),
         ("X1\tsomething", "a.ann:2: expected a line that begins with T, R or *, E, A, M, N, #"),
     ],
 )
@@ -252,7 +255,7 @@ def test_the_old_form_of_a_discontinuous_mention_is_read(notes):
 @pytest.mark.parametrize(
     ("text", "line", "hint"),
     [
-        ("Ann.\r\nBo left.", "T1\tX 5 7\tBo", 'fit if each line end of Windows ("\\r\\n") counts as one'),
+        ("Ann.\r\nBo left.", "T1\tX 5 7\tBo", 'fit if a line end of Windows ("\\r\\n") counts as one'),
         ("Né, Bo left.", "T1\tX 5 7\tBo", "fit if they count bytes of UTF-8; brat's count characters"),
         ("\U0001f600 Bo left.", "T1\tX 3 5\tBo", "fit if they count units of UTF-16"),
     ],
@@ -276,7 +279,7 @@ def test_all_bad_lines_of_all_files_are_reported(notes):
 
 def test_a_name_of_two_mentions(notes):
     annotate(notes, mention(1, "PER", "Ann Lee"), "", mention(1, "LOC", "Lyon"))
-    with pytest.raises(DataError, match=r"a\.ann:3: T1 names a mention above already"):
+    with pytest.raises(DataError, match=r"a\.ann:3: T1 is already the name of a mention above"):
         read(notes)
 
 
@@ -290,7 +293,7 @@ def test_a_bad_folder(notes):
     with pytest.raises(DataError, match="holds no .txt file"):
         read(notes)
     (notes / "a.ann").write_text("")
-    with pytest.raises(DataError, match=r"a\.ann: has no text; expected a\.txt beside it"):
+    with pytest.raises(DataError, match=r"a\.ann: has no text; expected a\.txt in the same folder"):
         read(notes)
     with pytest.raises(DataError, match=r"expected a folder of \.txt and \.ann files"):
         read(notes / "a.ann")

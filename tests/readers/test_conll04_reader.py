@@ -118,7 +118,7 @@ def test_mentions_that_share_tokens_cannot_be_written(tmp_path):
         (Example(["a"], [Entity(0, 1, "")]), "the type '' is empty"),
         (Example(["a"], id="1\n2"), r"the id '1\\n2'"),
         (Example([]), "has no token"),
-        (Example(["a"], [A], [Relation(A, "N", A)]), "a relation is of the type 'N'"),
+        (Example(["a"], [A], [Relation(A, "N", A)]), "a relation has the type 'N'"),
     ],
 )
 def test_what_the_columns_cannot_hold_is_refused(tmp_path, example, message):
@@ -144,4 +144,4 @@ def test_mentions_that_begin_with_an_inside_tag_are_counted(tmp_path, caplog):
     (tmp_path / "a.txt").write_text("".join(f"{i}\tw\t{tag}\t['N']\t[{i}]\n" for i, tag in enumerate(tags)))
     (example,) = Conll04Reader().read(tmp_path / "a.txt")
     assert len(example.entities) == 4
-    assert "3 mentions begin with a tag I-, taken for B- (lines 1, 4, 6)" in caplog.text
+    assert "3 mentions begin with a tag I-, which relx reads as B- (lines 1, 4, 6)" in caplog.text

@@ -150,4 +150,4 @@ def test_further_keys_and_recorded_errors_are_logged(tmp_path, caplog):
         (["a"], {"source": "web"}), ([], {"error": "bad", "line": 2}), (["b"], {"n": 1}),
     ]  # fmt: skip
     assert f"{path}: 1 lines hold an error in place of a sentence: 2" in caplog.text
-    assert f"{path}: keys without a meaning to relx are kept under meta: source (1), n (1)" in caplog.text
+    assert f"{path}: relx does not know these keys and keeps them under meta: source (1), n (1)" in caplog.text

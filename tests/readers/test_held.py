@@ -12,7 +12,7 @@ def test_what_has_no_place_is_left_out_and_counted(caplog):
     (kept,) = held([example], "out")
     assert (kept.entities, kept.relations) == ([ANN, LYON], [Relation(ANN, "in", LYON)])
     left_out = "1 mentions without a place and 1 relations with an argument without a place"
-    assert f"out: left out, since the form cannot hold them: {left_out}" in caplog.text
+    assert f"out: left out, because the form cannot hold them: {left_out}" in caplog.text
     assert len(example.entities) == 3
 
 

@@ -130,5 +130,5 @@ def test_arguments_that_tags_and_text_tell_otherwise_are_counted(tmp_path, caplo
     (tmp_path / "a.json").write_text(json.dumps({"sentext": "Ann left Rome", "relations": relations}))
     (example,) = HrlReader().read(tmp_path / "a.json")
     assert [relation.head.span for relation in example.relations] == [(0, 1)] * 3
-    assert "1 arguments whose tags mark other words than their text, taken from the tags (lines 1)" in caplog.text
-    assert "1 arguments that no tag marks, located by their text (lines 1)" in caplog.text
+    assert "1 arguments whose tags mark other words than their text; relx uses the tags (lines 1)" in caplog.text
+    assert "1 arguments without a tag; relx locates them by their text (lines 1)" in caplog.text

@@ -98,7 +98,7 @@ def test_long_texts_that_are_read_whole_are_counted(tmp_path: Path, caplog: pyte
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"text": "Ann came. " * 80}) + "\n" + json.dumps({"text": "Ann came. " * 2}) + "\n")
     assert len(list(of_windows(None).read(path))) == 2
-    assert "1 texts of several sentences and more than 200 tokens, each read as one sentence" in caplog.text
+    assert "1 texts of several sentences and more than 200 tokens, which relx reads as one sentence each" in caplog.text
     assert len(list(of_windows(1).read(path))) == 82
 
 

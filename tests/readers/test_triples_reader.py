@@ -133,10 +133,12 @@ def test_texts_of_several_types_are_counted(tmp_path, caplog):
     assert [entity.type for example in TriplesReader().read(tmp_path / "a.json") for entity in example.entities] == [
         "LOC"
     ]
-    assert "1 texts that entityMentions give several types, of which the last is taken (lines 1)" in caplog.text
+    assert "1 texts with several types in entityMentions; relx uses the last (lines 1)" in caplog.text
 
 
 def test_triples_in_several_forms_are_counted(tmp_path, caplog):
     both = {"text": "Ann left", "triple_list": [["Ann", "x", "left"]], "sentText": "Ann left", "relationMentions": []}
     assert len(read(tmp_path, both).relations) == 1
-    assert "1 records with triples in several forms; the first of triple_list, relationMentions" in caplog.text
+    assert (
+        "1 records with triples in several forms; relx reads the first of triple_list, relationMentions" in caplog.text
+    )

@@ -145,7 +145,7 @@ def test_folders_and_what_cannot_be_written(tmp_path: Path, capsys: pytest.Captu
     assert main(["convert", str(folder), str(tmp_path / "out"), "--to", "webanno"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.tsv")) == ["one.txt.tsv", "two.tsv"]
     assert main(["convert", str(folder), str(tmp_path / "out"), "--to", "webanno"]) == 2
-    assert "WebAnno's form is a folder, name a new one" in capsys.readouterr().err
+    assert "WebAnno's form is a folder, so name a new one" in capsys.readouterr().err
     bad = Example(["a"], [Entity(0, 1, "X\rY")])
     with pytest.raises(DataError, match="holds a carriage return"):
         make_reader("webanno").write([bad], tmp_path / "bad")

@@ -73,9 +73,9 @@ class TestRegistration:
         assert components(Layer.__kind__)["linear"].load() is Dense
 
     def test_only_a_subclass_of_the_kind_can_be_registered(self) -> None:
-        with pytest.raises(RegistrationError, match="Schedule is registered as 'x' but is no subclass of Layer"):
+        with pytest.raises(RegistrationError, match="Schedule is registered as 'x' but is not a subclass of Layer"):
             Layer.register("x")(Schedule)
-        with pytest.raises(RegistrationError, match="but is no subclass of Layer"):
+        with pytest.raises(RegistrationError, match="but is not a subclass of Layer"):
             Layer.register("x")(describe)  # type: ignore[type-var]
 
     def test_a_constructor_with_keywords_is_refused(self) -> None:
@@ -88,20 +88,25 @@ class TestRegistration:
         assert lookup(Layer.__kind__, "loose") is None
 
     def test_a_run_time_value_that_the_kind_is_not_given(self) -> None:
-        with pytest.raises(RegistrationError, match="'vocabulary': a sample_layer is given input_dim; no other"):
+        with pytest.raises(
+            RegistrationError,
+            match="'vocabulary': a sample_layer can have Injected values of these names only: input_dim",
+        ):
 
             @Layer.register("asking")
             class Asking(Layer):
                 def __init__(self, vocabulary: Injected[object]) -> None: ...
 
-        with pytest.raises(RegistrationError, match="a sample_source is given no run-time value"):
+        with pytest.raises(
+            RegistrationError, match="a sample_source can have Injected values of these names only: none"
+        ):
 
             @Source.register("asking")
             class AskingSource(Source):
                 def __init__(self, input_dim: Injected[int]) -> None: ...
 
     def test_an_argument_cannot_be_called_type(self) -> None:
-        with pytest.raises(RegistrationError, match="argument 'type': this key of a file names the component"):
+        with pytest.raises(RegistrationError, match="argument 'type': in a file the key 'type' names the component"):
 
             @Layer.register("typed")
             class Typed(Layer):
@@ -119,7 +124,9 @@ class TestRegistration:
     def test_a_kind_needs_its_keyword(self) -> None:
         class Loose(Registrable): ...
 
-        with pytest.raises(RegistrationError, match=r"Loose opens no kind; write class Loose\(Registrable, kind="):
+        with pytest.raises(
+            RegistrationError, match=r"Loose declares no kind of component; write class Loose\(Registrable, kind="
+        ):
             Loose.register("x")
 
 

@@ -259,15 +259,3 @@ def test_the_commands_of_the_page_parse_and_its_requests_are_answered(server: Ru
     requests = [re.fullmatch(r"    curl localhost:8000(/\S+) -d '(.*)'", line) for line in lines]
     replies = [server.ask(found[1], found[2]) for found in requests if found is not None]
     assert [reply.status for reply in replies] == [200, 200]
-
-
-def test_the_dockerfile_runs_a_command_that_parses_and_asks_a_path_that_exists(server: Running) -> None:
-    text = (ROOT / "Dockerfile").read_text()
-    program, *entry = json.loads(re.findall(r"^ENTRYPOINT (.+)$", text, re.MULTILINE)[0])
-    command = json.loads(re.findall(r"^CMD (.+)$", text, re.MULTILINE)[0])
-    args = _parser().parse_args([*entry, *command])
-    assert (program, args.host, args.port) == ("relx", "0.0.0.0", 8000)
-    assert re.findall(r"^EXPOSE (\d+)$", text, re.MULTILINE) == ["8000"]
-    checked = re.search(r"http://127\.0\.0\.1:8000(/\w+)", text)
-    assert checked is not None and server.ask(checked[1]).status == 200
-    assert "'.[serve]'" in text

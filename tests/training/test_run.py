@@ -461,7 +461,7 @@ def test_the_published_experiment_trains_on_the_sample_corpus(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ('model.embedder={"type": "transformer", "model": "./nowhere"}', "nowhere: no transformer can be had from it"),
+        ('model.embedder={"type": "transformer", "model": "./nowhere"}', "nowhere: there is no such folder"),
         ('model.embedder={"type": "words", "vectors": "nowhere.txt"}', "nowhere.txt: no such file"),
         (
             'model.embedder={"type": "concatenated", "embedders": [{"type": "words", "vectors": "gone"}]}',

@@ -22,7 +22,7 @@ class ComposeEncoder(Seq2SeqEncoder):
     def __init__(self, input_dim: Injected[int], encoders: list[Lazy[Seq2SeqEncoder]]) -> None:
         super().__init__()
         if not encoders:
-            raise ValueError("encoders must name at least one")
+            raise ValueError("encoders is empty; name at least one encoder")
         self.output_dim = input_dim
         self.encoders = nn.ModuleList()
         for encoder in encoders:

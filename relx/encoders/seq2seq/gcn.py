@@ -66,7 +66,7 @@ class GCNEncoder(Seq2SeqEncoder):
         require_sizes(hidden_size=hidden_size, layers=layers)
         self.output_dim = hidden_size or input_dim
         if residual and self.output_dim != input_dim:
-            raise ValueError(f"residual needs vectors of one size; {input_dim} come in, hidden_size is {hidden_size}")
+            raise ValueError(f"residual needs hidden_size to equal the input size, {input_dim}; it is {hidden_size}")
         self.graph = DependencyGraph(directed, labels, normalization)
         sizes = [input_dim] + [self.output_dim] * (layers - 1)
         self.layers: Sequence[GraphConvolution] = nn.ModuleList(  # type: ignore[assignment]
@@ -209,6 +209,6 @@ def _missing(example: Example) -> str:
     name, remedy = (
         ("heads", "give the experiment a dependency_parser, such as { type: 'stanza' }")
         if example.dependency_heads is None
-        else ("deprels", "it has heads: data that give heads must give deprels too, or 'gcn' do without labels")
+        else ("deprels", "its data has heads but no deprels: add deprels, or use 'gcn' with labels: false")
     )
     return f"a sentence has no {name}, which the encoder 'gcn' needs: {' '.join(example.tokens)[:80]!r}; {remedy}"

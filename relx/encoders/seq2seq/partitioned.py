@@ -47,7 +47,7 @@ class PartitionedEncoder(Seq2SeqEncoder):
         require_sizes(hidden_size=hidden_size)
         require_shares(dropconnect=dropconnect)
         if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError("tasks must name at least one, and none twice")
+            raise ValueError("tasks must name at least one task, and each task once")
         self.cell = cell
         partitions = cell.partitions * (2 if bidirectional else 1)
         self.output_dim = partitions * hidden_size

@@ -26,7 +26,7 @@ Decoding = Literal["nearest", "all_pairs"]
 TAKEN = "a token already has another tag"
 DROPPED = "sentence dropped for a conflict of tags"
 OVERWRITTEN = "a later triple overwrites its tags"
-PAIRED = "its tags are held, but decoding pairs the mentions with nearer ones"
+PAIRED = "its tags are kept, but decoding pairs its mentions with nearer ones"
 
 
 class TaggedRelations(NamedTuple):

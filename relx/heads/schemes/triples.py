@@ -17,7 +17,7 @@ SELF = "head and tail are the same mention"
 UNLISTED = "mention is not among the entities, or of a type never seen in training"
 SHADOWED = "another entity has the same place"
 OVERLAPS = "mention overlaps a longer one"
-CUT_SHORT = "a start takes its nearest end, which is that of another mention"
+CUT_SHORT = "its start is paired with a nearer end, which belongs to another mention"
 
 # The id of an entity's label; None for one that cannot be learned.
 LabelOf = Callable[[Entity, Example], int | None]

@@ -70,7 +70,7 @@ def read_annotations(path: Path, text: str) -> Annotations:
                 name, mention, is_all = _mention(line, text, number, where)
                 found.skipped[SURPLUS] += [] if is_all else [number]
                 if found.mentions.setdefault(name, mention) is not mention:
-                    raise DataError(f"{where}: {name} names a mention above already")
+                    raise DataError(f"{where}: {name} is already the name of a mention above")
             elif line.startswith("R"):
                 links.append(_link(line, number, where))
             elif (note := _SCORE_NOTE.fullmatch(line)) and (score := _number(note[2])) is not None:
@@ -121,7 +121,7 @@ def _other_count(given: str, text: str, pairs: Sequence[tuple[int, int]]) -> str
     """Return the hint to add to a message about wrong words if the offsets count another unit than characters."""
     line_ends = text.replace("\r\n", "\n")
     if line_ends != text and _says(given, [line_ends[start:end] for start, end in pairs]):
-        return '; the places fit if each line end of Windows ("\\r\\n") counts as one: give the .txt line ends "\\n"'
+        return '; the places fit if a line end of Windows ("\\r\\n") counts as one: use "\\n" in the .txt file'
     for what, encoding, size in (("bytes of UTF-8", "utf-8", 1), ("units of UTF-16", "utf-16-le", 2)):
         encoded = text.encode(encoding, "surrogatepass")
         parts = [encoded[size * start : size * end].decode(encoding, "replace") for start, end in pairs]
@@ -177,7 +177,7 @@ def _joins_mentions(link: Link, found: Annotations, where: str) -> bool:
         return False
     for name in arguments:
         if name not in found.mentions:
-            raise DataError(f"{where}: {name} is no mention of this file")
+            raise DataError(f"{where}: this file has no mention {name}")
     return True
 
 

@@ -35,7 +35,7 @@ JOINED, TWICE = "sentence ends inside a mention", "mentions annotated twice"
 UNANNOTATED, HIDDEN = "texts without .ann", "hidden files"
 # What the log says of each cause; what is not listed was not read.
 EFFECTS = {
-    DISCONTINUOUS: "none can be predicted, recall counts them",
+    DISCONTINUOUS: "a model cannot predict them, but recall counts them",
     JOINING: UNREAD,
     JOINED: "not used (raw text has no mentions, so prediction may end sentences there)",
     TWICE: "read once",
@@ -194,7 +194,7 @@ def _texts(folder: Path, counts: Counts) -> list[Path]:
         with faults.gathered():
             require_file(file, "brat's texts and annotations are files")
         if file.suffix == ".ann" and file.with_suffix(".txt") not in shown:
-            faults.add(DataError(f"{file}: has no text; expected {file.with_suffix('.txt').name} beside it"))
+            faults.add(DataError(f"{file}: has no text; expected {file.with_suffix('.txt').name} in the same folder"))
     faults.raise_any()
     texts = [file for file in sorted(shown) if file.suffix == ".txt"]
     if not texts:

@@ -59,7 +59,7 @@ def test_kept_values_that_are_no_trees_are_found_anew(parser, kept, caplog):
         labels = json.dumps(ADA_PARSE.deprels)
         database.execute("UPDATE annotations SET value = ?", (kept.replace("%s", labels),))
     assert parser.parse([ADA]) == [ADA_PARSE]
-    assert "damaged annotations, or of another form, which are computed again: 1" in caplog.text
+    assert "1 annotations are damaged or of another form; relx computes them again" in caplog.text
 
 
 def is_tree(parse):
@@ -123,7 +123,9 @@ class TestStanza:
     def test_missing_models_are_one_error_that_names_the_command(self, tmp_path):
         with pytest.raises(RelxError) as error:
             parser_of(tmp_path, tmp_path).parse([ADA])
-        assert str(error.value).startswith(f"no Stanza models (pos, lemma, depparse) for 'en' in {tmp_path} (no model")
+        assert str(error.value).startswith(
+            f"no Stanza models (pos, lemma, depparse) for 'en' in {tmp_path} (it has none"
+        )
         assert "stanza.download('en', model_dir='FOLDER')" in str(error.value)
         assert str(error.value).endswith("-o dependency_parser.model_dir=FOLDER")
         assert "\n" not in str(error.value)
@@ -241,18 +243,18 @@ class TestFilling:
             (Parse([0, 3], ["a", "b"]), "heads[1]: expected 0 (root) or a token's number, 1 to 2, got 3"),
             (Parse([0, 2], ["a", "b"]), "heads[1]: a token cannot be its own head; 0 says that it is a root"),
             (Parse([2, 1], ["a", "b"]), "heads[0]: the heads lead in a circle, 1 to 2 to 1, and to no root (0)"),
-            (Parse([0], ["a", "b"]), "heads: expected a list of one for each of the 2 tokens, got 1"),
-            (Parse([0, 1], ["a"]), "deprels: expected a list of one for each of the 2 tokens, got 1"),
+            (Parse([0], ["a", "b"]), "heads: expected a list with one item for each of the 2 tokens, got 1"),
+            (Parse([0, 1], ["a"]), "deprels: expected a list with one item for each of the 2 tokens, got 1"),
             (Parse([0, "1"], ["a", "b"]), "heads[1]: expected int, got '1'"),
             (Parse([0, 1], ["a", None]), "deprels[1]: expected str, got None"),
-            (Parse((0, 1), ["a", "b"]), "heads: expected a list of one for each of the 2 tokens, got tuple"),
+            (Parse((0, 1), ["a", "b"]), "heads: expected a list with one item for each of the 2 tokens, got tuple"),
             ([[0, 1], ["a", "b"]], "expected a Parse, got list"),
         ],
     )
     def test_an_answer_that_is_no_tree_is_one_error(self, answer, message):
         with pytest.raises(RelxError) as error:
             Wrong(Parse([0], ["root"]), answer).fill([Example(["c"]), Example(["a", "b"])])
-        assert str(error.value) == f"Wrong: {message}; in its answer for the sentence 'a b'"
+        assert str(error.value) == f"Wrong gave a wrong answer: {message}; the sentence is 'a b'"
 
     @pytest.mark.parametrize("number", [0, 2])
     def test_too_few_or_too_many_answers_are_one_error(self, number):

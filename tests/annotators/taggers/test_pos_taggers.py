@@ -50,7 +50,7 @@ class TestStanza:
         with closing(sqlite3.connect(file)) as database, database:
             database.execute("UPDATE annotations SET value = ?", (kept,))
         assert tagger.tag([ANN]) == tags
-        assert f"{file}: damaged annotations, or of another form, which are computed again: 1" in caplog.text
+        assert f"{file}: 1 annotations are damaged or of another form; relx computes them again" in caplog.text
 
     def test_nothing_is_tagged_twice(self, tagger, stanza_folder):
         tags = tagger.tag([ANN, DOG])
@@ -72,9 +72,11 @@ class TestStanza:
     def test_a_missing_model_is_one_error_that_names_the_command(self, tmp_path):
         with pytest.raises(RelxError) as error:
             StanzaTagger("en", str(tmp_path), cache=str(tmp_path)).tag([ANN])
-        assert str(error.value).startswith(f"no Stanza models (pos) for 'en' in {tmp_path} (no model of these lies")
+        assert str(error.value).startswith(
+            f"no Stanza models (pos) for 'en' in {tmp_path} (it has none of these models"
+        )
         assert "stanza.download('en', model_dir='FOLDER')" in str(error.value)
-        assert str(error.value).endswith(", or name the folder where they lie: -o pos_tagger.model_dir=FOLDER")
+        assert str(error.value).endswith(", or name the folder that holds them: -o pos_tagger.model_dir=FOLDER")
         assert "\n" not in str(error.value)
 
     def test_it_is_imported_on_use_only(self):
@@ -103,22 +105,27 @@ class TestFilling:
         assert GivenTags().fill(tagged) == tagged
         with pytest.raises(DataError) as one:
             GivenTags().fill([*tagged, Example(DOG)])
-        told = """a sentence has no pos_tags, and the pos_tagger is 'given'; -o 'pos_tagger={"type": "stanza"}' """
-        assert str(one.value).startswith(told) and str(one.value).endswith("; 'The dog sleeps .'")
+        assert str(one.value) == (
+            "a sentence has no pos_tags, and the pos_tagger is 'given'; to let a tool find them: "
+            """-o 'pos_tagger={"type": "stanza"}'; 'The dog sleeps .'"""
+        )
         with pytest.raises(DataError, match="^2 sentences have no pos_tags, .*; the first: 'The dog sleeps .'$"):
             GivenTags().fill([*tagged, Example(DOG), Example(ANN)])
 
 
 @pytest.mark.parametrize(
     ("answers", "what"),
-    [([], "an answer for each of 1 sentences, got 0"), ([["A"]], "a list of one for each of the 2 tokens, got 1")],
+    [
+        ([], "an answer for each of 1 sentences, got 0"),
+        ([["A"]], "a list with one item for each of the 2 tokens, got 1"),
+    ],
 )
 def test_answers_that_are_not_a_tag_for_each_token_are_one_error(answers, what):
     class Wrong(POSTagger):
         def tag(self, sentences):
             return answers
 
-    with pytest.raises(RelxError, match=f"^Wrong: .*expected {what}"):
+    with pytest.raises(RelxError, match=f"^Wrong.*: expected {what}"):
         Wrong().fill([Example(["a", "b"])])
 
 
