@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import NamedTuple
 
-from relx.data.example import Relation
+from relx.data.example import Entity, Relation
 
 Cell = tuple[Hashable, Hashable]
 
@@ -61,6 +61,21 @@ def fewest_wrong(outcomes: Iterable[Outcome]) -> list[Outcome]:
         if outcome.wrong < known.wrong:
             best[len(outcome.lost)] = outcome
     return list(best.values())
+
+
+def spans_of(relation: Relation) -> Cell:
+    """Return the spans of head and tail."""
+    return relation.head.span, relation.tail.span
+
+
+def tables_of(
+    relations: Iterable[Relation], cell_of: Callable[[Relation], Cell] = spans_of
+) -> list[dict[Cell, Relation]]:
+    """Return the table of each type of these relations. Of several relations with one cell it has the last."""
+    tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
+    for relation in relations:
+        tables[relation.type][cell_of(relation)] = relation
+    return list(tables.values())
 
 
 def limits_of_sums(tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[Cell], bool]) -> list[Limit]:
@@ -135,12 +150,15 @@ def limit_of_labels(labels: Mapping[Cell, Relation], alone: bool) -> list[Limit]
     return []
 
 
-def limit_of_spans(groups: Iterable[Collection[tuple[int, int]]]) -> list[Limit]:
-    """Mark spans (start, end) of one label that a sum f(start) + g(end) does not find without another one.
+def limit_of_spans(entities: Iterable[Entity]) -> list[Limit]:
+    """Mark spans of one type that a sum f(start) + g(end) does not find without another one.
 
     A wrong span need not be in a triple, so the cost is not known.
     """
-    across = (crossings(spans, lambda cell: cell[0] < cell[1]) for spans in groups)  # type: ignore[operator]
+    spans: dict[str | None, list[Cell]] = defaultdict(list)
+    for entity in entities:
+        spans[entity.type].append(entity.span)
+    across = (crossings(group, lambda cell: cell[0] < cell[1]) for group in spans.values())  # type: ignore[operator]
     return [Limit(SUMMED_SPANS, [Outcome()])] if any(across) else []
 
 

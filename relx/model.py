@@ -19,7 +19,7 @@ from relx.errors import TrainingError
 from relx.heads.faults import faults_of
 from relx.heads.head import Head, HeadOutput, Thresholds
 from relx.registry import Injected, Lazy, registered_name
-from relx.utils.precision import to_float32
+from relx.utils.precision import HALF
 
 T = TypeVar("T")
 
@@ -85,7 +85,8 @@ class JointExtractor(nn.Module):
 
         The loss is computed in float32, because sums over tables of pairs are too long for half precision.
         """
-        output = {name: to_float32(tensor) for name, tensor in self.scores(batch).items()}
+        scores = self.scores(batch).items()
+        output = {name: tensor.float() if tensor.dtype in HALF else tensor for name, tensor in scores}
         with torch.autocast(self.device.type, enabled=False):
             return self.loss(output, batch)
 

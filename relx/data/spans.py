@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from relx.utils.counting import places_within
+from relx.utils.counting import places_within, search
 
 # Of spans that overlap all are kept, or the best ones.
 Overlap = Literal["keep", "best"]
@@ -127,11 +127,7 @@ def find(wanted: Spans, spans: Spans, length: int) -> tuple[Tensor, Tensor]:
 
     ``spans`` are in the order of the text, no two with equal tokens. The index of an absent span is meaningless.
     """
-    if not len(spans):
-        return torch.zeros_like(wanted.batch_index), torch.zeros_like(wanted.batch_index, dtype=torch.bool)
-    keys, wanted_keys = spans.keys(length), wanted.keys(length)
-    index = torch.searchsorted(keys, wanted_keys).clamp(max=len(keys) - 1)
-    return index, keys[index] == wanted_keys
+    return search(spans.keys(length), wanted.keys(length))
 
 
 def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,5 @@
 """CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020, ACL)."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,7 +13,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets, given_spans
 from relx.heads.spans.tagger import SpanTagger, SpanTask, candidate_objects, gammas, lost_to_nearer_ends
-from relx.limits import Cell, Limit, Tied, limit_of_ties, limits_of_two_sums
+from relx.limits import Limit, Tied, limit_of_ties, limits_of_two_sums, tables_of
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
 
@@ -84,10 +83,7 @@ class CasRel(Head):
                     pairs[kind, frozenset((head, tail))] = both
             if ties := limit_of_ties(SYMMETRIC, pairs.values(), held.relations):
                 return ties
-        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
-        for (kind, head, tail), relation in wanted.items():
-            tables[kind][head, tail] = relation
-        return limits_of_two_sums(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
+        return limits_of_two_sums(tables_of(wanted.values()), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:
         """Compute what the taggers read in training.

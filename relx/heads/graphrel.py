@@ -26,7 +26,7 @@ from relx.heads.head import (
     table_cost,
 )
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
-from relx.limits import Cell, Limit, Outcome, limit_of_labels, limits_of_sums
+from relx.limits import Limit, Outcome, limit_of_labels, limits_of_sums, spans_of, tables_of
 from relx.registry import Injected
 from relx.utils.argument_checks import require_effect
 
@@ -190,16 +190,11 @@ class GraphRel(Head):
         With a ``threshold`` above 0 a wrong label need not be a wrong triple, so that the cost is not known. Labels
         that are crosswise cost at least one triple if the mentions are single tokens.
         """
-        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
-        for relation in held.relations:
-            tables[relation.type][relation.head.span, relation.tail.span] = relation
-        related = {cell for table in tables.values() for cell in table}
-        limits = limits_of_sums(tables.values(), lambda cell: cell not in related)
+        related = set(map(spans_of, held.relations))
+        limits = limits_of_sums(tables_of(held.relations), lambda cell: cell not in related)
         if self.pair_table.threshold > 0:
             limits = [Limit(limit.cause, [Outcome()]) for limit in limits]
-        single: dict[Cell, Relation] = {
-            (r.head.span, r.tail.span): r for r in held.relations if _size(r.head) == _size(r.tail) == 1
-        }
+        single = {spans_of(r): r for r in held.relations if _size(r.head) == _size(r.tail) == 1}
         return [*limits, *limit_of_labels(single, alone=not limits)]
 
     def forward(self, batch: Batch, encode: Encode) -> HeadOutput:

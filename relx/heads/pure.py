@@ -56,7 +56,9 @@ class PureEntities(Head):
         types, relations = EntityTypes(vocabulary), vocabulary.relations()
         self.scheme = SpanTripleTargets(relations, types.label, False, fault_of_span(max_width, overlap))
         self.decoder = SpanTripleDecoder(relations, types.predicted)
-        self.spans = span_classifier(input_dim, types, max_width, width_dim, hidden_size, dropout, overlap)
+        self.spans = SpanClassifier(
+            input_dim, len(types.names), max_width, "endpoints", width_dim, [hidden_size] * 2, dropout, overlap=overlap
+        )
 
     def targets(self, example: Example) -> Targets:
         """Write ``entity_spans`` (``SpanTripleTargets``)."""
@@ -226,23 +228,10 @@ class Pure(PurePairs):
         require_effect(Pure, _idle_arguments(labels, threshold, markers, max_tokens))
         scheme = PairScheme(vocabulary.relations(), "ordered", labels, threshold=threshold)
         super().__init__(input_dim, vocabulary, scheme, max_width, markers, dropout, max_tokens, train_on, overlap)
-        self.spans = span_classifier(input_dim, self.types, max_width, width_dim, hidden_size, span_dropout, overlap)
-
-
-def span_classifier(
-    input_dim: int,
-    types: EntityTypes,
-    max_width: int,
-    width_dim: int,
-    hidden_size: int,
-    dropout: float,
-    overlap: Overlap,
-) -> SpanClassifier:
-    """Make PURE's classifier of spans (section 3.1)."""
-    hidden = (hidden_size, hidden_size)
-    return SpanClassifier(
-        input_dim, len(types.names), max_width, "endpoints", width_dim, hidden, dropout, overlap=overlap
-    )
+        self.spans = SpanClassifier(
+            input_dim, len(self.types.names), max_width, "endpoints", width_dim,
+            [hidden_size] * 2, span_dropout, overlap=overlap,
+        )  # fmt: skip
 
 
 def _idle_arguments(

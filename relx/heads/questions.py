@@ -37,7 +37,7 @@ from relx.heads.schemes.triples import (
 )
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
-from relx.utils.counting import drawn, mean_of_rows
+from relx.utils.counting import drawn, mean_of_rows, search
 
 NOT_ASKED = "training shows no head of this type in this relation, so it is not asked of it"
 OVERLAPPING = "tail overlaps a longer answer to the same question"
@@ -300,12 +300,8 @@ class Questions(Head):
 
     def _question_of(self, gold: SpanTriples, mention: Tensor, relation: Tensor) -> tuple[Tensor, Tensor]:
         """Find the question whose answer is the tail of each triple, and whether it is among these questions."""
-        if not len(mention):
-            return torch.zeros_like(gold.head), torch.zeros_like(gold.head, dtype=torch.bool)
-        keys = mention * len(self.relations) + relation  # in order
-        wanted = gold.head * len(self.relations) + gold.relation
-        index = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
-        return index, keys[index] == wanted
+        relations = len(self.relations)
+        return search(mention * relations + relation, gold.head * relations + gold.relation)
 
     def _turn_loss(self, logits: Tensor, tags: Tensor, row: Tensor, batch: Batch) -> Tensor:
         mask = F.pad(batch.mask[row], (1, 0), value=True)

@@ -3,7 +3,6 @@
 The numbers of equations are those of version 1.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import product
 from typing import Literal
@@ -20,7 +19,7 @@ from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
 from relx.heads.schemes.pairs import Anchor, AnchorTable
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
-from relx.limits import Cell, Limit, limits_of_sums
+from relx.limits import Limit, limits_of_sums, tables_of
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_sizes
 
@@ -125,10 +124,8 @@ class PairTaggingHead(Head):
         """Find the limits of a pair scorer that is a sum. Every other pair of tokens that it returns is wrong."""
         if not self.pair_scorer.is_sum:
             return []
-        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
-        for relation in held.relations:
-            tables[relation.type][self.anchor_table.tokens(relation)] = relation
-        return limits_of_sums(tables.values(), lambda cell: self.anchor_table.allow_self or cell[0] != cell[1])
+        tables = tables_of(held.relations, self.anchor_table.tokens)
+        return limits_of_sums(tables, lambda cell: self.anchor_table.allow_self or cell[0] != cell[1])
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
         """Add the cross entropies of tags and of pairs (Eq. 12-14), summed over a sentence, averaged over sentences."""

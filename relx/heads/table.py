@@ -1,6 +1,5 @@
 """PFN's table filling (Yan et al. 2021, section 3.3); a table represents a mention by its first or its last token."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
@@ -19,7 +18,7 @@ from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Threshold
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import logits_of_pairs, predict_spans, probabilities_of_pairs, triangle_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, keep_triples
-from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
+from relx.limits import Limit, limit_of_spans, limits_of_sums, limits_of_two_sums, tables_of
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_shares, require_sizes
 
@@ -195,15 +194,9 @@ class TableFilling(Head):
         """Find the limits of pair scorers that are sums, in the table of entities and in one or two of relations."""
         if not self.entity.is_sum:
             return []
-        spans: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
-        for entity in held.entities:
-            spans[entity.type].append(entity.span)
-        tables: dict[str, dict[Cell, Relation]] = defaultdict(dict)
-        for relation in held.relations:
-            tables[relation.type][relation.head.span, relation.tail.span] = relation
         find = limits_of_two_sums if len(self.relation) > 1 else limits_of_sums
-        of_relations = find(tables.values(), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
-        return of_relations + limit_of_spans(spans.values())
+        of_relations = find(tables_of(held.relations), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
+        return of_relations + limit_of_spans(held.entities)
 
 
 class TableFeatures(nn.Module):

@@ -9,6 +9,9 @@ from torch import Tensor
 from relx.errors import RelxError
 
 
+HALF = (torch.bfloat16, torch.float16)
+
+
 @contextmanager
 def bf16_matmul_on_cpu(enabled: bool) -> Iterator[None]:
     """While entered, and if ``enabled``, a CPU that can takes products of float32 matrices in bfloat16."""
@@ -29,7 +32,7 @@ def has_bf16(device: str) -> bool:
 
 def to_float32(tensor: Tensor) -> Tensor:
     """Convert a tensor in half precision to float32; return any other tensor unchanged."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+    return tensor.float() if tensor.dtype in HALF else tensor
 
 
 SHOWN = 3

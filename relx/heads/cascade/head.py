@@ -227,7 +227,7 @@ class Cascade(Head):
     ) -> list[list[Relation]]:
         """Decide which given entities are subjects, and which are the objects of each, all marked with their types."""
         given, length = given_spans(entities, batch, self.types.given_labels(entities)), batch.mask.shape[1]
-        finder, rows = GivenFinder(self, PlainSentences(batch, encode)), given.batch_index.unique()
+        finder, rows = ModelFinder(self, PlainSentences(batch, encode), given=True), given.batch_index.unique()
         return self._triples(finder, given, rows, length).between(entities, self.scheme.relations)
 
     def fault_of_given(self, entity: Entity) -> str | None:
@@ -264,10 +264,7 @@ class Cascade(Head):
             limits = limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
         if not isinstance(self.entity, MatchingSpanTagger) or not self.entity.pair_scorer.is_sum:
             return limits
-        spans: dict[str | None, list[Span]] = defaultdict(list)
-        for entity in held.entities:
-            spans[entity.type].append(entity.span)
-        limits += limit_of_spans(spans.values())
+        limits += limit_of_spans(held.entities)
         if not self.joint or self.fusion.shares_objects:
             return limits
         tables: dict[tuple[Span, str], dict[Cell, Relation]] = defaultdict(dict)
@@ -303,11 +300,12 @@ class Finder(Protocol):
 
 
 class ModelFinder:
-    """Find spans with the taggers of a head."""
+    """Find spans with the taggers of a head, with ``given`` only those that are among the given entities."""
 
-    def __init__(self, head: Cascade, plain: PlainSentences) -> None:
+    def __init__(self, head: Cascade, plain: PlainSentences, given: bool = False) -> None:
         self.head = head
         self.plain = plain
+        self.given = given
         self.mask = plain.batch.mask
 
     def entities(self) -> Spans:
@@ -317,39 +315,24 @@ class ModelFinder:
 
     def subjects(self, entities: Spans, rows: Tensor) -> Spans:
         """Read sentences with their entities."""
-        features = self._subject_features(entities, rows)
-        found = self.head.subject(features, self.mask[rows], self.head.thresholds.relations)
-        return found.with_rows(rows[found.batch_index])
-
-    def objects(self, entities: Spans, subjects: Spans) -> Spans:
-        """Read sentences with their entities and one subject."""
-        features = self._object_features(entities, subjects)
-        return self.head.object(features, self.mask[subjects.batch_index], self.head.thresholds.relations)
-
-    def _subject_features(self, entities: Spans, rows: Tensor) -> Tensor:
         none = entities.select(rows[:0])
-        return self.head.fusion.subject_object_features(self.plain, entities, rows, none)[0]
-
-    def _object_features(self, entities: Spans, subjects: Spans) -> Tensor:
-        none = subjects.batch_index[:0]
-        return self.head.fusion.subject_object_features(self.plain, entities, none, subjects)[1]
-
-
-class GivenFinder(ModelFinder):
-    """Decide with the taggers of a head which of the given entities are subjects, and which are their objects."""
-
-    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
-        """Read sentences with their entities."""
-        features = self._subject_features(entities, rows)
-        candidates = entities.with_rows(torch.searchsorted(rows, entities.batch_index))
-        found = self.head.subject.among(features, candidates, self.head.thresholds.relations)
+        features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
+        threshold = self.head.thresholds.relations
+        if self.given:
+            candidates = entities.with_rows(torch.searchsorted(rows, entities.batch_index))
+            found = self.head.subject.among(features, candidates, threshold)
+        else:
+            found = self.head.subject(features, self.mask[rows], threshold)
         return found.with_rows(rows[found.batch_index])
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
         """Read sentences with their entities and one subject."""
-        features = self._object_features(entities, subjects)
-        candidates = candidate_objects(entities, subjects)
-        return self.head.object.among(features, candidates, self.head.thresholds.relations)
+        none = subjects.batch_index[:0]
+        _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
+        threshold = self.head.thresholds.relations
+        if self.given:
+            return self.head.object.among(features, candidate_objects(entities, subjects), threshold)
+        return self.head.object(features, self.mask[subjects.batch_index], threshold)
 
 
 class GoldFinder:

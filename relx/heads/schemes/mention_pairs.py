@@ -15,6 +15,7 @@ from relx.data.vocabulary import Namespace
 from relx.heads.head import Targets
 from relx.heads.schemes.triples import SpanTriples, keep_triples
 from relx.utils.argument_checks import require_inner_shares
+from relx.utils.counting import search
 
 SHARED_PAIR = "another relation holds between the same two mentions"
 
@@ -151,11 +152,7 @@ class PairScheme:
 
     def _mark(self, labels: Tensor, pairs: Pairs, mentions: int, first: Tensor, second: Tensor, label: Tensor) -> None:
         """Set the label of these pairs, as far as they are among ``pairs``."""
-        keys, wanted = pairs.first * mentions + pairs.second, first * mentions + second
-        if not len(keys):
-            return
-        index = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
-        known = keys[index] == wanted
+        index, known = search(pairs.first * mentions + pairs.second, first * mentions + second)
         labels[index[known], label[known]] = True
 
     def _agreed(self, probs: Tensor, pairs: Pairs, mentions: int) -> tuple[Tensor, Pairs]:

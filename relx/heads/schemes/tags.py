@@ -55,7 +55,10 @@ class TagScheme(Generic[L]):
 
         An inside tag that continues nothing is dropped, and so is a BIES span that never ends.
         """
-        return [self._scored(start, end, index, scores) for start, end, index in self._runs(tags)]
+        return [
+            TaggedSpan(start, end, self.labels[index], sum(scores[start:end]) / (end - start))
+            for start, end, index in self._runs(tags)
+        ]
 
     def _runs(self, tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         """Find (start, end, index of the label) of each complete span."""
@@ -75,9 +78,6 @@ class TagScheme(Generic[L]):
             if name == "S":
                 yield place, place + 1, index
             start, current = place, index if name == "B" else -1
-
-    def _scored(self, start: int, end: int, index: int, scores: Sequence[float]) -> TaggedSpan[L]:
-        return TaggedSpan(start, end, self.labels[index], sum(scores[start:end]) / (end - start))
 
 
 class EntityTags:
@@ -100,11 +100,9 @@ class EntityTags:
 
     def read(self, tags: list[int], scores: list[float]) -> list[Entity]:
         """Read entities. They have a type only if the data has types."""
-        return [self._entity(span) for span in self.scheme.read(tags, scores)]
-
-    def _entity(self, span: TaggedSpan[str]) -> Entity:
         known = self.types.source == "data"
-        return Entity(span.start, span.end, type=span.label if known else None, score=span.score)
+        spans = self.scheme.read(tags, scores)
+        return [Entity(s.start, s.end, type=s.label if known else None, score=s.score) for s in spans]
 
 
 def best_tags(logits: Tensor, mask: Tensor) -> tuple[list[list[int]], list[list[float]]]:
