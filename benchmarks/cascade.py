@@ -34,23 +34,23 @@ from relx.utils.runtime import keep_freed_memory
 FUSIONS = ("late", "early")
 
 
-class GuidedFinder:
+class GuidedFinder(ModelFinder):
     """Does the work of a model and tells what is gold."""
 
     def __init__(self, head: Cascade, plain: PlainSentences) -> None:
-        self.model = ModelFinder(head, plain)
+        super().__init__(head, plain)
         self.gold = GoldFinder(head, SpanTriples.gold(plain.batch), plain.shape)
 
     def entities(self) -> Spans:
-        self.model.entities()
+        super().entities()
         return self.gold.entities()
 
     def subjects(self, entities: Spans, rows: torch.Tensor) -> Spans:
-        self.model.subjects(entities, rows)
+        super().subjects(entities, rows)
         return self.gold.subjects(entities, rows)
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
-        self.model.objects(entities, subjects)
+        super().objects(entities, subjects)
         return self.gold.objects(entities, subjects)
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from relx.utils.counting import places_within, search
+from relx.utils.counting import places_within
 
 # Of spans that overlap all are kept, or the best ones.
 Overlap = Literal["keep", "best"]
@@ -128,6 +128,17 @@ def find(wanted: Spans, spans: Spans, length: int) -> tuple[Tensor, Tensor]:
     ``spans`` are in the order of the text, no two with equal tokens. The index of an absent span is meaningless.
     """
     return search(spans.keys(length), wanted.keys(length))
+
+
+def search(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the index of each wanted key among ``keys``, which ascend, and a mask of those that are there: [wanted].
+
+    The index of an absent key is meaningless.
+    """
+    if not len(keys):
+        return torch.zeros_like(wanted), torch.zeros_like(wanted, dtype=torch.bool)
+    index = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+    return index, keys[index] == wanted
 
 
 def pairs_within(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,18 +14,11 @@ from torch.nn import functional as F
 
 from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.spans import Spans, best_labels, find
+from relx.data.spans import Spans, best_labels, find, search
 from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, EntityTypes, Vocabulary
 from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, tokens_of, with_described
-from relx.heads.schemes.marked_text import (
-    SUBJECT,
-    MarkedReader,
-    MarkedSentence,
-    Marking,
-    TextMarkers,
-    asked,
-)
+from relx.heads.schemes.marked_text import SUBJECT, MarkedReader, MarkedSentence, Marking, TextMarkers
 from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits, spans_of_tags, tags_of_spans
 from relx.heads.schemes.triples import (
     SpanTripleDecoder,
@@ -37,7 +30,7 @@ from relx.heads.schemes.triples import (
 )
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
-from relx.utils.counting import drawn, mean_of_rows, search
+from relx.utils.counting import drawn, mean_of_rows
 
 NOT_ASKED = "training shows no head of this type in this relation, so it is not asked of it"
 OVERLAPPING = "tail overlaps a longer answer to the same question"
@@ -208,7 +201,7 @@ class Questions(Head):
         questions = [filled(text, {}) for text in self.of_types]
         for example in plain.batch.examples:
             sentence = self.subjects.insert(example, ())
-            yield from (asked(sentence, question, QUESTION) for question in questions)
+            yield from (_asked(sentence, question) for question in questions)
 
     def _rows(self, batch: Batch) -> Tensor:
         """Return the sentence of each question of the first turn: [batch * types]."""
@@ -230,7 +223,7 @@ class Questions(Head):
             example = plain.batch.examples[row]
             values = {"head": example.tokens[start : last + 1], "type": self.type_words[label]}
             sentence = self.subjects.insert(example, [Marking(start, last, 0)])
-            yield asked(sentence, filled(self.of_relations[asked_for], values), QUESTION)
+            yield _asked(sentence, filled(self.of_relations[asked_for], values))
 
     # Answers
 
@@ -307,6 +300,24 @@ class Questions(Head):
         mask = F.pad(batch.mask[row], (1, 0), value=True)
         losses = F.cross_entropy(logits.transpose(1, 2), tags, reduction="none") * mask
         return mean_of_rows(losses.sum(dim=1), row)
+
+
+def _asked(sentence: MarkedSentence, question: Sequence[str]) -> MarkedSentence:
+    """Write a question, and [Q] to end it, before a sentence; the first of ``opens`` is the place of [Q].
+
+    The tag of each word of the question is [Q]. In a tree [Q] governs the question.
+    """
+    before, example = [*question, QUESTION], sentence.example
+    made = Example(before + example.tokens, id=example.id, context=example.context)
+    if example.pos_tags is not None:
+        made.pos_tags = [QUESTION] * len(before) + example.pos_tags
+    if example.dependency_heads is not None:
+        moved = [head and head + len(before) for head in example.dependency_heads]
+        made.dependency_heads = [len(before)] * len(question) + [0] + moved
+    if example.deprels is not None:
+        made.deprels = [QUESTION] * len(before) + example.deprels
+    opens = np.concatenate(([len(question)], sentence.opens + len(before)))
+    return MarkedSentence(made, sentence.positions + len(before), opens)
 
 
 def _of_relation(label: str) -> str:

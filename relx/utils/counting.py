@@ -1,4 +1,4 @@
-"""Items of rows that have different numbers of them: their places, draws of them, and their means; and sorted keys."""
+"""Items of rows that have different numbers of them: their places, draws of them, and their means."""
 
 import torch
 from torch import Tensor
@@ -8,17 +8,6 @@ def places_within(counts: Tensor) -> Tensor:
     """Count 0, 1, ... within each of some rows of so many items: [rows] -> [sum of counts]."""
     begin = (counts.cumsum(0) - counts).repeat_interleave(counts)
     return torch.arange(len(begin), device=counts.device) - begin
-
-
-def search(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the index of each wanted key among ``keys``, which ascend, and a mask of those that are there: [wanted].
-
-    The index of an absent key is meaningless.
-    """
-    if not len(keys):
-        return torch.zeros_like(wanted), torch.zeros_like(wanted, dtype=torch.bool)
-    index = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
-    return index, keys[index] == wanted
 
 
 def drawn(row: Tensor, positive: Tensor, negatives: int) -> Tensor:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from relx.errors import RelxError
 
-
 HALF = (torch.bfloat16, torch.float16)
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -238,7 +238,7 @@ class Cascade(Head):
         """Return what the steps arrive at when each finds the gold spans, as far as its decoding allows."""
         return self.run(GoldFinder(self, SpanTriples.gold(batch), batch.mask.shape), batch)
 
-    def run(self, finder: "Finder", batch: Batch) -> list[Example]:
+    def run(self, finder: "ModelFinder | GoldFinder", batch: Batch) -> list[Example]:
         """Take the steps, each with the spans found before."""
         length = batch.mask.shape[1]
         entities = best_labels(finder.entities(), length)
@@ -249,7 +249,7 @@ class Cascade(Head):
         rows = (count >= (1 if self.scheme.allow_self else 2)).nonzero().squeeze(1)
         return self.decoder.decode(self._triples(finder, entities, rows, length), batch.examples)
 
-    def _triples(self, finder: "Finder", entities: Spans, rows: Tensor, length: int) -> SpanTriples:
+    def _triples(self, finder: "ModelFinder | GoldFinder", entities: Spans, rows: Tensor, length: int) -> SpanTriples:
         """Find subjects among the entities of the sentences ``rows``, then the objects of each among the entities."""
         subjects = finder.subjects(entities, rows)
         head, known = find(subjects, entities, length)
@@ -286,21 +286,11 @@ class Cascade(Head):
         return list(groups.values())
 
 
-class Finder(Protocol):
-    """Find the spans of each step; later steps are given what earlier ones found."""
-
-    def entities(self) -> Spans:
-        """Find spans of any label; the batch index is that of the sentence."""
-
-    def subjects(self, entities: Spans, rows: Tensor) -> Spans:
-        """Find subjects in the sentences ``rows``; the batch index is that of the sentence."""
-
-    def objects(self, entities: Spans, subjects: Spans) -> Spans:
-        """Find objects by relation; the batch index is that of the subject. ``subjects`` are some of the entities."""
-
-
 class ModelFinder:
-    """Find spans with the taggers of a head, with ``given`` only those that are among the given entities."""
+    """Find the spans of each step with the taggers of a head; later steps are given what earlier ones found.
+
+    With ``given`` subjects and objects are found only among the given entities.
+    """
 
     def __init__(self, head: Cascade, plain: PlainSentences, given: bool = False) -> None:
         self.head = head
@@ -309,12 +299,12 @@ class ModelFinder:
         self.mask = plain.batch.mask
 
     def entities(self) -> Spans:
-        """Read the plain sentences."""
+        """Read the plain sentences; the batch index is that of the sentence."""
         features = self.head.fusion.entity_features(self.plain)
         return self.head.entity(features, self.mask, self.head.thresholds.entities)
 
     def subjects(self, entities: Spans, rows: Tensor) -> Spans:
-        """Read sentences with their entities."""
+        """Read the sentences ``rows`` with their entities; the batch index is that of the sentence."""
         none = entities.select(rows[:0])
         features, _ = self.head.fusion.subject_object_features(self.plain, entities, rows, none)
         threshold = self.head.thresholds.relations
@@ -326,7 +316,7 @@ class ModelFinder:
         return found.with_rows(rows[found.batch_index])
 
     def objects(self, entities: Spans, subjects: Spans) -> Spans:
-        """Read sentences with their entities and one subject."""
+        """Read sentences with their entities and one of these as subject; the batch index is that of the subject."""
         none = subjects.batch_index[:0]
         _, features = self.head.fusion.subject_object_features(self.plain, entities, none, subjects)
         threshold = self.head.thresholds.relations
@@ -336,7 +326,7 @@ class ModelFinder:
 
 
 class GoldFinder:
-    """Find the gold spans, as far as decoding allows. ``shape`` is that of the batch's mask."""
+    """Find the gold spans in the same steps, as far as decoding allows. ``shape`` is that of the batch's mask."""
 
     def __init__(self, head: Cascade, gold: SpanTriples, shape: torch.Size) -> None:
         self.head = head

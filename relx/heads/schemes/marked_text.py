@@ -91,24 +91,6 @@ class TextMarkers:
         )
 
 
-def asked(sentence: MarkedSentence, question: Sequence[str], marker: str) -> MarkedSentence:
-    """Write a question, and a marker that ends it, before a sentence; the first of ``opens`` is the marker's place.
-
-    The tag of each word of the question is the marker. In a tree the marker governs the question.
-    """
-    before, example = [*question, marker], sentence.example
-    made = Example(before + example.tokens, id=example.id, context=example.context)
-    if example.pos_tags is not None:
-        made.pos_tags = [marker] * len(before) + example.pos_tags
-    if example.dependency_heads is not None:
-        moved = [head and head + len(before) for head in example.dependency_heads]
-        made.dependency_heads = [len(before)] * len(question) + [0] + moved
-    if example.deprels is not None:
-        made.deprels = [marker] * len(before) + example.deprels
-    opens = np.concatenate(([len(question)], sentence.opens + len(before)))
-    return MarkedSentence(made, sentence.positions + len(before), opens)
-
-
 class _Mark(NamedTuple):
     """A marker, sorted by its first four fields: it is written before the token ``before`` and marks ``token``."""
 

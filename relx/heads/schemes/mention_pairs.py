@@ -10,12 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relx.data.example import Example
-from relx.data.spans import Spans, find, pairs_within
+from relx.data.spans import Spans, find, pairs_within, search
 from relx.data.vocabulary import Namespace
 from relx.heads.head import Targets
 from relx.heads.schemes.triples import SpanTriples, keep_triples
 from relx.utils.argument_checks import require_inner_shares
-from relx.utils.counting import search
 
 SHARED_PAIR = "another relation holds between the same two mentions"
 

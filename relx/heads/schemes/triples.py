@@ -49,7 +49,7 @@ class SpanTripleTargets:
         ``triples`` [triples, 3] holds relation from 1, and the indices of head and tail among the entities.
         """
         entities = self._entities(example)
-        spans = [(label + 1, start, end - 1) for (start, end), (_, label) in entities.items()]
+        spans = [(label + 1, start, end - 1) for (start, end), label in entities.items()]
         index_of = {span: index for index, span in enumerate(entities)}
         triples: dict[tuple[int, int, int], None] = {}
         lost = []
@@ -74,7 +74,7 @@ class SpanTripleTargets:
                 lost.append((entity, NOT_LOCATED))
             elif label is None:
                 lost.append((entity, self.fault_of(entity, example) or UNLISTED))
-            elif held[entity.span][1] != label:
+            elif held[entity.span] != label:
                 lost.append((entity, SHADOWED))
             elif (label, entity.span) in unfound:
                 lost.append((entity, CUT_SHORT))
@@ -83,16 +83,16 @@ class SpanTripleTargets:
     def _label(self, entity: Entity, example: Example) -> int | None:
         return None if self.fault_of(entity, example) else self.label_of(entity, example)
 
-    def _entities(self, example: Example) -> dict[Span, tuple[Entity, int]]:
-        """Return the entity and label of each span, in the order of the text."""
-        found: dict[Span, tuple[Entity, int]] = {}
+    def _entities(self, example: Example) -> dict[Span, int]:
+        """Return the label of each entity by its span, in the order of the text."""
+        found: dict[Span, int] = {}
         for entity in example.entities:
             label = self._label(entity, example) if entity.located else None
             if label is not None:
-                found.setdefault(entity.span, (entity, label))
+                found.setdefault(entity.span, label)
         return dict(sorted(found.items()))
 
-    def _cause(self, relation: Relation, example: Example, entities: dict[Span, tuple[Entity, int]]) -> str | None:
+    def _cause(self, relation: Relation, example: Example, entities: dict[Span, int]) -> str | None:
         """Why a relation does not come back as it is."""
         if not relation.located:
             return NOT_LOCATED
@@ -103,7 +103,7 @@ class SpanTripleTargets:
         mentions = (relation.head, relation.tail)
         if any(mention.span not in entities for mention in mentions):
             return UNLISTED
-        shadowed = any(entities[m.span][1] != self._label(m, example) for m in mentions)
+        shadowed = any(entities[m.span] != self._label(m, example) for m in mentions)
         return SHADOWED if shadowed else None
 
 
