@@ -1,6 +1,5 @@
 """CasRel, in early papers HBT: cascade binary tagging (Wei et al. 2020, ACL)."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -10,7 +9,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, mean_of_endpoints
 from relx.data.vocabulary import Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
+from relx.heads.head import Encode, Given, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.schemes.triples import SpanTriples, SpanTripleTargets, given_spans
 from relx.heads.spans.tagger import SpanTagger, SpanTask, candidate_objects, gammas, lost_to_nearer_ends
 from relx.limits import Limit, Tied, limit_of_ties, limits_of_two_sums, tables_of
@@ -111,9 +110,7 @@ class CasRel(Head):
         objects = self.object(self.condition(x, subjects), batch.mask[subjects.batch_index], threshold)
         return self.read(subjects, objects, batch)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Decide which of the given entities are subjects, and which of them are the objects of each."""
         x, given, length = encode(batch), given_spans(entities, batch), batch.mask.shape[1]
         threshold = self.thresholds.relations

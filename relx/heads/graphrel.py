@@ -19,6 +19,7 @@ from relx.heads.head import (
     UNKNOWN,
     UNTAGGED,
     Encode,
+    Given,
     Head,
     HeadOutput,
     Targets,
@@ -229,9 +230,7 @@ class GraphRel(Head):
         """Read the tagged entities, and the relations that the labels of their tokens' pairs make."""
         return self.read(output["entity"], *_best_labels(output["relation"]), batch)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Read the labels of the token pairs of given entities, which may overlap."""
         cells = _labeled_pairs(*_best_labels(self(batch, encode)["relation"]), batch.mask)
         return list(map(self.pair_table.read, cells, entities))

@@ -17,6 +17,7 @@ from relx.limits import Limit
 from relx.registry import Registrable
 
 HeadOutput = dict[str, Tensor]
+Given = Sequence[Sequence[Entity]]  # the given entities of each sentence
 H = TypeVar("H", bound="Head")
 
 # Causes of lost relations that several schemes share.
@@ -170,9 +171,7 @@ class Head(nn.Module, Registrable, kind="head", injects=("input_dim", "task_feat
         """Predict the entities and relations of each sentence, without the gold."""
         return self.decode(self(batch, encode), batch)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Predict the relations between given entities, and of no other mentions: those of each sentence.
 
         The entities of a sentence are located, in the order of the text, no two with equal tokens, and none has a

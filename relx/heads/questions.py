@@ -16,7 +16,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, best_labels, find, search
 from relx.data.vocabulary import ENTITY_TYPES, RELATIONS, EntityTypes, Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets
+from relx.heads.head import Encode, Given, Head, HeadOutput, PlainSentences, Targets
 from relx.heads.schemes.descriptions import descriptions_of, escaped, filled, label_words, tokens_of, with_described
 from relx.heads.schemes.marked_text import SUBJECT, MarkedReader, MarkedSentence, Marking, TextMarkers
 from relx.heads.schemes.tags import OUTSIDE, TagScheme, gold_logits, spans_of_tags, tags_of_spans
@@ -154,9 +154,7 @@ class Questions(Head):
         entities = self._entities(found, plain.shape[1])
         return self.decoder.decode(self._relate(plain, entities), batch.examples)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Ask for the relations of each given entity. An answer counts if it is a given entity."""
         given = given_spans(entities, batch, self.types.given_labels(entities))
         return self._relate(PlainSentences(batch, encode), given).between(entities, self.relations)

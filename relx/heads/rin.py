@@ -3,7 +3,6 @@
 The numbers of equations are those of version 1.
 """
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Literal
 
@@ -11,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Example, Relation
 from relx.data.spans import TableCells
 from relx.data.vocabulary import EntityTypes, Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds, prediction
+from relx.heads.head import Encode, Given, Head, HeadOutput, Targets, Thresholds, prediction
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
 from relx.heads.schemes.pairs import Anchor, AnchorTable
@@ -137,9 +136,7 @@ class PairTaggingHead(Head):
         cells, probs = self.pair_scorer.predict(output["relation"], batch.mask, self.thresholds.relations)
         return self.read(output["entity"], cells, probs, batch)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Read the cells of the anchors of given entities. Entities that share their anchor have the same relations."""
         anchor, allow_self = self.anchor_table.anchor_of, self.anchor_table.allow_self
         pairs = [

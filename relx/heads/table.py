@@ -1,6 +1,6 @@
 """PFN's table filling (Yan et al. 2021, section 3.3); a table represents a mention by its first or its last token."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relx.data.batch import Arrays, Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Example, Relation
 from relx.data.spans import Spans, TableCells, best_labels, pairs_within
 from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
 from relx.encoders.seq2seq.encoder import GlobalFeature, TaskFeatures
-from relx.heads.head import SHARED, Encode, Head, HeadOutput, Targets, Thresholds
+from relx.heads.head import SHARED, Encode, Given, Head, HeadOutput, Targets, Thresholds
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import logits_of_pairs, predict_spans, probabilities_of_pairs, triangle_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, keep_triples
@@ -145,9 +145,7 @@ class TableFilling(Head):
         spans = predict_spans(self.entity, output["entity"], batch.mask, self.thresholds.entities)
         return self._read(best_labels(spans, batch.mask.shape[1]), self._reads(output["relation"]), batch)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Read the cells of given entities. Those that one table cannot tell apart have the same relations."""
         given, features = given_spans(entities, batch), self.relation_features(encode(batch), batch.mask)
         found = self._between(given, torch.arange(len(given), device=features.device), self._reads(features))

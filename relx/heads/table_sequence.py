@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Example, Relation
 from relx.data.spans import Spans, TableCells
 from relx.data.vocabulary import EntityTypes, Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, Targets, table_cost
+from relx.heads.head import Encode, Given, Head, HeadOutput, Targets, table_cost
 from relx.heads.schemes.mention_pairs import PAIRS_AT_ONCE, Pairs, PairScheme
 from relx.heads.schemes.tags import TagScheme, spans_of_tags, tagging_loss, tags_of_spans
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, overlaps_longer
@@ -296,9 +296,7 @@ class TableSequence(Head):
         entities = spans_of_tags(self.tags, output["entity"], batch.mask)
         return self.decoder.decode(self._between(entities, self._reads(output["table"])), batch.examples)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Read the relation of each two given entities."""
         given = given_spans(entities, batch)
         found = self._between(given, self._reads(self(batch, encode)["table"]))

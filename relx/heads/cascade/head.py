@@ -1,7 +1,7 @@
 """Cascade-SRN's three tasks of span extraction (Wang et al. 2022, arXiv:2202.07281)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from relx.data.spans import Spans, TableCells, best_labels, find
 from relx.data.vocabulary import EntityTypes, Vocabulary
 from relx.encoders.seq2seq.encoder import TaskFeatures
 from relx.heads.cascade.fusion import EarlyFusion, Fusion, LateFusion, TaskContext
-from relx.heads.head import NOT_EXTRACTED, Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
+from relx.heads.head import NOT_EXTRACTED, Encode, Given, Head, HeadOutput, PlainSentences, Targets, Thresholds
 from relx.heads.pair_scorers.scorer import PairScorer, logit, logits_of_cells, pairs_in_order, triangle_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.heads.spans.tagger import (
@@ -222,9 +222,7 @@ class Cascade(Head):
         """Extract entities, which of them are subjects, and the objects of each."""
         return self.run(ModelFinder(self, PlainSentences(batch, encode)), batch)
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Decide which given entities are subjects, and which are the objects of each, all marked with their types."""
         given, length = given_spans(entities, batch, self.types.given_labels(entities)), batch.mask.shape[1]
         finder, rows = ModelFinder(self, PlainSentences(batch, encode), given=True), given.batch_index.unique()

@@ -1,16 +1,15 @@
 """What heads share that classify spans, and then pairs of the mentions found."""
 
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from relx.data.batch import Batch
-from relx.data.example import Entity, Example, Relation
+from relx.data.example import Example, Relation
 from relx.data.spans import Spans, best_labels
 from relx.data.vocabulary import EntityTypes, Vocabulary
-from relx.heads.head import Encode, Head, HeadOutput, PlainSentences, Targets, Thresholds
+from relx.heads.head import Encode, Given, Head, HeadOutput, PlainSentences, Targets, Thresholds
 from relx.heads.schemes.mention_pairs import PAIRS_AT_ONCE, Pairs, PairScheme
 from relx.heads.schemes.triples import FaultOf, SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans
 from relx.kernels.range_maximum import max_over
@@ -130,9 +129,7 @@ class SpanPairHead(Head):
         blocks = torch.arange(len(pairs), device=mentions.label.device).split(PAIRS_AT_ONCE)
         return torch.cat([recomputed(self.pair_logits, plain, mentions, pairs.select(some)) for some in blocks])
 
-    def relations_between(
-        self, batch: Batch, encode: Encode, entities: Sequence[Sequence[Entity]]
-    ) -> list[list[Relation]]:
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
         """Classify the pairs of the given entities."""
         given = given_spans(entities, batch, self.types.given_labels(entities))
         return self.relate(PlainSentences(batch, encode), given).between(entities, self.pairs.relations)

@@ -11,7 +11,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.spans import Spans, TableCells, find
 from relx.data.vocabulary import Namespace
-from relx.heads.head import NOT_LOCATED, UNKNOWN, Targets, prediction
+from relx.heads.head import NOT_LOCATED, UNKNOWN, Given, Targets, prediction
 
 SELF = "head and tail are the same mention"
 UNLISTED = "mention is not among the entities, or of a type never seen in training"
@@ -24,7 +24,6 @@ LabelOf = Callable[[Entity, Example], int | None]
 # Why a head cannot find an entity; None if it can.
 FaultOf = Callable[[Entity, Example], str | None]
 Span = tuple[int, int]
-Given = Sequence[Sequence[Entity]]  # the given entities of each sentence
 
 
 class SpanTripleTargets:
