@@ -8,6 +8,8 @@ from test_architecture import ROOT, imports, module_name, modules
 
 LONGEST_FUNCTION = 60
 LONGEST_HEAD = 420
+# Files of heads/ and encoders/ behind a head, itself included, apart from faces of packages.
+MOST_FILES_OF_HEAD = 8
 # What several heads share. Everything else in heads/ is a paper.
 SHARED = {"", "faults", "head", "pair_scorers", "schemes", "spans"}
 # A module with one importer is better folded into it. These are halves of what would be too long as one file, or the
@@ -65,6 +67,20 @@ def test_a_paper_is_one_file_or_one_folder() -> None:
         own = [path] if path.parent == ROOT / "heads" else list(path.parent.glob("*.py"))
         long = [file.name for file in own if len(file.read_text("utf-8").splitlines()) > LONGEST_HEAD]
         assert long == [], f"{path}: {long} have more than {LONGEST_HEAD} lines"
+
+
+def test_few_files_are_behind_a_head() -> None:
+    """What a reader of a model opens: the modules of heads and encoders that it imports, directly or through others."""
+    rooms = ("relx.heads.", "relx.encoders.")
+    named = {module_name(path): {name for name, _ in imports(path)} for path in modules()}
+    faces = {module_name(path) for path in modules() if path.stem == "__init__"}
+    heads = [module_name(path) for path in modules() if re.search(r"^@Head\.register\(", path.read_text("utf-8"), re.M)]
+    for head in heads:
+        behind = [head]
+        for module in behind:
+            behind += sorted(name for name in named[module] if name.startswith(rooms) and name not in behind)
+        files = [module for module in behind if module not in faces]
+        assert len(files) <= MOST_FILES_OF_HEAD, f"{head} needs {len(files)} files: {files}"
 
 
 def test_a_module_has_two_importers_or_registers_something() -> None:
