@@ -1,7 +1,7 @@
 """``relx predict``: entities and relations of raw text, tokens or labeled examples."""
 
 import argparse
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from relx.commands.common import (
@@ -17,6 +17,8 @@ from relx.commands.common import (
 
 if TYPE_CHECKING:
     from relx.annotators.gazetteer import Gazetteer
+    from relx.predictors.documents import Input
+    from relx.predictors.lines import LinePredictor, Source
     from relx.predictors.predictor import Predictor
 
 MINUTE = 60.0
@@ -31,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs", nargs="+", metavar="PATH",
         help='texts, folders of .txt files, or files of JSON lines with "text" or "tokens"; - for standard input; '
         "with --column tables",
+    )  # fmt: skip
+    parser.add_argument(
+        "--reader", metavar="READER",
+        help="read files or folders of this form, such as dygie or brat; the output has one line for each sentence",
     )  # fmt: skip
     parser.add_argument(
         "--sentences", "--text", action="store_true",
@@ -126,13 +132,13 @@ def run(args: argparse.Namespace) -> int:
     from relx.predictors.lines import LinePredictor, readable, slim, text_files
     from relx.predictors.predictor import Predictor
 
-    paths = text_files(args.inputs)
+    paths = {path: path for path in args.inputs} if args.reader else text_files(args.inputs)
     predictor = Predictor.load(args.archive, args.device, args.override)
     added = _added(args.add_relation)
     enforcement = enforcement_of(predictor, args.schema, args.explain, added)
     decision = decision_of(predictor, args, _given(args, predictor), added)
     documents = None
-    if not args.sentences:
+    if not args.sentences and not args.reader:
         documents = predictor.document_predictor(decision, args.window, args.longest or LONGEST)
     lines = LinePredictor(
         predictor, args.on_error == "record", args.longest, decision, enforcement, documents,
@@ -140,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     distinct = DistinctTriples()
     with open_output(args.output) as out:
-        for answer in lines.respond(lines.files(paths, _with_progress(paths.values()))):
+        for answer in lines.respond(_inputs(lines, paths, args.reader)):
             if args.triples and "sentences" in answer:
                 distinct.add(answer)
             else:
@@ -148,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
                 out.write(f"{line}\n")
         out.writelines(f"{line}\n" for line in distinct.lines())
     facts = documents.notes() if documents is not None else []
-    unit = "window" if args.window > 1 and not args.sentences else "sentence"
+    unit = "window" if args.window > 1 else "sentence"
     facts += [decision.given.summary(unit)] if isinstance(decision.given, GivenEntities) else []
     facts += [enforcement.summary()] if enforcement is not None else []
     facts += [lines.summary()] if lines.failures else []
@@ -160,6 +166,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _inputs(lines: "LinePredictor", paths: Mapping[str, str], reader: str | None) -> "Iterator[tuple[Source, Input]]":
+    """Yield the inputs in files: with a reader the sentences of a corpus, else texts and records."""
+    from relx.predictors.texts import record_lines
+
+    if reader is None:
+        yield from lines.files(paths, _with_progress(paths.values()))
+        return
+    for path in paths:
+        yield from lines.inputs(path, record_lines(path, lines.predictor, reader))
+
+
 def _require_effect(args: argparse.Namespace) -> None:
     """Raise ConfigError for an option that others leave without effect."""
     from relx.errors import ConfigError
@@ -168,8 +185,9 @@ def _require_effect(args: argparse.Namespace) -> None:
         raise ConfigError(
             "--given-entities takes the entities of the input, --entities those of a list; give one of them"
         )
-    if args.sentences and args.window > 1:
-        raise ConfigError("--window has no effect with --sentences, which reads one sentence at a time")
+    alone = "--sentences" if args.sentences else "--reader" if args.reader else None
+    if alone is not None and args.window > 1:
+        raise ConfigError(f"--window has no effect with {alone}, which reads one sentence at a time")
     if args.ignore_case and args.entities is None:
         raise ConfigError("--ignore-case has no effect without --entities")
     if args.explain and args.schema is None:
@@ -198,8 +216,9 @@ def _predict_tables(args: argparse.Namespace) -> int:
 
     from relx.errors import ConfigError, DataError
 
-    given = {"triples": args.triples, "slim": args.slim, "explain": args.explain, "given-entities": args.given_entities,
-             "add-relation": args.add_relation, "on-error stop": args.on_error == "stop"}  # fmt: skip
+    given = {"triples": args.triples, "slim": args.slim, "explain": args.explain, "reader": args.reader,
+             "given-entities": args.given_entities, "add-relation": args.add_relation,
+             "on-error stop": args.on_error == "stop"}  # fmt: skip
     for name in (name for name, value in given.items() if value):
         raise ConfigError(f"--{name} does not go with tables (--column)")
     if args.output is None:

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from relx.data.example import Example
+from relx.data.json_form import example_to_json, to_line
 from relx.errors import DataError
 from relx.predictors.predictor import Predictor, read_inputs
 from relx.readers import holds_error, make_reader, reader_for, sentences_of
@@ -32,6 +33,14 @@ def texts_of(
     for example in sentences_of(make_reader(reader or reader_for(path), parts.tokenizer, parts.splitter), path):
         if not holds_error(example):
             yield example.unlabeled()
+
+
+def record_lines(path: str | Path, predictor: Predictor, reader: str) -> Iterator[bytes]:
+    """Yield the sentences of a file or folder, with their labels, as lines of records. Raises as ``texts_of`` does."""
+    require_file(path, "write it to a file")
+    parts = predictor.archive.parts
+    for example in sentences_of(make_reader(reader, parts.tokenizer, parts.splitter), path):
+        yield to_line(example_to_json(example)).encode()
 
 
 def _lines(path: str | Path, predictor: Predictor) -> Iterator[Example]:

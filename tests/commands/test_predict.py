@@ -52,6 +52,26 @@ class TestInput:
         assert main(["predict", "--sentences", archive, str(tiny.parent / "dev.jsonl")]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 36
 
+    def test_a_corpus_of_another_form(self, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+        words = [TEXT.split(), ["Bob", "left", "."]]
+        record = {
+            "doc_key": "d",
+            "sentences": words,
+            "ner": [[[0, 1, "PER"], [5, 6, "LOC"]], []],
+            "relations": [[], []],
+        }
+        Path("in.json").write_text(json.dumps(record))
+        predict = ["predict", archive, "in.json", "--reader", "dygie"]
+        assert main(predict) == 0
+        first, second = answers(capsys.readouterr().out)
+        assert [first["tokens"], second["tokens"]] == words and len(first["relations"]) == 1
+        assert main([*predict, "--window", "2"]) == 2
+        assert "--window has no effect with --reader" in capsys.readouterr().err
+        assert main([*predict[:-1], "brat"]) == 2
+        assert "in.json: expected a folder of .txt and .ann files" in capsys.readouterr().err
+        assert main([*predict, "--column", "text"]) == 2
+        assert "--reader does not go with tables" in capsys.readouterr().err
+
     def test_standard_input(
         self, archive: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
