@@ -82,9 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "marked as unseen; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="print each relation that --schema drops, with its rule, on standard error",
+        "--explain", action="store_true", help="print on standard error each relation that --schema drops, and its rule"
     )
     add_include_argument(parser)
     _add_table_arguments(parser)
