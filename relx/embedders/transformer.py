@@ -22,6 +22,7 @@ from relx.errors import DataError
 from relx.registry import Injected
 from relx.utils.argument_checks import require_sizes
 from relx.utils.counting import places_within
+from relx.utils.dropout import Dropout, replace_dropout
 from relx.utils.precision import to_float32
 from relx.utils.recomputing import recomputed
 
@@ -77,7 +78,7 @@ class TransformerEmbedder(TokenEmbedder):
             raise ValueError(f"context is {context}, but no training sentence is part of a document; leave it out")
         self.trainable, self.context = trainable, context
         self.dtype: torch.dtype = getattr(torch, dtype)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         found = _load(vocabulary, model, layers if isinstance(layers, int) else None)
         if max_pieces is not None and found.max_pieces is not None and max_pieces > found.max_pieces:
             raise ValueError(f"max_pieces is {max_pieces}; the model reads at most {found.max_pieces}")
@@ -87,6 +88,7 @@ class TransformerEmbedder(TokenEmbedder):
             if share > MANY_UNKNOWN:
                 logger.warning(UNKNOWN_WORDS, model, 100 * share)
         self.transformer = found.encoder.requires_grad_(trainable)
+        replace_dropout(self.transformer)
         self.levitated_pieces: list[int] = []
         self.mix = ScalarMix(self._settings.num_hidden_layers) if layers == "mix" else None
         self.output_dim = self._settings.hidden_size

@@ -220,6 +220,18 @@ def test_no_table_of_the_whole_batch_is_made_for_the_loss(cls: type[PairScorer])
     assert made_tensors.largest <= scorer.LOGITS_AT_ONCE < batch * length**2 * relations
 
 
+@pytest.mark.parametrize("cls", [ConcatMLPPairScorer, PFNPairScorer])
+def test_the_hidden_layers_of_pairs_are_as_bounded_as_their_logits(cls: type[PairScorer]) -> None:
+    torch.manual_seed(1)
+    batch, length, hidden = 10, 30, 171
+    made = cls(6, RELATIONS, hidden_size=hidden)
+    inputs, mask = torch.randn(batch, length, 6, requires_grad=True), torch.ones(batch, length, dtype=torch.bool)
+    gold = torch.tensor([[[3, 4, 2]]]).expand(batch, 1, 3)
+    with LargestTensor() as made_tensors:
+        made.loss(inputs, mask, gold).backward()
+    assert made_tensors.largest <= scorer.LOGITS_AT_ONCE < batch * length**2 * hidden
+
+
 # Logits that a sum over all pairs meets in one batch: likely relations, unlikely ones, and those in between.
 @pytest.mark.parametrize("level", [30.0, 3.0, 0.0, -1.0, -3.0, -6.0, -20.0, -200.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

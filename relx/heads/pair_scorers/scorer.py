@@ -87,7 +87,7 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
         return in_chunks(self._at_once(rows[0]), *rows)
 
     def _at_once(self, inputs: Tensor) -> int:
-        return max(1, LOGITS_AT_ONCE // max(1, inputs.shape[1] ** 2 * self.num_relations))
+        return max(1, LOGITS_AT_ONCE // max(1, inputs.shape[1] ** 2 * self.width))
 
 
 def logit(probability: float) -> float:

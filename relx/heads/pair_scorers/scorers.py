@@ -15,6 +15,7 @@ from relx.heads.pair_scorers.scorer import PairScorer, logit
 from relx.kernels.pair_sums import blocks_above, softplus_of_sums
 from relx.registry import Injected
 from relx.utils.argument_checks import require_shares, require_sizes
+from relx.utils.dropout import Dropout
 
 
 class SumPairScorer(PairScorer):
@@ -234,7 +235,7 @@ class PFNPairScorer(HiddenPairScorer):
     ) -> None:
         require_sizes(hidden_size=hidden_size)
         require_shares(dropout=dropout)
-        activation = nn.Sequential(nn.LayerNorm(hidden_size or input_dim), nn.Dropout(dropout), nn.ELU(inplace=True))
+        activation = nn.Sequential(nn.LayerNorm(hidden_size or input_dim), Dropout(dropout), nn.ELU(inplace=True))
         super().__init__(input_dim, num_relations, hidden_size, activation, bias)
 
 
