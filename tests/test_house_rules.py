@@ -123,3 +123,9 @@ def test_the_prose_has_no_private_idiom() -> None:
         if (match := re.search(idiom, line, re.IGNORECASE))
     ]
     assert found == []
+
+
+def test_contributing_says_what_each_room_holds() -> None:
+    rooms = {folder.parent.name for folder in ROOT.glob("*/__init__.py")}
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert rooms - set(re.findall(r"`(\w+)/`", page)) == set()
