@@ -74,7 +74,7 @@ def load(archive: str | Path, device: str | None = None, overrides: Sequence[str
 def evaluate(
     archive: str | Path | Predictor,
     data: Labeled,
-    protocols: Sequence[str] | None = None,
+    protocols: str | Sequence[str] | None = None,
     reader: str | None = None,
     seen: Labeled | None = None,
     challenge: bool = False,
@@ -84,7 +84,7 @@ def evaluate(
     Args:
         archive: The path of a model.tar.gz, or a predictor that is already loaded.
         data: The path of a labeled file, in any form that relx reads, or Examples.
-        protocols: The names of scoring protocols. The default is the protocols of the experiment.
+        protocols: The names of scoring protocols, or one name. The default is the protocols of the experiment.
         reader: The name of the reader of the files. The default is the reader of the experiment, or another one if
             only that recognizes the file.
         seen: Training data, a path or Examples: the reports then also score the triples that it does not hold.
@@ -93,6 +93,7 @@ def evaluate(
 
     Raises ArchiveError, UnknownProtocol, ConfigError for a reader that does not exist, and DataError for bad data.
     """
+    protocols = [protocols] if isinstance(protocols, str) else protocols
     for name in protocols or ():
         find_protocol(name)
     predictor = archive if isinstance(archive, Predictor) else Predictor.load(archive)

@@ -151,6 +151,8 @@ class TestEvaluate:
     def test_named_protocols_and_reader(self, archive: str, tiny: Path) -> None:
         found = relx.evaluate(archive, str(tiny.parent / "test.jsonl"), protocols=["strict", "last_word"])
         assert list(found.reports) == ["strict", "last_word"]
+        found = relx.evaluate(archive, tiny.parent / "test.jsonl", protocols="strict")
+        assert list(found.reports) == ["strict"]
         with pytest.raises(DataError, match="test.jsonl:1: "):
             relx.evaluate(archive, tiny.parent / "test.jsonl", reader="hrl")
         with pytest.raises(UnknownProtocol, match="unknown scoring protocol 'exact'"):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, overload
 
 import torch
 
@@ -274,16 +274,38 @@ class Predictor:
     def predict(
         self, inputs: Iterable[Input], on_error: Literal["record"], **choices: "Unpack[Choices]"
     ) -> list[Answer]: ...
-    def predict(self, inputs: Any, on_error: OnError = "raise", **choices: "Unpack[Choices]") -> Any:
+    def predict(
+        self,
+        inputs: Any,
+        on_error: OnError = "raise",
+        *,
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+        given_entities: bool | Gazetteer = False,
+        add_relations: Mapping[str, str] | None = None,
+        schema: Schema | None = None,
+    ) -> Any:
         """Return the Example for one input, or a list of Examples for several, in their order.
 
-        ``schema`` drops the relations that break it (``relx.schema``); the other ``choices`` are those of ``decision``.
+        Args:
+            inputs: One input, or several: texts, lists of tokens, records (dicts) or Examples.
+            on_error: ``"raise"`` raises the errors of inputs that have no prediction: first one BadRecord that names
+                every input that cannot be read, before anything is predicted, and after that the errors of ``stream``.
+                ``"record"`` puts the error in place of the prediction.
+            min_score: The least score of all entities and relations, or a dict of least scores by name: a type of
+                entities or of relations, or ``entities`` or ``relations`` for all other types. The default is the
+                thresholds of the calibration, and without a calibration those of the head.
+            calibrated: Use the calibration of the archive. With False the scores are those of the head.
+            given_entities: True predicts relations between the entities that the inputs hold, and a gazetteer between
+                its names.
+            add_relations: Descriptions of relations that the model has not learned, by name. Predictions of them are
+                marked as ``unseen``.
+            schema: Drop the relations that break this schema (``relx.schema``).
 
-        ``on_error="record"`` puts the error in place of the prediction for an input that has none. With ``"raise"``, a
-        BadRecord that names every input that cannot be read is raised before anything is predicted, and after that the
-        errors of ``stream``.
+        Raises ConfigError for choices that do not fit.
         """
-        decision, enforced = self._chosen(choices)
+        _require_on_error(on_error)
+        decision, enforced = self._chosen(schema, min_score, calibrated, given_entities, add_relations)
         if is_single(inputs):
             [answer] = map(enforced, self.answer(self._read([inputs], decision), decision))
             if isinstance(answer, RelxError) and on_error == "raise":
@@ -305,16 +327,35 @@ class Predictor:
         self, inputs: Iterable[Input], on_error: Literal["record"], **choices: "Unpack[Choices]"
     ) -> Iterator[Answer]: ...
     def stream(
-        self, inputs: Iterable[Input], on_error: OnError = "raise", **choices: "Unpack[Choices]"
+        self,
+        inputs: Iterable[Input],
+        on_error: OnError = "raise",
+        *,
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+        given_entities: bool | Gazetteer = False,
+        add_relations: Mapping[str, str] | None = None,
+        schema: Schema | None = None,
     ) -> Iterator[Any]:
         """Return an iterator over the predictions for any number of inputs, in order and in constant memory.
 
-        Inputs are taken 1,024 at a time. Raises, with the number of the input, BadRecord for one that cannot be read,
-        NoMemory for one that needs more memory than there is, and DataError for one that lacks what the model needs,
-        such as given tags. ``on_error="record"`` puts the error in place of the prediction. ``choices`` are those of
-        ``predict``.
+        Inputs are taken 1,024 at a time.
+
+        Args:
+            inputs: Any number of inputs, as in ``predict``.
+            on_error: ``"raise"`` raises, with the number of the input, BadRecord for one that cannot be read, NoMemory
+                for one that needs more memory than there is, and DataError for one that lacks what the model needs,
+                such as given tags. ``"record"`` puts the error in place of the prediction.
+            min_score: The least score, as in ``predict``.
+            calibrated: Use the calibration of the archive, as in ``predict``.
+            given_entities: Predict relations between given entities, as in ``predict``.
+            add_relations: Descriptions of relations that the model has not learned, as in ``predict``.
+            schema: Drop the relations that break this schema.
+
+        Raises ConfigError, before anything is predicted, for choices that do not fit.
         """
-        decision, enforced = self._chosen(choices)
+        _require_on_error(on_error)
+        decision, enforced = self._chosen(schema, min_score, calibrated, given_entities, add_relations)
         answers = map(enforced, self._attempts(several(inputs), decision))
         return _raising(answers) if on_error == "raise" else answers
 
@@ -339,7 +380,7 @@ class Predictor:
         says so. ``choices`` are those of ``predict``. Raises, with the number of the text, BadRecord, NoMemory and
         DataError as ``stream`` does.
         """
-        decision, enforced = self._chosen(choices)
+        decision, enforced = self._chosen(**choices)
         documents = self.document_predictor(decision, window, longest)
         for number, answer in documents.answers(enumerate(self._documents(several(texts), documents), 1)):
             if isinstance(answer, RelxError):
@@ -401,12 +442,8 @@ class Predictor:
     ) -> Decision:
         """Return what decides on the candidates of the head.
 
-        ``min_score`` is the least score of all entities and relations, or a dict of least scores by name: a type of
-        entities or of relations, or ``entities`` or ``relations`` for all other types. Where it says nothing, the
-        thresholds of the calibration decide, and without a calibration those of the head. With ``calibrated=False`` the
-        scores are those of the head, as if there were no calibration. With ``given_entities=True`` relations are
-        predicted between the entities that the inputs hold, and with a gazetteer between its names. ``add_relations``
-        describes relations that the model has not learned, by name: predictions of them are marked as ``unseen``.
+        The choices are those of ``predict``.
+
         Raises ConfigError with all that is wrong, for a head that finds no entities and is not given any, and for one
         that does not read descriptions.
         """
@@ -441,11 +478,16 @@ class Predictor:
         if faults := schema.unknown_names([*vocabulary.relations(), *added], known):
             raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
 
-    def _chosen(self, choices: "Choices") -> tuple[Decision, Callable[[Any], Any]]:
+    def _chosen(
+        self,
+        schema: Schema | None = None,
+        min_score: MinScore | None = None,
+        calibrated: bool = True,
+        given_entities: bool | Gazetteer = False,
+        add_relations: Mapping[str, str] | None = None,
+    ) -> tuple[Decision, Callable[[Any], Any]]:
         """Return the decision on candidates, and what enforces the schema on an answer."""
-        rest = dict(choices)
-        schema: Schema | None = rest.pop("schema", None)  # type: ignore[assignment]
-        decision = self.decision(**rest)  # type: ignore[arg-type]
+        decision = self.decision(min_score, calibrated, given_entities, add_relations)
         if schema is None:
             return decision, lambda answer: answer
         if not isinstance(schema, Schema):
@@ -550,6 +592,11 @@ def require_described(head: Head, descriptions: Mapping[str, str]) -> None:
             f"these heads read descriptions: {', '.join(reading)}"
         )
     head.with_relations(descriptions)
+
+
+def _require_on_error(on_error: str) -> None:
+    if on_error not in get_args(OnError):
+        raise ConfigError(f"on_error: expected 'raise' or 'record', got {on_error!r}")
 
 
 def _require_readable(examples: Sequence[Example | BadRecord]) -> list[Example]:

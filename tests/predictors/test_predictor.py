@@ -1,3 +1,4 @@
+import inspect
 import json
 import re
 from collections import namedtuple
@@ -16,7 +17,7 @@ import relx
 from relx.data.example import Entity, Example, Relation
 from relx.data.json_form import example_to_json, to_line
 from relx.data.json_validation import BadRecord
-from relx.errors import ArchiveError, RelxError
+from relx.errors import ArchiveError, ConfigError, RelxError
 from relx.predictors import Predictor
 from relx.predictors.predictor import CHUNK, TABLES
 
@@ -210,6 +211,23 @@ def test_recorded_errors_stand_in_the_place_of_their_inputs(predictor: Predictor
     assert [type(answer) for answer in recorded] == [Example, BadRecord, Example]
     streamed = list(predictor.stream(inputs, on_error="record"))  # type: ignore[call-overload]
     assert [str(answer) for answer in streamed] == [str(answer) for answer in recorded]
+
+
+@pytest.mark.parametrize("method", [Predictor.predict, Predictor.stream])
+def test_another_word_for_what_to_do_with_errors_is_refused(predictor: Predictor, method: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match="^on_error: expected 'raise' or 'record', got 'recrd'$"):
+        method(predictor, [TEXT, 5], on_error="recrd")
+
+
+@pytest.mark.parametrize("name", ["predict", "stream"])
+def test_the_choices_are_in_the_signature_and_described(predictor: Predictor, name: str) -> None:
+    method = getattr(predictor, name)
+    arguments = list(inspect.signature(method).parameters)
+    assert arguments[2:] == ["min_score", "calibrated", "given_entities", "add_relations", "schema"]
+    for argument in arguments:
+        assert f"    {argument}: " in (inspect.getdoc(method) or "")
+    with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument 'foo'"):
+        method([TEXT], foo=1)
 
 
 def test_scores_are_what_the_head_gives_for_one_padded_batch(predictor: Predictor) -> None:
