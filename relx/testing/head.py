@@ -1,17 +1,19 @@
 """What must hold of every head."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from relx import config
 from relx.data.example import Entity, Example, Relation, relatable
+from relx.errors import ConfigError
 from relx.heads.head import Head, Thresholds
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
 from relx.testing.checks import fail, require, require_same, shown
-from relx.testing.model import LEAKS, LOADER, Description, ModelTestCase, labeled
+from relx.testing.model import LEAKS, LOADER, MODEL, Description, ModelTestCase, labeled
 from relx.training.checks.oracle import oracle_decode
 
 # Two relations of one ordered pair of mentions; a relation in both directions, and another one back.
@@ -26,6 +28,9 @@ SHARED_PAIRS = (
 
 # So many times the steps of the case are the most that learning by heart may take.
 BY_HEART = 10
+
+# Nearly everything that has a score reaches this threshold.
+LEAST_THRESHOLD = 1e-30
 
 
 class HeadTestCase(ModelTestCase):
@@ -111,6 +116,42 @@ class HeadTestCase(ModelTestCase):
             lost = [shown(own) for relation in own.relations if not any(_equal(relation, r) for r in more.relations)]
             require(not lost, f"at a lower threshold it loses relations of {lost[:1]}; read self.thresholds in decode")
 
+    def test_lower_thresholds_find_more(self) -> None:
+        """A head with a threshold sets ``thresholds``, and decodes what reaches lower ones: calibration needs both."""
+        model = self._talking()
+        own = model.head.thresholds
+        found = model.extract(self.copies(), LOADER)
+        for labels in (name for name, threshold in own._asdict().items() if threshold):
+            lowered = Thresholds(1.0, 1.0)._replace(**{labels: LEAST_THRESHOLD})
+            require(
+                _count(model.extract(self.copies(), LOADER, at=lowered), labels) > _count(found, labels),
+                f"at the threshold {LEAST_THRESHOLD} of {labels} it finds no more of them than at its own, "
+                f"{getattr(own, labels)}; read self.thresholds.{labels} in decode, so that calibration can lower it",
+            )
+        for name in () if any(own) else self._thresholds_with_effect(model):
+            fail(
+                f"its argument {name} decides what it returns, but its thresholds are 0, so that calibration cannot "
+                f"lower them; set self.thresholds = Thresholds(relations={name}) in the constructor, and read it in "
+                "decode"
+            )
+
+    def _thresholds_with_effect(self, model: JointExtractor) -> Iterator[str]:
+        """Find the arguments ``threshold`` and ``..._threshold`` with which the head finds more if they are low."""
+        found = model.extract(self.copies(), LOADER)
+        for name, value in config.fill(self.description(), MODEL)["head"].items():
+            if not (name.endswith("threshold") and value):
+                continue
+            case = copy.copy(self)
+            case.head = {**self.head, name: LEAST_THRESHOLD}
+            try:
+                lowered = case.build()
+            except ConfigError:  # it has no effect beside the other arguments
+                continue
+            lowered.load_state_dict(model.state_dict())
+            more = lowered.eval().extract(self.copies(), LOADER)
+            if any(_count(more, labels) > _count(found, labels) for labels in Thresholds._fields):
+                yield name
+
     def _labels(self, head: Head, example: Example) -> set[Key]:
         """Return the triples of a sentence, or its entities if the head finds no relations."""
         if not head.finds_relations:
@@ -153,6 +194,11 @@ def _of_every_type(model: JointExtractor, examples: Sequence[Example]) -> list[E
         for label in [] if model.head.limits(held) else labels:
             chosen.setdefault(label.type or "", example)
     return list({id(example): example for example in chosen.values()}.values())
+
+
+def _count(examples: Iterable[Example], labels: str) -> int:
+    """Count the ``entities`` or the ``relations`` of sentences."""
+    return sum(len(getattr(example, labels)) for example in examples)
 
 
 def _equal(one: Relation, other: Relation) -> bool:

@@ -13,7 +13,7 @@ from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
 from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
-from relx.heads.head import Encode, Head, HeadOutput, Targets
+from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.rin import RIN
 from relx.registry import Injected
 from relx.testing import SENTENCES, EmbedderTestCase, HeadTestCase, ModelTestCase, Seq2VecEncoderTestCase
@@ -136,6 +136,26 @@ class EntitiesInEmptySentences(RIN):
         return [replace(e, entities=SENTENCES[0].entities) for e in super().decode(output, batch)]
 
 
+class OwnThreshold(RIN):
+    """It decodes by a threshold of its own, so that no calibration reaches it."""
+
+    def __init__(self, input_dim: Injected[int], vocabulary: Injected[Vocabulary], rounds: int, threshold: float = 0.5):
+        super().__init__(input_dim, vocabulary, rounds)
+        self.threshold, self.thresholds = threshold, Thresholds()
+
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        cells, probs = self.pair_scorer.predict(output["relation"], batch.mask, self.threshold)
+        return self.read(output["entity"], cells, probs, batch)
+
+
+class FixedThreshold(RIN):
+    """It sets its thresholds, and does not read them."""
+
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        cells, probs = self.pair_scorer.predict(output["relation"], batch.mask, 0.5)
+        return self.read(output["entity"], cells, probs, batch)
+
+
 def failure(head: type[Head], test: str) -> str:
     Head.register("bad")(head)
     case = type("Case", (HeadTestCase,), {"head": {"type": "bad", "rounds": 0}})()
@@ -182,6 +202,17 @@ def test_a_weight_that_the_loss_never_sees_is_named() -> None:
     assert message.startswith("head.idle gets no gradient: the loss does not depend on it. Use it in forward, ")
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (OwnThreshold, "argument threshold decides what it returns, but its thresholds are 0"),
+        (FixedThreshold, "of relations it finds no more of them than at its own, 0.5; read self.thresholds.relations"),
+    ],
+)
+def test_a_head_whose_thresholds_cannot_be_lowered_fails(head: type[Head], message: str) -> None:
+    assert message in failure(head, "lower_thresholds_find_more")
+
+
 def test_triples_are_compared_under_a_protocol() -> None:
     class LastWord(RIN):
         def oracle(self, batch: Batch) -> list[Example]:
@@ -208,7 +239,7 @@ def test_every_failure_is_listed() -> None:
     with pytest.raises(AssertionError) as caught:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     lines = str(caught.value).splitlines()
-    assert lines[0] == "3 of 14 tests failed" and len(lines) == 4
+    assert lines[0] == "3 of 15 tests failed" and len(lines) == 4
 
 
 class Crashing(RIN):
@@ -226,7 +257,7 @@ def test_whatever_a_test_raises_is_a_failure_and_the_others_still_run() -> None:
     with pytest.raises(AssertionError) as caught:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     count, *lines = str(caught.value).splitlines()
-    assert count == f"{len(lines)} of 14 tests failed" and 3 < len(lines) < 14
+    assert count == f"{len(lines)} of 15 tests failed" and 3 < len(lines) < 15
     assert any(line.startswith("test_its_targets_decode_to_gold: KeyError: 'no such row' (") for line in lines)
     assert all(line.endswith(", in read)") and "test_head_case.py:" in line for line in lines)
 
