@@ -12,7 +12,8 @@ from relx.data.batch import Batch, TensorDataset
 from relx.data.example import Example
 from relx.data.vocabulary import Vocabulary
 from relx.heads.pair_scorers import PairScorer
-from relx.heads.rin import RIN, PairTaggingHead, RINv2
+from relx.heads.rin import RIN, RINv2
+from relx.heads.schemes.pairs import PairTaggingHead
 from relx.registry import Lazy, components
 
 DIM = 6

@@ -1,13 +1,35 @@
 """Relations as cells of a table: relation type x anchor token of the head x anchor token of the tail."""
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from relx.data.batch import Batch
 from relx.data.example import Entity, Example, Relation
-from relx.data.vocabulary import Namespace
-from relx.heads.head import NOT_LOCATED, SHARED, UNKNOWN, UNTAGGED
+from relx.data.spans import TableCells
+from relx.data.vocabulary import EntityTypes, Namespace, Vocabulary
+from relx.heads.head import (
+    NOT_LOCATED,
+    SHARED,
+    UNKNOWN,
+    UNTAGGED,
+    Encode,
+    Given,
+    Head,
+    HeadOutput,
+    Targets,
+    Thresholds,
+    prediction,
+)
+from relx.heads.pair_scorers import PairScorer
+from relx.heads.pair_scorers.scorer import probabilities_of_pairs
+from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
+from relx.limits import Limit, limits_of_sums, tables_of
+from relx.utils.argument_checks import require_inner_shares
 
 Anchor = Literal["first", "last"]
 
@@ -79,3 +101,92 @@ class AnchorTable:
         """Return the token that represents an entity."""
         start, end = entity.span
         return start if self.anchor == "first" else end - 1
+
+
+class PairTaggingHead(Head):
+    """Share the targets, the loss and the decoding of heads with entity tags and a table of token pairs.
+
+    A subclass makes ``pair_scorer`` in its constructor: ``PairScorer.named("decomposed").build(input_dim=d,
+    num_relations=len(self.anchor_table.relations))``. Its ``forward`` computes ``entity``, tag logits [batch, length,
+    tags], and ``relation``, the features [batch, length, d] that the pair scorer reads. No table of pairs is among the
+    output: the pair scorer computes what the loss and the decoding need, a few sentences at a time.
+
+    Args:
+        vocabulary: Gives the relation types and the entity types.
+        anchor: Token that represents a mention in the table of pairs.
+        allow_self: Whether a relation may hold between mentions with the same anchor token.
+        threshold: Least probability of a pair that is returned. Raises ValueError if it is no probability.
+    """
+
+    pair_scorer: PairScorer
+
+    def __init__(self, vocabulary: Vocabulary, anchor: Anchor, allow_self: bool, threshold: float) -> None:
+        super().__init__()
+        require_inner_shares(threshold=threshold)
+        self.entity_tags = EntityTags(EntityTypes(vocabulary))
+        self.anchor_table = AnchorTable(vocabulary.relations(), anchor, allow_self)
+        self.thresholds = Thresholds(relations=threshold)
+
+    def targets(self, example: Example) -> Targets:
+        """Write ``entity_tags`` [length] and ``relation_cells`` [cells, 3]: relation from 1, head, tail."""
+        tags = self.entity_tags.write(example)
+        tagged = self.entity_tags.read(tags.tolist(), [1.0] * len(tags))
+        cells, lost = self.anchor_table.write(example, tagged)
+        return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
+
+    def limits(self, held: Example) -> list[Limit]:
+        """Find the limits of a pair scorer that is a sum. Every other pair of tokens that it returns is wrong."""
+        if not self.pair_scorer.is_sum:
+            return []
+        tables = tables_of(held.relations, self.anchor_table.tokens)
+        return limits_of_sums(tables, lambda cell: self.anchor_table.allow_self or cell[0] != cell[1])
+
+    def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
+        """Add the cross entropies of the tags of all tokens and of all cells of the table, averaged over sentences.
+
+        RIN, Eq. 12: sum_i -log y_bar_i[tag_i]. Eq. 13: sum_ij -log p_ij for a gold cell, -log(1 - p_ij) for any other.
+        Eq. 14 is their sum, over all relations.
+        """
+        pairs = self.pair_scorer.loss(output["relation"], batch.mask, batch["relation_cells"])
+        return tagging_loss(output["entity"], batch["entity_tags"], batch.mask) + pairs / len(batch)
+
+    def decode(self, output: HeadOutput, batch: Batch) -> list[Example]:
+        """Make a triple of each cell that reaches the threshold; its mentions have the spans of predicted entities."""
+        cells, probs = self.pair_scorer.predict(output["relation"], batch.mask, self.thresholds.relations)
+        return self.read(output["entity"], cells, probs, batch)
+
+    def relations_between(self, batch: Batch, encode: Encode, entities: Given) -> list[list[Relation]]:
+        """Read the cells of the anchors of given entities. Entities that share their anchor have the same relations."""
+        anchor, allow_self = self.anchor_table.anchor_of, self.anchor_table.allow_self
+        pairs = [
+            (sentence, head, tail)
+            for sentence, given in enumerate(entities)
+            for head, tail in product(given, repeat=2)
+            if allow_self or anchor(head) != anchor(tail)
+        ]
+        table = torch.tensor([(row, anchor(head), anchor(tail), 0) for row, head, tail in pairs], dtype=torch.long)
+        cells = TableCells(*table.view(-1, 4).to(batch.mask.device).T)
+        probs = probabilities_of_pairs(self.pair_scorer, self(batch, encode)["relation"], cells)  # [pairs, relations]
+        between: list[list[Relation]] = [[] for _ in entities]
+        for pair, relation in (probs >= self.thresholds.relations).nonzero().tolist():
+            sentence, head, tail = pairs[pair]
+            name = self.anchor_table.relations[relation]
+            between[sentence].append(Relation(head, name, tail, probs[pair, relation].item()))
+        return between
+
+    def oracle(self, batch: Batch) -> list[Example]:
+        """Read the gold tags and the gold cells."""
+        tags = gold_logits(batch["entity_tags"], self.entity_tags.scheme.size)
+        cells = TableCells.unpadded(batch["relation_cells"])
+        return self.read(tags, cells, torch.ones(len(cells.sentence)), batch)
+
+    def read(self, tag_logits: Tensor, cells: TableCells, probs: Tensor, batch: Batch) -> list[Example]:
+        """Make entities of the best tags [batch, length, tags], and a relation of each cell."""
+        entities = list(map(self.entity_tags.read, *best_tags(tag_logits, batch.mask)))
+        spans = list(map(self.anchor_table.spans_by_anchor, entities))
+        relations: list[list[Relation]] = [[] for _ in batch.examples]
+        for sentence, head, tail, relation, prob in zip(*map(Tensor.tolist, (*cells, probs)), strict=True):
+            if head != tail or self.anchor_table.allow_self:
+                found = self.anchor_table.read(relation, head, tail, prob, spans[sentence])
+                relations[sentence].append(found)
+        return list(map(prediction, batch.examples, entities, relations))
