@@ -328,7 +328,8 @@ def _check_plugins(meta: dict[str, Any]) -> None:
         kind, name, plugin = (required(need, key, str, f"{META}.plugins") for key in ("kind", "name", "include"))
         if not _is_here(kind, name):
             kind, plugin = printable(kind, LONGEST_NAME), printable(plugin, LONGEST_NAME)
-            advice = f"name it with --include {plugin if _IN_COMMANDS.fullmatch(plugin) else 'FILE.py'}"
+            named = plugin if _IN_COMMANDS.fullmatch(plugin) else "FILE.py"
+            advice = f"name it with --include {named} (in Python include={named!r})"
             origin = optional(need, "distribution", str)
             origin = origin and printable(origin, LONGEST_NAME)
             raise ArchiveError(
@@ -362,7 +363,9 @@ def _require_used(overrides: list[str]) -> None:
     for assignment in overrides:
         name = assignment.partition("=")[0].partition(".")[0]
         if name not in _part_names():
-            raise ConfigError(f"-o {assignment}: {name!r} does not affect prediction{nearest(name, _part_names())}")
+            raise ConfigError(
+                f"override {assignment}: {name!r} does not affect prediction{nearest(name, _part_names())}"
+            )
 
 
 def _with_absolute_folders(experiment: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from forks import python
 
 import relx
 from relx.data.example import Entity, Example, Relation
-from relx.errors import ConfigError, DataError, TrainingError
+from relx.errors import ArchiveError, ConfigError, DataError, PluginError, TrainingError
 from relx.predictors import Predictor
 from relx.readers import read
 from relx.scoring import UnknownProtocol
@@ -92,6 +92,16 @@ class TestTrain:
         relx.train(tiny, data=tiny.parent, epochs=1)
         run = relx.train(tiny, recover=True, data=tiny.parent, epochs=2)
         assert run.folder == Path("runs/tiny") and run.metrics["epochs"] == 2
+
+    def test_single_values_are_changed_in_a_file_and_in_a_dict(self, tiny: Path, trained: Path) -> None:
+        relx.train(tiny, "file", data=tiny.parent, overrides="trainer.epochs=1")
+        tree = json.loads((trained / "config.json").read_text())
+        relx.train(tree, "dict", overrides=["trainer.epochs=1", "seed=4"])
+        for folder, seed in (("file", tree["seed"]), ("dict", 4)):
+            written = json.loads(Path(folder, "config.json").read_text())
+            assert (written["trainer"]["epochs"], written["seed"]) == (1, seed)
+        with pytest.raises(ConfigError, match="override trainr.epochs=1: .* did you mean 'trainer'"):
+            relx.train(tree, overrides="trainr.epochs=1")
 
     def test_a_string_stays_a_string(self, tmp_path: Path) -> None:
         Path("a.jsonnet").write_text("function(name) { model: name }")
@@ -179,6 +189,30 @@ class TestEvaluate:
             assert f"<td>{row}</td>" in shown
         assert shown.count("<table>") == shown.count("</table>") > 2
         assert repr(found).startswith("protocol") and "works_in" in str(found)
+
+
+def test_plugins_are_included(archive: str, tiny: Path, registry: None) -> None:
+    Path("mine.py").write_text(
+        "from relx.annotators.tokenizers.tokenizer import Tokenizer\n"
+        "from relx.annotators.tokenizers.whitespace import WhitespaceTokenizer\n"
+        "@Tokenizer.register('mine')\nclass Mine(WhitespaceTokenizer):\n"
+        "    def __init__(self) -> None:\n        super().__init__()\n"
+    )
+    mine = 'tokenizer={"type": "mine"}'
+    with pytest.raises(ArchiveError, match=r"'mine' is not a registered tokenizer.*\(in Python include=\)"):
+        relx.load(archive, overrides=mine)
+    assert type(relx.load(archive, overrides=mine, include="mine.py").tokenizer).__name__ == "Mine"
+    path = tiny.parent / "test.jsonl"
+    assert relx.evaluate(archive, path, overrides=[mine], include=["mine.py"]).metrics["triple_f1"] == 1.0
+    run = relx.train(tiny, "run", data=tiny.parent, epochs=1, overrides=mine, include="mine.py")
+    assert json.loads((run.folder / "config.json").read_text())["tokenizer"]["type"] == "mine"
+    with pytest.raises(PluginError, match="plugin 'gone.py': no such file"):
+        relx.load(archive, include="gone.py")
+
+
+def test_a_loaded_predictor_takes_no_overrides(archive: str, tiny: Path) -> None:
+    with pytest.raises(ConfigError, match="overrides: .* give them to relx.load"):
+        relx.evaluate(relx.load(archive), tiny.parent / "test.jsonl", overrides="model.head.dropout=0.1")
 
 
 def test_load_gives_a_predictor(archive: str) -> None:

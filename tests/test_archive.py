@@ -217,14 +217,23 @@ class TestOverrides:
     @pytest.mark.parametrize(
         ("override", "message"),
         [
-            ("model", "-o model: expected dotted.key=value"),
-            ("modle.head=1", "-o modle.head=1: the file gives the experiment no key 'modle'; did you mean 'model'?"),
-            ("model.hed.dropout=1", "-o model.hed.dropout=1: the file gives model no key 'hed'; did you mean 'head'?"),
+            ("model", "override model: expected dotted.key=value"),
+            (
+                "modle.head=1",
+                "override modle.head=1: the file gives the experiment no key 'modle'; did you mean 'model'?",
+            ),
+            (
+                "model.hed.dropout=1",
+                "override model.hed.dropout=1: the file gives model no key 'hed'; did you mean 'head'?",
+            ),
             ("model.head.drop=1", "config.json: 1 problem\n  model.head.drop: unknown key; did you mean 'dropout'?"),
             ("model.head.dropout=x", 'config.json: 1 problem\n  model.head.dropout: expected a number, got "x"'),
             ("model.head.dropout=7", "model.head: dropout probability has to be between 0 and 1, but got 7.0"),
-            ("trainer.epochs=3", "-o trainer.epochs=3: 'trainer' does not affect prediction; known: data_loader, "),
-            ("modle={}", "-o modle={}: 'modle' does not affect prediction; did you mean 'model'?"),
+            (
+                "trainer.epochs=3",
+                "override trainer.epochs=3: 'trainer' does not affect prediction; known: data_loader, ",
+            ),
+            ("modle={}", "override modle={}: 'modle' does not affect prediction; did you mean 'model'?"),
         ],
     )
     def test_one_that_names_nothing_or_is_senseless(self, archive: str, override: str, message: str) -> None:
@@ -479,7 +488,7 @@ class TestPlugins:
         assert (missing.returncode, missing.stderr) == (
             2,
             "error: run/model.tar.gz: needs the seq2seq_encoder 'mine' of the plugin my_parts.py, which is not here: "
-            "name it with --include my_parts.py\n",
+            "name it with --include my_parts.py (in Python include='my_parts.py')\n",
         )
         (tmp_path / "text.txt").write_text("Ann sings .")
         given = ["--include", str(tmp_path / "my_parts.py")]
@@ -490,14 +499,16 @@ class TestPlugins:
         pack(place, changed("meta.json", lambda meta: meta.update(plugins=[need]))(content))
         assert refusal(place) == (
             "needs the head 'mine' of the plugin my-package 1.0, which is not here: "
-            "install it, or name it with --include my_package.heads"
+            "install it, or name it with --include my_package.heads (in Python include='my_package.heads')"
         )
 
     @pytest.mark.parametrize("plugin", ["x; touch evil", "$(id)", "`id`", "a\nerror: b", "'x'", "-s", "~/x.py"])
     def test_text_of_an_archive_is_no_part_of_a_command(self, place: Path, content: Files, plugin: str) -> None:
         need = {"kind": "head", "name": "mine", "include": plugin, "distribution": None}
         pack(place, changed("meta.json", lambda meta: meta.update(plugins=[need]))(content))
-        assert refusal(place).endswith("which is not here: name it with --include FILE.py")
+        assert refusal(place).endswith(
+            "which is not here: name it with --include FILE.py (in Python include='FILE.py')"
+        )
 
 
 def test_texts_in_data_are_split_by_the_archives_tokenizer(place: Path, content: Files) -> None:

@@ -1,4 +1,4 @@
-"""``-o dotted.key=value``: single values of an evaluated experiment replaced from the command line."""
+"""Replace single values of an evaluated experiment: ``-o dotted.key=value``, in Python ``overrides=``."""
 
 import copy
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def override(tree: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
-            raise ConfigError(f"-o {assignment}: expected dotted.key=value")
+            raise ConfigError(f"override {assignment}: expected dotted.key=value")
         *parents, last = path.split(".")
         node: Any = tree
         for depth, key in enumerate(parents):
@@ -40,8 +40,8 @@ def _existing(node: Any, key: str, assignment: str, above: list[str]) -> str | i
     place = ".".join(above) or "the experiment"
     if isinstance(node, dict):
         if new := renamed.new_name(key, renamed.KEYS, node):
-            raise ConfigError(f"-o {assignment}: the key {key!r} is now called {new!r}")
-        raise ConfigError(f"-o {assignment}: the file gives {place} no key {key!r}{nearest(key, node)}")
+            raise ConfigError(f"override {assignment}: the key {key!r} is now called {new!r}")
+        raise ConfigError(f"override {assignment}: the file gives {place} no key {key!r}{nearest(key, node)}")
     if isinstance(node, list):
-        raise ConfigError(f"-o {assignment}: {place} is a list of {len(node)}; {key!r} is not an index of it")
-    raise ConfigError(f"-o {assignment}: {place} is a plain value and has no key {key!r}")
+        raise ConfigError(f"override {assignment}: {place} is a list of {len(node)}; {key!r} is not an index of it")
+    raise ConfigError(f"override {assignment}: {place} is a plain value and has no key {key!r}")

@@ -25,6 +25,7 @@ from relx.registry import (
 )
 from relx.registry.signature import Choice, Either, ListOf, MapOf, Nothing, Scalar, Schema
 
+INCLUDE = "--include (in Python include=)"
 _PYTHON_TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 _WORDS = {"int": "a whole number", "float": "a number", "str": "a string", "bool": "true or false"}
 
@@ -200,9 +201,9 @@ def unregistered(name: str, kind: Kind) -> str:
         return f"{name!r} is now called {new!r}"
     message = f"{name!r} is not a registered {kind.name}"
     if "." in name:
-        message += "; only registered names are taken, never a dotted path: register the class and use --include"
+        message += f"; only registered names are taken, never a dotted path: register the class and use {INCLUDE}"
         return message + nearest(name, components(kind))
-    return f"{message}{nearest(name, components(kind))}; a plugin that registers it is imported by --include"
+    return f"{message}{nearest(name, components(kind))}; a plugin that registers it is imported by {INCLUDE}"
 
 
 def _component_problems(value: dict[str, Any], component: Component, path: str, taken: set[str]) -> Iterator[Problem]:

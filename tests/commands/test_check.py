@@ -75,7 +75,7 @@ def test_full_prints_the_file_with_every_default(check: Check) -> None:
         ("model.head.decoding=nearst", "model.head.decoding: \"nearst\" is not a choice; did you mean 'nearest'?"),
         ("model.embedder.dim=3.0", None),
         ("train_data_path=3", "train_data_path: expected a string, got 3"),
-        ("model.encodr.type=x", "-o model.encodr.type=x: the file gives model no key 'encodr'"),
+        ("model.encodr.type=x", "override model.encodr.type=x: the file gives model no key 'encodr'"),
     ],
 )
 def test_one_fault(check: Check, override: str, expected: str | None) -> None:

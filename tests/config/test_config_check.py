@@ -185,7 +185,7 @@ def test_an_old_name_with_no_successor_here_is_an_unknown_one() -> None:
 
 @pytest.mark.usefixtures("earlier")
 def test_an_old_name_on_the_way_of_an_override_is_reported() -> None:
-    message = "-o layer.inner_layers.0.size=4: the key 'inner_layers' is now called 'layers'"
+    message = "override layer.inner_layers.0.size=4: the key 'inner_layers' is now called 'layers'"
     with pytest.raises(ConfigError, match=message):
         override(VALID, ["layer.inner_layers.0.size=4"])
 

@@ -28,7 +28,7 @@ def test_a_whole_object_or_list_can_be_replaced() -> None:
 @pytest.mark.parametrize(
     ("assignment", "expected"),
     [
-        ("model.siz.x=5", "-o model.siz.x=5: the file gives model no key 'siz'; did you mean 'size'?"),
+        ("model.siz.x=5", "override model.siz.x=5: the file gives model no key 'siz'; did you mean 'size'?"),
         ("modle.size=5", "the file gives the experiment no key 'modle'; did you mean 'model'?"),
         ("model.layers.2.rate=1", "model.layers is a list of 2; '2' is not an index of it"),
         ("model.layers.2=1", "model.layers is a list of 2; '2' is not an index of it"),
@@ -37,8 +37,8 @@ def test_a_whole_object_or_list_can_be_replaced() -> None:
         ("model.layers.x=1", "model.layers is a list of 2; 'x' is not an index of it"),
         ("name.x=1", "name is a plain value and has no key 'x'"),
         ("name.x.y=1", "name is a plain value and has no key 'x'"),
-        ("model", "-o model: expected dotted.key=value"),
-        ("=3", "-o =3: expected dotted.key=value"),
+        ("model", "override model: expected dotted.key=value"),
+        ("=3", "override =3: expected dotted.key=value"),
     ],
 )
 def test_a_path_that_does_not_exist(assignment: str, expected: str) -> None:
