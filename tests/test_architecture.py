@@ -113,7 +113,7 @@ ABOVE: dict[str, set[str]] = {
     },  # fmt: skip
     "serving": {"annotators", "calibration", "data", "predictors", "readers"},
     "bulk": {"annotators", "calibration", "data", "plugins", "predictors", "readers", "schema"},
-    "api": {"calibration", "config", "data", "predictors", "scoring", "training"},
+    "api": {"calibration", "config", "data", "plugins", "predictors", "scoring", "training"},
     "integrations": {"annotators.sentence_splitters", "data", "predictors"},
     "comparison": {"predictors", "readers", "scoring", "training"},
     "tuning": {"comparison", "config", "training"},
