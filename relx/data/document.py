@@ -8,8 +8,19 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from relx.data.example import Entity, Example, Relation, text_and_offsets
+from relx.data.example import (
+    Entity,
+    Example,
+    Relation,
+    Triple,
+    text_and_offsets,
+    text_with_triples,
+    triple_table,
+)
+from relx.utils import html
+from relx.utils.text import printable
 
+LONGEST_HTML = 2_000
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
@@ -50,7 +61,7 @@ class Name(NamedTuple):
     places: list[tuple[int, int]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Document:
     """A text and its sentences.
 
@@ -128,6 +139,22 @@ class Document:
                 words = self.mention_text(mention)
                 grouped[mention.entity.type, normalized_name(words)][place] = words
         return [Name(type, most_frequent(of.values()), sorted(of)) for (type, _), of in grouped.items()]
+
+    def __repr__(self) -> str:
+        entities = sum(len(sentence.entities) for sentence in self.sentences)
+        return text_with_triples("Document", self.text, entities, self._triples())
+
+    def _repr_html_(self) -> str:
+        """Show the text, its names and its triples in a notebook."""
+        shown = f"<p>{html.text(printable(self.text, LONGEST_HTML))}</p>"
+        if names := self.names():
+            rows = [(name.name, name.type or "", str(len(name.places))) for name in names]
+            shown += html.table([("entity", "type", "mentions"), *rows])
+        return shown + triple_table(self._triples())
+
+    def _triples(self) -> Iterator[Triple]:
+        for r in self.relations():
+            yield self.mention_text(r.head), r.type, self.mention_text(r.tail), r.score
 
     def whole(self) -> Example:
         """Return the document as one Example, with the tokens of all its sentences."""

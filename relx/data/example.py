@@ -1,11 +1,15 @@
 """A sentence with its entities and relations: one class for gold data and for predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from relx.data.alignment import joined_offsets, same_words
 from relx.utils import drawing, html
+from relx.utils.text import aligned, counted
+
+LONGEST_SHOWN = 200
+Triple = tuple[str, str, str, float | None]  # the words of the head, the type, the words of the tail, the score
 
 
 class Entity(NamedTuple):
@@ -86,7 +90,7 @@ class Context(NamedTuple):
         return found[:words]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Example:
     """One sentence.
 
@@ -108,11 +112,16 @@ class Example:
     deprels: list[str] | None = None
     id: str | None = None
     meta: dict[str, Any] | None = None
-    only_arguments: frozenset[tuple[int, int]] = field(default=frozenset(), compare=False, repr=False)
-    context: Context | None = field(default=None, compare=False, repr=False)
+    only_arguments: frozenset[tuple[int, int]] = field(default=frozenset(), compare=False)
+    context: Context | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def __repr__(self) -> str:
+        text = " ".join(self.tokens) if self.text is None else self.text
+        triples = ((self.mention_text(r.head), r.type, self.mention_text(r.tail), r.score) for r in self.relations)
+        return text_with_triples("Example", text, len(self.entities), triples)
 
     def token_text(self, entity: Entity) -> str:
         """Return the tokens of a located mention, joined by spaces."""
@@ -173,11 +182,8 @@ class Example:
         if self.entities:
             rows = [(self.mention_text(e), e.type or "", _shown(e.score)) for e in self.entities]
             shown += html.table([("entity", "type", "score"), *rows])
-        if self.relations:
-            mention = self.mention_text
-            triples = [(mention(r.head), r.type, mention(r.tail), _shown(r.score)) for r in self.relations]
-            shown += html.table([("head", "relation", "tail", "score"), *triples])
-        return shown
+        mention = self.mention_text
+        return shown + triple_table((mention(r.head), r.type, mention(r.tail), r.score) for r in self.relations)
 
     def unlabeled(self) -> "Example":
         """Return the same sentence without entities and relations."""
@@ -186,6 +192,21 @@ class Example:
             dependency_heads=self.dependency_heads, deprels=self.deprels, id=self.id, meta=self.meta,
             context=self.context,
         )  # fmt: skip
+
+
+def text_with_triples(kind: str, text: str, entities: int, triples: Iterable[Triple]) -> str:
+    """Return a text, cut if it is long, and below it each triple with its score on a line."""
+    rows = [(head, type, tail, _shown(score)) for head, type, tail, score in triples]
+    counts = f"{counted(entities, 'entity')}, {counted(len(rows), 'relation')}"
+    cut = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
+    lines = aligned(rows, left=3) if rows else []
+    return "\n".join([f"{kind}({cut!r}, {counts})", *(f"  {line}".rstrip() for line in lines)])
+
+
+def triple_table(triples: Iterable[Triple]) -> str:
+    """Return triples as a table of HTML, or nothing where there are none."""
+    rows = [(head, type, tail, _shown(score)) for head, type, tail, score in triples]
+    return html.table([("head", "relation", "tail", "score"), *rows]) if rows else ""
 
 
 def _shown(score: float | None) -> str:

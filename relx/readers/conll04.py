@@ -90,9 +90,9 @@ def _examples(path: str | Path) -> Iterator[Example]:
             yield _example(name, rows)
     faults.raise_any()
     if inside:
-        shown = ", ".join(inside[:SHOWN]) + ", ..." * (len(inside) > SHOWN)
+        places = ", ".join(inside[:SHOWN]) + ", ..." * (len(inside) > SHOWN)
         logger.warning(
-            "%s: %d mentions begin with a tag I-, which relx reads as B- (lines %s)", path, len(inside), shown
+            "%s: %d mentions begin with a tag I-, which relx reads as B- (lines %s)", path, len(inside), places
         )
 
 

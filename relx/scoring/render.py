@@ -15,16 +15,16 @@ Row = tuple[str, ...]
 
 def render(report: Report, *others: Report) -> str:
     """Return the headline numbers of every report, then the parts of the first."""
-    groups = [[HEADER, *_headlines((report, *others))], *(list(part) for part in _parts(report))]
+    groups = [[HEADER, *_headlines((report, *others))], *(list(part) for _, part in _parts(report))]
     lines = iter(aligned([row for group in groups for row in group], left=2))
     tables = ["\n".join(islice(lines, len(group))) for group in groups if group]
     return "\n\n".join(tables + [_note(part) for part in (report, *others) if part.unlocated][:1])
 
 
 def render_html(report: Report, *others: Report) -> str:
-    """Return the same tables as HTML."""
-    groups = [_headlines((report, *others)), *_parts(report)]
-    tables = [html.table([HEADER, *rows]) for rows in map(list, groups) if rows]
+    """Return the same tables as HTML, each with a caption."""
+    groups = [("all", _headlines((report, *others))), *_parts(report)]
+    tables = [html.table([HEADER, *rows], caption) for caption, part in groups if (rows := list(part))]
     notes = [f"<p>{html.text(_note(part))}</p>" for part in (report, *others) if part.unlocated][:1]
     return "".join(tables + notes)
 
@@ -61,16 +61,24 @@ def _headlines(reports: tuple[Report, ...]) -> Iterator[Row]:
     yield _row(reports[0].entity_protocol, "all entities", reports[0].entities)
 
 
-def _parts(report: Report) -> Iterator[Iterator[Row]]:
-    """Yield the rows of each group of parts; a group of sentences without a triple, gold or predicted, has no row."""
+def _parts(report: Report) -> Iterator[tuple[str, Iterator[Row]]]:
+    """Yield the caption and the rows of each group of parts.
+
+    A group of sentences without a triple, gold or predicted, has no row.
+    """
     name, overlaps, sizes = report.protocol, report.per_overlap.items(), report.per_size.items()
-    yield (_row(name, f"{label} sentences", part) for label, part in overlaps if part.gold or part.predicted)
-    yield (_row(name, f"sentences of {size} gold triples", part) for size, part in sizes if part.gold or part.predicted)
+    by_overlap = (_row(name, f"{label} sentences", part) for label, part in overlaps if part.gold or part.predicted)
+    by_size = (
+        _row(name, f"sentences of {size} gold triples", part) for size, part in sizes if part.gold or part.predicted
+    )
+    yield "by overlap", by_overlap
+    yield "by number of triples", by_size
     if report.unseen is not None:
-        yield iter([_row(name, "triples unseen in training", report.unseen)])
-    yield (_row(name, relation, part) for relation, part in _by_gold(report.per_relation))
-    yield (_row(report.entity_protocol, f"{label} entities", part) for label, part in report.per_participation.items())
-    yield (_row(report.entity_protocol, type, part) for type, part in _by_gold(report.per_entity_type))
+        yield "unseen in training", iter([_row(name, "triples unseen in training", report.unseen)])
+    yield "by relation", (_row(name, relation, part) for relation, part in _by_gold(report.per_relation))
+    entities, participation = report.entity_protocol, report.per_participation.items()
+    yield "entities", (_row(entities, f"{label} entities", part) for label, part in participation)
+    yield "entities by type", (_row(entities, type, part) for type, part in _by_gold(report.per_entity_type))
 
 
 def _by_gold(counts: dict[str, Counts]) -> list[tuple[str, Counts]]:

@@ -146,3 +146,23 @@ class TestWindow:
         second.pos_tags = second.dependency_heads = None
         whole = Document.of_sentences([first, second]).whole()
         assert (whole.pos_tags, whole.dependency_heads, whole.deprels) == (None, None, None)
+
+
+def test_a_document_is_shown_with_its_triples() -> None:
+    ann, oslo = Entity(0, 1, "PER"), Entity(2, 3, "<b>", score=0.9)
+    sentences = [
+        Example(["Ann", "visited", "Oslo", "."], [ann, oslo]),
+        Example(["Bob", "sings", "."], [Entity(0, 1, "PER")]),
+    ]
+    document = Document.of_sentences(sentences)
+    document.relate(DocumentMention(0, ann), "visited", DocumentMention(0, oslo), 0.9)
+    document.relate(DocumentMention(1, Entity(0, 1, "PER")), "knows", DocumentMention(0, ann))
+    assert repr(document) == (
+        "Document('Ann visited Oslo .\\nBob sings .', 3 entities, 2 relations)\n"
+        "  Ann  visited  Oslo  0.90\n"
+        "  Bob  knows    Ann"
+    )
+    shown = document._repr_html_()
+    assert "<td>Ann</td><td>PER</td><td>1</td>" in shown and "<td>Oslo</td><td>&lt;b&gt;</td><td>1</td>" in shown
+    assert "<td>Bob</td><td>knows</td><td>Ann</td><td></td>" in shown
+    assert Document("x" * 9_999)._repr_html_() == f"<p>{'x' * 2_000}...</p>"

@@ -264,6 +264,14 @@ def test_a_prediction_is_shown_in_a_notebook_with_its_texts_escaped(predictor: P
     assert "<u>" not in Example(["<i>"], [entity], [Relation(entity, "<u>", entity)])._repr_html_()
 
 
+def test_a_prediction_is_its_text_and_a_line_for_each_triple(predictor: Predictor) -> None:
+    text, *triples = repr(predictor(TEXT)).splitlines()
+    assert text == f"Example({TEXT!r}, 2 entities, 1 relation)"
+    assert [re.sub(r" +", " ", line.rpartition("  ")[0]) for line in triples] == [" Ann Lee born_in New York"]
+    assert all(re.fullmatch(r".*  [01]\.\d\d", line) for line in triples)
+    assert repr(Example(["a\x1b"] * 999)).startswith("Example('a\\x1b a") and len(repr(Example(["a"] * 999))) < 250
+
+
 def test_every_bad_input_is_named_at_once(predictor: Predictor) -> None:
     with pytest.raises(BadRecord) as caught:
         predictor([5, TEXT, *[None] * 7])

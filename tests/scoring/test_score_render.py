@@ -1,7 +1,9 @@
+import re
+
 from scoring_sentences import ANN, BOB, knows, lives, lost, sentence
 
 from relx.scoring import render, score
-from relx.scoring.render import percentages
+from relx.scoring.render import percentages, render_html
 
 GOLD = [sentence(lives(ANN), knows(ANN, BOB)), sentence(lives(BOB)), sentence(lives(lost("Cy")))]
 PREDICTED = [sentence(lives(ANN)), sentence(lives(ANN)), sentence()]
@@ -54,6 +56,13 @@ def test_the_header_says_that_ratios_are_percentages():
     header, row = render(score(GOLD, GOLD, "exact_text")).splitlines()[:2]
     assert header.split()[-6:] == ["precision", "%", "recall", "%", "f1", "%"]
     assert row.split()[-3:] == ["100.0", "100.0", "100.0"]
+
+
+def test_each_table_of_html_has_a_caption():
+    shown = render_html(score(GOLD, PREDICTED, seen=set()))
+    captions = ["all", "by overlap", "by number of triples", "unseen in training", "by relation", "entities"]
+    assert re.findall("<caption>(.*?)</caption>", shown) == [*captions, "entities by type"][: shown.count("<table>")]
+    assert shown.count("<caption>") == shown.count("<table>") >= len(captions)
 
 
 def test_percentages_are_one_line():
