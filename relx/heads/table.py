@@ -18,7 +18,7 @@ from relx.heads.head import SHARED, Encode, Given, Head, HeadOutput, Targets, Th
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import logits_of_pairs, predict_spans, probabilities_of_pairs, triangle_loss
 from relx.heads.schemes.triples import SpanTripleDecoder, SpanTriples, SpanTripleTargets, given_spans, keep_triples
-from relx.limits import Limit, limit_of_spans, limits_of_sums, limits_of_two_sums, tables_of
+from relx.limits import Cell, Limit, tables_of
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect, require_inner_shares, require_shares, require_sizes
 
@@ -189,12 +189,13 @@ class TableFilling(Head):
         return SpanTriples(entities, relation, head[pair], tail[pair], score[pair, relation])
 
     def limits(self, held: Example) -> list[Limit]:
-        """Find the limits of pair scorers that are sums, in the table of entities and in one or two of relations."""
-        if not self.entity.is_sum:
-            return []
-        find = limits_of_two_sums if len(self.relation) > 1 else limits_of_sums
-        of_relations = find(tables_of(held.relations), lambda cell: self.scheme.allow_self or cell[0] != cell[1])
-        return of_relations + limit_of_spans(held.entities)
+        """Find the limits of the pair scorers, in the table of entities and in one or two of relations."""
+
+        def counts(cell: Cell) -> bool:
+            return self.scheme.allow_self or cell[0] != cell[1]
+
+        of_relations = self.entity.limits(tables_of(held.relations), counts, scores=len(self.relation))
+        return of_relations + self.entity.limits_of_spans(held.entities)
 
 
 class TableFeatures(nn.Module):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from relx.data.example import Entity, Relation
 from relx.data.spans import TableCells
 from relx.heads.pair_scorers import PairScorer, scorer
 from relx.heads.pair_scorers.scorers import (
@@ -19,6 +20,7 @@ from relx.heads.pair_scorers.scorers import (
     SumPairScorer,
 )
 from relx.kernels import pair_sums
+from relx.limits import SUMMED, SUMMED_TWICE, tables_of
 from relx.registry import components
 
 DIM, RELATIONS = 4, 3
@@ -346,3 +348,14 @@ def test_a_scorer_needs_no_more_than_its_table_or_its_equation(cls: type[TablePa
             torch.testing.assert_close(made.max_over_tails(inputs, mask)[row, : len(table)], table.amax(dim=1))
     assert len(made.predict(inputs, mask, 0.5)[1]) == sum(int((table >= 0).sum()) for table in tables)
     assert_every_parameter_learns(made, made.max_over_tails(inputs, mask).sigmoid() + made.loss(inputs, mask, GOLD))
+
+
+@pytest.mark.parametrize(("name", "cause"), [("linear", SUMMED), ("decomposed", SUMMED), ("biaffine", None)])
+def test_a_scorer_that_is_a_sum_says_that_it_cannot_hold_two_crossing_pairs(name: str, cause: str | None) -> None:
+    made = PairScorer.named(name).build(input_dim=3, num_relations=1)
+    ada, alan, rome, oslo = (Entity(token, token + 1) for token in (0, 2, 5, 7))
+    tables = tables_of([Relation(ada, "likes", rome), Relation(alan, "likes", oslo)])
+    assert [limit.cause for limit in made.limits(tables, lambda cell: True)] == [cause] * bool(cause)
+    assert made.limits(tables, lambda cell: False) == []  # no other cell would be a wrong relation
+    twice = made.limits(tables, lambda cell: True, scores=2)
+    assert [limit.cause for limit in twice] == [SUMMED_TWICE] * bool(cause)

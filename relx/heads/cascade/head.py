@@ -25,7 +25,7 @@ from relx.heads.spans.tagger import (
     gammas,
     lost_to_nearer_ends,
 )
-from relx.limits import Cell, Limit, Tied, limit_of_spans, limit_of_ties, limits_of_sums
+from relx.limits import Cell, Limit, Tied, limit_of_ties
 from relx.registry import Injected, Lazy
 from relx.utils.argument_checks import require_effect
 
@@ -260,16 +260,16 @@ class Cascade(Head):
         limits = []
         if self.joint and self.fusion.shares_objects:
             limits = limit_of_ties(SHARED_OBJECTS, self._shared(held), held.relations)
-        if not isinstance(self.entity, MatchingSpanTagger) or not self.entity.pair_scorer.is_sum:
+        if not isinstance(self.entity, MatchingSpanTagger):
             return limits
-        limits += limit_of_spans(held.entities)
+        limits += self.entity.pair_scorer.limits_of_spans(held.entities)
         if not self.joint or self.fusion.shares_objects:
             return limits
         tables: dict[tuple[Span, str], dict[Cell, Relation]] = defaultdict(dict)
         for relation in held.relations:
             tables[relation.head.span, relation.type][relation.tail.span] = relation
         mentions = {entity.span for entity in held.entities}
-        return limits + limits_of_sums(tables.values(), lambda cell: cell in mentions)
+        return limits + self.entity.pair_scorer.limits(tables.values(), lambda cell: cell in mentions)
 
     def _shared(self, held: Example) -> list[list[Tied]]:
         """For each type and object, the subjects that lie alike to the object: it is found for all of them or none."""

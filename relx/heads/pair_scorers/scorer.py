@@ -4,14 +4,16 @@ The last functions read the triangle of a table: spans as cells, first token x l
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relx.data.example import Entity, Relation
 from relx.data.spans import Spans, TableCells
 from relx.kernels.pair_sums import sum_in_chunks
+from relx.limits import Cell, Limit, limit_of_spans, limits_of_sums, limits_of_two_sums
 from relx.registry import Registrable
 
 # So many logits are made at a time: few enough for a CPU's cache, and no table of a whole batch in memory.
@@ -77,6 +79,23 @@ class PairScorer(nn.Module, Registrable, kind="pair_scorer", injects=("input_dim
             start += len(vectors)
         cells, probs = map(torch.cat, zip(*found, strict=True))
         return TableCells(*cells.T), probs
+
+    def limits(
+        self, tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[Cell], bool], scores: int = 1
+    ) -> list[Limit]:
+        """Find the relations that no weights return together: none unless a logit is a sum of two.
+
+        A head returns them in its own ``limits``. ``tables`` hold the wanted cells (head, tail) of one relation each
+        (``relx.limits.tables_of``). ``counts`` says of any other cell whether it would be a wrong relation. ``scores``
+        is the number of scorers of this form, one or two, that a relation needs.
+        """
+        if not self.is_sum:
+            return []
+        return (limits_of_sums if scores == 1 else limits_of_two_sums)(tables, counts)
+
+    def limits_of_spans(self, entities: Iterable[Entity]) -> list[Limit]:
+        """Find the limits where a pair of tokens is a span of one type, its first and its last token."""
+        return limit_of_spans(entities) if self.is_sum else []
 
     def _loss(self, inputs: Tensor, mask: Tensor, gold: Tensor) -> Tensor:
         table, cells = self(inputs), TableCells.unpadded(gold)

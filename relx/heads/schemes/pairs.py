@@ -28,7 +28,7 @@ from relx.heads.head import (
 from relx.heads.pair_scorers import PairScorer
 from relx.heads.pair_scorers.scorer import probabilities_of_pairs
 from relx.heads.schemes.tags import EntityTags, best_tags, gold_logits, tagging_loss
-from relx.limits import Limit, limits_of_sums, tables_of
+from relx.limits import Limit, tables_of
 from relx.utils.argument_checks import require_inner_shares
 
 Anchor = Literal["first", "last"]
@@ -135,11 +135,9 @@ class PairTaggingHead(Head):
         return Targets({"entity_tags": tags, "relation_cells": cells}, lost)
 
     def limits(self, held: Example) -> list[Limit]:
-        """Find the limits of a pair scorer that is a sum. Every other pair of tokens that it returns is wrong."""
-        if not self.pair_scorer.is_sum:
-            return []
+        """Find the limits of the pair scorer. Every other pair of tokens that it returns is wrong."""
         tables = tables_of(held.relations, self.anchor_table.tokens)
-        return limits_of_sums(tables, lambda cell: self.anchor_table.allow_self or cell[0] != cell[1])
+        return self.pair_scorer.limits(tables, lambda cell: self.anchor_table.allow_self or cell[0] != cell[1])
 
     def loss(self, output: HeadOutput, batch: Batch) -> Tensor:
         """Add the cross entropies of the tags of all tokens and of all cells of the table, averaged over sentences.
