@@ -1,5 +1,6 @@
 """What an archive tells about its model, and older formats."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -13,7 +14,7 @@ import pytest
 
 import relx
 from relx.archive import load
-from relx.archive_file import read_facts, read_members, write_members
+from relx.archive_file import _Unpacked, read_facts, read_members, write_members
 from relx.commands import main
 from relx.errors import ArchiveError
 
@@ -98,3 +99,11 @@ def test_the_facts_of_an_archive_are_shown_in_a_notebook_with_its_texts_escaped(
     assert "&lt;b&gt;\\u202e\\x1b[31m" in shown and "<b>" not in shown
     assert "<td>relations (2)</td><td>born_in, works_in</td>" in shown
     assert "<td>test</td><td>exact_span</td><td>all triples</td><td>100.0</td>" in shown
+
+
+def test_the_stream_of_an_archive_returns_as_much_as_is_asked_for() -> None:
+    packed = gzip.compress(b"a" * 10) + gzip.compress(b"b" * 5)
+    stream = _Unpacked(io.BytesIO(packed), 15)
+    assert (stream.read(4), stream.read(0), stream.read(), stream.read()) == (b"aaaa", b"", b"aaaaaabbbbb", b"")
+    with pytest.raises(ArchiveError, match="unpacks to far more"):
+        _Unpacked(io.BytesIO(packed), 14).read()

@@ -27,7 +27,7 @@ FIGURES: tuple[Figure, ...] = (
     ("  not found in the text", lambda s: s.unlocated.count),
     ("  that cut a token", lambda s: s.cut.count),
     ("  that cut one of another", lambda s: s.shared.count),
-    ("  spelled otherwise there", lambda s: s.respelled.count),
+    ("  text differs from tokens", lambda s: s.respelled.count),
     ("triples as listed", lambda s: s.triples),
     ("  unique in their sentence", lambda s: s.unique_triples),
     ("  with a mention not found", lambda s: s.unlocated_triples),
