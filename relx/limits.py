@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 class Limit:
     """Name relations of one sentence that no weights return without an error.
 
-    ``outcomes`` are the best that can be had: for each number of lost relations the one with the fewest wrong ones. An
+    ``outcomes`` are the best possible ones: for each number of lost relations the one with the fewest wrong ones. An
     outcome without an error says that the cost of the limit is not known. Raises ValueError if there are no outcomes.
     """
 
@@ -81,7 +81,7 @@ def tables_of(
 def limits_of_sums(tables: Iterable[Mapping[Cell, Relation]], counts: Callable[[Cell], bool]) -> list[Limit]:
     """Find the limits of a pair scorer of the form f(head) + g(tail), one for each table that it cannot hold.
 
-    Such a scorer returns the pairs of a relation that lie below a staircase: heads and tails have an order in which
+    Such a scorer returns the pairs of a relation that are below a staircase: heads and tails have an order in which
     each head takes a prefix of the tails. ``tables`` hold the wanted cells (head, tail) of one relation each,
     ``counts`` says of any other cell whether it is a wrong relation or is ignored.
     """

@@ -67,7 +67,7 @@ class StanzaModels:
 
     @cached_property
     def identity(self) -> str:
-        """Tells these models, as they are at the first use, from any others, wherever they lie.
+        """Identify these models by their content at the first use; the folder does not matter.
 
         Raises RelxError when there are none.
         """

@@ -115,7 +115,7 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _growth(step: dict[str, Any]) -> int:
-    """Return how many characters a step makes of one."""
+    """Return the number of characters into which a step can turn one."""
     if step.get("type") == "Replace":
         return 1 + len(step["content"]) if "Regex" in step["pattern"] else max(1, len(step["content"]))
     if step.get("type") == "Precompiled":

@@ -430,14 +430,14 @@ def best_windows(begin: np.ndarray, end: np.ndarray, starts: np.ndarray, size: i
     def context(windows: np.ndarray) -> np.ndarray:
         return np.minimum(begin - starts[windows], starts[windows] + size - end)
 
-    # The context grows up to the window in whose middle the span lies, and falls after it.
+    # The context grows up to the window that has the span in its middle, and falls after it.
     after = np.searchsorted(2 * starts, begin + end - size).clip(max=len(starts) - 1)
     before = (after - 1).clip(min=0)
     return np.where(context(before) >= context(after), before, after)
 
 
 def longest_whole_span(size: int) -> int:
-    """Return the length up to which any span lies in one window as a whole."""
+    """Return the length up to which every span is wholly in one window."""
     return size // 2 + 1
 
 

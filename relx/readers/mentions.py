@@ -1,6 +1,6 @@
 """Find the tokens of a mention that is given by its text.
 
-The rule: a mention occurs at every place where its words equal consecutive tokens. Where there is none, accents are
+The rule: a mention occurs at every place where its words equal consecutive tokens. If there is none, accents are
 left out on both sides ("Bogotá" in a triple, "Bogota" in the New York Times' text); where there is still none, case is
 too (the HRL files lower-case some sentences). The first of the three that finds anything decides. With
 ``occurrences="first"`` the mention is the first place found; with ``"all"`` it is every one of them, and a relation

@@ -40,7 +40,7 @@ class SentenceTokenizer(Tokenizer):
         self.spans: dict[str, list[Span]] = {}
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        """Return the tokens of each text, no one of which lies in two sentences."""
+        """Return the tokens of each text; no token is in two sentences."""
         spans = self.splitter.split(texts)
         self.spans = dict(zip(texts, spans, strict=True))
         found = []

@@ -45,7 +45,7 @@ class Tokenizer(Registrable, kind="tokenizer"):
 
 
 def split_tokens(text: str, tokens: Tokens, boundaries: Iterable[int]) -> Tokens:
-    """Return the tokens of a text, split at those of the characters ``boundaries`` that lie within a token."""
+    """Return the tokens of a text, split at those of the characters ``boundaries`` that are within a token."""
     cuts = sorted(set(boundaries))
     offsets: list[tuple[int, int]] = []
     for start, end in tokens.offsets:

@@ -16,7 +16,7 @@ from relx.registry import Injected
 
 @Seq2SeqEncoder.register("srn")
 class SRNEncoder(PartitionedEncoder):
-    """Encode with an LSTM whose cell is made of one memory for each set of tasks (Cascade-SRN, Eq. 1-10).
+    """Encode with an LSTM whose cell has one memory for each set of tasks (Cascade-SRN, Eq. 1-10).
 
     [batch, length, input_dim] -> [batch, length, memories * hidden_size], twice that when ``bidirectional``. For the
     tasks e, s and o the memories come in the order e, s, es, o, eo, so, eso. A task reads the memories of all sets that

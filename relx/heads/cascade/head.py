@@ -272,7 +272,7 @@ class Cascade(Head):
         return limits + self.entity.pair_scorer.limits(tables.values(), lambda cell: cell in mentions)
 
     def _shared(self, held: Example) -> list[list[Tied]]:
-        """For each type and object, the subjects that lie alike to the object: it is found for all of them or none."""
+        """Group, by type and object, the subjects that cover the same of its tokens: all have the object, or none."""
         subjects = dict.fromkeys(relation.head.span for relation in held.relations)
         wanted = {(r.type, r.tail.span, r.head.span): r for r in held.relations}
         groups: dict[tuple[str, Span, tuple[bool, ...]], list[Tied]] = defaultdict(list)

@@ -173,7 +173,7 @@ class InteractiveLayer(nn.Module):
 
 
 class StepInputs(Protocol):
-    """What the steps of the decode layer read: y_0 = ``start``, then what ``__call__`` makes of the step before."""
+    """Make the input of each step of the decode layer: y_0 = ``start``, then ``__call__`` of the step before."""
 
     start: Tensor
 

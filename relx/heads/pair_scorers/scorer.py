@@ -1,4 +1,4 @@
-"""The kind of component that scores pairs of tokens, and what is made of its logits.
+"""The kind of component that scores pairs of tokens, and the uses of its logits.
 
 The last functions read the triangle of a table: spans as cells, first token x last token, the first not after the last.
 """

@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 
 def draw() -> list[float]:
-    return [random.random(), random.gauss(), np.random.rand(), np.random.randn(), torch.rand(()).item()]
+    return [random.random(), random.gauss(0, 1), np.random.rand(), np.random.randn(), torch.rand(()).item()]
 
 
 def test_a_seed_says_what_is_drawn() -> None:
