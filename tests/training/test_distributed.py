@@ -102,7 +102,8 @@ class TestTwo:
 
     def test_one_of_them_speaks(self, folders: dict[str, Any]) -> None:
         output = folders["output"]
-        assert output.stdout == f"{folders['two'] / 'model.tar.gz'}\n"
+        own = [line for line in output.stdout.splitlines() if not line.startswith("[Gloo]")]  # torch 2.9 prints them
+        assert own == [str(folders["two"] / "model.tar.gz")]
         assert output.stderr.count("epoch 1/6") == output.stderr.count("weights to train") == 1
         assert "Warning" not in output.stderr
 
