@@ -11,10 +11,12 @@ import io
 import json
 import os
 import tarfile
+import textwrap
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, TypeVar, cast
@@ -27,7 +29,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.errors import ArchiveError, RelxError
 from relx.quantization.record import Quantization
 from relx.utils.files import atomic_binary
-from relx.utils.text import LONGEST_NAME, distinct_names, json_text, printable
+from relx.utils.text import LONGEST_NAME, aligned, distinct_names, json_text, printable
 from relx.version import __version__
 
 T = TypeVar("T")
@@ -46,6 +48,8 @@ TOO_MUCH = "unpacks to far more than a model needs; refused"
 GZIP = 16 + zlib.MAX_WBITS
 ALIGNMENT = 64
 LONGEST_MESSAGE = 2_000
+HASH_DIGITS = 12
+_wrapped = partial(textwrap.wrap, width=100, break_on_hyphens=False)
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "stanza")
 
 
@@ -97,6 +101,15 @@ class ArchiveFacts:
             "versions": {"relx": self.meta.get("relx"), **_object(self.meta.get("versions"))},
         }
 
+    def lines(self) -> list[str]:
+        """Return the facts as lines for a terminal; a long list continues below its beginning."""
+        rows = [
+            (f"{name}:" if number == 0 else "", part)
+            for name, value in self.rows()
+            for number, part in enumerate(_wrapped(printable(value)) or [""])
+        ]
+        return [line.rstrip() for line in aligned(rows, left=2)]
+
     def rows(self) -> list[tuple[str, str]]:
         """Return the facts without the scores as names and values, for people."""
         facts = self.to_json()
@@ -114,7 +127,7 @@ class ArchiveFacts:
             ("protocols", _value(facts["protocols"])),
             ("thresholds", self.calibration.summary() if self.calibration else "the head's; scores are not calibrated"),
             ("precision", self.quantization.summary() if self.quantization else "float32"),
-            *((f"{split} data", _value(facts_of)) for split, facts_of in data.items()),
+            *((f"{split} data", _value(_with_short_hash(facts_of))) for split, facts_of in data.items()),
             *((name, _value(part)) for name, part in facts["annotators"].items()),
             ("trained with", _value(facts["trained_with"] or "no tagger or parser with models")),
             ("plugins", _value([plugin.get("distribution") or plugin.get("include") for plugin in plugins])),
@@ -124,6 +137,12 @@ class ArchiveFacts:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _with_short_hash(data: Any) -> Any:
+    """Return the facts about data with the first digits of their hash; ``to_json`` has all of them."""
+    digest = data.get("sha256") if isinstance(data, dict) else None
+    return {**data, "sha256": digest[:HASH_DIGITS]} if isinstance(digest, str) else data
 
 
 def _type(part: Any) -> Any:

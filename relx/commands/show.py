@@ -21,6 +21,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(facts.to_json())
     else:
-        lines = aligned([(f"{name}:", value) for name, value in facts.rows()], left=2)
-        print("\n".join([*(line.rstrip() for line in lines), "", *aligned(metric_rows(facts.metrics), left=3)]))
+        print("\n".join([*facts.lines(), "", *aligned(metric_rows(facts.metrics), left=3)]))
     return 0

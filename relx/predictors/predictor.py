@@ -36,7 +36,7 @@ from relx.scoring import metric_rows
 from relx.utils import html
 from relx.utils.logs import with_progress
 from relx.utils.runtime import choose_device, lacks_memory, prepare_process
-from relx.utils.text import aligned, counted
+from relx.utils.text import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -243,7 +243,7 @@ class Predictor:
         return self.archive.facts
 
     def __repr__(self) -> str:
-        return "\n".join(aligned(self.facts.rows()))
+        return "\n".join(self.facts.lines())
 
     def _repr_html_(self) -> str:
         """Show the facts and the scores in a notebook."""

@@ -10,6 +10,7 @@ from relx.utils import html
 from relx.utils.text import aligned, distinct_names
 
 HEADER = ("protocol", "scored", "predicted", "gold", "correct", "precision %", "recall %", "f1 %")
+CHOSEN = "test, chosen thresholds"
 Row = tuple[str, ...]
 
 
@@ -32,19 +33,22 @@ def render_html(report: Report, *others: Report) -> str:
 def metric_rows(metrics: Mapping[str, Any]) -> list[Row]:
     """Return the scores in the content of ``metrics.json`` as the rows of a table, the header first.
 
-    The content may come from the archive of a stranger: what has another form than relx writes is left out.
+    A score of the chosen thresholds that equals that of the head's has no row. The content may come from the archive of
+    a stranger: what has another form than relx writes is left out.
     """
     rows: list[Row] = [("data", "protocol", "scored", "precision %", "recall %", "f1 %")]
     calibrated = metrics.get("calibrated")
     splits = {split: metrics.get(split) for split in ("validation", "test")}
-    splits["test, chosen thresholds"] = calibrated.get("test") if isinstance(calibrated, dict) else None
+    splits[CHOSEN] = calibrated.get("test") if isinstance(calibrated, dict) else None
     for split, reports in splits.items():
         for number, report in enumerate(reports.values() if isinstance(reports, dict) else ()):
             parts = (("protocol", "triples"), ("entity_protocol", "entities"))
             for protocol, part in parts if number == 0 else parts[:1]:
                 try:
                     ratios = [f"{100 * float(report[part][ratio]):.1f}" for ratio in ("precision", "recall", "f1")]
-                    rows.append((split, str(report[protocol]), f"all {part}", *ratios))
+                    row = (str(report[protocol]), f"all {part}", *ratios)
+                    if split != CHOSEN or ("test", *row) not in rows:
+                        rows.append((split, *row))
                 except (KeyError, TypeError, ValueError, OverflowError):
                     continue
     return rows
