@@ -1,5 +1,6 @@
 """The examples of the documentation are run."""
 
+import ast
 import json
 import re
 import shlex
@@ -67,7 +68,7 @@ def test_the_tests_of_the_guide_pass(workplace: Path) -> None:
     write_components(workplace)
     options = ["-q", "-p", "no:cacheprovider", "--rootdir=."]
     run = sample.run(*options, "test_mine.py", cwd=workplace, program=pytest.main)
-    assert run.returncode == 0 and "35 passed" in run.stdout, run.stdout
+    assert run.returncode == 0 and "36 passed" in run.stdout, run.stdout
 
 
 def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,6 +111,26 @@ def test_the_guide_has_an_example_for_each_kind(workplace: Path) -> None:
     own = {kind.name for kind in kinds() if kind.reference.module.startswith("relx.")}
     headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "writing_components.md").read_text(), re.MULTILINE)
     assert set(headings) == own
+
+
+def test_every_argument_of_an_example_is_described() -> None:
+    """The docstrings of examples are what the rules ask of components: each argument has a line in ``Args:``."""
+    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*example*/**/relx_*.py")]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    modules += re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    classes = [
+        node
+        for module in (*modules, *blocks("writing_components.md", "python"))
+        for node in ast.walk(ast.parse(module))
+        if isinstance(node, ast.ClassDef) and any(".register(" in ast.unparse(d) for d in node.decorator_list)
+    ]
+    assert len(classes) > 15
+    for component in classes:
+        described = re.findall(
+            r"^    (\w+): ", (ast.get_docstring(component) or "").partition("Args:\n")[2], re.MULTILINE
+        )
+        made = [node for node in component.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+        assert described == [argument.arg for init in made for argument in init.args.args[1:]], component.name
 
 
 def test_a_kind_of_ones_own_is_checked(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,9 @@ def relx(workplace: Path, *arguments: str, plugins: Path | None = None) -> subpr
 
 
 def test_the_installed_component_is_found_and_checked(installed: Path, workplace: Path) -> None:
-    assert "Bidirectional GRU" in relx(workplace, "components", "seq2seq_encoder", "gru", plugins=installed).stdout
+    assert (
+        "Run a bidirectional GRU" in relx(workplace, "components", "seq2seq_encoder", "gru", plugins=installed).stdout
+    )
     wrong = relx(workplace, "check", "gru.json", "-o", "model.encoder.hidden=3", plugins=installed)
     assert "model.encoder.hidden: unknown key; did you mean 'hidden_size'?" in wrong.stderr
 

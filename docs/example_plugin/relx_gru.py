@@ -9,7 +9,14 @@ from relx.registry import Injected
 
 @Seq2SeqEncoder.register("gru")
 class GRUEncoder(Seq2SeqEncoder):
-    """Bidirectional GRU (Cho et al. 2014). [batch, length, input_dim] -> [batch, length, 2 * hidden_size]."""
+    """Run a bidirectional GRU (Cho et al. 2014): [batch, length, input_dim] -> [batch, length, 2 * hidden_size].
+
+    Args:
+        input_dim: Size of the vectors of the tokens.
+        hidden_size: Size of the state of each direction.
+        layers: Number of layers.
+        dropout: Dropout between layers.
+    """
 
     def __init__(self, input_dim: Injected[int], hidden_size: int, layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
