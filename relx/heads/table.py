@@ -1,4 +1,13 @@
-"""PFN's table filling (Yan et al. 2021, section 3.3); a table represents a mention by its first or its last token."""
+"""PFN's table filling (Yan et al. 2021, section 3.3); a table represents a mention by its first or its last token.
+
+The model of PFN is in four places. For the task of entities (that of relations reads h_r in place of h_e):
+
+- h_e, h_r, h_s: section 3.2, the encoder ``partition_filter`` (encoders/seq2seq/partition_filter.py);
+- h_g = max_t tanh(W [h_e,t; h_s,t] + b): ``GlobalFeature`` (encoders/seq2seq/encoder.py);
+- y_ij = sigmoid(W_2 ELU(dropout(LayerNorm(W_1 [h_e,i; h_e,j; h_g] + b_1))) + b_2): ``reference`` of the pair scorer
+  ``pfn_mlp`` (pair_scorers/scorers.py), which reads [h_e,i; h_g] and [h_e,j; h_g] of ``TableFeatures``;
+- the tables, their loss and their decoding: here. ``directions=labels`` is TPLinker's scheme (Wang et al. 2020).
+"""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -216,6 +225,7 @@ class TableFeatures(nn.Module):
         h_t = self.of_token.select(encoded, self.task)
         if self.of_sentence is None:
             return h_t
+        # h_g = max_t tanh(W [h_e,t; h_s,t] + b). A pair scorer reads [h_e,i; h_g] and [h_e,j; h_g] of a cell y_ij.
         h_g = self.of_sentence(self.task_features.select(encoded, self.task), mask)  # [batch, length, hidden_size]
         return torch.cat((h_t, h_g), dim=-1)
 
