@@ -30,11 +30,11 @@ def decoder_report(hidden: int, repeat: int) -> None:
     """Print the decoder's times and their ratio."""
     decoder = TagDecoder(2 * hidden, hidden, hidden, tags=117)
     encoded = torch.randn(BATCH, LENGTH, 2 * hidden, requires_grad=True)
-    assert torch.allclose(decoder(encoded), decoder.equations(encoded), atol=1e-4)
+    assert torch.allclose(decoder(encoded), decoder.reference(encoded), atol=1e-4)
     times = medians(
         {
             "fused": lambda: backward(decoder, encoded, decoder),
-            "literal loop": lambda: backward(decoder.equations, encoded, decoder),
+            "literal loop": lambda: backward(decoder.reference, encoded, decoder),
         },
         repeat,
     )

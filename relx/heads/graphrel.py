@@ -74,7 +74,7 @@ class RelationGraphs(nn.Module):
     """Pass messages along one complete graph for each relation, weighted by the probabilities of phase 1 (phase 2).
 
     h_u + relu(sum over v and r of P_r(u, v) (W_r h_v + b_r)), one half of the features along the edges and the other
-    against them. ``equations`` computes all messages, ``forward`` those that are not negligible. Raises ValueError for
+    against them. ``reference`` computes all messages, ``forward`` those that are not negligible. Raises ValueError for
     an odd ``size``.
     """
 
@@ -85,7 +85,7 @@ class RelationGraphs(nn.Module):
         self.along = nn.Linear(size, relations * size // 2)
         self.against = nn.Linear(size, relations * size // 2)
 
-    def equations(self, h: Tensor, P: Tensor, mask: Tensor) -> Tensor:
+    def reference(self, h: Tensor, P: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, size] and the probabilities P [batch, length, length, relations] -> [batch, length, size]."""
         P = P * _pairs(mask).unsqueeze(-1)
         shape = (*P.shape[:2], P.shape[3], h.shape[2] // 2)
@@ -98,7 +98,7 @@ class RelationGraphs(nn.Module):
         return h + torch.relu(torch.cat((forwards, backwards), dim=-1))
 
     def forward(self, h: Tensor, P: Tensor, mask: Tensor) -> Tensor:
-        """Compute what ``equations`` says, up to messages whose probabilities are all negligible."""
+        """Compute what ``reference`` says, up to messages whose probabilities are all negligible."""
         P = P * _pairs(mask).unsqueeze(-1)
         sums = (sum_messages(P, h, self.along), sum_messages(P.transpose(1, 2), h, self.against))
         return h + torch.cat(sums, dim=-1).relu()

@@ -23,7 +23,7 @@ Feedback = Literal["soft", "argmax", "none"]
 class TagDecoder(nn.Module):
     """Decode tags with an LSTM that reads the tag vector T of the token before (Eq. 2-4).
 
-    [batch, length, input_dim] -> tag logits [batch, length, tags]. ``equations`` is the paper's forward pass, and
+    [batch, length, input_dim] -> tag logits [batch, length, tags]. ``reference`` is the paper's forward pass, and
     ``forward`` computes the same with one fused LSTM. ``feedback`` is what the gates read of the token before: its tag
     vector T (``soft``), or an embedding of its best tag (``argmax``). With ``none`` they read the encoded token
     instead, which is the "traditional decoder" of section 3.2.2.
@@ -39,7 +39,7 @@ class TagDecoder(nn.Module):
         self.output = nn.Linear(tag_dim, tags)
         self.tag_embedding = nn.Embedding(tags, tag_dim) if feedback == "argmax" else None
 
-    def equations(self, h_en: Tensor) -> Tensor:
+    def reference(self, h_en: Tensor) -> Tensor:
         """Compute Eq. 2-4 token by token; T_0 = h_0 = c_0 = 0."""
         h = c = h_en.new_zeros(len(h_en), self.gates_from_state.in_features)  # [batch, hidden_size]
         T = h_en.new_zeros(len(h_en), self.output.in_features)  # [batch, tag_dim]
@@ -58,9 +58,9 @@ class TagDecoder(nn.Module):
         return torch.stack(logits, dim=1)
 
     def forward(self, h_en: Tensor) -> Tensor:
-        """Compute what ``equations`` says with one fused LSTM. The feedback of a best tag has no such form."""
+        """Compute what ``reference`` says with one fused LSTM. The feedback of a best tag has no such form."""
         if self.feedback == "argmax":
-            return self.equations(h_en)
+            return self.reference(h_en)
         W_en, to_gates, from_state = self.tag_from_encoded(h_en), self.gates_from_input, self.gates_from_state.weight
         inputs = h_en
         if self.feedback == "soft":

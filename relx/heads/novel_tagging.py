@@ -17,7 +17,7 @@ from relx.utils.argument_checks import require_sizes
 class LSTMTagDecoder(nn.Module):
     """Decode tags with an LSTM that reads the encoded token and the tag vector T of the token before (section 3.3).
 
-    [batch, length, input_dim] -> tag logits [batch, length, tags]. ``equations`` is the forward pass of the paper
+    [batch, length, input_dim] -> tag logits [batch, length, tags]. ``reference`` is the forward pass of the paper
     except for one gate, and ``forward`` computes the same with one fused LSTM. In the paper the output gate reads the
     cell of the same token in place of T; no fused kernel has such a peephole.
     """
@@ -30,7 +30,7 @@ class LSTMTagDecoder(nn.Module):
         self.tag_from_state = nn.Linear(hidden_size, tag_dim)
         self.output = nn.Linear(tag_dim, tags)
 
-    def equations(self, h: Tensor) -> Tensor:
+    def reference(self, h: Tensor) -> Tensor:
         """Compute the decoding layer token by token; T_0 = s_0 = c_0 = 0. The paper names the state h^(2), here s."""
         s = c = h.new_zeros(len(h), self.gates_from_state.in_features)  # [batch, hidden_size]
         T = h.new_zeros(len(h), self.output.in_features)  # [batch, tag_dim]
@@ -45,7 +45,7 @@ class LSTMTagDecoder(nn.Module):
         return torch.stack(logits, dim=1)
 
     def forward(self, h: Tensor) -> Tensor:
-        """Compute what ``equations`` says with one fused LSTM: T is linear in s, so it changes the LSTM's weights."""
+        """Compute what ``reference`` says with one fused LSTM: T is linear in s, so it changes the LSTM's weights."""
         to_gates, tag = self.gates_from_tag.weight, self.tag_from_state
         # The bias of T reaches every token but the first, which has no T before it: one more input tells them apart.
         has_before = torch.ones_like(h[:, :, :1])

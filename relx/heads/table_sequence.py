@@ -93,7 +93,7 @@ class MDGRU(nn.Module):
         self.size = hidden_size // 2
         self.cells = nn.ModuleList(MDGRUCell(input_dim, self.size, 2 if first else 3) for _ in range(2))
 
-    def equations(self, X: Tensor, below: Tensor | None, real: Tensor) -> Tensor:
+    def reference(self, X: Tensor, below: Tensor | None, real: Tensor) -> Tensor:
         """Compute T cell by cell: X [batch, n, n, input_dim], real [batch, n, n, 1] -> [batch, n, n, hidden_size].
 
         ``below`` is T of the layer below, [batch, n, n, hidden_size].

@@ -117,7 +117,7 @@ def test_negligible_messages_are_left_out_and_outputs_and_gradients_equal_the_eq
     given = (words.unsqueeze(0), chances[..., 1:].unsqueeze(0), torch.ones(1, 4, dtype=torch.bool))
     outputs = (
         graphs(*given)[0],
-        graphs.equations(*given)[0],
+        graphs.reference(*given)[0],
         torch.stack(equations.relation_graphs(list(words), [list(row) for row in chances], graphs)),
     )
     wanted, direction = [words, logits, *graphs.parameters()], torch.randn_like(words)

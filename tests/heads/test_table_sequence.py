@@ -201,7 +201,7 @@ def test_the_anti_diagonals_equal_the_equations_values_and_gradients(n: int, fir
     mdgru = MDGRU(H, H, first).double()
     X, below, real = inputs(n, first, lengths=(n, max(1, n - 2), 0))
     X.requires_grad_()
-    ours, literal = (call(X, below, real) for call in (lambda *a: fast(mdgru, *a), mdgru.equations))
+    ours, literal = (call(X, below, real) for call in (lambda *a: fast(mdgru, *a), mdgru.reference))
     torch.testing.assert_close(ours, literal, rtol=0, atol=1e-12)
     weights = torch.randn_like(ours)
     wanted = [X, *mdgru.parameters()]
@@ -214,7 +214,7 @@ def test_one_half_reads_what_is_above_and_left_the_other_what_is_below_and_right
     torch.manual_seed(2)
     X, _, real = inputs(4, True, lengths=(4,))
     X.requires_grad_()
-    T = MDGRU(H, H, True).double().equations(X, None, real)
+    T = MDGRU(H, H, True).double().reference(X, None, real)
     for part, reads in (
         (slice(0, H // 2), lambda i, j: i <= 1 and j <= 2),
         (slice(H // 2, H), lambda i, j: i >= 1 and j >= 2),

@@ -45,7 +45,7 @@ def test_it_equals_its_equations_and_the_literal_ones_outputs_and_gradients(
     fused = decoder(encoded)
     direction = torch.randn_like(fused)
     wanted = [encoded, *decoder.parameters()]
-    for reference in (decoder.equations(encoded), torch.stack([literally(sentence, decoder) for sentence in encoded])):
+    for reference in (decoder.reference(encoded), torch.stack([literally(sentence, decoder) for sentence in encoded])):
         torch.testing.assert_close(fused, reference, rtol=0, atol=1e-12)
         for ours, theirs in zip(*(_gradients(out, direction, wanted) for out in (fused, reference)), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)

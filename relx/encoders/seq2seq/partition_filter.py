@@ -15,7 +15,7 @@ class PartitionFilterEncoder(PartitionedEncoder):
     """Partition the neurons of a recurrent cell into those of entities, of relations and of both (PFN, section 3.2).
 
     [batch, length, input_dim] -> h_e, h_r, h_s [batch, length, 3 * hidden_size], twice that when ``bidirectional``. The
-    task ``entity`` reads h_e and h_s, ``relation`` h_r and h_s. ``equations`` is the paper's forward pass; ``forward``
+    task ``entity`` reads h_e and h_s, ``relation`` h_r and h_s. ``reference`` is the paper's forward pass; ``forward``
     computes the same with the kernel. Checked against the authors' ``model/pfn.py``: five blocks of sums with one bias,
     gates of their own for the candidate and for the history, one linear layer from the three partitions to the cell,
     h = tanh(c), one DropConnect mask for a batch. There e falls and r rises along the neurons, which only reverses
@@ -34,7 +34,7 @@ class PartitionFilterEncoder(PartitionedEncoder):
         tasks = ["entity", "relation"]
         super().__init__(PartitionFilterCell(), tasks, input_dim, hidden_size, bidirectional, dropconnect)
 
-    def equations(self, x: Tensor, weights: Direction) -> Tensor:
+    def reference_direction(self, x: Tensor, weights: Direction) -> Tensor:
         """Section 3.2: x [batch, length, input_dim] -> h_e, h_r and h_s, [batch, length, 3 * d]."""
         W_h = weights.dropconnect(weights.from_state.weight)  # [5 * d, d]
         h = c = x.new_zeros(len(x), W_h.shape[1])  # [batch, d]

@@ -31,7 +31,8 @@ class Direction(nn.Module):
 class PartitionedEncoder(Seq2SeqEncoder):
     """Encode a sentence as partitions; a task reads the partitions of all sets of tasks that it is in.
 
-    A subclass writes the ``equations`` of its paper and names the ``cell`` by which ``forward`` computes the same fast.
+    A subclass writes ``reference_direction``, the equations of its paper for one direction, and names the ``cell`` by
+    which ``forward`` computes the same fast. ``reference`` joins the directions.
     """
 
     def __init__(
@@ -68,13 +69,13 @@ class PartitionedEncoder(Seq2SeqEncoder):
         """For each task the partitions of the sets that it is in."""
         return self._task_features
 
-    def equations(self, x: Tensor, weights: Direction) -> Tensor:
+    def reference_direction(self, x: Tensor, weights: Direction) -> Tensor:
         """Read in one direction: [batch, length, input_dim] -> tanh of its partitions, [batch, length, count * d]."""
         raise NotImplementedError
 
     def reference(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """Encode by the equations, as ``forward`` does; autograd derives the gradient. Slower."""
-        return self._read(self.equations, inputs, mask) * mask.unsqueeze(-1)
+        return self._read(self.reference_direction, inputs, mask) * mask.unsqueeze(-1)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """[batch, length, input_dim] -> [batch, length, output_dim], the partitions of one direction after another."""

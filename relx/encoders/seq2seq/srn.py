@@ -20,7 +20,7 @@ class SRNEncoder(PartitionedEncoder):
 
     [batch, length, input_dim] -> [batch, length, memories * hidden_size], twice that when ``bidirectional``. For the
     tasks e, s and o the memories come in the order e, s, es, o, eo, so, eso. A task reads the memories of all sets that
-    it is in. ``equations`` is the paper's forward pass for any number of tasks; ``forward`` computes the same with the
+    it is in. ``reference`` is the paper's forward pass for any number of tasks; ``forward`` computes the same with the
     kernel. No public implementation exists; docs/systems/cascade.md lists the choices that the paper leaves open.
 
     Args:
@@ -42,7 +42,7 @@ class SRNEncoder(PartitionedEncoder):
         names = ["entity", "subject", "object"] if tasks is None else tasks
         super().__init__(SRNCell(len(names)), names, input_dim, hidden_size, bidirectional, dropconnect)
 
-    def equations(self, x: Tensor, weights: Direction) -> Tensor:
+    def reference_direction(self, x: Tensor, weights: Direction) -> Tensor:
         """Eq. 1-10: x [batch, length, input_dim] -> h_e, h_s, h_es, ... [batch, length, memories * d]."""
         tasks = self.cell.tasks
         W_h = weights.dropconnect(weights.from_state.weight)  # [(2 tasks + 3) * d, d]
