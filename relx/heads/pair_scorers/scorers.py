@@ -241,7 +241,7 @@ class PFNPairScorer(HiddenPairScorer):
     def reference(self, h_i: Tensor, h_j: Tensor) -> Tensor:
         """Section 3.3, y_ij without its sigmoid: [..., input_dim] twice -> [..., num_relations]."""
         W_m = torch.cat((self.head.weight, self.tail.weight), dim=1)  # [hidden_size, 2 * input_dim]
-        layer_norm, dropout, elu = self.activation  # in the order of the public code
+        layer_norm, dropout, elu = self.activation.children()  # in the order of the public code
         m = elu(dropout(layer_norm(F.linear(torch.cat((h_i, h_j), dim=-1), W_m, self.head.bias))))
         return self.output(m)  # W_p m + b
 
