@@ -72,6 +72,8 @@ def _kind_or_named(name: str) -> str:
         return of_kind(known[name])
     if found := of_name(name, experiment_class()):
         return found
+    if kind := kind_at(name, experiment_class()):
+        return of_kind(kind)
     for kind in known.values():
         if new := config.renamed.new_component(name, kind.name, components(kind)):
             raise RegistrationError(f"the {kind.name} {name!r} is now called {new!r}")
@@ -125,6 +127,20 @@ def of_name(name: str, root: Reference) -> str:
     of_keys = [of_component(part, f"{key} (in the experiment file)") for part, key in keys if key == name]
     named = [found for kind in kinds() for found in components(kind).values() if found.name == name]
     return "\n\n".join([*of_keys, *map(of_component, named)])
+
+
+def kind_at(path: str, root: Reference) -> Kind | None:
+    """Return the kind of the value of a key of an experiment file, such as ``trainer.optimizer``; None for no kind."""
+    *above, key = path.split(".")
+    component = describe(root)
+    if above:
+        nested = {place: part for part, places in _nested(component).items() for place in places}
+        if ".".join(above) not in nested:
+            return None
+        component = nested[".".join(above)]
+    parameters = [parameter for parameter in component.parameters if parameter.name == key]
+    kinds_there = [kind_of(part.reference) for parameter in parameters for part in _parts(parameter.schema)]
+    return next((kind for kind in kinds_there if kind is not None), None)
 
 
 def names(root: Reference) -> list[str]:

@@ -239,8 +239,11 @@ def _unknown_key(
     elif key in renamed.VALUES:
         yield Problem(_join(path, key), f"is now called {new!r}; {renamed.VALUES[key]}", origin)
     else:
-        yield Problem(_join(path, key), f"is now called {new!r}", origin)
-        yield from _problems(value, known[new].schema, _join(path, key), origin)
+        place = _join(path, key)
+        problems = list(_problems(value, known[new].schema, place, origin))
+        of_value = [f"; {problem.message}" for problem in problems if problem.path == place]
+        yield Problem(place, f"is now called {new!r}{''.join(of_value)}", origin)
+        yield from (problem for problem in problems if problem.path != place)
 
 
 def _missing(value: dict[str, Any], known: dict[str, Parameter], path: str, origin: str) -> Iterator[Problem]:

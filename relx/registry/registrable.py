@@ -203,8 +203,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing.
+
+    A known name is also close if it is the first word of the name, as ``ema`` of ``ema_decay``.
+    """
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    close = close or [first for first in known if name.startswith(f"{first}_")]
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

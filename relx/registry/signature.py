@@ -55,7 +55,17 @@ class Lazy(Generic[T]):
         try:
             return self.constructor(**given, **self.arguments)
         except ValueError as error:
-            raise ConfigError(f"{self.where}: {error}") from error
+            raise ConfigError(f"{self._place_of(error)}: {error}") from error
+
+    def _place_of(self, error: ValueError) -> str:
+        """Return the dotted path of the only number that the message ends with and does not name, else of the part.
+
+        The optimizers of torch write ``Invalid learning rate: -1.0``.
+        """
+        message = str(error)
+        numbers = {key: value for key, value in self.arguments.items() if type(value) in (int, float)}
+        rejected = [key for key, value in numbers.items() if message.endswith(f": {value}") and key not in message]
+        return f"{self.where}.{rejected[0]}" if len(rejected) == 1 else self.where
 
 
 @dataclass(frozen=True)

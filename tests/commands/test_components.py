@@ -66,6 +66,20 @@ def test_a_key_of_an_experiment_file_shows_its_keys(capsys: pytest.CaptureFixtur
     assert ["epochs", "100", "int"] in [line.split() for line in text.splitlines()]
 
 
+@pytest.mark.parametrize(
+    ("key", "kind"), [("trainer.optimizer", "optimizer"), ("trainer.callbacks", "callback"), ("model.head", "head")]
+)
+def test_a_key_whose_value_is_a_component_lists_its_kind(
+    key: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert output(capsys, key) == output(capsys, kind)
+
+
+def test_a_key_without_components_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is named 'trainer.epochs'" in error(capsys, "trainer.epochs")
+    assert "is named 'nothing.head'" in error(capsys, "nothing.head")
+
+
 def test_the_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     text = output(capsys, "experiment")
     assert ["train_data_path", "required", "str"] in [line.split() for line in text.splitlines()]

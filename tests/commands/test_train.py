@@ -193,7 +193,7 @@ class TestErrors:
         ("arguments", "message"),
         [
             (["-o", "trainer.epoch=3"], "trainer.epoch: unknown key; did you mean 'epochs'?"),
-            (["-o", "trainer.optimizer.lr=-1"], "trainer.optimizer: Invalid learning rate: -1"),
+            (["-o", "trainer.optimizer.lr=-1"], "trainer.optimizer.lr: Invalid learning rate: -1"),
             (["-o", "validation_data_path=null", "--var", "patience=2"], "trainer.patience needs a validation_"),
             (["-o", "test_data_path=bad.jsonl"], "bad.jsonl:2: not JSON at column 1: Expecting value"),
             (["-o", "train_data_path=empty.jsonl"], "empty.jsonl:1: holds no record"),

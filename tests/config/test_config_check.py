@@ -170,11 +170,15 @@ def test_names_of_earlier_versions_are_reported_with_todays_together_with_other_
         "layer.inner_layers: is now called 'layers'",
         "layer.inner_layers.0.type: 'linear' is now called 'dense'",
         'layer.inner_layers.1.size: expected a whole number, got "3" (write 3 without quotes)',
-        "schedule.rounds: is now called 'epochs'",
-        'schedule.rounds: expected a whole number, got "x"',
+        "schedule.rounds: is now called 'epochs'; expected a whole number, got \"x\"",
         "speed: is now called 'mode'; write 2 in place of 'twice'",
         "extra: unknown key; known: layer, mode, schedule, source, sources, widths",
     ]
+
+
+def test_the_first_word_of_an_unknown_key_suggests_the_key_of_that_name() -> None:
+    tree = {**TREE, "dependency_parser": None, "trainer": {"ema_decay": 0.9}}
+    assert "trainer.ema_decay: unknown key; did you mean 'ema'?" in map(str, check(tree, EXPERIMENT))
 
 
 @pytest.mark.usefixtures("earlier")

@@ -362,7 +362,7 @@ class TestValues:
     @pytest.mark.parametrize(
         ("override", "error", "message"),
         [
-            ("trainer.optimizer.lr=-1", ConfigError, "trainer.optimizer: Invalid learning rate: -1"),
+            ("trainer.optimizer.lr=-1", ConfigError, "trainer.optimizer.lr: Invalid learning rate: -1"),
             ("trainer.epochs=0", ConfigError, "trainer: epochs and patience must be at least 1"),
             ("trainer.grad_norm=0", ConfigError, "trainer: grad_norm is 0.0"),
             ("data_loader.batch_size=0", ConfigError, "data_loader: batch_size"),

@@ -98,7 +98,9 @@ def test_a_closure_is_evaluated_before_the_step() -> None:
 def test_a_setting_out_of_range_is_refused_with_its_place(name: str) -> None:
     tree = {"optimizer": {"type": name, "lr": -1}}
     config.require_valid(tree, TRAINER, "file")
-    with pytest.raises(ConfigError, match=r"^optimizer: (Invalid learning rate: -1|Learning rate should be >= 0)"):
+    with pytest.raises(
+        ConfigError, match=r"^optimizer(\.lr)?: (Invalid learning rate: -1|Learning rate should be >= 0)"
+    ):
         config.build(tree, TRAINER)
 
 
