@@ -197,19 +197,19 @@ def with_article(name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` if a known name is close, else the known names."""
-    known = list(known)
-    return suggestion(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
-
-
-def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing.
+    """Return ``; did you mean 'x'?`` if a known name is close, else the known names.
 
     A known name is also close if it is the first word of the name, as ``ema`` of ``ema_decay``.
     """
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
-    close = close or [first for first in known if name.startswith(f"{first}_")]
+    first_words = [word for word in known if name.startswith(f"{word}_")]
+    close = suggestion(name, known) or suggestion(name, first_words, cutoff=0)
+    return close or f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def suggestion(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return ``; did you mean 'x'?`` if a known name is as close as ``cutoff`` (0 to 1), else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

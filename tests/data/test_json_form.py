@@ -298,3 +298,8 @@ def test_nothing_but_bad_record_for_odd_values():
         record = {"tokens": ["a", "b"], **{key: random.choice(odd) for key in keys}}
         with contextlib.suppress(BadRecord):
             example_from_json(record, TOKENIZER)
+
+
+def test_a_key_that_begins_as_one_of_relx_is_kept_under_meta() -> None:
+    example = example_from_json({"tokens": ["a"], "text_language": "en", "id_number": 3})
+    assert example.meta == {"text_language": "en", "id_number": 3}
