@@ -68,7 +68,7 @@ def test_the_tests_of_the_guide_pass(workplace: Path) -> None:
     write_components(workplace)
     options = ["-q", "-p", "no:cacheprovider", "--rootdir=."]
     run = sample.run(*options, "test_mine.py", cwd=workplace, program=pytest.main)
-    assert run.returncode == 0 and "36 passed" in run.stdout, run.stdout
+    assert run.returncode == 0 and "37 passed" in run.stdout, run.stdout
 
 
 def test_the_readmes_commands_for_your_own_data(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

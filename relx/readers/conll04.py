@@ -30,7 +30,7 @@ class Conll04Reader(DatasetReader):
 
     @classmethod
     def recognizes(cls, path: str | Path) -> bool:
-        """Whether the first line is a mark of a sentence or has the columns; SpERT's JSON is left to ``spert``."""
+        """Return whether the first line marks a sentence or has the columns; SpERT's JSON is left to ``spert``."""
         try:
             first = _first_line(path)
         except DataError:

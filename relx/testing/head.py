@@ -9,6 +9,7 @@ from relx import config
 from relx.data.example import Entity, Example, Relation, relatable
 from relx.errors import ConfigError
 from relx.heads.head import Head, Thresholds
+from relx.heads.pair_scorers import PairScorer
 from relx.model import JointExtractor
 from relx.scoring import find_protocol
 from relx.scoring.protocols import Key
@@ -25,6 +26,10 @@ SHARED_PAIRS = (
     labeled("Edith Stein owns New Intel .", ((0, 2, "PER"), "founded", (3, 5, "ORG")),
              ((3, 5, "ORG"), "belongs_to", (0, 2, "PER"))),
 )  # fmt: skip
+
+# Two pairs of one relation: no score f(head) + g(tail) holds them without one of the two pairs across.
+CROSSING = labeled("Mira likes Turku , and Pavel likes Bergen .", ((0, 1, "PER"), "likes", (2, 3, "LOC")),
+                   ((5, 6, "PER"), "likes", (7, 8, "LOC")))  # fmt: skip
 
 # So many times the steps of the case are the most that learning by heart may take.
 BY_HEART = 10
@@ -151,6 +156,17 @@ class HeadTestCase(ModelTestCase):
             more = lowered.eval().extract(self.copies(), LOADER)
             if any(_count(more, labels) > _count(found, labels) for labels in Thresholds._fields):
                 yield name
+
+    def test_it_declares_the_limits_of_its_pair_scorers(self) -> None:
+        """A head with a pair scorer that is a sum says that no weights return two pairs of a relation, and no other."""
+        head = self.build([*self.copies(), copy.deepcopy(CROSSING)]).head
+        sums = [name for name, part in head.named_children() if isinstance(part, PairScorer) and part.is_sum]
+        [held] = oracle_decode(head, [copy.deepcopy(CROSSING)])
+        require(
+            not sums or len(held.relations) < 2 or bool(head.limits(held)),
+            f"{', '.join(sums)} is a sum f(head) + g(tail), so that no weights return the two relations of "
+            f"{shown(CROSSING)} alone, but `limits` does not say so: return what `limits` of the pair scorer returns",
+        )
 
     def _labels(self, head: Head, example: Example) -> set[Key]:
         """Return the triples of a sentence, or its entities if the head finds no relations."""

@@ -15,6 +15,7 @@ from relx.data.vocabulary import Vocabulary
 from relx.errors import ConfigError
 from relx.heads.head import Encode, Head, HeadOutput, Targets, Thresholds
 from relx.heads.rin import RIN
+from relx.limits import Limit
 from relx.registry import Injected
 from relx.testing import SENTENCES, EmbedderTestCase, HeadTestCase, ModelTestCase, Seq2VecEncoderTestCase
 
@@ -156,6 +157,13 @@ class FixedThreshold(RIN):
         return self.read(output["entity"], cells, probs, batch)
 
 
+class NoLimits(RIN):
+    """Its pair scorer is a sum, which it does not declare."""
+
+    def limits(self, held: Example) -> list[Limit]:
+        return []
+
+
 def failure(head: type[Head], test: str) -> str:
     Head.register("bad")(head)
     case = type("Case", (HeadTestCase,), {"head": {"type": "bad", "rounds": 0}})()
@@ -213,6 +221,11 @@ def test_a_head_whose_thresholds_cannot_be_lowered_fails(head: type[Head], messa
     assert message in failure(head, "lower_thresholds_find_more")
 
 
+def test_a_head_that_is_silent_on_the_limits_of_its_scorer_fails() -> None:
+    message = failure(NoLimits, "it_declares_the_limits_of_its_pair_scorers")
+    assert message.startswith("pair_scorer is a sum f(head) + g(tail), so that no weights return the two relations of")
+
+
 def test_triples_are_compared_under_a_protocol() -> None:
     class LastWord(RIN):
         def oracle(self, batch: Batch) -> list[Example]:
@@ -239,7 +252,7 @@ def test_every_failure_is_listed() -> None:
     with pytest.raises(AssertionError) as caught:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     lines = str(caught.value).splitlines()
-    assert lines[0] == "3 of 15 tests failed" and len(lines) == 4
+    assert lines[0] == "3 of 16 tests failed" and len(lines) == 4
 
 
 class Crashing(RIN):
@@ -257,7 +270,7 @@ def test_whatever_a_test_raises_is_a_failure_and_the_others_still_run() -> None:
     with pytest.raises(AssertionError) as caught:
         HeadTestCase.check(head={"type": "bad", "rounds": 0})
     count, *lines = str(caught.value).splitlines()
-    assert count == f"{len(lines)} of 15 tests failed" and 3 < len(lines) < 15
+    assert count == f"{len(lines)} of 16 tests failed" and 3 < len(lines) < 16
     assert any(line.startswith("test_its_targets_decode_to_gold: KeyError: 'no such row' (") for line in lines)
     assert all(line.endswith(", in read)") and "test_head_case.py:" in line for line in lines)
 

@@ -35,7 +35,7 @@ class PartitionFilterEncoder(PartitionedEncoder):
         super().__init__(PartitionFilterCell(), tasks, input_dim, hidden_size, bidirectional, dropconnect)
 
     def reference_direction(self, x: Tensor, weights: Direction) -> Tensor:
-        """Section 3.2: x [batch, length, input_dim] -> h_e, h_r and h_s, [batch, length, 3 * d]."""
+        """Compute Section 3.2: x [batch, length, input_dim] -> h_e, h_r and h_s, [batch, length, 3 * d]."""
         W_h = weights.dropconnect(weights.from_state.weight)  # [5 * d, d]
         h = c = x.new_zeros(len(x), W_h.shape[1])  # [batch, d]
         outputs = []
