@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -191,13 +192,48 @@ def _changes(plan: Plan, settings: Settings, paths: Sequence[str]) -> Iterator[s
             is_file = name in ("archive", "--entities", "--schema") and None not in (before, value)
             what = "is another file" if is_file else f"was {json_text(before)}, is {json_text(value)}"
             yield f"{name} {what}"
-    if len(paths) != len(plan.files):
-        yield f"the number of tables was {len(plan.files):,}, is {len(paths):,}"
-        return
-    changed = [path for path, file in zip(paths, plan.files, strict=True) if digest(path) != file["sha256"]]
-    yield from (f"the table {path} has changed" for path in changed[:SHOWN])
+    changed = _changed_tables(plan, settings, paths)
+    yield from changed[:SHOWN]
     if len(changed) > SHOWN:
         yield f"and {len(changed) - SHOWN:,} more tables"
+
+
+def _changed_tables(plan: Plan, settings: Settings, paths: Sequence[str]) -> list[str]:
+    """Return a line for each table that was changed, added, removed or renamed, or one for another order.
+
+    Tables are compared by digest, wherever they lie. Without a column of ids, names count too: the ids contain them.
+    """
+    before = [(file["name"], file["sha256"]) for file in plan.files]
+    now = [(path, digest(path)) for path in paths]
+    added, missing = _without(now, before), _without(before, now)
+    if added or missing:
+        names, there = set(missing), {Path(path).name for path in added}
+        return [
+            *(f"the table {path} {'has changed' if Path(path).name in names else 'is new'}" for path in added),
+            *(f"the table {name} is missing" for name in missing if name not in there),
+        ]
+    if [found for _, found in now] != [found for _, found in before]:
+        places: dict[str, list[str]] = {}
+        for path, found in now:
+            places.setdefault(found, []).append(path)
+        order = [places[found].pop(0) for _, found in before]
+        return [f"the tables are in another order; it was {', '.join(order[:SHOWN])}{', ...' * (len(order) > SHOWN)}"]
+    if settings.id_column is not None:
+        return []
+    pairs = [(path, name) for (path, _), (name, _) in zip(now, before, strict=True) if Path(path).name != name]
+    return [f"the table {path} had the name {name}, which is in the ids of its rows" for path, name in pairs]
+
+
+def _without(tables: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names of the tables with a digest that the others do not have, or not as often."""
+    left = Counter(found for _, found in others)
+    names = []
+    for name, found in tables:
+        if left[found]:
+            left[found] -= 1
+        else:
+            names.append(name)
+    return names
 
 
 def _plain(type: pa.DataType) -> pa.DataType:

@@ -275,6 +275,37 @@ class TestGoingOn:
         shutil.copy(archive, "copy.tar.gz")
         assert bulk("copy.tar.gz", "--id-column", "id", inputs="moved/a.parquet") == 0
 
+    def test_without_ids_a_name_is_part_of_the_table(self, archive: str, capsys: Err) -> None:
+        write("jan.parquet")
+        assert bulk(archive, *SMALL) == 0
+        lines = Path("out/_parts.jsonl").read_text().splitlines(keepends=True)
+        Path("out/_parts.jsonl").write_text("".join(lines[:-1]))
+        Path("in/jan.parquet").rename("in/feb.parquet")
+        assert bulk(archive, *SMALL) == 2
+        message = "the table in/feb.parquet had the name jan.parquet, which is in the ids of its rows"
+        assert message in capsys.readouterr().err
+
+    def test_tables_are_compared_by_content(self, archive: str, capsys: Err) -> None:
+        for number, name in enumerate(("a.parquet", "b.parquet", "c.parquet")):
+            write(name, ROWS[2 * number : 2 * number + 2])
+        assert bulk(archive, "--id-column", "id") == 0
+        Path("in/a.parquet").rename("in/z.parquet")
+        assert bulk(archive, "--id-column", "id") == 2
+        order = "the tables are in another order; it was in/z.parquet, in/b.parquet, in/c.parquet"
+        assert capsys.readouterr().err.splitlines()[-2] == f"  {order}"
+        files = ["in/z.parquet", "in/b.parquet", "in/c.parquet"]
+        command = ["--column", "text", "--id-column", "id", "--output", "out"]
+        assert main(["predict", archive, *files, *command]) == 0
+        write("b.parquet", ROWS[6:7])
+        write("d.parquet", ROWS[7:8])
+        Path("in/z.parquet").unlink()
+        capsys.readouterr()
+        assert bulk(archive, "--id-column", "id") == 2
+        assert capsys.readouterr().err.splitlines()[1:-1] == [
+            "  the table in/b.parquet has changed", "  the table in/d.parquet is new",
+            "  the table a.parquet is missing",
+        ]  # fmt: skip
+
     def test_without_a_terminal_a_line_says_how_far_it_is(
         self, archive: str, monkeypatch: pytest.MonkeyPatch, caplog: Log
     ) -> None:
