@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -49,7 +49,7 @@ class Finding:
     fault: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.name:16}{self.text}" + (f"\n{'':16}FAULT: {self.fault}" if self.fault is not None else "")
+        return f"{self.name:20}{self.text}" + (f"\n{'':20}FAULT: {self.fault}" if self.fault is not None else "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,15 +106,21 @@ def _libraries() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         yield Finding("libraries", "relx is run from its source, not installed: what it asks for is not known")
         return
+    optional: dict[str, list[Requirement]] = {}
     for requirement in required:
         extra = _extra_of(requirement)
         if extra is None:
             yield _library(requirement)
-        elif extra not in OWN_EXTRAS and _version(requirement.name) is None:
-            install = f"pip install 'relx[{extra}]'"
-            yield Finding(requirement.name, f"not installed; only needed for {extra}: {install}")
         elif extra not in OWN_EXTRAS:
-            yield _library(requirement)
+            optional.setdefault(requirement.name, []).append(requirement)
+    for name, requirements in optional.items():
+        extras = [extra for requirement in requirements if (extra := _extra_of(requirement))]
+        if _version(name) is None:
+            install = f"pip install 'relx[{extras[0]}]'"
+            yield Finding(name, f"not installed; only needed for {' and '.join(extras)}: {install}")
+        else:
+            found = _library(requirements[0])
+            yield replace(found, text=f"{found.text} ({', '.join(extras)})")
 
 
 def _extra_of(requirement: Requirement) -> str | None:

@@ -83,9 +83,11 @@ class Trial:
     entity_f1: float
     predicted: Sequence[Example]
 
-    def loss(self, reference: Trial) -> float:
-        """Return the larger of the losses of F1, of relations and of entities, in points."""
-        return 100 * max(reference.f1 - self.f1, reference.entity_f1 - self.entity_f1)
+    def loss(self, reference: Trial) -> tuple[float, str]:
+        """Return the larger of the losses of F1, of relations and of entities, in points, and which F1 it is."""
+        losses = (reference.f1 - self.f1, "F1"), (reference.entity_f1 - self.entity_f1, "entity F1")
+        lost, score = max(losses)
+        return 100 * lost, score
 
 
 class Quantizer:
@@ -123,6 +125,15 @@ class Quantizer:
         """Count the triples that only one of two trials predicts."""
         one, other = (self._triples(trial.predicted) for trial in (first, second))
         return ((one - other) + (other - one)).total()
+
+    def step(self) -> float:
+        """Return by how many points one label of the validation data moves F1, with as many predicted as gold labels.
+
+        The labels are relations, or entities if the model finds no relations.
+        """
+        finds_relations = self.predictor.model.head.finds_relations
+        count = sum(len(example.relations if finds_relations else example.entities) for example in self.gold)
+        return 100 / max(1, count)
 
     def write(self, trial: Trial, quantization: Quantization, output: Path) -> None:
         """Write the archive again in the precision of a trial."""
@@ -181,14 +192,21 @@ def choose(quantizer: Quantizer, tolerance: float, output: Path, show: Callable[
     rows, best = [_HEADER, _row("float32", reference, 1.0, 0, "")], None
     for trial, speed in quantizer.trials():
         changed = quantizer.changed(reference, trial)
-        slower, worse = speed <= 1, trial.loss(reference) > tolerance
-        verdict = "slower than float32" if slower else f"loses more than {tolerance:g}" if worse else "within tolerance"
+        (lost, score), slower = trial.loss(reference), speed <= 1
+        worse = lost > tolerance
+        verdict = "slower than float32" if slower else f"loses {lost:.2f} of {score}" if worse else "within tolerance"
         assert trial.scheme is not None
         rows.append(_row(MEANINGS[trial.scheme], trial, speed, changed, verdict))
         if not slower and not worse and (best is None or speed > best[1].speed):
             f1s = trial.f1, reference.f1, trial.entity_f1, reference.entity_f1
             best = trial, Quantization(trial.scheme, *f1s, speed, changed)
     show("\n".join(line.rstrip() for line in aligned(rows)))
+    show("The choice is by CPU time; sentences/s is elapsed time, which other work on the machine changes.")
+    if (step := quantizer.step()) > tolerance:
+        show(
+            f"One right answer more or less moves F1 by about {step:.1f} points here, more than the tolerance of "
+            f"{tolerance:g}: validate on more data."
+        )
     if best is None:
         raise ConfigError(
             f"{quantizer.path}: no precision is faster than float32 here and loses at most {tolerance:g} points of F1; "
@@ -224,6 +242,9 @@ def _require_untouched(path: str, predictor: Predictor) -> None:
     if chosen is not None:
         raise ConfigError(f"{path}: predicts in {MEANINGS[chosen.scheme]} already; take the archive it was made of")
     if not transformers:
-        raise ConfigError(f"{path}: has no transformer, and only transformers gain by bfloat16 or int8")
+        raise ConfigError(
+            f"{path}: has no transformer, and only transformers gain by bfloat16 or int8; "
+            "relx predict --workers N and relx serve make other models faster"
+        )
     if any(part.dtype != torch.float32 for part in transformers):
         raise ConfigError(f"{path}: its transformer computes in bfloat16 already (model.embedder.dtype)")

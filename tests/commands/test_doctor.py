@@ -27,8 +27,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """What was printed, by the first word of the line; a fault is said of the line before it."""
-    lines = capsys.readouterr().out.replace("\n" + " " * 16, " ").splitlines()
-    return {line[:16].strip(): line[16:] for line in lines}
+    lines = capsys.readouterr().out.replace("\n" + " " * 20, " ").splitlines()
+    return {line[:20].strip(): line[20:] for line in lines}
 
 
 def test_a_sound_installation_trains_predicts_and_leaves_nothing(
@@ -58,9 +58,9 @@ class TestFaults:
         assert main(["doctor"]) == 2
         captured = capsys.readouterr()
         assert captured.err == "2 faults\n"
-        assert f"numpy           {metadata.version('numpy')}\n" in captured.out
+        assert f"numpy               {metadata.version('numpy')}\n" in captured.out
         assert "FAULT: relx asks for >=999: pip install 'numpy>=999'" in captured.out
-        assert "nowhere         missing\n                FAULT: pip install 'nowhere>=1'" in captured.out
+        assert "nowhere             missing\n                    FAULT: pip install 'nowhere>=1'" in captured.out
         assert "\npytest" not in captured.out and "\ntensorboard" in captured.out
 
     def test_an_extra_that_is_not_there_is_no_fault(
@@ -69,6 +69,18 @@ class TestFaults:
         monkeypatch.setattr(metadata, "requires", lambda name: ['nowhere>=1; extra == "serve"'])
         assert main(["doctor"]) == 0
         assert said(capsys)["nowhere"] == "not installed; only needed for serve: pip install 'relx[serve]'"
+
+    def test_a_library_of_several_extras_is_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        wanted = ['numpy; extra == "bulk"', 'nowhere; extra == "a"', 'numpy; extra == "ray"', 'nowhere; extra == "b"']
+        monkeypatch.setattr(metadata, "requires", lambda name: wanted)
+        assert main(["doctor"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if line.startswith(("numpy", "nowhere"))] == [
+            f"numpy               {metadata.version('numpy')} (bulk, ray)",
+            "nowhere             not installed; only needed for a and b: pip install 'relx[a]'",
+        ]
 
     def test_a_library_that_cannot_be_imported(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -1,6 +1,7 @@
 """``relx quantize``: the layers, the choice, the archive that it writes, and what it refuses."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def test_the_fastest_within_tolerance_becomes_an_archive(
     assert facts.quantization.speed == pytest.approx(1 / 0.3)
     assert facts.calibration is not None and facts.calibration.facts["sentences"] == DEV
     assert main(["show", str(output)]) == 0
-    assert f" {facts.quantization.summary()}\n" in capsys.readouterr().out
+    assert f" {facts.quantization.summary()} " in " ".join(capsys.readouterr().out.split())
     assert main(["show", str(output), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["quantization"] == facts.quantization.to_json()
 
@@ -156,7 +157,7 @@ def test_bfloat16_is_tried_only_where_the_cpu_has_it(
     cpu: bool, model: Path, dev: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["quantize", str(model), dev, "--tolerance", "100", "-o", str(tmp_path / "a.tar.gz")]) == 0
-    tried = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()[2:-1]]
+    tried = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()[2:-2]]
     partly = "int8, the last product of each layer "
     assert tried == (["bfloat16", "int8", f"{partly}bfloat16"] if cpu else ["int8", f"{partly}float32"])
 
@@ -168,7 +169,8 @@ def test_nothing_is_written_when_none_is_fast_and_good_enough(
     output = tmp_path / "fast.tar.gz"
     assert main(["quantize", str(model), dev, "--output", str(output)]) == 2
     printed = capsys.readouterr()
-    assert printed.out.count("slower than float32") == len(printed.out.splitlines()) - 2
+    assert printed.out.count("slower than float32") == len(printed.out.splitlines()) - 4
+    assert re.search(r"One right answer more or less moves F1 by about \d+\.\d points here", printed.out)
     assert printed.err.startswith(f"error: {model}: no precision is faster than float32 here and loses at most 0.3 ")
     assert not output.exists()
 
@@ -183,7 +185,7 @@ def test_a_precision_that_loses_more_than_the_tolerance_is_left_out(
     output = tmp_path / "fast.tar.gz"
     assert main(["quantize", str(model), dev, "--tolerance", "10", "-o", str(output)]) == 0
     out = capsys.readouterr().out
-    assert out.count("loses more than 10") == 2
+    assert len(re.findall(r"loses \d+\.\d\d of (?:entity )?F1$", out, re.MULTILINE)) == 2
     quantization = read_facts(output).quantization
     assert quantization is not None and quantization.scheme == "bf16"
 
