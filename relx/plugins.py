@@ -47,6 +47,23 @@ def distribution_of(module: str) -> str | None:
     return f"{names[0]} {version(names[0])}" if names else None
 
 
+def digest_of(plugin: str) -> str:
+    """Return the SHA-256 of the code of a plugin that was included: of its file, or of all modules of its package.
+
+    Raises PluginError for a plugin whose code is in no file.
+    """
+    spec = None if plugin.endswith(".py") else importlib.util.find_spec(plugin)
+    path = Path(plugin if spec is None else spec.origin or "")
+    digest = hashlib.sha256()
+    try:
+        for file in sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]:
+            digest.update(f"{file.relative_to(path.parent).as_posix()}\n".encode() * (file != path))
+            digest.update(file.read_bytes())
+    except OSError as error:
+        raise PluginError(f"plugin {plugin!r}: {error.filename} cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
 def name_of(module: str) -> str:
     """Return the argument of ``--include`` that imports a plugin's module: its name or the path of its file."""
     return _files.get(module, module)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relx.bulk.settings import Settings, digest
+from relx.bulk.settings import CODE, Settings, digest
 from relx.bulk.tables import columns_of, rows_from
 from relx.errors import DataError, Faults, RelxError
 from relx.utils.files import append_line, atomic_write, leftovers, sha256_of
@@ -21,6 +21,9 @@ from relx.utils.text import json_text, printable
 
 PLAN = "_plan.json"
 DONE = "_parts.jsonl"
+ENTRY = {"part": int, "file": str, "sha256": str, "rows": int} | dict.fromkeys(
+    ("failures", "counts", "given", "dropped"), dict
+)  # the types of an entry of the list
 TOKEN = 5  # bytes of text, about
 SHOWN = 6
 AHEAD = 2  # parts that a process or an actor is given at once, the one at work among them
@@ -151,22 +154,24 @@ def require_columns(settings: Settings, paths: Sequence[str]) -> pa.Schema:
 
 
 def finished(folder: Path, plan: Plan) -> tuple[list[dict[str, Any]], int]:
-    """Return what is listed of the parts that are done, and how many entries do not fit their files any more.
+    """Return what is listed of the parts that are done, and how many entries are damaged or do not fit their files.
 
-    The list then holds the former alone.
+    The list then holds the former alone. An end that a kill cut off does not count as damaged.
     """
     path = folder / DONE
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    entries = {entry["part"]: entry for entry in map(_entry, lines) if entry is not None}
+    whole = [line for line in lines if line.endswith(b"\n")]
+    read = [_entry(line) for line in whole]
+    entries = {entry["part"]: entry for entry in read if entry is not None}
     sound = [
         entry
         for number, entry in entries.items()
         if number < len(plan.parts) and sha256_of(folder / plan.parts[number].name) == entry["sha256"]
     ]
-    if len(sound) < len(lines) or not all(line.endswith(b"\n") for line in lines):
+    if len(sound) < len(lines):
         with atomic_write(path) as file:
             file.writelines(f"{json_text(entry)}\n" for entry in sound)
-    return sound, len(entries) - len(sound)
+    return sound, len(entries) - len(sound) + read.count(None)
 
 
 def list_part(folder: Path, entry: dict[str, Any]) -> None:
@@ -175,20 +180,25 @@ def list_part(folder: Path, entry: dict[str, Any]) -> None:
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
-    """Return an entry of the list; None for a line that a kill cut off."""
+    """Return an entry of the list; None for one that is damaged."""
     try:
         entry = json.loads(line)
     except ValueError:
         return None
-    is_entry = isinstance(entry, dict) and type(entry.get("part")) is int and "sha256" in entry
-    return entry if is_entry else None
+    is_whole = isinstance(entry, dict) and all(type(entry.get(key)) is type_ for key, type_ in ENTRY.items())
+    if not is_whole or entry["part"] < 0:
+        return None
+    numbers = [entry[key].values() for key, type_ in ENTRY.items() if type_ is dict]
+    return entry if all(type(number) is int for values in numbers for number in values) else None
 
 
 def _changes(plan: Plan, settings: Settings, paths: Sequence[str]) -> Iterator[str]:
     """Yield what differs from a plan, a line for each setting and file."""
     for name, value in settings.identity().items():
         before = plan.settings.get(name)
-        if before != value:
+        if name == CODE and before != value:
+            yield from _changed_plugins(before or [], value)
+        elif before != value:
             is_file = name in ("archive", "--entities", "--schema") and None not in (before, value)
             what = "is another file" if is_file else f"was {json_text(before)}, is {json_text(value)}"
             yield f"{name} {what}"
@@ -196,6 +206,16 @@ def _changes(plan: Plan, settings: Settings, paths: Sequence[str]) -> Iterator[s
     yield from changed[:SHOWN]
     if len(changed) > SHOWN:
         yield f"and {len(changed) - SHOWN:,} more tables"
+
+
+def _changed_plugins(before: list[list[str]], now: list[list[str]]) -> Iterator[str]:
+    names = [[name for name, _ in plugins] for plugins in (before, now)]
+    if names[0] != names[1]:
+        yield f"{CODE} was {json_text(names[0])}, is {json_text(names[1])}"
+    else:
+        yield from (
+            f"the code of {CODE} {new[0]} has changed" for old, new in zip(before, now, strict=True) if old != new
+        )
 
 
 def _changed_tables(plan: Plan, settings: Settings, paths: Sequence[str]) -> list[str]:

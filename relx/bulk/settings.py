@@ -4,9 +4,14 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from relx import plugins
+from relx.calibration.min_score import parse
 from relx.errors import DataError
+from relx.predictors.documents import LONGEST
 from relx.utils.files import sha256_of
 from relx.version import __version__
+
+CODE = "--include"
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """Return the settings by the names of their options, and files by their digests, wherever they lie.
 
-        Raises DataError for files that cannot be read.
+        The value of CODE has the name and the digest of each plugin. Raises ConfigError for scores that are given
+        twice, DataError for files that cannot be read, and PluginError for plugins that cannot.
         """
         files = {"archive": self.archive, "--entities": self.entities, "--schema": self.schema}
         return {
@@ -53,12 +59,12 @@ class Settings:
             "--keep": [*self.keep],
             "--sentences": self.sentences,
             "--window": self.window,
-            "--longest": self.longest,
-            "--min-score": [*self.min_score],
+            "--longest": self.longest or LONGEST,
+            "--min-score": parse([*self.min_score]),  # the same for each order and spelling
             "--raw-scores": self.raw_scores,
             "--ignore-case": self.ignore_case,
             "--override": [*self.overrides],
-            "--include": [os.path.basename(plugin) for plugin in self.include],
+            CODE: sorted([os.path.basename(plugin), plugins.digest_of(plugin)] for plugin in self.include),
             "--part-tokens": self.part_tokens,
             "the version of relx": __version__,
         }
@@ -69,10 +75,10 @@ class Settings:
         def absolute(path: str | None) -> str | None:
             return None if path is None else os.path.abspath(path)
 
-        plugins = tuple(os.path.abspath(name) if name.endswith(".py") else name for name in self.include)
+        include = tuple(os.path.abspath(name) if name.endswith(".py") else name for name in self.include)
         archive = os.path.abspath(self.archive)
         return replace(
-            self, archive=archive, entities=absolute(self.entities), schema=absolute(self.schema), include=plugins
+            self, archive=archive, entities=absolute(self.entities), schema=absolute(self.schema), include=include
         )
 
 

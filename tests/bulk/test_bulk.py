@@ -7,6 +7,7 @@ import resource
 import shlex
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,14 +200,15 @@ class TestGoingOn:
         Path("stop.py").write_text(
             "import os, relx.bulk.run as run\nlist_part = run.list_part\n"
             "def kill(folder, entry):\n    list_part(folder, entry)\n    os.kill(os.getpid(), 9)\n"
-            "run.list_part = kill\n"
+            "if os.path.exists('armed'):\n    run.list_part = kill\n"
         )
+        Path("armed").touch()
         command = ["predict", archive, "in", "--column", "text", "--output", "out", "--id-column", "id", *SMALL]
         # The plugin is part of what a work depends on, so that both runs have it.
         assert sample.start(*command, "--workers", "2", "--include", "stop.py").wait() == -signal.SIGKILL
         [entry] = Path("out/_parts.jsonl").read_text().splitlines()
         Path("out/_parts.jsonl").write_text(f"{entry}\n{entry[:-20]}")  # as if it was killed while it wrote
-        Path("stop.py").write_text("")
+        Path("armed").unlink()
         assert main([*command, "--include", "stop.py"]) == 0
         assert "1 of 4 parts are done already" in caplog.messages
         assert contents() == whole
@@ -274,6 +276,57 @@ class TestGoingOn:
         Path("in").rename("moved")
         shutil.copy(archive, "copy.tar.gz")
         assert bulk("copy.tar.gz", "--id-column", "id", inputs="moved/a.parquet") == 0
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda entry: entry.pop("failures"), lambda entry: entry.update(rows="3"),
+            lambda entry: entry["counts"].update(sentences=None), lambda entry: entry.update(part=-1),
+        ],
+    )  # fmt: skip
+    def test_a_damaged_entry_is_predicted_again(
+        self, archive: str, caplog: Log, damage: Callable[[dict[str, Any]], object]
+    ) -> None:
+        write("a.parquet")
+        assert bulk(archive, "--id-column", "id", *SMALL) == 0
+        first, *others = Path("out/_parts.jsonl").read_text().splitlines()
+        entry = json.loads(first)
+        damage(entry)
+        Path("out/_parts.jsonl").write_text("\n".join([json.dumps(entry), "oops", *others, ""]))
+        assert bulk(archive, "--id-column", "id", *SMALL) == 0
+        assert "2 parts of out changed or missing; relx predicts them again" in caplog.messages
+        assert len(Path("out/_parts.jsonl").read_text().splitlines()) == 4
+
+    def test_changed_code_of_a_plugin_is_another_work(
+        self, archive: str, capsys: Err, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.path", [*sys.path])
+        write("a.parquet")
+        for file in ("mine.py", "bulk_room/__init__.py", "bulk_room/part.py"):
+            Path(file).parent.mkdir(exist_ok=True)
+            Path(file).touch()
+        command = ("--id-column", "id", "--include", "mine.py", "--include", "bulk_room")
+        assert bulk(archive, *command) == 0
+        other = ("--include", "bulk_room", "--include", str(Path("mine.py").absolute()))
+        assert bulk(archive, "--id-column", "id", *other) == 0
+        for file, plugin in (("mine.py", "mine.py"), ("bulk_room/part.py", "bulk_room")):
+            Path(file).write_text("# changed\n")
+            capsys.readouterr()
+            assert bulk(archive, *command) == 2
+            lines = capsys.readouterr().err.splitlines()
+            assert lines[1:-1] == [f"  the code of --include {plugin} has changed"]
+            Path(file).write_text("")
+        assert bulk(archive, "--id-column", "id") == 2
+        assert '  --include was ["bulk_room", "mine.py"], is []' in capsys.readouterr().err
+
+    def test_options_of_one_meaning_are_the_same_work(self, archive: str, capsys: Err) -> None:
+        write("a.parquet")
+        assert bulk(archive, "--min-score", "0.5", "--min-score", "entities=0.4") == 0
+        scores = ("--min-score", "entities=0.40", "--min-score", "relations=.5")
+        assert bulk(archive, *scores, "--longest", "512") == 0
+        assert bulk(archive, *scores[:2]) == 2
+        was, now = '{"entities": 0.4, "relations": 0.5}', '{"entities": 0.4}'
+        assert capsys.readouterr().err.splitlines()[-2] == f"  --min-score was {was}, is {now}"
 
     def test_without_ids_a_name_is_part_of_the_table(self, archive: str, capsys: Err) -> None:
         write("jan.parquet")
