@@ -1,27 +1,19 @@
 """Predict tables part by part, in this process, in several, or on Ray."""
 
 import logging
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
-from multiprocessing.connection import wait as wait_for
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from tqdm import tqdm
 
-from relx.bulk.plan import AHEAD, Part, Plan, claim, finished, list_part
+from relx.bulk import pool
+from relx.bulk.plan import Part, Plan, claim, finished, list_part
 from relx.bulk.settings import Settings
 from relx.bulk.tables import files_left_out, table_files
 from relx.bulk.worker import Worker
@@ -35,10 +27,6 @@ from relx.utils.text import counted
 logger = logging.getLogger(__name__)
 
 MINUTE = 60.0
-DIED = (
-    "a prediction process has died; if the system ended it for lack of memory, use fewer (--workers). "
-    "Finished parts stay, and the same command continues the work"
-)
 
 Entry = dict[str, Any]
 
@@ -169,51 +157,5 @@ def _started(
     elif worker is not None:
         yield (worker(part, folder) for part in parts)
     else:
-        threads = settings.threads or max(1, (os.cpu_count() or 1) // engine.workers)
-        shared = (replace(settings, threads=threads), paths, folder)
-        pool = ProcessPoolExecutor(engine.workers, _processes(), initializer=_begin, initargs=shared)
-        try:
-            yield _answered(pool, parts, AHEAD * engine.workers)
-        except BrokenProcessPool:
-            raise RelxError(DIED) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _answered(pool: ProcessPoolExecutor, parts: Sequence[Part], ahead: int) -> Iterator[Entry]:
-    """Yield the entries in the order in which the processes are done."""
-    left = iter(parts)
-    waiting: set[Future[Entry]] = {pool.submit(_predict, part) for part in islice(left, ahead)}
-    while waiting:
-        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        waiting |= {pool.submit(_predict, part) for part in islice(left, len(done))}
-        for future in done:
-            yield future.result()
-
-
-def _processes() -> BaseContext:
-    """Return how processes start: forks of a server that has imported torch and has no threads, where there are any."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["relx.bulk.worker"])
-    return forks
-
-
-_of_process: tuple[Worker, Path] | None = None
-
-
-def _begin(settings: Settings, paths: Sequence[str], folder: Path) -> None:
-    """Load the model in a process of the pool, which ends when the process that started it does, however that ends."""
-    global _of_process
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=lambda: wait_for([parent.sentinel]) and os._exit(1), daemon=True).start()
-    _of_process = Worker(settings, paths), folder
-
-
-def _predict(part: Part) -> Entry:
-    assert _of_process is not None
-    worker, folder = _of_process
-    return worker(part, folder)
+        with pool.entries_of(engine.workers, settings, paths, parts, folder) as entries:
+            yield entries

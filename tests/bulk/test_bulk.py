@@ -22,6 +22,7 @@ import pyarrow.csv  # noqa: E402
 import pyarrow.feather  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 
+from relx.bulk import pool  # noqa: E402
 from relx.bulk import run as bulk_run  # noqa: E402
 from relx.bulk.tables import RowReader, table_files  # noqa: E402
 
@@ -73,6 +74,20 @@ def found(folder: str = "out") -> list[dict[str, Any]]:
 
 def contents(folder: str = "out") -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in Path(folder).glob("*.parquet")}
+
+
+def poison(numbers: str, once: bool = False) -> None:
+    """Write a plugin, die.py: each process that predicts one of these parts is killed, or only the first one."""
+    Path("poison").touch()
+    Path("die.py").write_text(
+        "import multiprocessing, os\nfrom relx.bulk.worker import Worker\npredict = Worker.__call__\n"
+        "def die(self, part, folder):\n"
+        f"    if str(part.number) in {numbers!r} and os.path.exists('poison'):\n"
+        f"        {once} and os.remove('poison')\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    return predict(self, part, folder)\n"
+        "if multiprocessing.parent_process() is not None:\n    Worker.__call__ = die\n"
+    )
 
 
 @pytest.fixture
@@ -218,12 +233,45 @@ class TestGoingOn:
         assert bulk(archive, "--id-column", "id", "--workers", "2", *SMALL) == 0
         assert contents() == whole
 
-    def test_when_a_worker_dies(self, archive: str, whole: dict[str, bytes], capsys: Err) -> None:
+    def test_a_killed_worker_is_replaced(self, archive: str, whole: dict[str, bytes], caplog: Log) -> None:
+        poison("2", once=True)
+        assert bulk(archive, "--id-column", "id", "--workers", "2", "--include", "die.py", *SMALL) == 0
+        assert contents() == whole
+        assert caplog.messages == [
+            "a prediction process died (signal 9) in rows 7 to 9 of in/a.parquet; relx starts another"
+        ]
+
+    def test_a_part_that_kills_its_process_twice_is_given_up(
+        self, archive: str, whole: dict[str, bytes], capsys: Err
+    ) -> None:
+        poison("2")
+        arguments = ("--id-column", "id", "--workers", "2", "--include", "die.py", *SMALL)
+        assert bulk(archive, *arguments) == 2
+        assert capsys.readouterr().err.splitlines() == [
+            "error: 1 part without predictions, because a prediction process died in each 2 times; "
+            "if the system ended it for lack of memory, use fewer (--workers):",
+            "  part-000002.parquet: rows 7 to 9 of in/a.parquet",
+            "All other parts are done, and the same command tries these again",
+        ]
+        assert sorted(contents()) == [f"part-00000{number}.parquet" for number in (0, 1, 3)]
+        Path("poison").unlink()
+        assert bulk(archive, *arguments) == 0
+        assert contents() == whole
+
+    def test_when_each_part_kills_its_process(
+        self, archive: str, whole: dict[str, bytes], capsys: Err, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pool, "MOST_GIVEN_UP", 1)
+        poison("0123")
+        assert bulk(archive, "--id-column", "id", "--workers", "2", "--include", "die.py", *SMALL) == 2
+        assert capsys.readouterr().err.splitlines()[0].startswith("error: 2 parts without predictions, because a ")
+
+    def test_when_no_process_can_begin(self, archive: str, whole: dict[str, bytes], capsys: Err) -> None:
         Path("die.py").write_text(
             "import multiprocessing, os\nif multiprocessing.parent_process() is not None:\n    os._exit(1)\n"
         )
         assert bulk(archive, "--id-column", "id", "--workers", "2", "--include", "die.py") == 2
-        assert capsys.readouterr().err.startswith("error: a prediction process has died; if the system ended it")
+        assert capsys.readouterr().err.startswith("error: prediction processes die (exit code 1) before they predict; ")
 
     def test_when_the_disk_is_full(self, archive: str, whole: dict[str, bytes], capsys: Err) -> None:
         smallest = min(map(len, whole.values()))
