@@ -1,6 +1,7 @@
 """The work on tables: the parts it is cut into, and the list of those that are done."""
 
 import json
+import logging
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relx.bulk.settings import CODE, Settings, digest
-from relx.bulk.tables import columns_of, rows_from
+from relx.bulk.tables import PLAN, columns_of, is_empty, rows_from
 from relx.errors import DataError, Faults, RelxError
 from relx.utils.files import append_line, atomic_write, leftovers, sha256_of
-from relx.utils.text import json_text, printable
+from relx.utils.text import counted, json_text, printable
 
-PLAN = "_plan.json"
+logger = logging.getLogger(__name__)
+
 DONE = "_parts.jsonl"
 ENTRY = {"part": int, "file": str, "sha256": str, "rows": int} | dict.fromkeys(
     ("failures", "counts", "given", "dropped"), dict
@@ -109,7 +111,11 @@ def make_plan(settings: Settings, paths: Sequence[str]) -> Plan:
             start, size, rows = 0, 0, 0
             for batch in rows_from(path, settings.columns()):
                 if settings.id_column is not None:
-                    ids.add(number, rows, batch.column(settings.id_column))
+                    try:
+                        ids.add(number, rows, batch.column(settings.id_column))
+                    except UnicodeDecodeError:
+                        where = f"{path}: the column {settings.id_column!r}"
+                        raise DataError(f"{where} holds an id that is not UTF-8; correct it") from None
                 for tokens in _tokens(batch.column(settings.column)):
                     if size and size + tokens > settings.part_tokens:
                         plan.parts.append(Part(len(plan.parts), number, start, rows - start))
@@ -121,7 +127,9 @@ def make_plan(settings: Settings, paths: Sequence[str]) -> Plan:
             plan.files.append({"name": Path(path).name, "sha256": digest(path), "rows": rows})
     faults.raise_any()
     if not plan.parts:
-        raise DataError(f"{paths[0]}: holds no row" if len(paths) == 1 else "the tables hold no row")
+        raise _no_row(paths)
+    if empty := [path for path, file in zip(paths, plan.files, strict=True) if not file["rows"]]:
+        logger.warning("%s without a row, such as %s", counted(len(empty), "table"), empty[0])
     ids.require_unique(settings, paths)
     return plan
 
@@ -133,9 +141,11 @@ def require_columns(settings: Settings, paths: Sequence[str]) -> pa.Schema:
         faults.add(DataError("two tables have the same name, so that rows need ids; name their column: --id-column"))
     for name in set(settings.keep) & set(OWN) - ({"id"} if settings.id_column == "id" else set()):
         faults.add(DataError(f"--keep {name}: the output has a column of this name; rename that of the table"))
-    first: pa.Schema | None = None
+    types: dict[str, tuple[pa.DataType, str]] = {}
     for path in paths:
         with faults.gathered():
+            if is_empty(path):
+                continue
             schema = columns_of(path)
             missing = [name for name in settings.columns() if name not in schema.names]
             if missing:
@@ -143,14 +153,18 @@ def require_columns(settings: Settings, paths: Sequence[str]) -> pa.Schema:
                 raise DataError(f"{path}: has no column {', '.join(map(repr, missing))}; its columns: {there}")
             schema = pa.schema([(name, _plain(schema.field(name).type)) for name in settings.columns()])
             _require_types(path, schema, settings)
-            first = first or schema
-            for name in schema.names:
-                if schema.field(name).type != first.field(name).type:
-                    types = f"{schema.field(name).type}, in {paths[0]} {first.field(name).type}"
-                    faults.add(DataError(f"{path}: the column {name!r} holds {types}; make them equal"))
+            for name, type in zip(schema.names, schema.types, strict=True):
+                known, place = types.get(name, (type, path))
+                both = _type_for(known, type)
+                if both is None:
+                    faults.add(
+                        DataError(f"{path}: the column {name!r} holds {type}, in {place} {known}; make them equal")
+                    )
+                types[name] = (known, place) if both in (None, known) else (both, path)
     faults.raise_any()
-    assert first is not None
-    return first
+    if not types:
+        raise _no_row(paths)
+    return pa.schema([(name, type) for name, (type, _) in types.items()])
 
 
 def finished(folder: Path, plan: Plan) -> tuple[list[dict[str, Any]], int]:
@@ -263,14 +277,41 @@ def _plain(type: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_large_string(type) or pa.types.is_string_view(type) else type
 
 
+def _type_for(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Return a type that holds the values of both without loss: that of either beside nulls, or wider integers."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    if not (pa.types.is_integer(one) and pa.types.is_integer(other)):
+        return None
+    fits = [
+        type
+        for type in (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())
+        if all(_holds(type, narrow) for narrow in (one, other))
+    ]
+    return min(fits, key=lambda type: type.bit_width, default=None)
+
+
+def _holds(wide: pa.DataType, narrow: pa.DataType) -> bool:
+    """Return whether an integer type holds all values of another."""
+    if pa.types.is_signed_integer(wide) == pa.types.is_signed_integer(narrow):
+        return wide.bit_width >= narrow.bit_width
+    return pa.types.is_signed_integer(wide) and wide.bit_width > narrow.bit_width
+
+
+def _no_row(paths: Sequence[str]) -> DataError:
+    return DataError(f"{paths[0]}: holds no row" if len(paths) == 1 else "the tables hold no row")
+
+
 def _require_types(path: str, schema: pa.Schema, settings: Settings) -> None:
     faults = Faults()
     text = schema.field(settings.column).type
-    if not pa.types.is_string(text):
+    if not pa.types.is_string(text) and not pa.types.is_null(text):
         faults.add(DataError(f"{path}: the column {settings.column!r} holds {text}; expected texts (string)"))
     if settings.id_column is not None:
         id = schema.field(settings.id_column).type
-        if not pa.types.is_string(id) and not pa.types.is_integer(id):
+        if not (pa.types.is_string(id) or pa.types.is_integer(id) or pa.types.is_null(id)):
             column = f"the column {settings.id_column!r}"
             faults.add(DataError(f"{path}: {column} holds {id}; expected ids that are texts or integers"))
     faults.raise_any()

@@ -15,8 +15,10 @@ import pyarrow.parquet
 
 from relx.errors import DataError, Faults
 from relx.readers.records import records
+from relx.utils.files import byte_lines
 from relx.utils.text import counted
 
+PLAN = "_plan.json"  # its folder has predictions of relx
 ROWS_AT_ONCE = 1024
 NAMED = 1000  # so many first records of JSON lines name the columns
 CSV_BLOCK = 16 * 2**20
@@ -27,18 +29,21 @@ Batches = Iterator[pa.RecordBatch]
 def table_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the files that paths, folders and patterns such as ``in/*.parquet`` name, and the others of the folders.
 
+    Folders below them that hold predictions of relx are left out, so that an output can be in the folder of its input.
     Raises one DataError for all that name no table.
     """
     faults, found, left_out = Faults(), [], []
     for path in paths:
         if os.path.isdir(path):
-            files = [str(file) for file in sorted(Path(path).rglob("*")) if file.is_file() and _visible(file, path)]
+            files = _files_below(Path(path))
             tables = [file for file in files if _form(file) is not None]
             left_out += [file for file in files if _form(file) is None]
             if not tables:
                 faults.add(DataError(f"{path}: holds no table; expected files of the forms {_forms()}"))
         elif has_magic(path) and not os.path.exists(path):
-            tables = sorted(file for file in glob(path, recursive=True) if os.path.isfile(file))
+            files = sorted(file for file in glob(path, recursive=True) if os.path.isfile(file))
+            is_of_folder = not has_magic(os.path.dirname(path))
+            tables = [file for file in files if is_of_folder or not (Path(file).parent / PLAN).exists()]
             if not tables:
                 faults.add(DataError(f"{path}: no file matches this pattern"))
         else:
@@ -56,6 +61,12 @@ def table_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     return found, left_out
 
 
+def is_empty(path: str) -> bool:
+    """Return whether a file of CSV or JSON lines has neither a header nor a record."""
+    is_text = (_form(path) or "").startswith((".csv", ".jsonl"))
+    return is_text and not any(line.strip() for line in byte_lines(path))
+
+
 def columns_of(path: str) -> pa.Schema:
     """Return the names and types of the columns of a table. Raises DataError for a file that cannot be read."""
     with _readable(path):
@@ -69,6 +80,8 @@ def columns_of(path: str) -> pa.Schema:
 
 def rows_from(path: str, columns: Sequence[str], start: int = 0) -> Batches:
     """Yield these columns of a table in batches, from a row on, which counts from 0. Raises DataError."""
+    if is_empty(path):
+        return
     read = FORMS[_form(path) or ""][1]
     with _readable(path):
         for batch in read(path, columns, start):
@@ -158,15 +171,17 @@ def _open_csv(path: str, **convert: Any) -> Any:
         read_options=pyarrow.csv.ReadOptions(block_size=CSV_BLOCK),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
-            null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False, **convert
+            # A text that is not UTF-8 is an error of its row.
+            check_utf8=False,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            **convert,
         ),
     )
 
 
 def _csv_columns(path: str) -> pa.Schema:
-    with open(path, "rb") as file:
-        if not file.read(1):
-            return pa.schema([])
     with _open_csv(path) as reader:
         return pa.schema([(name, pa.string()) for name in reader.schema.names])
 
@@ -226,9 +241,16 @@ def _form(path: str) -> str | None:
     return next((suffix for suffix in FORMS if path.endswith(suffix)), None)
 
 
-def _visible(file: Path, folder: str) -> bool:
-    """Return whether a file of a folder is meant as data: not hidden, and no list of Spark or of relx itself."""
-    return not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+def _files_below(folder: Path) -> list[str]:
+    """Return the files that are meant as data: not hidden, no list of Spark, and no predictions of relx."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    outputs = {file.parent for file in files if file.name == PLAN} - {folder}
+    return [
+        str(file)
+        for file in files
+        if not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+        and outputs.isdisjoint(file.parents)
+    ]
 
 
 @contextmanager

@@ -144,7 +144,20 @@ class Worker:
                for name in ("error", "error_kind")},
         }  # fmt: skip
         kept = [name for name in self.settings.keep if name not in columns]
-        return pa.table(columns | {name: table.column(name).cast(self.columns.field(name).type) for name in kept})
+        return pa.table(columns | {name: _kept(table.column(name), self.columns.field(name).type) for name in kept})
+
+
+def _kept(column: pa.ChunkedArray, type: pa.DataType) -> pa.ChunkedArray:
+    """Return a column as the output holds it: Parquet requires that all texts are UTF-8."""
+    column = column.cast(type)
+    if not pa.types.is_string(type):
+        return column
+    contents = column.cast(pa.binary())
+    try:
+        return contents.cast(type)
+    except pa.ArrowInvalid:
+        texts = [None if content is None else content.decode(errors="replace") for content in contents.to_pylist()]
+        return pa.chunked_array([pa.array(texts, type)])
 
 
 def _parquet(table: pa.Table) -> bytes:

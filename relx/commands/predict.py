@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--on-error", choices=("stop", "record"),
-        help="stop at a bad line, or write an object with its error (default: stop; for tables record)",
+        help="stop at a bad line, or write an object with its error (default: stop; for rows of tables record)",
     )  # fmt: skip
     parser.add_argument(
         "--max-errors", type=float, default=0.5, metavar="SHARE",

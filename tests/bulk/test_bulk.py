@@ -124,6 +124,37 @@ class TestForms:
         assert table_files(["in"]) == (["in/a.csv", "in/b.parquet", "in/c.jsonl"], ["in/readme.md"])
         assert table_files(["in/*.[pc]*", "in/c.jsonl"])[0] == ["in/a.csv", "in/b.parquet", "in/c.jsonl"]
 
+    def test_predictions_below_an_input_are_not_read(self, archive: str, capsys: Err) -> None:
+        write("a.parquet")
+        for inputs in ("in", "in/**/*.parquet"):
+            command = ["predict", archive, inputs, "--column", "text", "--output", "in/out"]
+            assert main(command) == main(command) == 0
+            shutil.rmtree("in/out")
+        assert main([*command[:2], "in", *command[3:], "--keep", "n"]) == 0
+        names = ["in/out/part-000000.parquet"]
+        assert table_files(["in/out"])[0] == table_files(["in/out/*.parquet"])[0] == names
+
+    def test_files_with_nothing_in_them(self, archive: str, caplog: Log, capsys: Err) -> None:
+        for name in ("a.csv", "b.jsonl", "c.csv", "d.jsonl"):
+            Path(f"in/{name}").touch()
+        for name in ("c.csv", "d.jsonl"):
+            compressed(f"in/{name}")
+        assert bulk(archive, "--id-column", "id") == 2
+        assert capsys.readouterr().err == "error: the tables hold no row\n"
+        write("e.parquet")
+        assert bulk(archive, "--id-column", "id") == 0
+        assert [row["id"] for row in found()] == [row["id"] for row in ROWS]
+        assert "4 tables without a row, such as in/a.csv" in caplog.text
+
+    def test_columns_of_nulls_and_narrow_integers(self, archive: str) -> None:
+        one, two = pa.array([1, 2], pa.int32()), pa.array([3], pa.uint32())
+        write("a.parquet", {"id": one, "text": pa.nulls(2), "n": pa.nulls(2)})
+        write("b.parquet", {"id": two, "text": TEXTS[:1], "n": ["x"]})
+        assert bulk(archive, "--id-column", "id", "--keep", "n", "--max-errors", "1") == 0
+        rows = [(row["id"], row["error_kind"], row["n"]) for row in found()]
+        assert rows == [(1, "without a text", None), (2, "without a text", None), (3, None, "x")]
+        assert {pyarrow.parquet.read_schema(f"out/{name}").field("id").type for name in contents()} == {pa.int64()}
+
     def test_files_of_several_forms(self, archive: str, caplog: Log) -> None:
         write("a.parquet", ROWS[:5])
         compressed(write("b.jsonl", ROWS[5:]))
@@ -192,6 +223,17 @@ class TestOutput:
         assert capsys.readouterr().err.endswith(
             summary + "error: out: more than 50% of the rows have no prediction (--max-errors)\n"
         )
+
+    def test_a_text_of_a_csv_that_is_not_utf8(self, archive: str, capsys: Err) -> None:
+        Path("in/a.csv").write_bytes(b"id,text\n1,Ann Lee left Rome .\n2,\xff\n")
+        assert bulk(archive, "--id-column", "id", "--keep", "text") == 0
+        assert [row["error"] for row in found()] == [None, "text: not UTF-8 text (byte 1)"]
+        assert [row["text"] for row in found()] == ["Ann Lee left Rome .", "\ufffd"]
+        shutil.rmtree("out")
+        capsys.readouterr()
+        assert bulk(archive, "--id-column", "text", column="id") == 2
+        message = "error: in/a.csv: the column 'text' holds an id that is not UTF-8; correct it\n"
+        assert capsys.readouterr().err == message
 
 
 def test_the_commands_of_the_page(archive: str) -> None:
