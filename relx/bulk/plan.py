@@ -70,7 +70,10 @@ class Plan:
         """Read the plan of a folder. Raises DataError for a damaged one."""
         try:
             content = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-            return cls(content["settings"], content["files"], [Part(**part) for part in content["parts"]])
+            settings = dict(content["settings"])
+            settings[CODE] = [[name, code] for name, code in settings[CODE]]
+            files = [{key: file[key] for key in ("name", "sha256", "rows")} for file in content["files"]]
+            return cls(settings, files, [Part(**part) for part in content["parts"]])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{folder / PLAN}: cannot be read as a plan of relx: {error}; write to another folder"

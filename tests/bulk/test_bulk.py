@@ -387,6 +387,23 @@ class TestGoingOn:
         assert "2 parts of out changed or missing; relx predicts them again" in caplog.messages
         assert len(Path("out/_parts.jsonl").read_text().splitlines()) == 4
 
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda plan: plan["files"][0].pop("sha256"), lambda plan: plan.update(settings=[]),
+            lambda plan: plan["settings"].update({"--include": ["mine.py"]}), lambda plan: plan["parts"].append({}),
+        ],
+    )  # fmt: skip
+    def test_a_damaged_plan_is_one_message(self, archive: str, capsys: Err, damage: Callable[[Any], object]) -> None:
+        write("a.parquet")
+        assert bulk(archive, "--id-column", "id") == 0
+        plan = json.loads(Path("out/_plan.json").read_text())
+        damage(plan)
+        Path("out/_plan.json").write_text(json.dumps(plan))
+        capsys.readouterr()
+        assert bulk(archive, "--id-column", "id") == 2
+        assert capsys.readouterr().err.startswith("error: out/_plan.json: cannot be read as a plan of relx: ")
+
     def test_changed_code_of_a_plugin_is_another_work(
         self, archive: str, capsys: Err, monkeypatch: pytest.MonkeyPatch
     ) -> None:
