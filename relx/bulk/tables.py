@@ -71,7 +71,7 @@ def columns_of(path: str) -> pa.Schema:
     """Return the names and types of the columns of a table. Raises DataError for a file that cannot be read."""
     with _readable(path):
         schema = FORMS[_form(path) or ""][0](path)
-    names = schema.names
+        names = schema.names
     if len(set(names)) < len(names):
         again = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{path}: has two columns {again!r}; give them different names")
@@ -260,6 +260,8 @@ def _readable(path: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise DataError(f"{path}: cannot be read as {(_form(path) or '')[1:]}: {reason}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: has a column whose name is not UTF-8; correct it") from None
 
 
 def files_left_out(files: Sequence[str]) -> str:

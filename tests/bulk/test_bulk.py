@@ -234,6 +234,9 @@ class TestOutput:
         assert bulk(archive, "--id-column", "text", column="id") == 2
         message = "error: in/a.csv: the column 'text' holds an id that is not UTF-8; correct it\n"
         assert capsys.readouterr().err == message
+        Path("in/a.csv").write_bytes(b"id,\xff\n1,Ann Lee left Rome .\n")
+        assert bulk(archive) == 2
+        assert capsys.readouterr().err == "error: in/a.csv: has a column whose name is not UTF-8; correct it\n"
 
 
 def test_the_commands_of_the_page(archive: str) -> None:
