@@ -16,7 +16,6 @@ SHARED = {"", "faults", "head", "pair_scorers", "schemes", "spans"}
 # work behind one command.
 ONE_IMPORTER = {
     "relx.bulk.on_ray",
-    "relx.bulk.pool",
     "relx.embedders.pretrained",
     "relx.heads.cascade.fusion",
     "relx.heads.interactive.decoding",
