@@ -4,8 +4,9 @@ import json
 import logging
 import os
 import socket
+import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import ray
 import ray.data
 
 from relx.bulk.plan import AHEAD, Part
-from relx.bulk.pool import MOST_DEATHS, REASON, GivenUp, rows_of
+from relx.bulk.pool import MOST_DEATHS, REASON, GivenUp, rows_of, threads_of_each
 from relx.bulk.settings import Settings
 from relx.bulk.worker import Worker
 from relx.errors import RelxError
@@ -88,8 +89,7 @@ def entries_of(
     """
     for file in folder.glob(".*.begun"):  # of a driver that was killed
         file.unlink(missing_ok=True)
-    _connect(address)
-    try:
+    with _cluster(address):
         there = ray.cluster_resources()
         gpus, cpus = int(there.get("GPU", 0)), int(there.get("CPU", 0))
         device = settings.device or ("cuda" if gpus else "cpu")
@@ -97,8 +97,8 @@ def entries_of(
         what, most = ("GPU", gpus) if on_gpu else ("CPU", cpus)
         if actors > most:
             raise RelxError(f"--workers {actors}: the cluster has {most} {what}s, and each actor needs one; take fewer")
-        threads = max(1, cpus // actors)
-        moved = replace(settings.anywhere(), device=device, threads=settings.threads or threads)
+        threads = settings.threads or threads_of_each(actors, cpus)
+        moved = replace(settings.anywhere(), device=device, threads=threads)
         dataset = ray.data.from_items(
             [{"part": json.dumps(asdict(part))} for part in parts], override_num_blocks=len(parts)
         ).map_batches(
@@ -111,8 +111,25 @@ def entries_of(
         )
         with closing(_entries(dataset, parts, paths)) as entries:
             yield entries
-    finally:
-        ray.shutdown()
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Be connected with a cluster in the block.
+
+    Ray prints notes of its daemons about dead actors to the standard output, which has nothing else then; no option of
+    Ray prevents that. They are left out: a warning names the rows.
+    """
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        _connect(address)
+        others = {*threading.enumerate()}
+        try:
+            yield
+        finally:
+            # A thread of Ray Data that still reads when Ray has ended would end this process without a message.
+            for thread in {*threading.enumerate()} - others:
+                thread.join(timeout=2.0)
+            ray.shutdown()
 
 
 def _connect(address: str | None) -> None:

@@ -61,6 +61,15 @@ def rows_of(part: Part, paths: Sequence[str]) -> str:
     return f"rows {part.start + 1:,} to {part.start + part.rows:,} of {paths[part.file]}"
 
 
+def threads_of_each(processes: int, cores: int) -> int:
+    """Return the threads of each process: its share of the cores, and at most ``OMP_NUM_THREADS``.
+
+    One process obeys this variable too, so that it makes the threads equal for any number of processes.
+    """
+    share, most = max(1, cores // processes), os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(most)) if most.isdecimal() and int(most) else share
+
+
 @contextmanager
 def entries_of(
     workers: int, settings: Settings, paths: Sequence[str], parts: Sequence[Part], folder: Path
@@ -70,7 +79,7 @@ def entries_of(
     A process that dies is replaced, and its part is predicted again. A part in which ``MOST_DEATHS`` processes died is
     given up: RelxError names it after all other parts.
     """
-    threads = settings.threads or max(1, (os.cpu_count() or 1) // workers)
+    threads = settings.threads or threads_of_each(workers, os.cpu_count() or 1)
     pool = _Pool(replace(settings, threads=threads), paths, parts, folder)
     try:
         yield pool.entries(workers)

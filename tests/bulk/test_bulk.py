@@ -253,6 +253,15 @@ def test_the_commands_of_the_page(archive: str) -> None:
         shutil.rmtree("out")
 
 
+@pytest.mark.parametrize(
+    ("processes", "cores", "most", "threads"),
+    [(2, 8, "", 4), (3, 2, "", 1), (2, 8, "1", 1), (2, 8, "16", 4), (2, 8, "4,2", 4), (2, 8, "0", 4)],
+)
+def test_threads(processes: int, cores: int, most: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", most)
+    assert pool.threads_of_each(processes, cores) == threads
+
+
 @pytest.mark.slow
 class TestGoingOn:
     def test_when_a_process_is_killed(self, archive: str, whole: dict[str, bytes], caplog: Log) -> None:

@@ -77,6 +77,7 @@ def on_ray(archive: str, plugin: str) -> tuple[int, str]:
     Path("plugin.py").write_text(plugin)
     command = ("predict", archive, "in.parquet", *COLUMNS, "--output", "out", "--include", "plugin.py", *ON_RAY)
     run = sample.run(*command)
+    assert run.stdout == ""
     return run.returncode, run.stderr
 
 
