@@ -34,6 +34,15 @@ def test_standard_output_that_is_closed_is_an_error(tmp_path: Path, command: str
     assert (run.returncode, run.stderr) == (2, "error: standard output cannot be written: Bad file descriptor\n")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="another OpenMP")
+@pytest.mark.parametrize(("given", "spins"), [("", "10000"), ("GOMP_SPINCOUNT=77", "77")])
+def test_idle_threads_of_torch_sleep_early_unless_the_user_decides_otherwise(
+    given: str, spins: str, tmp_path: Path
+) -> None:
+    run = shell(f"OMP_DISPLAY_ENV=verbose {given} {RELX} doctor", tmp_path)
+    assert f"GOMP_SPINCOUNT = '{spins}'" in run.stderr
+
+
 def test_no_message_goes_elsewhere_where_standard_error_is_closed(tmp_path: Path) -> None:
     run = shell(f"{RELX} check gone.jsonnet 2>&-", tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
