@@ -5,6 +5,7 @@ import importlib
 import logging
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -125,8 +126,8 @@ def _libraries() -> Iterator[Finding]:
 
 def _extra_of(requirement: Requirement) -> str | None:
     """Return the extra that a requirement belongs to, or None if relx always requires it."""
-    marker = str(requirement.marker or "")
-    return marker.split('"')[1] if "extra ==" in marker else None
+    found = re.search(r'extra == "([^"]+)"', str(requirement.marker or ""))
+    return found[1] if found else None
 
 
 def _library(requirement: Requirement) -> Finding:
@@ -135,7 +136,7 @@ def _library(requirement: Requirement) -> Finding:
         return Finding(requirement.name, "missing", f"pip install '{requirement.name}{asked}'")
     if not requirement.specifier.contains(version, prereleases=True):
         return Finding(requirement.name, version, f"relx asks for {asked}: pip install '{requirement.name}{asked}'")
-    if (error := _import(MODULES.get(requirement.name, requirement.name))) is not None:
+    if (error := _import(MODULES.get(requirement.name, requirement.name.replace("-", "_")))) is not None:
         return Finding(requirement.name, version, f"cannot be imported ({error}); install it again")
     return Finding(requirement.name, version)
 

@@ -70,6 +70,16 @@ class TestFaults:
         assert main(["doctor"]) == 0
         assert said(capsys)["nowhere"] == "not installed; only needed for serve: pip install 'relx[serve]'"
 
+    def test_names_with_dashes_and_markers_with_several_conditions(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        wanted = ['prometheus-client; extra == "serve"', 'nowhere; python_version >= "3.0" and extra == "dev"']
+        monkeypatch.setattr(metadata, "requires", lambda name: wanted)
+        assert main(["doctor"]) == 0
+        found = said(capsys)
+        assert found["prometheus-client"] == f"{metadata.version('prometheus-client')} (serve)"
+        assert "nowhere" not in found
+
     def test_a_library_of_several_extras_is_one_line(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

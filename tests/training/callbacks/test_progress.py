@@ -95,7 +95,8 @@ class TestProgressBar:
             bar.on_report(report(number))
             bar.on_end()
             written = capsys.readouterr().err
-            assert f"epoch {number}/9:  50%" in written if later else not written.strip("\r")
+            # A bar that another test left open makes tqdm move the cursor.
+            assert f"epoch {number}/9:  50%" in written if later else "epoch" not in written
 
     def test_an_end_before_the_start(self) -> None:
         ProgressBar(9, "triple_f1", "exact_span").on_end()
