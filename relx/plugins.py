@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from relx.errors import PluginError, RelxError
+from relx.utils.files import sha256_of
 
 GROUP = "relx.plugins"
 _files: dict[str, str] = {}
@@ -54,14 +55,10 @@ def digest_of(plugin: str) -> str:
     """
     spec = None if plugin.endswith(".py") else importlib.util.find_spec(plugin)
     path = Path(plugin if spec is None else spec.origin or "")
-    digest = hashlib.sha256()
-    try:
-        for file in sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]:
-            digest.update(f"{file.relative_to(path.parent).as_posix()}\n".encode() * (file != path))
-            digest.update(file.read_bytes())
-    except OSError as error:
-        raise PluginError(f"plugin {plugin!r}: {error.filename} cannot be read: {error.strerror}") from None
-    return digest.hexdigest()
+    found = sha256_of(path.parent if path.name == "__init__.py" else path, "*.py")
+    if found is None:
+        raise PluginError(f"plugin {plugin!r}: {path} cannot be read")
+    return found
 
 
 def name_of(module: str) -> str:

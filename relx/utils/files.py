@@ -85,15 +85,16 @@ def require_file(path: str | Path, remedy: str) -> None:
         raise DataError(f"{path}: is a pipe or a device, which can be read only once; {remedy}")
 
 
-def sha256_of(path: str | Path) -> str | None:
+def sha256_of(path: str | Path, pattern: str = "*") -> str | None:
     """Return the SHA-256 of a file in hexadecimal, as ``sha256sum`` prints it; None for what cannot be read.
 
-    For a folder it is that of one line for each file in it, ``SHA-256  relative/path``, in the order of the paths.
+    For a folder it is that of one line for each file in it whose name fits the pattern, ``SHA-256  relative/path``, in
+    the order of the paths.
     """
     digest, root = hashlib.sha256(), Path(path)
     try:
         if root.is_dir():
-            for file in sorted(file for file in root.rglob("*") if file.is_file()):
+            for file in sorted(file for file in root.rglob(pattern) if file.is_file()):
                 digest.update(f"{sha256_of(file)}  {file.relative_to(root).as_posix()}\n".encode())
         else:
             with open(root, "rb") as content:
